@@ -1,0 +1,169 @@
+//! What a person (or a bot) may ask of a node, and the answers.
+//!
+//! The app, the command line, the browser and the tests all use these and nothing else.
+
+use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    error::CommandError,
+    event::{Connection, Member, Message, Order, Profile, RoomSummary},
+};
+
+/// Something asked of the node. Every command gets exactly one [`Reply`] or [`CommandError`].
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Sets the name that others see. Answered with [`Reply::Done`].
+    SetName(Name),
+    /// Who this device is. Answered with [`Reply::Me`].
+    Me,
+    /// Makes a room and its first code. Answered with [`Reply::Created`].
+    CreateRoom {
+        /// The room's name, known to members only.
+        name: Name,
+        /// What newcomers may read.
+        history: HistoryPolicy,
+    },
+    /// Makes one more code for a room. Answered with [`Reply::Code`].
+    MakeCode {
+        /// The room.
+        room: RoomId,
+        /// How long the code works; for ever when absent.
+        lifetime: Option<Duration>,
+    },
+    /// The newest code of a room that this device made and that still works; made when there
+    /// is none. Answered with [`Reply::Code`].
+    Code {
+        /// The room.
+        room: RoomId,
+    },
+    /// Joins a room. Answered with [`Reply::Joined`] once the room is known and the device is a
+    /// member; history goes on arriving. Progress comes as [`crate::Event::JoinProgress`].
+    Join(RoomCode),
+    /// Gives up joining with this code. Answered with [`Reply::Done`].
+    CancelJoin(RoomCode),
+    /// Sends a text. Answered with [`Reply::Sent`] when it is durable on this machine.
+    Send {
+        /// The room.
+        room: RoomId,
+        /// The text.
+        text: Text,
+        /// The message this one answers.
+        reply_to: Option<EntryId>,
+    },
+    /// Replaces the text of an own message. Answered with [`Reply::Done`].
+    Edit {
+        /// The room.
+        room: RoomId,
+        /// The message.
+        target: EntryId,
+        /// The new text.
+        text: Text,
+    },
+    /// Deletes an own message for everybody. Answered with [`Reply::Done`].
+    Delete {
+        /// The room.
+        room: RoomId,
+        /// The message.
+        target: EntryId,
+    },
+    /// Adds or takes back a reaction. Answered with [`Reply::Done`].
+    React {
+        /// The room.
+        room: RoomId,
+        /// The message.
+        target: EntryId,
+        /// One emoji.
+        emoji: String,
+        /// True adds, false takes back.
+        present: bool,
+    },
+    /// Everything in the room up to now has been seen. Answered with [`Reply::Done`].
+    MarkRead {
+        /// The room.
+        room: RoomId,
+    },
+    /// The person is typing; call at most every two seconds. Answered with [`Reply::Done`].
+    Typing {
+        /// The room.
+        room: RoomId,
+    },
+    /// All rooms. Answered with [`Reply::Rooms`].
+    Rooms,
+    /// The members of a room. Answered with [`Reply::Members`].
+    Members {
+        /// The room.
+        room: RoomId,
+    },
+    /// A stretch of history, oldest first. Answered with [`Reply::History`].
+    History {
+        /// The room.
+        room: RoomId,
+        /// Only messages before this place; the newest when absent.
+        before: Option<Order>,
+        /// At most this many messages (1 to 1,000).
+        limit: usize,
+    },
+    /// Messages that contain all the words, newest first. Answered with [`Reply::Found`].
+    Search {
+        /// One room, or all.
+        room: Option<RoomId>,
+        /// The words, in any order, upper and lower case alike.
+        words: String,
+        /// At most this many messages (1 to 1,000).
+        limit: usize,
+    },
+    /// How this node is connected. Answered with [`Reply::Connection`].
+    Connection,
+    /// Adds an address to reach by hand (`host`, `host:port` or a multiaddr); it is remembered.
+    /// Answered with [`Reply::Done`].
+    AddAddress(String),
+    /// Forgets an address added by hand. Answered with [`Reply::Done`].
+    RemoveAddress(String),
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Carried out.
+    Done,
+    /// Who this device is.
+    Me(Profile),
+    /// The new room and its first code.
+    Created {
+        /// The room.
+        room: RoomId,
+        /// The code that lets others in.
+        code: RoomCode,
+    },
+    /// A code.
+    Code(RoomCode),
+    /// The room that was joined.
+    Joined(RoomId),
+    /// The message that was written.
+    Sent(EntryId),
+    /// All rooms, newest activity first.
+    Rooms(Vec<RoomSummary>),
+    /// The members, oldest first.
+    Members(Vec<Member>),
+    /// A stretch of history.
+    History {
+        /// Oldest first.
+        messages: Vec<Arc<Message>>,
+        /// True when older messages are here or can still arrive.
+        more: bool,
+    },
+    /// Search results, newest first.
+    Found(Vec<Arc<Message>>),
+    /// How this node is connected.
+    Connection(Connection),
+}
+
+/// The result of a command.
+pub type CommandResult = Result<Reply, CommandError>;
+
+/// Numbers commands, so that an answer finds its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct CommandId(pub u64);

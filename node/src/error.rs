@@ -1,0 +1,74 @@
+//! What can go wrong when a person asks something of a node, in the person's terms.
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// Why a command was not carried out. Every message names the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize)]
+#[serde(tag = "error", rename_all = "snake_case")]
+pub enum CommandError {
+    /// No such room here.
+    #[error("this device is in no such room; `parlor rooms` lists the rooms it is in")]
+    NoSuchRoom,
+    /// No such message here.
+    #[error("there is no such message here (yet); it may still be arriving")]
+    NoSuchMessage,
+    /// Only the author may do this.
+    #[error("only the person who wrote a message can change it")]
+    NotYours,
+    /// A name has to be chosen first.
+    #[error("choose a name first, so that others know who writes: `parlor init --name NAME`")]
+    NoName,
+    /// Nobody knows the code.
+    #[error(
+        "nobody here knows this code ({asked} asked). Compare it with the original; it may also have expired. \
+         If it is right, start a machine that is in the room, or the archive"
+    )]
+    CodeUnknown {
+        /// How many peers said no.
+        asked: usize,
+    },
+    /// Nobody could be asked.
+    #[error(
+        "found no other Parlor machine to ask. Check that both are on the same network; \
+         if they are, the network may filter multicast: add the other machine's address by hand"
+    )]
+    NobodyFound,
+    /// The code is past its time.
+    #[error("this code has expired; ask a member for a new one")]
+    CodeExpired,
+    /// The record behind a code is damaged or forged.
+    #[error("the record behind this code is damaged; ask a member for a new code")]
+    InviteInvalid,
+    /// A join with this code was given up.
+    #[error("joining was cancelled")]
+    Cancelled,
+    /// The room has as many devices as Parlor allows.
+    #[error("the room is full ({max} devices)")]
+    RoomFull {
+        /// The limit.
+        max: usize,
+    },
+    /// A value is not acceptable.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong and what would be right.
+        what: String,
+    },
+    /// The disk does not take it.
+    #[error(
+        "could not save this on disk ({reason}); nothing was sent. Free some space or check the folder, then try again"
+    )]
+    Storage {
+        /// The system's reason.
+        reason: String,
+    },
+    /// The log of this device is frozen because of a fork.
+    #[error(
+        "this device's copy of the room was restored from an old backup while a newer one had been used; leave and join the room again"
+    )]
+    Forked,
+    /// The node has stopped.
+    #[error("Parlor has stopped")]
+    Stopped,
+}

@@ -1,0 +1,288 @@
+//! What a person sees: rooms, messages, members, progress, connection, problems.
+
+use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, RoomCode, RoomId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::command::{CommandId, CommandResult};
+
+/// Something that happened, in the past tense.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A command given with [`crate::NodeHandle::submit`] was answered.
+    Replied {
+        /// Which command.
+        id: CommandId,
+        /// Its answer.
+        result: CommandResult,
+    },
+    /// This device's own profile is known or changed.
+    ProfileChanged(Profile),
+    /// A room appeared, or its summary changed (name, unread count, last message, sync).
+    RoomChanged(RoomSummary),
+    /// How joining with a code goes.
+    JoinProgress {
+        /// The code that was typed.
+        code: RoomCode,
+        /// Where it stands.
+        stage: JoinStage,
+    },
+    /// Messages appeared in a room, in screen order among themselves; some may belong before
+    /// messages already shown.
+    MessagesAdded {
+        /// The room.
+        room: RoomId,
+        /// The messages.
+        messages: Vec<Arc<Message>>,
+        /// True for messages that were written just now, false for backlog that sync brought.
+        live: bool,
+    },
+    /// A message changed: edited, deleted, reacted to, delivered further.
+    MessageChanged(Arc<Message>),
+    /// Someone joined, was renamed, came online or went offline.
+    MembersChanged {
+        /// The room.
+        room: RoomId,
+        /// All members, oldest first.
+        members: Vec<Member>,
+    },
+    /// Someone is typing. Show it for about four seconds.
+    TypingSeen {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        author: DeviceId,
+    },
+    /// Peers, archives or addresses changed.
+    ConnectionChanged(Connection),
+    /// Something went wrong that the person should know, with its remedy.
+    ProblemRaised(Problem),
+    /// This subscriber was too slow and missed events: read rooms and history again.
+    Lagged {
+        /// How many events were missed.
+        missed: u64,
+    },
+    /// The node has stopped; nothing more will come.
+    Stopped,
+}
+
+/// Who this device is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// The device.
+    pub device: DeviceId,
+    /// The name others see; empty until it is set.
+    pub name: String,
+}
+
+/// A room in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomSummary {
+    /// The room.
+    pub room: RoomId,
+    /// Its name.
+    pub name: String,
+    /// Live messages of others not yet seen.
+    pub unread: u64,
+    /// The newest message, for the second line of the list.
+    pub last: Option<Arc<Message>>,
+    /// Milliseconds since 1970 of the newest message, or of joining.
+    pub active_at: u64,
+    /// Number of members.
+    pub members: usize,
+    /// How complete the history on this machine is.
+    pub sync: SyncState,
+}
+
+/// How complete a room's history on this machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SyncState {
+    /// No other member and no archive has been heard of this room yet.
+    Alone,
+    /// Entries are arriving.
+    Syncing {
+        /// Entries held.
+        have: u64,
+        /// Entries known to exist.
+        total: u64,
+    },
+    /// Everything that any connected peer holds is here.
+    Complete,
+}
+
+/// A person's device in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name in the room; a short id until the name is known.
+    pub name: String,
+    /// True for this very device.
+    pub own: bool,
+    /// True for the room's owners.
+    pub owner: bool,
+    /// Whether it was heard of in the last minute.
+    pub online: bool,
+}
+
+/// Where a message stands on the screen: sorts by time, then author, then place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Order {
+    /// Hybrid logical time, capped when a clock is far ahead.
+    pub hlc: Hlc,
+    /// Author and log.
+    pub log: LogKey,
+    /// Place in the log.
+    pub seq: u64,
+}
+
+/// One line of the timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// The entry that holds it.
+    pub id: EntryId,
+    /// The room.
+    pub room: RoomId,
+    /// Where it stands.
+    pub order: Order,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// The author's name as known now.
+    pub author_name: String,
+    /// True when this very device wrote it.
+    pub own: bool,
+    /// Milliseconds since 1970, for display.
+    pub at: u64,
+    /// What it says.
+    pub body: MessageBody,
+    /// The message it answers.
+    pub reply_to: Option<EntryId>,
+    /// True when the text was replaced later.
+    pub edited: bool,
+    /// Reactions in the order they first appeared, each with its devices.
+    pub reactions: Vec<Reaction>,
+    /// How far an own message got; meaningless for others' messages.
+    pub delivery: Delivery,
+}
+
+/// One emoji and who set it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reaction {
+    /// The emoji.
+    pub emoji: String,
+    /// Who set it.
+    pub by: Vec<DeviceId>,
+}
+
+/// What a line of the timeline says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MessageBody {
+    /// A text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A message its author took back.
+    Deleted,
+    /// Someone joined.
+    Joined,
+    /// Someone took another name.
+    Renamed {
+        /// The name before.
+        from: String,
+    },
+    /// The room was made.
+    RoomCreated,
+    /// A content this version cannot show; a newer Parlor can.
+    NeedsUpdate,
+}
+
+/// How far an own message got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Delivery {
+    /// It is safe on this machine.
+    pub stored: bool,
+    /// How many other members have it.
+    pub reached: u32,
+    /// How many other members there are.
+    pub of: u32,
+    /// An archive has it, durably.
+    pub archived: bool,
+}
+
+/// Where joining stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum JoinStage {
+    /// The code is being turned into a key (a quarter of a second).
+    Preparing,
+    /// Asking those who are connected; none answered yet.
+    Searching {
+        /// How many peers were asked.
+        asked: usize,
+    },
+    /// The room was found; this device is becoming a member.
+    Found {
+        /// The room.
+        room: RoomId,
+        /// Its name.
+        name: String,
+    },
+    /// History is arriving.
+    Reading {
+        /// The room.
+        room: RoomId,
+        /// Entries held.
+        have: u64,
+        /// Entries known to exist.
+        total: u64,
+    },
+    /// Everything is here.
+    Finished {
+        /// The room.
+        room: RoomId,
+    },
+    /// It did not work; the command's error says why.
+    Failed,
+}
+
+/// How this node is connected.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Connection {
+    /// Addresses others can reach this node at.
+    pub listening: Vec<String>,
+    /// Everyone connected now.
+    pub peers: Vec<Peer>,
+    /// Addresses added by hand.
+    pub manual: Vec<String>,
+    /// What stands in the way, each with its remedy; empty when all is well.
+    pub hints: Vec<String>,
+}
+
+/// A connected machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// The machine's device.
+    pub device: DeviceId,
+    /// A name from a shared room, or a short id.
+    pub name: String,
+    /// True for archives.
+    pub archive: bool,
+    /// The remote address, as a multiaddr.
+    pub address: String,
+    /// `tcp`, `quic` or `websocket`.
+    pub transport: String,
+    /// Round-trip time in microseconds, once measured.
+    pub rtt_us: Option<u64>,
+}
+
+/// Something that went wrong, in plain words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What happened.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}

@@ -1,0 +1,218 @@
+//! What can be wrong with the things this crate reads, one enum for each kind of thing.
+
+use thiserror::Error;
+
+/// Why a text is not an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum IdError {
+    /// The length is wrong.
+    #[error("expected {expected} hex digits, got {got}")]
+    Length {
+        /// Digits expected.
+        expected: usize,
+        /// Bytes given.
+        got: usize,
+    },
+    /// A character is not a hex digit.
+    #[error("not a hex digit at position {at}")]
+    Digit {
+        /// Byte offset of the digit pair.
+        at: usize,
+    },
+}
+
+/// Why a name or text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TextError {
+    /// Nothing but white space.
+    #[error("it is empty; type something first")]
+    Empty,
+    /// Too long.
+    #[error("it is too long: {got} bytes, the limit is {max}; shorten it or send it in parts")]
+    TooLong {
+        /// The limit in bytes.
+        max: usize,
+        /// The length in bytes.
+        got: usize,
+    },
+    /// A control or invisible direction character.
+    #[error("it has a control or invisible character at byte {at}; remove it")]
+    ControlCharacter {
+        /// Byte offset.
+        at: usize,
+    },
+}
+
+/// Why a typed code is not a room code. Groups and symbols count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CodeError {
+    /// Too few symbols.
+    #[error("the code is not complete: {got} of {expected} symbols")]
+    TooShort {
+        /// Symbols a code has.
+        expected: usize,
+        /// Symbols typed.
+        got: usize,
+    },
+    /// Too many symbols.
+    #[error("the code is too long: {got} symbols instead of {expected}")]
+    TooLong {
+        /// Symbols a code has.
+        expected: usize,
+        /// Symbols typed.
+        got: usize,
+    },
+    /// A character that no code contains.
+    #[error("group {group} has {symbol:?}, which no code contains")]
+    BadSymbol {
+        /// Group, from 1.
+        group: usize,
+        /// The character.
+        symbol: char,
+    },
+    /// The check symbols point at one wrong symbol.
+    #[error("group {group} looks mistyped (symbol {symbol} of it)")]
+    Mistyped {
+        /// Group, from 1.
+        group: usize,
+        /// Symbol in the group, from 1.
+        symbol: usize,
+    },
+    /// The check symbols say that several symbols are wrong.
+    #[error("several symbols are wrong or swapped; compare every group with the original")]
+    Scrambled,
+}
+
+/// Why a key, signature or certificate is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Not a point of the curve, or one of small order.
+    #[error("the public key is not a safe point of the curve")]
+    WeakPoint,
+    /// The signature does not fit.
+    #[error("the signature does not fit")]
+    BadSignature,
+}
+
+/// Why sealing or opening failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SealError {
+    /// Too short to be sealed bytes.
+    #[error("sealed bytes are {got} bytes long, at least {min} are needed")]
+    TooShort {
+        /// The least.
+        min: usize,
+        /// The length.
+        got: usize,
+    },
+    /// The key does not open it: wrong key, or altered bytes.
+    #[error("the key does not open these bytes")]
+    Unopenable,
+    /// A key was refused.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A session may not seal this entry (wrong place or too many entries).
+    #[error("the session that began at {session} cannot be used at {seq}")]
+    OutOfSession {
+        /// Where the session began.
+        session: u64,
+        /// The place asked for.
+        seq: u64,
+    },
+    /// What was inside is not a content.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// Why bytes from the wire or a store do not decode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CodecError {
+    /// Nothing there.
+    #[error("the message is empty")]
+    Empty,
+    /// Another protocol version.
+    #[error("protocol version {theirs} is not known here (this is version {ours}): update Parlor")]
+    Version {
+        /// The version of the message.
+        theirs: u8,
+        /// The version spoken here.
+        ours: u8,
+    },
+    /// Longer than allowed.
+    #[error("{got} bytes, at most {max} are allowed")]
+    TooLong {
+        /// The limit.
+        max: usize,
+        /// The length.
+        got: usize,
+    },
+    /// Shorter than its fixed layout or what its length field says.
+    #[error("cut off: {got} bytes, {expected} are needed")]
+    CutOff {
+        /// Needed.
+        expected: usize,
+        /// Present.
+        got: usize,
+    },
+    /// Bytes left over.
+    #[error("{extra} bytes too many at the end")]
+    Trailing {
+        /// How many.
+        extra: usize,
+    },
+    /// A count is over its limit.
+    #[error("{got} {what}, at most {max} are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+        /// The count.
+        got: usize,
+    },
+    /// A kind byte nobody knows.
+    #[error("unknown kind {0}")]
+    UnknownKind(u8),
+    /// The encoding is malformed.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+}
+
+/// Why an entry does not belong in its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LogError {
+    /// The signature does not fit.
+    #[error("the signature of entry {seq} does not fit")]
+    BadSignature {
+        /// Its place.
+        seq: u64,
+    },
+    /// It is of another log or room.
+    #[error("entry {seq} is of another log or room")]
+    WrongLog {
+        /// Its place.
+        seq: u64,
+    },
+    /// It does not follow the one before.
+    #[error("expected entry {expected}, got {got}")]
+    Gap {
+        /// The place expected.
+        expected: u64,
+        /// Its place.
+        got: u64,
+    },
+    /// Its link to the entry before does not fit.
+    #[error("entry {seq} does not link to the entry before it")]
+    BrokenLink {
+        /// Its place.
+        seq: u64,
+    },
+    /// A page without entries, or with too many.
+    #[error("a page has {got} entries, 1 to {max} are allowed")]
+    PageSize {
+        /// The limit.
+        max: usize,
+        /// The count.
+        got: usize,
+    },
+}

@@ -1,0 +1,21 @@
+//! The words and the locks of Parlor: codes, keys, entries, logs, epochs, sessions, wire codec.
+//!
+//! Nothing in this crate does IO, reads a clock or spawns a task: time and randomness are
+//! arguments. It builds for the browser as it is. The construction is explained in
+//! `docs/CRYPT.md`, the folders in `docs/architecture.md`.
+
+#![forbid(unsafe_code)]
+
+pub mod code;
+pub mod error;
+mod hlc;
+mod ids;
+pub mod limits;
+mod policy;
+mod text;
+
+pub use code::RoomCode;
+pub use hlc::Hlc;
+pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
+pub use policy::HistoryPolicy;
+pub use text::{Name, Text};

@@ -1,0 +1,39 @@
+//! Every limit of the wire in one place, each with its reason.
+
+/// Longest name of a person, device or room, in bytes. Fits one line on a phone.
+pub const NAME_MAX: usize = 64;
+/// Longest message text, in bytes. About eight printed pages.
+pub const TEXT_MAX: usize = 16 * 1024;
+/// Longest body of an ordinary entry, in bytes. Keeps one entry within one gossip message.
+pub const BODY_MAX: usize = 60 * 1024;
+/// Longest body of an epoch entry, in bytes: 512 sealed keys of 112 bytes, 512 heads of
+/// 80 bytes and 512 removed devices of 32 bytes do not fit in [`BODY_MAX`].
+pub const EPOCH_BODY_MAX: usize = 128 * 1024;
+/// Longest gossip message, in bytes: the largest entry and its envelope.
+pub const GOSSIP_MAX: usize = EPOCH_BODY_MAX + 1024;
+/// Most bytes in one page of entries.
+pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
+/// Most entries in one page. One signature authenticates a page.
+pub const PAGE_MAX_ENTRIES: usize = 256;
+/// Longest request or answer, in bytes: a page and what describes it.
+pub const WIRE_MAX: usize = PAGE_MAX_BYTES + 128 * 1024;
+/// Most devices in a room.
+pub const DEVICES_MAX: usize = 512;
+/// Most logs in a room: a device opens a new one after a restore from backup.
+pub const LOGS_MAX: usize = 2048;
+/// Most parents of an epoch.
+pub const EPOCH_PARENTS_MAX: usize = 16;
+/// Most entries one session seals; a new one is opened then.
+pub const SESSION_ENTRIES_MAX: u64 = 65_536;
+/// Most entries of a tail: more than a tall screen shows.
+pub const TAIL_MAX: usize = 200;
+/// Longest invite record, in bytes.
+pub const INVITE_MAX: usize = 4 * 1024;
+/// Most bytes that one peer may have under way to us.
+pub const PEER_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
+/// Longest reaction, in bytes: one emoji with its modifiers.
+pub const REACTION_MAX: usize = 64;
+/// Smallest padded content, in bytes: most chat lines look alike.
+pub const PADDING_FLOOR: usize = 256;
+/// How far ahead of our clock a message's time is shown at most, in milliseconds.
+pub const CLOCK_AHEAD_MAX_MS: u64 = 5 * 60 * 1000;

@@ -1,0 +1,108 @@
+//! Names and message texts, checked once at the edge.
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use std::fmt;
+
+use crate::{
+    error::TextError,
+    limits::{NAME_MAX, TEXT_MAX},
+};
+
+/// The name of a person, device or room: 1 to 64 bytes of UTF-8 without control characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Name(String);
+
+impl Name {
+    /// Checks a name. White space at both ends is removed.
+    ///
+    /// # Errors
+    /// [`TextError`] when the name is empty, longer than 64 bytes or has control characters.
+    pub fn new(name: &str) -> Result<Self, TextError> {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(TextError::Empty);
+        }
+        if name.len() > NAME_MAX {
+            return Err(TextError::TooLong { max: NAME_MAX, got: name.len() });
+        }
+        match name.char_indices().find(|(_, c)| is_forbidden_in_name(*c)) {
+            Some((at, _)) => Err(TextError::ControlCharacter { at }),
+            None => Ok(Self(name.to_owned())),
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Control characters, and the invisible marks that let one name pass for another or
+/// turn the rest of a line around (Unicode TR 36, "bidirectional text spoofing").
+fn is_forbidden_in_name(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The text of one message: up to 16 KiB of UTF-8, not empty.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Text(String);
+
+impl Text {
+    /// Checks a text. Line ends become `\n`; other control characters but tab are refused.
+    ///
+    /// # Errors
+    /// [`TextError`] when the text is blank, longer than 16 KiB or has control characters.
+    pub fn new(text: &str) -> Result<Self, TextError> {
+        let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() };
+        if text.trim().is_empty() {
+            return Err(TextError::Empty);
+        }
+        if text.len() > TEXT_MAX {
+            return Err(TextError::TooLong { max: TEXT_MAX, got: text.len() });
+        }
+        match text.char_indices().find(|(_, c)| c.is_control() && !matches!(c, '\n' | '\t')) {
+            Some((at, _)) => Err(TextError::ControlCharacter { at }),
+            None => Ok(Self(text)),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+macro_rules! text_traits {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                Self::new(&String::deserialize(d)?).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+text_traits!(Name);
+text_traits!(Text);
+
+// Names and texts are what people want kept private: logs show only their length.
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
+    }
+}
