@@ -6,15 +6,29 @@
 
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod code;
+pub mod codec;
+pub mod content;
+mod derive;
+pub mod entry;
+pub mod epoch;
 pub mod error;
 mod hlc;
 mod ids;
+pub mod invite;
+pub mod keys;
 pub mod limits;
+pub mod log;
+pub mod noise;
 mod policy;
+pub mod session;
+pub mod signal;
 mod text;
+pub mod wire;
 
 pub use code::RoomCode;
+pub use derive::store_key;
 pub use hlc::Hlc;
 pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
 pub use policy::HistoryPolicy;

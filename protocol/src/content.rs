@@ -1,0 +1,155 @@
+//! Contents: what is inside a sealed entry.
+//!
+//! Padded before sealing so that sizes tell little: Padmé (Nikitin et al., "Reducing Metadata
+//! Leakage from Encrypted Files and Communication with PURBs", 2019) with a floor of 256 bytes.
+//! Layout: length as 4 bytes little endian, a versioned encoding, zero bytes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    card::{DeviceCard, Prekey},
+    codec,
+    error::CodecError,
+    hlc::Hlc,
+    ids::{DeviceId, EntryId},
+    limits::{BODY_MAX, PADDING_FLOOR, REACTION_MAX},
+    text::{Name, Text},
+};
+
+/// What a person wrote or did, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// When, for the order on the screen.
+    pub hlc: Hlc,
+    /// What.
+    pub body: Body,
+}
+
+/// The kinds of content. New kinds are added at the end; older versions show that a newer
+/// Parlor is needed for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// A message.
+    Text {
+        /// The text, with light markdown.
+        text: Text,
+        /// The message it answers.
+        reply_to: Option<EntryId>,
+        /// Devices addressed in it.
+        mentions: Vec<DeviceId>,
+    },
+    /// A new text for an own message.
+    Edit {
+        /// The message.
+        target: EntryId,
+        /// The new text.
+        text: Text,
+    },
+    /// An own message taken back.
+    Delete {
+        /// The message.
+        target: EntryId,
+    },
+    /// A reaction to a message, set or taken back.
+    Reaction {
+        /// The message.
+        target: EntryId,
+        /// One emoji.
+        emoji: Emoji,
+        /// Set or taken back.
+        present: bool,
+    },
+    /// Who the author is: name for people, card and prekey for the room's owners, who need them
+    /// to hand out the next epoch's key.
+    Profile {
+        /// The name.
+        name: Name,
+        /// The device's card.
+        card: Box<DeviceCard>,
+        /// Its newest prekey.
+        prekey: Box<Prekey>,
+    },
+    /// The room's name.
+    RoomName {
+        /// The name.
+        name: Name,
+    },
+}
+
+/// A reaction: up to 64 bytes without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Emoji(String);
+
+impl Emoji {
+    /// The emoji as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Emoji {
+    type Error = CodecError;
+
+    fn try_from(emoji: String) -> Result<Self, CodecError> {
+        let blank = emoji.trim().is_empty() || emoji.chars().any(char::is_control);
+        if emoji.len() > REACTION_MAX {
+            Err(CodecError::TooLong { max: REACTION_MAX, got: emoji.len() })
+        } else if blank {
+            Err(CodecError::Malformed("emoji"))
+        } else {
+            Ok(Self(emoji))
+        }
+    }
+}
+
+impl From<Emoji> for String {
+    fn from(emoji: Emoji) -> Self {
+        emoji.0
+    }
+}
+
+const LEN_BYTES: usize = 4;
+
+impl Content {
+    /// Encodes and pads to at most `max` bytes.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`].
+    pub fn encode(&self, max: usize) -> Result<zeroize::Zeroizing<Vec<u8>>, CodecError> {
+        let inner = zeroize::Zeroizing::new(codec::encode(self, max.saturating_sub(LEN_BYTES))?);
+        let len = u32::try_from(inner.len()).map_err(|_| CodecError::TooLong { max, got: inner.len() })?;
+        let padded = padded_len(inner.len() + LEN_BYTES).min(max);
+        let mut out = zeroize::Zeroizing::new(Vec::with_capacity(padded));
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(&inner);
+        out.resize(padded, 0);
+        Ok(out)
+    }
+
+    /// Decodes a padded content.
+    ///
+    /// # Errors
+    /// [`CodecError`]; a kind of content from a newer version gives [`CodecError::Malformed`]
+    /// or [`CodecError::Version`].
+    pub fn decode(padded: &[u8]) -> Result<Self, CodecError> {
+        let cut_off = CodecError::CutOff { expected: LEN_BYTES, got: padded.len() };
+        let (len, rest) = padded.split_first_chunk::<LEN_BYTES>().ok_or(cut_off)?;
+        let len = u32::from_le_bytes(*len) as usize;
+        let inner = rest.get(..len).ok_or(CodecError::CutOff { expected: len, got: rest.len() })?;
+        codec::decode(inner, BODY_MAX, "content")
+    }
+}
+
+/// Padmé: the length rounded up so that only its leading bits remain; at most 12 % more.
+#[must_use]
+pub fn padded_len(len: usize) -> usize {
+    if len <= PADDING_FLOOR {
+        return PADDING_FLOOR;
+    }
+    let exponent = len.ilog2();
+    let kept = exponent.ilog2() + 1;
+    let mask = (1usize << (exponent - kept)) - 1;
+    (len + mask) & !mask
+}

@@ -1,0 +1,110 @@
+//! Every derived key and hash of the protocol, in one table.
+//!
+//! `blake3::derive_key` with a context of its own for each purpose keeps uses apart
+//! (BLAKE3 specification, section 2.2 and 6.2). Signatures are kept apart by labels instead,
+//! because Ed25519 has no context of its own.
+
+use zeroize::Zeroizing;
+
+/// What a derived value is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Entry id, from header and body hash.
+    Entry,
+    /// Room id, from the id of the genesis entry.
+    Room,
+    /// Epoch id, from key, room and parents.
+    EpochId,
+    /// The room's X25519 secret of an epoch: responder of message sessions.
+    EpochRoomSecret,
+    /// The pre-shared key of message sessions of an epoch.
+    EpochPsk,
+    /// The gossip topic of an epoch.
+    EpochTopic,
+    /// The seed of the admission signing key of an epoch.
+    EpochAdmission,
+    /// The key of signals (typing, presence) of an epoch.
+    EpochSignal,
+    /// The key that seals the previous epoch's key under a new one.
+    EpochPrevious,
+    /// The key of an invite record, from the stretched code.
+    InviteKey,
+    /// The locator of an invite, from the stretched code.
+    InviteLocator,
+    /// The digest of a room's heads.
+    HeadsDigest,
+    /// The key of a device's key table on disk.
+    StoreKey,
+}
+
+impl Purpose {
+    const fn context(self) -> &'static str {
+        match self {
+            Self::Entry => "parlor/v1/entry",
+            Self::Room => "parlor/v1/room",
+            Self::EpochId => "parlor/v1/epoch id",
+            Self::EpochRoomSecret => "parlor/v1/epoch room secret",
+            Self::EpochPsk => "parlor/v1/epoch psk",
+            Self::EpochTopic => "parlor/v1/epoch topic",
+            Self::EpochAdmission => "parlor/v1/epoch admission",
+            Self::EpochSignal => "parlor/v1/epoch signal",
+            Self::EpochPrevious => "parlor/v1/epoch previous key",
+            Self::InviteKey => "parlor/v1/invite key",
+            Self::InviteLocator => "parlor/v1/invite locator",
+            Self::HeadsDigest => "parlor/v1/heads digest",
+            Self::StoreKey => "parlor/v1/store key",
+        }
+    }
+
+    /// A hasher for this purpose; feed it parts of fixed layout.
+    pub(crate) fn hasher(self) -> blake3::Hasher {
+        blake3::Hasher::new_derive_key(self.context())
+    }
+
+    /// Derives 32 public bytes.
+    pub(crate) fn hash(self, material: &[u8]) -> [u8; 32] {
+        blake3::derive_key(self.context(), material)
+    }
+
+    /// Derives a secret of 32 bytes.
+    pub(crate) fn secret(self, material: &[u8]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key(self.context(), material))
+    }
+}
+
+/// What a signature is over. Each label ends with a zero byte and none is a prefix of another;
+/// all differ from what libp2p signs with the same device key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Label {
+    /// An entry id.
+    Entry,
+    /// A device card, by user and device.
+    Card,
+    /// A prekey, by its device.
+    Prekey,
+    /// An invite record, by the member who made the code.
+    Invite,
+    /// An admission certificate, by an epoch's admission key.
+    Admission,
+    /// A signal, by its device.
+    Signal,
+}
+
+impl Label {
+    pub(crate) const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Entry => b"parlor/v1 signature: entry\0",
+            Self::Card => b"parlor/v1 signature: card\0",
+            Self::Prekey => b"parlor/v1 signature: prekey\0",
+            Self::Invite => b"parlor/v1 signature: invite\0",
+            Self::Admission => b"parlor/v1 signature: admission\0",
+            Self::Signal => b"parlor/v1 signature: signal\0",
+        }
+    }
+}
+
+/// The key of a device's key table on disk, from the secret that guards the profile.
+#[must_use]
+pub fn store_key(guard: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    Purpose::StoreKey.secret(guard)
+}

@@ -1,0 +1,327 @@
+//! Entries: the signed, hash-linked records of a device's log in a room.
+//!
+//! ```text
+//! Header 158: ver1 kind1 room32 author32 log8 seq8 prev32 epoch32 session8 len4   (little endian)
+//! Entry     : Header, body (len bytes), signature 64
+//! id        = derive("entry", Header || BLAKE3(body))
+//! signature = Ed25519 over label || id
+//! ```
+//!
+//! Secure logs of this kind go back to Schneier and Kelsey (1998); single-writer hash chains as
+//! the unit of replication are those of Secure Scuttlebutt (Tarr et al., 2019).
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::{fmt, sync::Arc};
+
+use crate::{
+    codec::VERSION,
+    derive::{Label, Purpose},
+    error::{CodecError, LogError},
+    ids::{DeviceId, EntryId, EpochId, LogId, LogKey, RoomId},
+    keys::{DeviceKey, Sig, Verifier},
+    limits::{BODY_MAX, EPOCH_BODY_MAX},
+};
+
+/// Bytes of a header.
+pub const HEADER_LEN: usize = 158;
+/// Bytes of a signature.
+pub const SIG_LEN: usize = 64;
+
+/// What an entry is for. All but [`Kind::Content`] have a body that archives can read,
+/// because they have to act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Kind {
+    /// The first entry of a room: creator, owners, policy.
+    Genesis = 1,
+    /// A new epoch.
+    Epoch = 2,
+    /// The author's admission to an epoch.
+    Admission = 3,
+    /// The record behind a room code, or its revocation.
+    Invite = 4,
+    /// A sealed content: what people write.
+    Content = 5,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Result<Self, CodecError> {
+        match byte {
+            1 => Ok(Self::Genesis),
+            2 => Ok(Self::Epoch),
+            3 => Ok(Self::Admission),
+            4 => Ok(Self::Invite),
+            5 => Ok(Self::Content),
+            other => Err(CodecError::UnknownKind(other)),
+        }
+    }
+
+    const fn body_max(self) -> usize {
+        match self {
+            Self::Epoch => EPOCH_BODY_MAX,
+            _ => BODY_MAX,
+        }
+    }
+}
+
+/// What is signed of an entry besides its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What it is for.
+    pub kind: Kind,
+    /// The room; all zero in a genesis entry, whose hash names the room.
+    pub room: RoomId,
+    /// The device that wrote and signed it.
+    pub author: DeviceId,
+    /// Which of the device's logs.
+    pub log: LogId,
+    /// Place in the log, from 0.
+    pub seq: u64,
+    /// The entry before it; at seq 0 all zero, or the head of the log that this one continues.
+    pub prev: EntryId,
+    /// The epoch; all zero in a genesis entry.
+    pub epoch: EpochId,
+    /// Where the session that sealed it began; its own place when it is not sealed.
+    pub session: u64,
+}
+
+impl Header {
+    /// Author and log.
+    #[must_use]
+    pub const fn log_key(&self) -> LogKey {
+        LogKey { author: self.author, log: self.log }
+    }
+
+    fn encode(&self, body_len: usize) -> Result<[u8; HEADER_LEN], CodecError> {
+        let max = self.kind.body_max();
+        let len = u32::try_from(body_len).ok().filter(|len| *len as usize <= max);
+        let len = len.ok_or(CodecError::TooLong { max, got: body_len })?;
+        let mut out = [0; HEADER_LEN];
+        let mut rest = out.as_mut_slice();
+        let mut put = |bytes: &[u8]| {
+            if let Some((slot, tail)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
+                slot.copy_from_slice(bytes);
+                rest = tail;
+            }
+        };
+        put(&[VERSION, self.kind as u8]);
+        put(self.room.as_bytes());
+        put(self.author.as_bytes());
+        put(&self.log.0.to_le_bytes());
+        put(&self.seq.to_le_bytes());
+        put(self.prev.as_bytes());
+        put(self.epoch.as_bytes());
+        put(&self.session.to_le_bytes());
+        put(&len.to_le_bytes());
+        Ok(out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<(Self, usize), CodecError> {
+        let mut reader = Reader { rest: bytes };
+        let [version] = reader.take::<1>()?;
+        if version != VERSION {
+            return Err(CodecError::Version { theirs: version, ours: VERSION });
+        }
+        let [kind] = reader.take::<1>()?;
+        let kind = Kind::from_byte(kind)?;
+        let header = Self {
+            kind,
+            room: RoomId::from_bytes(reader.take()?),
+            author: DeviceId::from_bytes(reader.take()?),
+            log: LogId(u64::from_le_bytes(reader.take()?)),
+            seq: u64::from_le_bytes(reader.take()?),
+            prev: EntryId::from_bytes(reader.take()?),
+            epoch: EpochId::from_bytes(reader.take()?),
+            session: u64::from_le_bytes(reader.take()?),
+        };
+        let len = u32::from_le_bytes(reader.take()?) as usize;
+        if len > kind.body_max() {
+            return Err(CodecError::TooLong { max: kind.body_max(), got: len });
+        }
+        if header.session > header.seq {
+            return Err(CodecError::Malformed("session of an entry"));
+        }
+        Ok((header, len))
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+        let cut_off = CodecError::CutOff { expected: N, got: self.rest.len() };
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(cut_off)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+}
+
+/// An entry as it came: well-formed, but not yet checked against signature, log or admission.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    header: Header,
+    id: EntryId,
+    bytes: Arc<[u8]>,
+}
+
+impl Entry {
+    /// Writes and signs an entry. `author` of the header must be the key's device.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`] when the body is longer than its kind allows.
+    pub fn sign(key: &DeviceKey, header: Header, body: &[u8]) -> Result<Verified<Self>, CodecError> {
+        let head = header.encode(body.len())?;
+        let id = entry_id(&head, body);
+        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len() + SIG_LEN);
+        bytes.extend_from_slice(&head);
+        bytes.extend_from_slice(body);
+        bytes.extend_from_slice(&key.sign(Label::Entry, id.as_bytes()).0);
+        Ok(Verified(Self { header, id, bytes: bytes.into() }))
+    }
+
+    /// Reads an entry; every byte must belong to it.
+    ///
+    /// # Errors
+    /// [`CodecError`] when the layout, a length, the kind or the version is wrong.
+    pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self, CodecError> {
+        let bytes: Arc<[u8]> = bytes.into();
+        let (header, len) = Header::decode(&bytes)?;
+        let expected = HEADER_LEN + len + SIG_LEN;
+        match bytes.len() {
+            got if got < expected => return Err(CodecError::CutOff { expected, got }),
+            got if got > expected => return Err(CodecError::Trailing { extra: got - expected }),
+            _ => {}
+        }
+        let (head, rest) = bytes.split_at(HEADER_LEN);
+        let id = entry_id(head, rest.get(..len).unwrap_or_default());
+        Ok(Self { header, id, bytes })
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The entry's id.
+    #[must_use]
+    pub const fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// Author and log.
+    #[must_use]
+    pub const fn log_key(&self) -> LogKey {
+        self.header.log_key()
+    }
+
+    /// The room it belongs to; for a genesis entry the room that it founds.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        match self.header.kind {
+            Kind::Genesis => RoomId::from_bytes(Purpose::Room.hash(self.id.as_bytes())),
+            _ => self.header.room,
+        }
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.bytes.get(HEADER_LEN..self.bytes.len().saturating_sub(SIG_LEN)).unwrap_or_default()
+    }
+
+    /// The signature.
+    #[must_use]
+    pub fn sig(&self) -> Sig {
+        Sig(self.bytes.last_chunk::<SIG_LEN>().copied().unwrap_or([0; SIG_LEN]))
+    }
+
+    /// The whole entry as it goes over the wire and into stores.
+    #[must_use]
+    pub const fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// Checks the signature of this one entry.
+    ///
+    /// # Errors
+    /// [`LogError::BadSignature`].
+    pub fn verify(self) -> Result<Verified<Self>, LogError> {
+        let seq = self.header.seq;
+        Verifier::new(self.header.author.as_bytes())
+            .and_then(|key| key.verify(Label::Entry, self.id.as_bytes(), &self.sig()))
+            .map_err(|_| LogError::BadSignature { seq })?;
+        Ok(Verified(self))
+    }
+
+    /// Takes an entry out of this machine's own store as verified: it was checked before it was
+    /// written there.
+    #[must_use]
+    pub const fn trust_stored(self) -> Verified<Self> {
+        Verified(self)
+    }
+}
+
+fn entry_id(head: &[u8], body: &[u8]) -> EntryId {
+    let mut hasher = Purpose::Entry.hasher();
+    hasher.update(head).update(blake3::hash(body).as_bytes());
+    EntryId::from_bytes(*hasher.finalize().as_bytes())
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Header { kind, author, log, seq, .. } = &self.header;
+        write!(f, "Entry({kind:?} {} {author:?}/{}#{seq}, {} bytes)", self.id.short(), log.0, self.bytes.len())
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(&self.bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Entry;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Entry, E> {
+                Entry::decode(bytes).map_err(E::custom)
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Entry, E> {
+                Entry::decode(bytes).map_err(E::custom)
+            }
+        }
+        d.deserialize_byte_buf(Bytes).map_err(D::Error::custom)
+    }
+}
+
+/// Something whose signature was checked. Only verified entries can be opened or stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T>(pub(crate) T);
+
+impl<T> Verified<T> {
+    /// What was verified.
+    pub const fn inner(&self) -> &T {
+        &self.0
+    }
+
+    /// What was verified, by value.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> std::ops::Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

@@ -1,0 +1,163 @@
+//! Logs: chains of entries, pages that are verified at once, heads, and proofs of forks.
+//!
+//! In a page only the last signature is checked: it covers the id of its entry, which covers the
+//! id of the one before, and so on. The signatures inside a page are therefore *not* known to be
+//! good, and a page that is passed on must end at an entry whose signature was checked here
+//! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures".
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::{
+    derive::Purpose,
+    entry::{Entry, Header, Verified},
+    error::LogError,
+    ids::{EntryId, LogKey, RoomId},
+    limits::PAGE_MAX_ENTRIES,
+};
+
+/// How far a log is held: the place the next entry takes and the id of the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Height {
+    /// Place of the next entry; the number of entries held.
+    pub next: u64,
+    /// Id of the last entry; for an empty log all zero.
+    pub head: EntryId,
+}
+
+impl Height {
+    /// An empty log.
+    pub const EMPTY: Self = Self { next: 0, head: EntryId::from_bytes([0; 32]) };
+
+    /// The height with one more entry.
+    #[must_use]
+    pub const fn after(entry: &Entry) -> Self {
+        Self { next: entry.header().seq.saturating_add(1), head: entry.id() }
+    }
+
+    /// Checks that an entry is the next one of the log.
+    ///
+    /// # Errors
+    /// [`LogError`] when it is of another room or log, leaves a gap or does not link.
+    pub fn check_next(&self, room: RoomId, log: LogKey, entry: &Entry) -> Result<(), LogError> {
+        let Header { seq, prev, .. } = *entry.header();
+        if entry.room() != room || entry.log_key() != log {
+            return Err(LogError::WrongLog { seq });
+        }
+        if seq != self.next {
+            return Err(LogError::Gap { expected: self.next, got: seq });
+        }
+        // A log may begin with a link to the author's earlier log, so seq 0 links freely.
+        if seq > 0 && prev != self.head {
+            return Err(LogError::BrokenLink { seq });
+        }
+        Ok(())
+    }
+}
+
+/// How far every log of a room is held.
+pub type Heights = BTreeMap<LogKey, Height>;
+
+/// A digest of heights: equal digests mean equal logs.
+#[must_use]
+pub fn digest(heights: &Heights) -> [u8; 32] {
+    let mut hasher = Purpose::HeadsDigest.hasher();
+    for (key, height) in heights {
+        hasher.update(key.author.as_bytes());
+        hasher.update(&key.log.0.to_le_bytes());
+        hasher.update(&height.next.to_le_bytes());
+        hasher.update(height.head.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Verifies a page of one log that follows `height`: every link, and the signature of the last
+/// entry, which authenticates the rest.
+///
+/// # Errors
+/// [`LogError`]; nothing of a bad page may be used.
+pub fn verify_page(
+    room: RoomId,
+    log: LogKey,
+    mut height: Height,
+    entries: Vec<Entry>,
+) -> Result<Vec<Verified<Entry>>, LogError> {
+    if entries.is_empty() || entries.len() > PAGE_MAX_ENTRIES {
+        return Err(LogError::PageSize { max: PAGE_MAX_ENTRIES, got: entries.len() });
+    }
+    for entry in &entries {
+        height.check_next(room, log, entry)?;
+        height = Height::after(entry);
+    }
+    authenticate(entries)
+}
+
+/// Verifies the end of a log whose beginning is not here: links among the entries, and the
+/// signature of the last. It shows that the device wrote exactly these in this order.
+///
+/// # Errors
+/// [`LogError`]; nothing of a bad suffix may be used.
+pub fn verify_suffix(room: RoomId, log: LogKey, entries: Vec<Entry>) -> Result<Vec<Verified<Entry>>, LogError> {
+    let first = entries.first().map(|entry| *entry.header());
+    match first {
+        Some(header) => verify_page(room, log, Height { next: header.seq, head: header.prev }, entries),
+        None => Err(LogError::PageSize { max: PAGE_MAX_ENTRIES, got: 0 }),
+    }
+}
+
+fn authenticate(entries: Vec<Entry>) -> Result<Vec<Verified<Entry>>, LogError> {
+    if let Some(last) = entries.last() {
+        last.clone().verify()?;
+    }
+    Ok(entries.into_iter().map(Verified).collect())
+}
+
+/// Two entries of one device for the same place: proof that its log forked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkProof {
+    a: Entry,
+    b: Entry,
+}
+
+impl ForkProof {
+    /// Checks two entries and keeps them as proof when they contradict each other.
+    ///
+    /// # Errors
+    /// [`LogError::BadSignature`] when one is not the device's, [`LogError::WrongLog`] when they
+    /// do not contradict each other.
+    pub fn new(a: &Entry, b: &Entry) -> Result<Self, LogError> {
+        let seq = a.header().seq;
+        let same_place = a.room() == b.room() && a.log_key() == b.log_key() && seq == b.header().seq;
+        if !same_place || a.id() == b.id() {
+            return Err(LogError::WrongLog { seq });
+        }
+        let (a, b) = if a.id() < b.id() { (a, b) } else { (b, a) };
+        Ok(Self { a: a.clone().verify()?.into_inner(), b: b.clone().verify()?.into_inner() })
+    }
+
+    /// Checks a proof that came from outside.
+    ///
+    /// # Errors
+    /// As [`ForkProof::new`].
+    pub fn check(&self) -> Result<(), LogError> {
+        Self::new(&self.a, &self.b).map(drop)
+    }
+
+    /// The log that forked.
+    #[must_use]
+    pub const fn log_key(&self) -> LogKey {
+        self.a.log_key()
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        self.a.room()
+    }
+
+    /// The first place with two entries that is proven.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.a.header().seq
+    }
+}

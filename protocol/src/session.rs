@@ -1,0 +1,146 @@
+//! Message sessions: how contents are sealed and opened.
+//!
+//! A device opens a one-way Noise session (`Npsk0`) for each log, epoch and start of the program.
+//! The entry that opens it carries the handshake; every entry of it is sealed with snow's
+//! stateless transport, the nonce being the distance from the opening entry. Any member can open
+//! any entry in any order once it has the handshake. Authorship is not proven here but by the
+//! entry's signature, which is why opening takes only verified entries.
+
+use rand_core::CryptoRng;
+use snow::StatelessTransportState;
+use std::fmt;
+
+use crate::{
+    content::Content,
+    entry::{Entry, Header, Kind, Verified},
+    epoch::EpochSecrets,
+    error::SealError,
+    limits::{BODY_MAX, SESSION_ENTRIES_MAX},
+    noise,
+};
+
+/// Bytes of the handshake: an ephemeral key and an authentication tag.
+pub const HANDSHAKE_LEN: usize = 48;
+/// Bytes of an authentication tag.
+pub const TAG_LEN: usize = 16;
+
+/// What the handshake is bound to: the place of the opening entry. `prev` chains it to
+/// everything before.
+fn prologue(opener: &Header) -> Vec<u8> {
+    let mut out = b"parlor/v1 session\0".to_vec();
+    out.extend_from_slice(opener.room.as_bytes());
+    out.extend_from_slice(opener.epoch.as_bytes());
+    out.extend_from_slice(opener.author.as_bytes());
+    out.extend_from_slice(&opener.log.0.to_le_bytes());
+    out.extend_from_slice(&opener.seq.to_le_bytes());
+    out.extend_from_slice(opener.prev.as_bytes());
+    out
+}
+
+/// The writing side. One for each log and start of the program; never kept on disk, so that no
+/// restored state can seal twice under one nonce.
+pub struct SealingSession {
+    state: StatelessTransportState,
+    start: u64,
+    handshake: [u8; HANDSHAKE_LEN],
+}
+
+impl SealingSession {
+    /// Opens a session whose first entry will have this header (its `session` is its `seq`).
+    ///
+    /// # Errors
+    /// [`SealError`] when a key is refused.
+    pub fn open(secrets: &EpochSecrets, opener: &Header, rng: &mut dyn CryptoRng) -> Result<Self, SealError> {
+        let prologue = prologue(opener);
+        let mut state = noise::message_initiator(rng, &prologue, secrets.psk(), secrets.room_public())?;
+        let mut handshake = [0; HANDSHAKE_LEN];
+        state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
+        let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
+        Ok(Self { state, start: opener.seq, handshake })
+    }
+
+    /// Place of the opening entry: the `session` field of every header sealed with it.
+    #[must_use]
+    pub const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Whether the session may seal the entry at this place.
+    #[must_use]
+    pub const fn covers(&self, seq: u64) -> bool {
+        seq >= self.start && seq - self.start < SESSION_ENTRIES_MAX
+    }
+
+    /// Seals a content as the body of the entry at `seq`. The caller never asks twice for the
+    /// same `seq` with different contents: entries are written once and sent again as they are.
+    ///
+    /// # Errors
+    /// [`SealError`] when the content is too long or the place is outside the session.
+    pub fn seal(&self, seq: u64, content: &Content) -> Result<Vec<u8>, SealError> {
+        if !self.covers(seq) {
+            return Err(SealError::OutOfSession { session: self.start, seq });
+        }
+        let plain = content.encode(BODY_MAX - HANDSHAKE_LEN - TAG_LEN)?;
+        let mut body = if seq == self.start { self.handshake.to_vec() } else { Vec::new() };
+        let offset = body.len();
+        body.resize(offset + plain.len() + TAG_LEN, 0);
+        let out = body.get_mut(offset..).unwrap_or_default();
+        self.state.write_message(seq - self.start, &plain, out).map_err(|_| SealError::Unopenable)?;
+        Ok(body)
+    }
+}
+
+impl fmt::Debug for SealingSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingSession(from {})", self.start)
+    }
+}
+
+/// The reading side.
+pub struct OpeningSession {
+    state: StatelessTransportState,
+    start: u64,
+}
+
+impl OpeningSession {
+    /// Reads the handshake in a session's opening entry.
+    ///
+    /// # Errors
+    /// [`SealError`] when the entry opens no session or the epoch's key does not fit.
+    pub fn accept(secrets: &EpochSecrets, opener: &Verified<Entry>) -> Result<Self, SealError> {
+        let header = opener.header();
+        if header.kind != Kind::Content || header.session != header.seq || header.epoch != secrets.id() {
+            return Err(SealError::OutOfSession { session: header.session, seq: header.seq });
+        }
+        let too_short = SealError::TooShort { min: HANDSHAKE_LEN, got: opener.body().len() };
+        let handshake = opener.body().first_chunk::<HANDSHAKE_LEN>().ok_or(too_short)?;
+        let mut state = noise::message_responder(&prologue(header), secrets.psk(), secrets.room_secret())?;
+        state.read_message(handshake, &mut []).map_err(|_| SealError::Unopenable)?;
+        let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
+        Ok(Self { state, start: header.seq })
+    }
+
+    /// Opens an entry of this session.
+    ///
+    /// # Errors
+    /// [`SealError`] when it is of another session, altered, or holds no content this version knows.
+    pub fn open(&self, entry: &Verified<Entry>) -> Result<Content, SealError> {
+        let Header { kind, session, seq, .. } = *entry.header();
+        let in_session = kind == Kind::Content && session == self.start && seq - session < SESSION_ENTRIES_MAX;
+        if !in_session {
+            return Err(SealError::OutOfSession { session: self.start, seq });
+        }
+        let skip = if seq == session { HANDSHAKE_LEN } else { 0 };
+        let too_short = SealError::TooShort { min: skip + TAG_LEN, got: entry.body().len() };
+        let sealed = entry.body().get(skip..).filter(|sealed| sealed.len() >= TAG_LEN).ok_or(too_short)?;
+        let mut plain = zeroize::Zeroizing::new(vec![0; sealed.len()]);
+        let len = self.state.read_message(seq - session, sealed, &mut plain).map_err(|_| SealError::Unopenable)?;
+        Ok(Content::decode(plain.get(..len).unwrap_or_default())?)
+    }
+}
+
+impl fmt::Debug for OpeningSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpeningSession(from {})", self.start)
+    }
+}

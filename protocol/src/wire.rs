@@ -1,0 +1,252 @@
+//! What goes over the wire: gossip frames, requests and answers.
+//!
+//! Requests about a room carry an admission certificate, which the answering side checks against
+//! the connected peer, so that only admitted devices are served.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::{self, VERSION},
+    entry::Entry,
+    epoch::AdmissionCert,
+    error::CodecError,
+    ids::{Locator, LogKey, RoomId, TopicId},
+    invite::Invite,
+    limits::{GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
+    log::Height,
+    signal::Signal,
+};
+
+const ENTRY_FRAME: u8 = 1;
+const SIGNAL_FRAME: u8 = 2;
+
+/// A gossip message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gossip {
+    /// A new entry.
+    Entry(Entry),
+    /// Something that is not stored.
+    Signal(Signal),
+}
+
+impl Gossip {
+    /// Encodes a gossip message: version, kind, then the entry's own bytes or an encoded signal.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`].
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        match self {
+            Self::Entry(entry) => Ok([&[VERSION, ENTRY_FRAME], entry.bytes().as_ref()].concat()),
+            Self::Signal(signal) => Ok([vec![VERSION, SIGNAL_FRAME], codec::encode_bare(signal, GOSSIP_MAX)?].concat()),
+        }
+    }
+
+    /// Decodes a gossip message.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        if bytes.len() > GOSSIP_MAX {
+            return Err(CodecError::TooLong { max: GOSSIP_MAX, got: bytes.len() });
+        }
+        match bytes {
+            [] => Err(CodecError::Empty),
+            [VERSION, ENTRY_FRAME, entry @ ..] => Entry::decode(entry).map(Self::Entry),
+            [VERSION, SIGNAL_FRAME, signal @ ..] => codec::decode_bare(signal, GOSSIP_MAX, "signal").map(Self::Signal),
+            [VERSION] => Err(CodecError::CutOff { expected: 2, got: 1 }),
+            [VERSION, kind, ..] => Err(CodecError::UnknownKind(*kind)),
+            [theirs, ..] => Err(CodecError::Version { theirs: *theirs, ours: VERSION }),
+        }
+    }
+}
+
+/// The id under which gossip recognises duplicates: of an entry the first 20 bytes of its id, so
+/// that copies with altered signatures are one message; of anything else a hash.
+#[must_use]
+pub fn gossip_id(bytes: &[u8]) -> [u8; 20] {
+    let hash = match bytes {
+        [VERSION, ENTRY_FRAME, entry @ ..] => Entry::decode(entry).ok().map(|entry| *entry.id().as_bytes()),
+        _ => None,
+    };
+    let hash = hash.unwrap_or_else(|| *blake3::hash(bytes).as_bytes());
+    hash.first_chunk::<20>().copied().unwrap_or_default()
+}
+
+/// A request to a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
+pub enum Request {
+    /// The record behind a code. Anyone may ask, at a limited rate.
+    Invite(Locator),
+    /// Something about a room.
+    Room {
+        /// The room.
+        room: RoomId,
+        /// Shows that the asking device is admitted.
+        cert: AdmissionCert,
+        /// What about it.
+        ask: RoomRequest,
+    },
+}
+
+/// A request about a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
+pub enum RoomRequest {
+    /// How far are the logs held? Answered with [`Answer::Same`] when they match the digest.
+    Heights {
+        /// Digest of the asking side's heights.
+        digest: [u8; 32],
+    },
+    /// Entries of a log, in order.
+    Page {
+        /// The log.
+        log: LogKey,
+        /// Place of the first entry wanted.
+        from: u64,
+    },
+    /// The newest entries of the room.
+    Tail {
+        /// At most this many.
+        limit: u16,
+    },
+    /// Entries for an archive to keep: a run of one log. Answered once they are durable.
+    Push {
+        /// The entries, in order; the last one's signature authenticates them.
+        entries: Vec<Entry>,
+    },
+    /// Makes a room known to an archive, or tells it of a new epoch.
+    Register {
+        /// The genesis entry.
+        genesis: Entry,
+        /// All epoch entries, oldest first.
+        epochs: Vec<Entry>,
+        /// The topics of live epochs, so that the archive can listen and pass on.
+        topics: Vec<TopicId>,
+    },
+    /// What of the asked device's own logs has arrived here: a receipt.
+    Received {
+        /// Logs of the asked device, each with the number of entries held.
+        heights: Vec<(LogKey, u64)>,
+    },
+}
+
+/// The newest entries of a room: for each log its end, and what is needed to open it.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tail {
+    /// Ends of logs, each in order up to its head.
+    pub suffixes: Vec<Vec<Entry>>,
+    /// First entries of these logs (admission, profile) and entries that open their sessions.
+    pub openers: Vec<Entry>,
+    /// Entries of the room in all logs together.
+    pub total: u64,
+}
+
+/// Why a request is not served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The room is not known here.
+    UnknownRoom,
+    /// The device is not admitted to the room.
+    NotAdmitted,
+    /// Too many requests; try again after some milliseconds.
+    Busy {
+        /// How long to wait.
+        retry_ms: u32,
+    },
+    /// The entries do not fit what is here: ask for heights first.
+    DoesNotFit,
+    /// The archive's quota for the room or peer is used up.
+    QuotaReached,
+    /// The archive cannot write at the moment.
+    StoreUnavailable,
+    /// The archive takes no new rooms.
+    RegistrationClosed,
+    /// The request is not understood.
+    Malformed,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The record, or none.
+    Invite(Option<Invite>),
+    /// Both sides hold the same.
+    Same,
+    /// How far each log is held.
+    Heights(Vec<(LogKey, Height)>),
+    /// Entries of a log; empty when there are none after the place asked for.
+    Page(Vec<Entry>),
+    /// The newest entries.
+    Tail(Tail),
+    /// Stored durably up to these heights.
+    Pushed(Vec<(LogKey, Height)>),
+    /// Noted.
+    Done,
+    /// Not served.
+    Refused(Refusal),
+}
+
+fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
+    if got > max { Err(CodecError::TooMany { what, max, got }) } else { Ok(()) }
+}
+
+impl Request {
+    /// Encodes a request.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`].
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        codec::encode(self, WIRE_MAX)
+    }
+
+    /// Decodes a request and checks its counts.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
+        if let Self::Room { ask, .. } = &request {
+            match ask {
+                RoomRequest::Push { entries } => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
+                RoomRequest::Tail { limit } => count("entries", usize::from(*limit), TAIL_MAX)?,
+                RoomRequest::Received { heights } => count("heights", heights.len(), LOGS_MAX)?,
+                RoomRequest::Register { epochs, topics, .. } => {
+                    count("epochs", epochs.len(), PAGE_MAX_ENTRIES)?;
+                    count("topics", topics.len(), PAGE_MAX_ENTRIES)?;
+                }
+                RoomRequest::Heights { .. } | RoomRequest::Page { .. } => {}
+            }
+        }
+        Ok(request)
+    }
+}
+
+impl Answer {
+    /// Encodes an answer.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`].
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        codec::encode(self, WIRE_MAX)
+    }
+
+    /// Decodes an answer and checks its counts.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let answer: Self = codec::decode(bytes, WIRE_MAX, "answer")?;
+        match &answer {
+            Self::Heights(heights) | Self::Pushed(heights) => count("heights", heights.len(), LOGS_MAX)?,
+            Self::Page(entries) => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
+            Self::Tail(tail) => {
+                count("suffixes", tail.suffixes.len(), LOGS_MAX)?;
+                count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;
+                count("openers", tail.openers.len(), TAIL_MAX * 8)?;
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+}
