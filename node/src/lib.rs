@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod command;
+pub mod engine;
 mod error;
 mod event;
 mod handle;
 pub mod net;
+pub mod store;
 
 pub use command::{Command, CommandId, CommandResult, Reply};
 pub use error::CommandError;

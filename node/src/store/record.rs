@@ -1,0 +1,197 @@
+//! What the local store keeps, in the words of the engine. No IO here.
+
+use parlor_protocol::{
+    DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId,
+    card::UserKey,
+    entry::{Entry, Verified},
+    keys::{DeviceKey, DhSecret, Secret},
+    log::{ForkProof, Heights},
+};
+use serde::{Deserialize, Serialize};
+
+/// This device's keys and name. Kept sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// Seed of the device key.
+    pub device_seed: Secret,
+    /// Seed of the account key.
+    pub user_seed: Secret,
+    /// Noise static key.
+    pub noise: DhSecret,
+    /// Prekeys, newest first, with the time they were made (milliseconds since 1970).
+    pub prekeys: Vec<(DhSecret, u64)>,
+    /// When this identity was made (milliseconds since 1970).
+    pub created: u64,
+    /// The person's name; empty until it is set.
+    pub name: String,
+}
+
+impl Identity {
+    /// A fresh identity.
+    pub fn random(rng: &mut dyn rand_core::CryptoRng, now_ms: u64) -> Self {
+        Self {
+            device_seed: Secret::random(rng),
+            user_seed: Secret::random(rng),
+            noise: DhSecret::random(rng),
+            prekeys: vec![(DhSecret::random(rng), now_ms)],
+            created: now_ms,
+            name: String::new(),
+        }
+    }
+
+    /// The device key.
+    #[must_use]
+    pub fn device(&self) -> DeviceKey {
+        DeviceKey::from_seed(&self.device_seed)
+    }
+
+    /// The account key.
+    #[must_use]
+    pub fn user(&self) -> UserKey {
+        UserKey::from_seed(&self.user_seed)
+    }
+}
+
+/// A room as this device knows it, besides its entries. Kept sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomRecord {
+    /// The room.
+    pub room: RoomId,
+    /// Its name.
+    pub name: String,
+    /// When this device joined (milliseconds since 1970).
+    pub joined: u64,
+    /// The genesis entry.
+    pub genesis: Entry,
+    /// Epochs whose key is known, oldest first; the last one is current.
+    pub epochs: Vec<EpochKeyRecord>,
+    /// The log this device writes.
+    pub own_log: LogId,
+    /// Codes that this device made or used.
+    pub codes: Vec<CodeRecord>,
+    /// Unread live messages.
+    pub unread: u64,
+    /// Latest hybrid time seen.
+    pub hlc: Hlc,
+    /// How many entries of the own log an archive holds durably.
+    pub archived: u64,
+    /// How many entries of the own log each member has acknowledged.
+    pub received: Vec<(DeviceId, u64)>,
+}
+
+/// An epoch whose key is known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EpochKeyRecord {
+    /// The epoch.
+    pub id: EpochId,
+    /// Its parents.
+    pub parents: Vec<EpochId>,
+    /// Its key.
+    pub key: Secret,
+}
+
+/// A code that this device can show again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CodeRecord {
+    /// The code.
+    pub code: RoomCode,
+    /// When it stops working (milliseconds since 1970).
+    pub expires: Option<u64>,
+}
+
+/// An entry with what is known of its own signature. The last entry of every run that is
+/// appended is checked; see `parlor_protocol::log`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// The entry.
+    pub entry: Verified<Entry>,
+    /// True when this very signature was checked, false when only the chain was.
+    pub checked: bool,
+}
+
+/// A machine to try again at the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRecord {
+    /// The machine's device.
+    pub device: DeviceId,
+    /// Multiaddrs it was reached at, newest first, at most four.
+    pub addresses: Vec<String>,
+}
+
+/// Everything but the entries, as read at start.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Keys and name; none in a new profile.
+    pub identity: Option<Identity>,
+    /// The rooms, each with how far its logs are held.
+    pub rooms: Vec<(RoomRecord, Heights)>,
+    /// Forks that were proven.
+    pub forks: Vec<ForkProof>,
+    /// Addresses added by hand.
+    pub manual: Vec<String>,
+    /// Machines that were reached before.
+    pub peers: Vec<PeerRecord>,
+}
+
+/// One change. Changes of one batch become durable together, batches in the order given.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Keys and name.
+    PutIdentity(Box<Identity>),
+    /// A room's record.
+    PutRoom(Box<RoomRecord>),
+    /// A run of one log, which must continue what the store holds: otherwise the whole batch
+    /// fails and changes nothing. Entries already held with the same id are skipped.
+    Append {
+        /// The room.
+        room: RoomId,
+        /// The entries, in order.
+        entries: Vec<StoredEntry>,
+    },
+    /// A proof that a log forked.
+    PutFork(Box<ForkProof>),
+    /// The addresses added by hand.
+    PutManual(Vec<String>),
+    /// A machine that was reached.
+    PutPeer(PeerRecord),
+}
+
+/// A question about stored entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A run of one log: up to `max` entries from `from` on, cut at about 1 MiB.
+    Run {
+        /// The room.
+        room: RoomId,
+        /// The log.
+        log: LogKey,
+        /// Place of the first entry.
+        from: u64,
+        /// Most entries.
+        max: usize,
+    },
+    /// Several runs at once, for tails and openers; each `(log, from, max)`. Cut at 1 MiB together.
+    Runs {
+        /// The room.
+        room: RoomId,
+        /// The runs.
+        runs: Vec<(LogKey, u64, usize)>,
+    },
+    /// All entries of a room, log by log, for loading at start: up to 2,000 after this place.
+    Scan {
+        /// The room.
+        room: RoomId,
+        /// The last place that was read.
+        after: Option<(LogKey, u64)>,
+    },
+}
+
+/// The answer to a [`Read`]: the runs asked for, in the order asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadResult {
+    /// One run for [`Read::Run`] and [`Read::Scan`], as many as asked for [`Read::Runs`]. A run
+    /// may be shorter than asked, or empty.
+    pub runs: Vec<Vec<StoredEntry>>,
+    /// Entries that are in the store but damaged; they will be fetched again from others.
+    pub damaged: Vec<(LogKey, u64)>,
+}
