@@ -35,7 +35,9 @@ pub enum CommandError {
     )]
     NobodyFound,
     /// The code is past its time.
-    #[error("this code has expired; ask a member for a new one")]
+    #[error(
+        "this code has expired; ask a member for a new one (or check the date on this machine: codes expire by its clock)"
+    )]
     CodeExpired,
     /// The record behind a code is damaged or forged.
     #[error("the record behind this code is damaged; ask a member for a new code")]
@@ -43,12 +45,6 @@ pub enum CommandError {
     /// A join with this code was given up.
     #[error("joining was cancelled")]
     Cancelled,
-    /// The room has as many devices as Parlor allows.
-    #[error("the room is full ({max} devices)")]
-    RoomFull {
-        /// The limit.
-        max: usize,
-    },
     /// A value is not acceptable.
     #[error("{what}")]
     Invalid {

@@ -1,1 +1,5 @@
-//! tests
+//! What the tests of several parts together share: the simulator, real processes, several hosts.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+pub mod sim;

@@ -4,6 +4,23 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+mod commands;
+mod connection;
+#[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
+mod engine;
+mod intake;
 mod io;
+mod join;
+mod logs;
+mod membership;
+mod presence;
+mod room;
+mod serve;
+mod sync;
+mod telling;
+mod timeline;
+mod timers;
+mod writing;
 
+pub use engine::Engine;
 pub use io::{CallId, Input, JobId, Now, Output, ReadId, WriteId};

@@ -1,0 +1,173 @@
+//! Commands: what a person asks, checked and handed to its concern.
+
+use parlor_protocol::{EntryId, RoomId, content::Body, content::Emoji, signal::SignalKind};
+
+use super::{Engine, io::CallId};
+use crate::{
+    command::{Command, Reply},
+    error::CommandError,
+    event::{Event, MessageBody},
+};
+
+/// Most messages in one answer.
+const ANSWER_MAX: usize = 1000;
+
+impl Engine {
+    pub(super) fn on_command(&mut self, call: CallId, command: Command) {
+        match command {
+            Command::SetName(name) => self.set_name(call, name.as_str()),
+            Command::Me => self.reply(Some(call), Ok(Reply::Me(self.profile()))),
+            Command::CreateRoom { name, history } => self.create_room(call, name, history),
+            Command::MakeCode { room, lifetime } => {
+                let lifetime = lifetime.map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+                self.make_code(call, room, lifetime);
+            }
+            Command::Code { room } => self.show_code(call, room),
+            Command::Join(code) => self.join(call, code),
+            Command::CancelJoin(code) => {
+                self.cancel_join(&code);
+                self.reply(Some(call), Ok(Reply::Done));
+            }
+            Command::Send { room, text, reply_to } => {
+                let body = Body::Text { text, reply_to, mentions: Vec::new() };
+                self.write_contents(room, vec![body], Some(call), Reply::Sent);
+            }
+            Command::Edit { room, target, text } => self.change_own(call, room, target, Body::Edit { target, text }),
+            Command::Delete { room, target } => self.change_own(call, room, target, Body::Delete { target }),
+            Command::React { room, target, emoji, present } => self.react(call, room, target, emoji, present),
+            Command::MarkRead { room } => self.mark_read(call, room),
+            Command::Typing { room } => {
+                self.signal(room, SignalKind::Typing);
+                self.reply(Some(call), Ok(Reply::Done));
+            }
+            Command::Rooms => {
+                let rooms = self.summaries();
+                self.reply(Some(call), Ok(Reply::Rooms(rooms)));
+            }
+            Command::Members { room } => {
+                let members = self.members(room).ok_or(CommandError::NoSuchRoom);
+                self.reply(Some(call), members.map(Reply::Members));
+            }
+            Command::History { room, before, limit } => {
+                let history = self.history(room, before, limit.clamp(1, ANSWER_MAX));
+                self.reply(Some(call), history);
+            }
+            Command::Search { room, words, limit } => {
+                let found = self.search(room, &words, limit.clamp(1, ANSWER_MAX));
+                self.reply(Some(call), found);
+            }
+            Command::Connection => {
+                let connection = self.connection();
+                self.reply(Some(call), Ok(Reply::Connection(connection)));
+            }
+            Command::AddAddress(address) => self.check_address(call, address),
+            Command::RemoveAddress(address) => {
+                self.remove_address(address);
+                self.reply(Some(call), Ok(Reply::Done));
+            }
+        }
+    }
+
+    fn set_name(&mut self, call: CallId, name: &str) {
+        if self.identity.name == name {
+            self.reply(Some(call), Ok(Reply::Done));
+            return;
+        }
+        name.clone_into(&mut self.identity.name);
+        let identity = Box::new(self.identity.clone());
+        let pending = super::writing::Pending::answering(Some(call), Reply::Done);
+        self.write(vec![crate::store::Write::PutIdentity(identity)], pending);
+        let profile = self.profile();
+        self.event(Event::ProfileChanged(profile));
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            let bodies = self.profile_body().into_iter().collect();
+            self.write_contents(room, bodies, None, |_| Reply::Done);
+        }
+    }
+
+    fn change_own(&mut self, call: CallId, room_id: RoomId, target: EntryId, body: Body) {
+        let Some(room) = self.rooms.get(&room_id) else {
+            self.reply(Some(call), Err(CommandError::NoSuchRoom));
+            return;
+        };
+        let refusal = match room.timeline.find(target) {
+            None => Some(CommandError::NoSuchMessage),
+            Some(message) if !message.own => Some(CommandError::NotYours),
+            Some(message) if !matches!(message.body, MessageBody::Text { .. }) => Some(CommandError::NoSuchMessage),
+            Some(_) => None,
+        };
+        match refusal {
+            Some(error) => self.reply(Some(call), Err(error)),
+            None => self.write_contents(room_id, vec![body], Some(call), |_| Reply::Done),
+        }
+    }
+
+    fn react(&mut self, call: CallId, room: RoomId, target: EntryId, emoji: String, present: bool) {
+        if !self.rooms.get(&room).is_some_and(|room| room.timeline.contains(target)) {
+            self.reply(Some(call), Err(CommandError::NoSuchMessage));
+            return;
+        }
+        match Emoji::try_from(emoji) {
+            Ok(emoji) => {
+                let body = Body::Reaction { target, emoji, present };
+                self.write_contents(room, vec![body], Some(call), |_| Reply::Done);
+            }
+            Err(error) => self.reply(Some(call), Err(CommandError::Invalid { what: format!("not an emoji: {error}") })),
+        }
+    }
+
+    fn mark_read(&mut self, call: CallId, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            self.reply(Some(call), Err(CommandError::NoSuchRoom));
+            return;
+        };
+        if room.record.unread > 0 {
+            room.record.unread = 0;
+            room.summary_changed = true;
+            self.save_room_now(room_id);
+        }
+        self.reply(Some(call), Ok(Reply::Done));
+    }
+
+    fn history(&mut self, room_id: RoomId, before: Option<crate::Order>, limit: usize) -> crate::CommandResult {
+        let me = self.me();
+        let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        let (messages, more) = room.timeline.page(before, limit);
+        let incomplete = !room.is_loaded || room.logs.total() < room.known_total();
+        let messages = messages.iter().map(|message| room.dressed(message, me)).collect();
+        Ok(Reply::History { messages, more: more || incomplete })
+    }
+
+    fn search(&mut self, only: Option<RoomId>, words: &str, limit: usize) -> crate::CommandResult {
+        let me = self.me();
+        let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+        if only.is_some_and(|room| !self.rooms.contains_key(&room)) {
+            return Err(CommandError::NoSuchRoom);
+        }
+        if words.is_empty() {
+            return Err(CommandError::Invalid { what: "type at least one word to search for".into() });
+        }
+        let rooms = self.rooms.values().filter(|room| only.is_none_or(|only| only == room.id()));
+        let mut found: Vec<_> = rooms
+            .flat_map(|room| room.timeline.search(&words).take(limit).map(|message| room.dressed(message, me)))
+            .collect();
+        found.sort_by_key(|message| std::cmp::Reverse(message.order));
+        found.truncate(limit);
+        Ok(Reply::Found(found))
+    }
+
+    fn check_address(&mut self, call: CallId, address: String) {
+        let address = address.trim().to_owned();
+        let plausible = !address.is_empty()
+            && address.len() <= 256
+            && address.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        if plausible {
+            self.add_address(address);
+            self.reply(Some(call), Ok(Reply::Done));
+        } else {
+            let what = "an address looks like 192.168.1.20, desk.local:47801 or /ip4/192.168.1.20/tcp/47801";
+            self.reply(Some(call), Err(CommandError::Invalid { what: what.into() }));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Connections: who is connected, who is an archive, which addresses are worth remembering.
+
+use parlor_protocol::{DeviceId, RoomId, TopicId, signal::SignalKind, wire::RoomRequest};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Engine, io::Output, sync::Asked, writing::Pending};
+use crate::{
+    event::{Connection, Event, Peer},
+    net::{NetCommand, NetEvent},
+    store::{PeerRecord, Write},
+};
+
+/// Addresses remembered for each machine.
+const ADDRESSES_MAX: usize = 4;
+/// Code look-ups a peer may make at once, and how many milliseconds until it may make one more.
+const LOOK_UPS_MAX: u64 = 10;
+const LOOK_UP_EVERY_MS: u64 = 1_000;
+
+#[derive(Debug)]
+struct Connected {
+    address: String,
+    transport: &'static str,
+    archive: bool,
+    rtt_us: Option<u64>,
+    rooms: BTreeSet<RoomId>,
+    /// Token bucket of code look-ups, in milliseconds already spent.
+    looked_up_until: u64,
+}
+
+/// Everything about connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    listening: BTreeSet<String>,
+    peers: BTreeMap<DeviceId, Connected>,
+    pub(super) manual: Vec<String>,
+    remembered: Vec<PeerRecord>,
+    hints: BTreeMap<&'static str, String>,
+}
+
+impl Connections {
+    pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>) -> Self {
+        Self { listening: BTreeSet::new(), peers: BTreeMap::new(), manual, remembered, hints: BTreeMap::new() }
+    }
+
+    pub(super) fn is_connected(&self, peer: DeviceId) -> bool {
+        self.peers.contains_key(&peer)
+    }
+
+    pub(super) fn is_archive(&self, peer: DeviceId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| peer.archive)
+    }
+
+    pub(super) fn archives(&self) -> Vec<DeviceId> {
+        self.peers.iter().filter(|(_, peer)| peer.archive).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn everybody(&self) -> Vec<DeviceId> {
+        self.peers.keys().copied().collect()
+    }
+
+    /// Connected members of a room, archives not included.
+    pub(super) fn in_room(&self, room: RoomId) -> Vec<DeviceId> {
+        self.peers.iter().filter(|(_, peer)| !peer.archive && peer.rooms.contains(&room)).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn note_in_room(&mut self, peer: DeviceId, room: RoomId) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.rooms.insert(room);
+        }
+    }
+
+    /// Whether a peer may look up one more code.
+    pub(super) fn may_look_up(&mut self, peer: DeviceId, now: u64) -> bool {
+        let Some(peer) = self.peers.get_mut(&peer) else { return false };
+        let until = peer.looked_up_until.max(now) + LOOK_UP_EVERY_MS;
+        let allowed = until <= now + LOOK_UPS_MAX * LOOK_UP_EVERY_MS;
+        if allowed {
+            peer.looked_up_until = until;
+        }
+        allowed
+    }
+}
+
+impl Engine {
+    pub(super) fn on_connection(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Listening(address) => {
+                self.connections.listening.insert(address);
+            }
+            NetEvent::StoppedListening(address) => {
+                self.connections.listening.remove(&address);
+            }
+            NetEvent::PeerConnected { peer, address, transport, archive } => {
+                self.on_connected(peer, address, transport, archive);
+            }
+            NetEvent::PeerDisconnected(peer) => self.on_disconnected(peer),
+            NetEvent::RoundTrip { peer, micros } => {
+                // Too frequent and too small a change to tell everybody each time.
+                if let Some(peer) = self.connections.peers.get_mut(&peer) {
+                    peer.rtt_us = Some(micros);
+                }
+                return;
+            }
+            NetEvent::VersionMismatch { peer, theirs } => {
+                let newer = theirs > parlor_protocol::codec::VERSION;
+                let which = if newer { "this machine" } else { "the other machine" };
+                self.problem(
+                    format!("the machine {} speaks another version of Parlor ({theirs})", peer.short()),
+                    format!("Update Parlor on {which}."),
+                );
+                return;
+            }
+            NetEvent::Hint { key, text } => {
+                match text {
+                    Some(text) => self.connections.hints.insert(key, text),
+                    None => self.connections.hints.remove(key),
+                };
+            }
+            _ => return,
+        }
+        self.tell_connection();
+    }
+
+    fn on_connected(&mut self, peer: DeviceId, address: String, transport: &'static str, archive: bool) {
+        self.remember(peer, &address);
+        let connected =
+            Connected { address, transport, archive, rtt_us: None, rooms: BTreeSet::new(), looked_up_until: 0 };
+        self.connections.peers.insert(peer, connected);
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            if archive {
+                self.sync_with(room, peer);
+            }
+            self.heard(room, peer);
+        }
+        self.check_joins();
+    }
+
+    fn on_disconnected(&mut self, peer: DeviceId) {
+        self.connections.peers.remove(&peer);
+        self.forget_peer(peer);
+    }
+
+    /// A peer listens to one of our topics: it is in the room.
+    pub(super) fn on_subscribed(&mut self, peer: DeviceId, topic: TopicId) {
+        let Some(room) = self.topics.get(&topic).copied() else { return };
+        self.connections.note_in_room(peer, room);
+        self.heard(room, peer);
+        self.sync_with(room, peer);
+        self.signal(room, SignalKind::Online);
+    }
+
+    fn remember(&mut self, device: DeviceId, address: &str) {
+        let known = &mut self.connections.remembered;
+        let at = known.iter().position(|record| record.device == device);
+        let mut record = at.map_or_else(|| PeerRecord { device, addresses: Vec::new() }, |at| known.remove(at));
+        let is_news = record.addresses.first().is_none_or(|first| first != address);
+        record.addresses.retain(|known| known != address);
+        record.addresses.insert(0, address.to_owned());
+        record.addresses.truncate(ADDRESSES_MAX);
+        self.connections.remembered.push(record.clone());
+        if is_news {
+            self.write(vec![Write::PutPeer(record)], Pending::default());
+        }
+    }
+
+    pub(super) fn add_address(&mut self, address: String) {
+        if !self.connections.manual.contains(&address) {
+            self.connections.manual.push(address.clone());
+            self.write(vec![Write::PutManual(self.connections.manual.clone())], Pending::default());
+        }
+        self.out.push(Output::Net(NetCommand::AddAddress(address)));
+        self.tell_connection();
+    }
+
+    pub(super) fn remove_address(&mut self, address: String) {
+        self.connections.manual.retain(|known| *known != address);
+        self.write(vec![Write::PutManual(self.connections.manual.clone())], Pending::default());
+        self.out.push(Output::Net(NetCommand::RemoveAddress(address)));
+        self.tell_connection();
+    }
+
+    pub(super) fn hint_archive_refuses(&mut self, refusal: &parlor_protocol::wire::Refusal) {
+        let text = match refusal {
+            parlor_protocol::wire::Refusal::RegistrationClosed => {
+                "The archive takes no new rooms. Ask whoever runs it to open registration."
+            }
+            _ => "The archive's quota for this room is used up. Ask whoever runs it to raise it.",
+        };
+        self.connections.hints.insert("archive", text.to_owned());
+        self.tell_connection();
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        let name = |device: &DeviceId| {
+            let member = self.rooms.values().find_map(|room| room.membership.members.get(device));
+            member.map_or_else(|| device.short(), |member| member.name.clone())
+        };
+        let peers = self.connections.peers.iter().map(|(device, peer)| Peer {
+            device: *device,
+            name: if peer.archive { "archive".to_owned() } else { name(device) },
+            archive: peer.archive,
+            address: peer.address.clone(),
+            transport: peer.transport.to_owned(),
+            rtt_us: peer.rtt_us,
+        });
+        Connection {
+            listening: self.connections.listening.iter().cloned().collect(),
+            peers: peers.collect(),
+            manual: self.connections.manual.clone(),
+            hints: self.connections.hints.values().cloned().collect(),
+        }
+    }
+
+    fn tell_connection(&mut self) {
+        let connection = self.connection();
+        self.event(Event::ConnectionChanged(connection));
+    }
+
+    /// Tells the authors that are connected what of theirs has arrived.
+    pub(super) fn send_receipts(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let authors = std::mem::take(&mut room.receipts);
+        for author in authors {
+            if !self.connections.is_connected(author) {
+                continue;
+            }
+            let (Some(room), Some(cert)) = (self.rooms.get(&room_id), self.cert(room_id)) else { return };
+            let heights = room.logs.of(author).map(|(log, state)| (*log, state.durable)).collect();
+            let ask = RoomRequest::Received { heights };
+            self.ask(author, &parlor_protocol::wire::Request::Room { room: room_id, cert, ask }, Asked::Receipt);
+        }
+    }
+}

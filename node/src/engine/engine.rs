@@ -1,0 +1,269 @@
+//! The engine's table: which kind of input goes to which concern.
+
+use parlor_protocol::{
+    DeviceId, RoomId, TopicId,
+    card::UserKey,
+    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    keys::{DeviceKey, DhSecret},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    connection::Connections,
+    io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
+    join::Job,
+    room::{Room, Viewer},
+    serve::Serving,
+    sync::Asked,
+    timers::{Timer, Timers},
+    writing::Pending,
+};
+use crate::{
+    command::CommandResult,
+    event::{Event, Problem, Profile},
+    net::{NetCommand, NetEvent, RequestId},
+    store::{Identity, Loaded, Read, RoomRecord, Write},
+};
+
+/// How often a room's summary is told at most, in milliseconds: a sync changes it all the time.
+pub(super) const SUMMARY_EVERY_MS: u64 = 150;
+
+/// What a read is for.
+#[derive(Debug)]
+pub(super) enum ReadFor {
+    /// Loading a room at start.
+    Load(RoomId),
+    /// Answering a peer.
+    Serve(Serving),
+    /// Sending entries to an archive.
+    Push { room: RoomId, archive: DeviceId },
+}
+
+/// The heart of a node. See the module's first lines.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) identity: Identity,
+    pub(super) key: DeviceKey,
+    pub(super) user: UserKey,
+    pub(super) rng: ChaCha20Rng,
+    pub(super) now: Now,
+    pub(super) out: Vec<Output>,
+    pub(super) rooms: BTreeMap<RoomId, Room>,
+    pub(super) topics: HashMap<TopicId, RoomId>,
+    pub(super) connections: Connections,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) asked: HashMap<RequestId, Asked>,
+    pub(super) pending: BTreeMap<WriteId, Pending>,
+    pub(super) reads: HashMap<ReadId, ReadFor>,
+    pub(super) timers: Timers,
+    counter: u64,
+    is_stopping: bool,
+}
+
+impl Engine {
+    /// Starts an engine from what the store holds. `seed` is 32 random bytes. The outputs are to
+    /// be carried out like those of [`Engine::handle`].
+    #[must_use]
+    pub fn new(loaded: Loaded, seed: [u8; 32], now: Now) -> (Self, Vec<Output>) {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let is_new = loaded.identity.is_none();
+        let identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let mut engine = Self {
+            key: identity.device(),
+            user: identity.user(),
+            connections: Connections::new(loaded.manual, loaded.peers),
+            identity,
+            rng,
+            now,
+            out: Vec::new(),
+            rooms: BTreeMap::new(),
+            topics: HashMap::new(),
+            jobs: BTreeMap::new(),
+            asked: HashMap::new(),
+            pending: BTreeMap::new(),
+            reads: HashMap::new(),
+            timers: Timers::default(),
+            counter: 0,
+            is_stopping: false,
+        };
+        if is_new {
+            engine.save_identity();
+        }
+        for (record, heights) in loaded.rooms {
+            if let Some(room) = restore(record, &heights) {
+                engine.open_room(room);
+            }
+        }
+        for proof in &loaded.forks {
+            if let Some(room) = engine.rooms.get_mut(&proof.room()) {
+                room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
+            }
+        }
+        let outputs = std::mem::take(&mut engine.out);
+        (engine, outputs)
+    }
+
+    /// Takes an input and returns what is to be done.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        // The monotonic clock of a shell never runs backwards; a simulator's might by mistake.
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        match input {
+            Input::Command { call, command } => self.on_command(call, command),
+            Input::Net(event) => self.on_net(event),
+            Input::Written { id, result } => self.on_written(id, result),
+            Input::Read { id, result } => self.on_read(id, result),
+            Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Tick => {}
+            Input::Stop => self.on_stop(),
+        }
+        self.run_timers();
+        self.tell_summaries();
+        std::mem::take(&mut self.out)
+    }
+
+    /// When the engine wants an [`Input::Tick`] at the latest, on the monotonic clock.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// This device.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    fn on_net(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Gossip { message, from, topic, bytes } => self.on_gossip(message, from, topic, &bytes),
+            NetEvent::Asked { id, from, bytes } => self.on_asked(id, from, &bytes),
+            NetEvent::Answered { id, from, bytes } => self.on_answered(id, from, &bytes),
+            NetEvent::RequestFailed { id, reason } => self.on_request_failed(id, &reason),
+            NetEvent::PeerSubscribed { peer, topic } => self.on_subscribed(peer, topic),
+            NetEvent::PeerUnsubscribed { .. } => {}
+            other => self.on_connection(other),
+        }
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(timer) = self.timers.take_due(self.now.mono) {
+            if self.is_stopping {
+                continue;
+            }
+            match timer {
+                Timer::Check(room) => self.check_room(room),
+                Timer::Signal(room) => self.signal_online(room),
+                Timer::Presence(room) => self.refresh_presence(room),
+                Timer::Receipts(room) => self.send_receipts(room),
+                Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
+                Timer::Save(room) => self.save_room(room),
+                Timer::Join(job) => self.check_join(job),
+            }
+        }
+    }
+
+    fn on_stop(&mut self) {
+        self.is_stopping = true;
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            self.signal(room, parlor_protocol::signal::SignalKind::Offline);
+            self.save_room(room);
+        }
+        self.fail_jobs();
+    }
+
+    /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.
+    pub(super) fn open_room(&mut self, mut room: Room) {
+        let id = room.id();
+        for secrets in room.membership.known_secrets() {
+            self.topics.insert(secrets.topic(), id);
+            self.out.push(Output::Net(NetCommand::Subscribe(secrets.topic())));
+        }
+        let is_empty = room.logs.total() == 0;
+        room.is_loaded = is_empty;
+        self.rooms.insert(id, room);
+        if !is_empty {
+            self.read(Read::Scan { room: id, after: None }, ReadFor::Load(id));
+        }
+        let jitter = self.jitter(super::sync::CHECK_EVERY_MS);
+        self.timers.set(self.now.mono + jitter, Timer::Check(id));
+        self.timers.set(self.now.mono + super::presence::SIGNAL_EVERY_MS, Timer::Signal(id));
+        self.sync_with_archives(id);
+    }
+
+    // Small services for all concerns.
+
+    pub(super) fn me(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Between three quarters and all of a period, so that machines do not act in step.
+    pub(super) fn jitter(&mut self, period: u64) -> u64 {
+        period - self.rng.next_u64() % (period / 4).max(1)
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+
+    pub(super) fn reply(&mut self, call: Option<CallId>, result: CommandResult) {
+        if let Some(call) = call {
+            self.out.push(Output::Reply { call, result });
+        }
+    }
+
+    pub(super) fn problem(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.event(Event::ProblemRaised(Problem { what: what.into(), remedy: remedy.into() }));
+    }
+
+    pub(super) fn read(&mut self, read: Read, purpose: ReadFor) {
+        let id = ReadId(self.number());
+        self.reads.insert(id, purpose);
+        self.out.push(Output::Read { id, read });
+    }
+
+    /// Gives a batch to the store. An own entry may be published when it is durable, not before.
+    pub(super) fn write(&mut self, writes: Vec<Write>, pending: Pending) {
+        let id = WriteId(self.number());
+        self.pending.insert(id, pending);
+        self.out.push(Output::Write { id, writes });
+    }
+
+    pub(super) fn save_identity(&mut self) {
+        let identity = Box::new(self.identity.clone());
+        self.write(vec![Write::PutIdentity(identity)], Pending::default());
+    }
+
+    pub(super) fn profile(&self) -> Profile {
+        Profile { device: self.me(), name: self.identity.name.clone() }
+    }
+
+    /// The ticket for requests about a room.
+    pub(super) fn cert(&self, room: RoomId) -> Option<AdmissionCert> {
+        self.rooms.get(&room)?.membership.current().map(|secrets| secrets.admit(self.me()))
+    }
+
+    /// Runs `act` on a room with the viewer that opening needs.
+    pub(super) fn with_room<T>(&mut self, room: RoomId, act: impl FnOnce(&mut Room, Viewer<'_>) -> T) -> Option<T> {
+        let prekeys: Vec<&DhSecret> = self.identity.prekeys.iter().map(|(secret, _)| secret).collect();
+        let viewer = Viewer { me: self.key.id(), prekeys: &prekeys, wall: self.now.wall };
+        self.rooms.get_mut(&room).map(|room| act(room, viewer))
+    }
+}
+
+/// Rebuilds a room from its record; `None` when the record contradicts itself.
+fn restore(record: RoomRecord, heights: &parlor_protocol::log::Heights) -> Option<Room> {
+    let genesis = Genesis::decode(record.genesis.body()).ok()?;
+    let secrets = |epoch: &crate::store::EpochKeyRecord| {
+        EpochSecrets::derive_checked(record.room, &epoch.parents, epoch.key.clone(), epoch.id).ok()
+    };
+    let epochs: Vec<_> = record.epochs.iter().filter_map(secrets).collect();
+    (!epochs.is_empty()).then(|| Room::new(record, genesis, epochs, heights))
+}

@@ -1,0 +1,270 @@
+//! Taking entries in: from gossip, from pages, from the store at start.
+
+use super::{
+    Engine,
+    engine::ReadFor,
+    io::{Output, ReadId},
+    logs::Frozen,
+    membership::Refused,
+    room::Effects,
+    timers::Timer,
+    writing::Pending,
+};
+use crate::{
+    event::{Event, MessageBody},
+    net::{GossipId, NetCommand, Verdict},
+    store::{Read, ReadResult, StoredEntry, Write},
+};
+use bytes::Bytes;
+use parlor_protocol::{
+    DeviceId, LogKey, RoomId, TopicId,
+    entry::{Entry, Verified},
+    limits::LOGS_MAX,
+    log::{ForkProof, Height},
+    wire::Gossip,
+};
+
+/// How long after its arrival an author is told, in milliseconds: one receipt for a burst.
+const RECEIPT_AFTER_MS: u64 = 200;
+
+impl Engine {
+    /// A gossip message: judged at once, stored when it continues its log.
+    pub(super) fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
+        let room = self.topics.get(&topic).copied();
+        let verdict = match (room, Gossip::decode(bytes)) {
+            (_, Err(_)) => Verdict::Reject,
+            (None, _) => Verdict::Ignore,
+            (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
+            (Some(room), Ok(Gossip::Signal(signal))) => self.on_signal(room, &signal),
+        };
+        self.out.push(Output::Net(NetCommand::Judge { message, verdict }));
+    }
+
+    fn on_gossip_entry(&mut self, room_id: RoomId, from: DeviceId, entry: Entry) -> Verdict {
+        let me = self.me();
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        if entry.room() != room_id {
+            return Verdict::Reject;
+        }
+        let log = entry.log_key();
+        let height = room.logs.height(log);
+        if entry.header().author == me || room.logs.is_frozen(log) {
+            return Verdict::Ignore;
+        }
+        if entry.header().seq < height.next {
+            // Only the head is at hand for comparison; older forks are found by sync.
+            let contradicts = entry.header().seq + 1 == height.next && entry.id() != height.head;
+            if contradicts {
+                self.suspect_fork(room_id, from, log);
+            }
+            return Verdict::Ignore;
+        }
+        let Ok(entry) = entry.verify() else { return Verdict::Reject };
+        if entry.header().seq > height.next || !room.is_loaded {
+            room.logs.hold(entry);
+            self.sync_with(room_id, from);
+            return Verdict::Accept;
+        }
+        if height.check_next(room_id, log, &entry).is_err() {
+            self.suspect_fork(room_id, from, log);
+            return Verdict::Ignore;
+        }
+        match self.append(room_id, log, vec![entry], true) {
+            Ok(()) => Verdict::Accept,
+            Err(Refused::NotYet) => {
+                self.sync_with(room_id, from);
+                Verdict::Ignore
+            }
+            Err(Refused::Never) => Verdict::Reject,
+        }
+    }
+
+    /// Appends a verified run that continues its log, then whatever waited for it. The last entry's
+    /// own signature has been checked. Entries before a refused one are kept.
+    pub(super) fn append(
+        &mut self,
+        room_id: RoomId,
+        log: LogKey,
+        entries: Vec<Verified<Entry>>,
+        live: bool,
+    ) -> Result<(), Refused> {
+        let mut effects = Effects::default();
+        let mut stored: Vec<StoredEntry> = Vec::with_capacity(entries.len());
+        let result = self.with_room(room_id, |room, viewer| {
+            if room.logs.get(log).is_none() && room.logs.len() >= LOGS_MAX {
+                return Err(Refused::NotYet);
+            }
+            let mut result = Ok(());
+            let mut queue = entries;
+            while !queue.is_empty() && result.is_ok() {
+                let last = queue.len() - 1;
+                for (at, entry) in std::mem::take(&mut queue).into_iter().enumerate() {
+                    if let Err(refused) = room.take_in(&entry, viewer, &mut effects) {
+                        result = Err(refused);
+                        break;
+                    }
+                    room.logs.entry(log).height = Height::after(&entry);
+                    stored.push(StoredEntry { entry, checked: at == last });
+                }
+                queue = room.logs.take_held(log);
+            }
+            if result == Err(Refused::Never) {
+                room.logs.entry(log).frozen = Some(Frozen::Invalid);
+            }
+            // A run cut short must still end at a checked signature.
+            if let Some(end) = stored.last_mut().filter(|end| !end.checked) {
+                end.checked = end.entry.inner().clone().verify().is_ok();
+            }
+            room.summary_changed = true;
+            result
+        });
+        if !stored.is_empty() {
+            let pending = Pending::taken(room_id, log, stored.last().map_or(0, |end| end.entry.header().seq + 1));
+            self.write(vec![Write::Append { room: room_id, entries: stored }], pending);
+        }
+        self.tell_effects(room_id, effects, live);
+        result.unwrap_or(Err(Refused::NotYet))
+    }
+
+    /// Tells subscribers what changed.
+    pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
+        let me = self.me();
+        if effects.epochs_changed {
+            self.follow_epochs(room_id);
+        }
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let mut events = Vec::new();
+        if !effects.added.is_empty() && room.is_loaded {
+            if live {
+                let texts = effects.added.iter().filter(|m| !m.own && matches!(m.body, MessageBody::Text { .. }));
+                let unread = u64::try_from(texts.count()).unwrap_or(u64::MAX);
+                room.record.unread = room.record.unread.saturating_add(unread);
+                room.record_changed |= unread > 0;
+            }
+            let mut messages: Vec<_> = effects.added.iter().map(|message| room.dressed(message, me)).collect();
+            messages.sort_by_key(|message| message.order);
+            events.push(Event::MessagesAdded { room: room_id, messages, live });
+        }
+        if room.is_loaded {
+            let changed = effects.changed.iter().filter_map(|id| room.timeline.find(*id));
+            events.extend(changed.map(|message| Event::MessageChanged(room.dressed(&message, me))));
+        }
+        events.into_iter().for_each(|event| self.event(event));
+        if effects.members_changed {
+            self.tell_members(room_id);
+        }
+    }
+
+    /// A new epoch's key became known: listen to its topic, keep its key.
+    fn follow_epochs(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let known = room.membership.known_secrets();
+        let topics: Vec<TopicId> = known.iter().map(|secrets| secrets.topic()).collect();
+        room.record.epochs = known.iter().map(|secrets| super::join::epoch_record(secrets)).collect();
+        room.record_changed = true;
+        for topic in topics {
+            if self.topics.insert(topic, room_id).is_none() {
+                self.out.push(Output::Net(NetCommand::Subscribe(topic)));
+            }
+        }
+        self.timers.set(self.now.mono, Timer::Save(room_id));
+    }
+
+    /// Entries of others became durable: their authors may be told.
+    pub(super) fn owe_receipt(&mut self, room_id: RoomId, author: DeviceId) {
+        let me = self.me();
+        if let Some(room) = self.rooms.get_mut(&room_id).filter(|_| author != me) {
+            room.receipts.insert(author);
+            self.timers.set(self.now.mono + RECEIPT_AFTER_MS, Timer::Receipts(room_id));
+        }
+    }
+
+    /// Two different entries for one place: keeps the proof and freezes the log.
+    pub(super) fn prove_fork(&mut self, room_id: RoomId, ours: &Entry, theirs: &Entry) {
+        let Ok(proof) = ForkProof::new(ours, theirs) else { return };
+        let log = proof.log_key();
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        if room.logs.is_frozen(log) {
+            return;
+        }
+        room.logs.entry(log).frozen = Some(Frozen::Forked);
+        let name = room.name_of(log.author);
+        self.write(vec![Write::PutFork(Box::new(proof))], Pending::default());
+        self.problem(
+            format!("{name}'s device wrote two different histories"),
+            "Its copy was probably restored from an old backup. Ask them to leave the room and join again.",
+        );
+    }
+
+    /// A stretch of a room read at start.
+    pub(super) fn on_loaded(&mut self, room_id: RoomId, result: &ReadResult) {
+        let entries: Vec<_> = result.runs.iter().flatten().collect();
+        let last = entries.last().map(|stored| (stored.entry.log_key(), stored.entry.header().seq));
+        let retry = self.with_room(room_id, |room, viewer| {
+            let mut effects = Effects::default();
+            room.unresolved.extend(entries.iter().map(|stored| stored.entry.clone()));
+            // Logs are read one after the other, but an entry may need an admission or epoch that
+            // stands in a log further on: what is refused is tried again with the next stretch.
+            let waiting = std::mem::take(&mut room.unresolved);
+            for entry in waiting {
+                if room.take_in(&entry, viewer, &mut effects) == Err(Refused::NotYet) {
+                    room.unresolved.push(entry);
+                }
+            }
+        });
+        if retry.is_none() {
+            return;
+        }
+        if !result.damaged.is_empty() {
+            self.problem(
+                format!("{} stored messages are damaged", result.damaged.len()),
+                "They are fetched again from other members or the archive. If this happens again, check the disk.",
+            );
+        }
+        match last {
+            Some(after) => self.read(Read::Scan { room: room_id, after: Some(after) }, ReadFor::Load(room_id)),
+            None => self.finish_loading(room_id),
+        }
+    }
+
+    fn finish_loading(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.is_loaded = true;
+        room.unresolved = Vec::new();
+        room.summary_changed = true;
+        let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
+        self.tell_members(room_id);
+        for log in waiting {
+            let held = self.rooms.get_mut(&room_id).map(|room| room.logs.take_held(log)).unwrap_or_default();
+            if !held.is_empty() {
+                // A refusal here only means that sync brings the entries again.
+                let _ = self.append(room_id, log, held, true);
+            }
+        }
+        let peers = self.connections.in_room(room_id);
+        peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
+        self.sync_with_archives(room_id);
+    }
+
+    /// The answer to a read.
+    pub(super) fn on_read(&mut self, id: ReadId, result: Result<ReadResult, String>) {
+        let Some(purpose) = self.reads.remove(&id) else { return };
+        let result = result.unwrap_or_else(|reason| {
+            self.problem(
+                format!("the store on this machine cannot be read ({reason})"),
+                "Check the disk and the data folder, then start Parlor again.",
+            );
+            ReadResult::default()
+        });
+        match purpose {
+            ReadFor::Load(room) => self.on_loaded(room, &result),
+            ReadFor::Serve(serving) => self.serve_read(serving, result),
+            ReadFor::Push { room, archive } => self.push_read(room, archive, result),
+        }
+    }
+}
+
+/// The entries of a run by themselves.
+pub(super) fn entries_of(run: Vec<StoredEntry>) -> Vec<Entry> {
+    run.into_iter().map(|stored| stored.entry.into_inner()).collect()
+}

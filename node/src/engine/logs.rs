@@ -1,0 +1,130 @@
+//! The logs of one room as the engine holds them: heights, sessions, entries that wait for a gap
+//! to close.
+
+use parlor_protocol::{
+    DeviceId, LogKey,
+    entry::{Entry, Verified},
+    log::{Height, Heights},
+    session::OpeningSession,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// Entries of one log that may wait for a gap to close: gossip overtakes itself, but not by much.
+const HELD_MAX: usize = 64;
+/// Entries of all logs of a room that may wait.
+const HELD_ROOM_MAX: usize = 1024;
+
+/// Why a log takes no more entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frozen {
+    /// Its device wrote two entries for one place.
+    Forked,
+    /// It holds something that no honest device writes.
+    Invalid,
+}
+
+/// One log.
+#[derive(Debug)]
+pub(super) struct LogState {
+    pub(super) height: Height,
+    pub(super) durable: u64,
+    pub(super) frozen: Option<Frozen>,
+    /// The session that seals the newest entries; an author never goes back to an older one.
+    pub(super) session: Option<(u64, OpeningSession)>,
+    held: BTreeMap<u64, Verified<Entry>>,
+}
+
+impl Default for LogState {
+    fn default() -> Self {
+        Self { height: Height::EMPTY, durable: 0, frozen: None, session: None, held: BTreeMap::new() }
+    }
+}
+
+/// All logs of a room.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    logs: BTreeMap<LogKey, LogState>,
+    held: usize,
+}
+
+impl Logs {
+    pub(super) fn from_heights(heights: &Heights) -> Self {
+        let logs = heights
+            .iter()
+            .map(|(key, height)| (*key, LogState { height: *height, durable: height.next, ..LogState::default() }))
+            .collect();
+        Self { logs, held: 0 }
+    }
+
+    pub(super) fn get(&self, key: LogKey) -> Option<&LogState> {
+        self.logs.get(&key)
+    }
+
+    pub(super) fn entry(&mut self, key: LogKey) -> &mut LogState {
+        self.logs.entry(key).or_default()
+    }
+
+    pub(super) fn height(&self, key: LogKey) -> Height {
+        self.logs.get(&key).map_or(Height::EMPTY, |log| log.height)
+    }
+
+    pub(super) fn is_frozen(&self, key: LogKey) -> bool {
+        self.logs.get(&key).is_some_and(|log| log.frozen.is_some())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&LogKey, &LogState)> {
+        self.logs.iter()
+    }
+
+    pub(super) fn of(&self, author: DeviceId) -> impl Iterator<Item = (&LogKey, &LogState)> {
+        self.logs.iter().filter(move |(key, _)| key.author == author)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// Heights of all logs that have entries.
+    pub(super) fn heights(&self) -> Heights {
+        self.logs.iter().filter(|(_, log)| log.height.next > 0).map(|(key, log)| (*key, log.height)).collect()
+    }
+
+    /// Number of entries held.
+    pub(super) fn total(&self) -> u64 {
+        self.logs.values().map(|log| log.height.next).sum()
+    }
+
+    /// Keeps an entry that came before its predecessors. Sync fetches it again when it is dropped.
+    pub(super) fn hold(&mut self, entry: Verified<Entry>) {
+        if self.held >= HELD_ROOM_MAX {
+            return;
+        }
+        let log = self.logs.entry(entry.log_key()).or_default();
+        if log.held.len() < HELD_MAX && log.held.insert(entry.header().seq, entry).is_none() {
+            self.held += 1;
+        }
+    }
+
+    /// Takes the entries that now follow the log's end, and forgets those that are behind it.
+    pub(super) fn take_held(&mut self, key: LogKey) -> Vec<Verified<Entry>> {
+        let Some(log) = self.logs.get_mut(&key) else { return Vec::new() };
+        let mut next = log.height;
+        let mut taken = Vec::new();
+        let before = log.held.len();
+        while let Some(first) = log.held.first_entry() {
+            if *first.key() > next.next {
+                break;
+            }
+            let entry = first.remove();
+            if entry.header().seq == next.next && (next.next == 0 || entry.header().prev == next.head) {
+                next = Height::after(&entry);
+                taken.push(entry);
+            }
+        }
+        self.held = self.held.saturating_sub(before - log.held.len());
+        taken
+    }
+}
+
+/// Which peers fetch which logs, so that no log is fetched twice at the same time.
+pub(super) type Fetching = HashMap<LogKey, DeviceId>;

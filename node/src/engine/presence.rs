@@ -1,0 +1,101 @@
+//! Presence: who is here, who is typing. Sealed gossip that is never stored.
+
+use bytes::Bytes;
+use parlor_protocol::{
+    DeviceId, RoomId,
+    signal::{Signal, SignalBody, SignalKind},
+    wire::Gossip,
+};
+
+use super::{Engine, io::Output, timers::Timer};
+use crate::{
+    event::Event,
+    net::{NetCommand, Verdict},
+};
+
+/// How often a device says that it is here, in milliseconds.
+pub(super) const SIGNAL_EVERY_MS: u64 = 20_000;
+/// After this long without a word a device counts as offline: two signals may be lost.
+pub(super) const ONLINE_FOR_MS: u64 = 65_000;
+
+impl Engine {
+    pub(super) fn signal(&mut self, room_id: RoomId, kind: SignalKind) {
+        let wall = self.now.wall;
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(secrets) = room.membership.current() else { return };
+        room.last_signal = wall.max(room.last_signal + 1);
+        let body = SignalBody { at: room.last_signal, kind };
+        let topic = secrets.topic();
+        let Ok(signal) = Signal::seal(secrets, &self.key, body, &mut self.rng) else { return };
+        if let Ok(bytes) = Gossip::Signal(signal).encode() {
+            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
+        }
+    }
+
+    pub(super) fn signal_online(&mut self, room: RoomId) {
+        if !self.connections.in_room(room).is_empty() || !self.connections.archives().is_empty() {
+            self.signal(room, SignalKind::Online);
+        }
+        let next = self.now.mono + self.jitter(SIGNAL_EVERY_MS);
+        self.timers.set(next, Timer::Signal(room));
+    }
+
+    pub(super) fn on_signal(&mut self, room_id: RoomId, signal: &Signal) -> Verdict {
+        let (me, now) = (self.me(), self.now.mono);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        let Some(secrets) = room.membership.secrets(signal.epoch) else { return Verdict::Ignore };
+        let Ok(body) = signal.open(secrets) else { return Verdict::Reject };
+        if signal.author == me {
+            return Verdict::Ignore;
+        }
+        let Some(member) = room.membership.members.get_mut(&signal.author) else { return Verdict::Accept };
+        if body.at <= member.last_signal {
+            return Verdict::Ignore;
+        }
+        member.last_signal = body.at;
+        match body.kind {
+            SignalKind::Online => self.heard(room_id, signal.author),
+            SignalKind::Typing => {
+                self.heard(room_id, signal.author);
+                self.event(Event::TypingSeen { room: room_id, author: signal.author });
+            }
+            SignalKind::Offline => {
+                // A machine that says goodbye counts as gone at once.
+                member.heard = now.checked_sub(ONLINE_FOR_MS + 1);
+                self.tell_members(room_id);
+            }
+        }
+        Verdict::Accept
+    }
+
+    /// A member showed that it is here.
+    pub(super) fn heard(&mut self, room_id: RoomId, device: DeviceId) {
+        let now = self.now.mono;
+        let Some(member) = self.rooms.get_mut(&room_id).and_then(|room| room.membership.members.get_mut(&device))
+        else {
+            return;
+        };
+        let was_online = is_recent(member.heard, now);
+        member.heard = Some(now);
+        self.timers.set(now + ONLINE_FOR_MS, Timer::Presence(room_id));
+        if !was_online {
+            self.tell_members(room_id);
+        }
+    }
+
+    /// Somebody may have been silent for too long.
+    pub(super) fn refresh_presence(&mut self, room_id: RoomId) {
+        self.tell_members(room_id);
+        let now = self.now.mono;
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let oldest =
+            room.membership.members.values().filter_map(|m| m.heard).filter(|h| is_recent(Some(*h), now)).min();
+        if let Some(oldest) = oldest {
+            self.timers.set(oldest + ONLINE_FOR_MS + 1, Timer::Presence(room_id));
+        }
+    }
+}
+
+pub(super) fn is_recent(heard: Option<u64>, now: u64) -> bool {
+    heard.is_some_and(|heard| now.saturating_sub(heard) <= ONLINE_FOR_MS)
+}

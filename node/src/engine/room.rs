@@ -1,0 +1,352 @@
+//! One room: its record, logs, members, timeline and peers, and how entries are taken in.
+
+use parlor_protocol::{
+    DeviceId, EntryId, Hlc, LogKey, RoomId,
+    card::{DeviceCard, Prekey},
+    content::{Body, Content},
+    entry::{Entry, Kind, Verified},
+    epoch::{EpochSecrets, Genesis},
+    keys::DhSecret,
+    log::Heights,
+    session::{OpeningSession, SealingSession},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    logs::{Fetching, Logs},
+    membership::{MemberState, Membership, Refused},
+    sync::PeerRoom,
+    timeline::{Change, ChangeKind, Timeline},
+};
+use crate::{
+    event::{Delivery, Message, MessageBody, Order},
+    store::RoomRecord,
+};
+
+/// What taking in entries brought about.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) added: Vec<Arc<Message>>,
+    pub(super) changed: BTreeSet<EntryId>,
+    pub(super) members_changed: bool,
+    pub(super) epochs_changed: bool,
+}
+
+/// Who looks at a room: needed to open and to attribute what is taken in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Viewer<'a> {
+    pub(super) me: DeviceId,
+    pub(super) prekeys: &'a [&'a DhSecret],
+    pub(super) wall: u64,
+}
+
+/// One room.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) record: RoomRecord,
+    pub(super) membership: Membership,
+    pub(super) logs: Logs,
+    pub(super) timeline: Timeline,
+    pub(super) peers: BTreeMap<DeviceId, PeerRoom>,
+    pub(super) fetching: Fetching,
+    pub(super) sealing: Option<SealingSession>,
+    /// Epoch entries, for archives that do not know the room yet.
+    pub(super) epoch_entries: Vec<Entry>,
+    pub(super) received: BTreeMap<DeviceId, u64>,
+    /// Authors whose entries became durable here and who have not been told yet.
+    pub(super) receipts: BTreeSet<DeviceId>,
+    /// False while the room's entries are still being read from the store.
+    pub(super) is_loaded: bool,
+    /// True until the first full sync after joining.
+    pub(super) is_fresh: bool,
+    pub(super) has_synced: bool,
+    /// Names as the logs told them so far, for the lines about joining and renaming.
+    names: BTreeMap<DeviceId, String>,
+    has_created_line: bool,
+    /// Entries read at start that need an admission or epoch from a log read later.
+    pub(super) unresolved: Vec<Verified<Entry>>,
+    pub(super) record_changed: bool,
+    pub(super) summary_changed: bool,
+    pub(super) summary_sent: u64,
+    pub(super) last_signal: u64,
+}
+
+impl Room {
+    pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
+        let received = record.received.iter().copied().collect();
+        Self {
+            membership: Membership::new(record.room, genesis, epochs),
+            logs: Logs::from_heights(heights),
+            timeline: Timeline::default(),
+            peers: BTreeMap::new(),
+            fetching: Fetching::new(),
+            sealing: None,
+            epoch_entries: Vec::new(),
+            received,
+            receipts: BTreeSet::new(),
+            is_loaded: false,
+            is_fresh: false,
+            has_synced: false,
+            names: BTreeMap::new(),
+            has_created_line: false,
+            unresolved: Vec::new(),
+            record_changed: false,
+            summary_changed: true,
+            summary_sent: 0,
+            last_signal: 0,
+            record,
+        }
+    }
+
+    pub(super) fn id(&self) -> RoomId {
+        self.record.room
+    }
+
+    pub(super) fn own_log(&self, me: DeviceId) -> LogKey {
+        LogKey { author: me, log: self.record.own_log }
+    }
+
+    /// Takes one entry in: membership first, then content. The caller has checked chain and
+    /// signature and moves the height.
+    pub(super) fn take_in(
+        &mut self,
+        entry: &Verified<Entry>,
+        viewer: Viewer<'_>,
+        effects: &mut Effects,
+    ) -> Result<(), Refused> {
+        let membership_changed = self.membership.admit(entry, viewer.me, viewer.prekeys)?;
+        effects.members_changed |= membership_changed;
+        match entry.header().kind {
+            Kind::Epoch => {
+                self.epoch_entries.push(entry.inner().clone());
+                effects.epochs_changed = true;
+            }
+            Kind::Content => self.read(entry, viewer, effects),
+            Kind::Genesis | Kind::Admission | Kind::Invite => {}
+        }
+        Ok(())
+    }
+
+    /// Opens a content. One that cannot be opened is shown as such: it stands in the log all the
+    /// same, because its author signed it.
+    fn read(&mut self, entry: &Verified<Entry>, viewer: Viewer<'_>, effects: &mut Effects) {
+        let header = entry.header();
+        let Some(secrets) = self.membership.secrets(header.epoch) else { return };
+        let log = self.logs.entry(entry.log_key());
+        if header.session == header.seq {
+            log.session = OpeningSession::accept(secrets, entry).ok().map(|session| (header.seq, session));
+        }
+        let session = log.session.as_ref().filter(|(start, _)| *start == header.session);
+        match session.map(|(_, session)| session.open(entry)) {
+            Some(Ok(content)) => self.apply(entry, content, viewer, effects),
+            Some(Err(_)) | None => {
+                let hlc = self.record.hlc;
+                let body = MessageBody::NeedsUpdate;
+                self.show(entry, hlc, body, None, viewer, effects);
+            }
+        }
+    }
+
+    /// Shows entries from a tail before their logs are complete.
+    pub(super) fn preview(
+        &mut self,
+        entries: &[Verified<Entry>],
+        openers: &[Verified<Entry>],
+        viewer: Viewer<'_>,
+    ) -> Effects {
+        let mut sessions: BTreeMap<(LogKey, u64), OpeningSession> = BTreeMap::new();
+        let mut effects = Effects::default();
+        for entry in openers.iter().chain(entries) {
+            let header = entry.header();
+            let Some(secrets) = self.membership.secrets(header.epoch) else { continue };
+            if header.kind == Kind::Content
+                && header.session == header.seq
+                && let Ok(session) = OpeningSession::accept(secrets, entry)
+            {
+                sessions.insert((entry.log_key(), header.seq), session);
+            }
+        }
+        for (entry, shown) in openers.iter().map(|e| (e, false)).chain(entries.iter().map(|e| (e, true))) {
+            let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
+            let Ok(content) = session.open(entry) else { continue };
+            match content.body {
+                Body::Profile { name, card, prekey } => {
+                    let author = entry.header().author;
+                    if !self.membership.members.contains_key(&author) {
+                        self.learn_profile(author, name.as_str(), card, prekey, content.hlc);
+                        effects.members_changed = true;
+                    }
+                }
+                Body::Text { text, reply_to, .. } if shown => {
+                    let message =
+                        self.message(entry, content.hlc, MessageBody::Text { text: text.to_string() }, viewer);
+                    let message = Message { reply_to, ..message };
+                    effects.added.extend(self.timeline.insert(message, true));
+                }
+                _ => {}
+            }
+        }
+        effects
+    }
+
+    /// Applies an opened content.
+    pub(super) fn apply(
+        &mut self,
+        entry: &Verified<Entry>,
+        content: Content,
+        viewer: Viewer<'_>,
+        effects: &mut Effects,
+    ) {
+        let Content { hlc, body } = content;
+        let author = entry.header().author;
+        self.record.hlc = self.record.hlc.max(hlc.capped(viewer.wall));
+        let mut change = |target, kind| {
+            if self.timeline.apply(target, Change { by: author, hlc, kind }).is_some() {
+                effects.changed.insert(target);
+            }
+        };
+        match body {
+            Body::Text { text, reply_to, .. } => {
+                self.show(entry, hlc, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
+            }
+            Body::Edit { target, text } => change(target, ChangeKind::Edit(text.to_string())),
+            Body::Delete { target } => change(target, ChangeKind::Delete),
+            Body::Reaction { target, emoji, present } => {
+                change(target, ChangeKind::React { emoji: emoji.into(), present });
+            }
+            Body::Profile { name, card, prekey } => {
+                if !self.learn_profile(author, name.as_str(), card, prekey, hlc) {
+                    return;
+                }
+                effects.members_changed = true;
+                match self.names.insert(author, name.as_str().to_owned()) {
+                    Some(from) if from == name.as_str() => {}
+                    Some(from) => self.show(entry, hlc, MessageBody::Renamed { from }, None, viewer, effects),
+                    None => self.show(entry, hlc, MessageBody::Joined, None, viewer, effects),
+                }
+            }
+            Body::RoomName { name } => {
+                if self.record.name != name.as_str() {
+                    self.record.name = name.as_str().to_owned();
+                    self.record_changed = true;
+                    self.summary_changed = true;
+                }
+                if !std::mem::replace(&mut self.has_created_line, true) {
+                    self.show(entry, hlc, MessageBody::RoomCreated, None, viewer, effects);
+                }
+            }
+        }
+    }
+
+    /// Learns who a device is; false when its card does not belong to it.
+    fn learn_profile(
+        &mut self,
+        author: DeviceId,
+        name: &str,
+        card: Box<DeviceCard>,
+        prekey: Box<Prekey>,
+        hlc: Hlc,
+    ) -> bool {
+        let fits = card.device == author && prekey.device == author && card.check().is_ok() && prekey.check().is_ok();
+        if !fits {
+            return false;
+        }
+        let owner = self.membership.is_owner(&card);
+        let known = self.membership.members.get(&author);
+        let member = MemberState {
+            name: name.to_owned(),
+            joined: known.map_or(hlc.millis(), |member| member.joined),
+            owner,
+            heard: known.and_then(|member| member.heard),
+            last_signal: known.map_or(0, |member| member.last_signal),
+            keys: (card, prekey),
+        };
+        self.membership.members.insert(author, member);
+        self.summary_changed = true;
+        true
+    }
+
+    fn show(
+        &mut self,
+        entry: &Verified<Entry>,
+        hlc: Hlc,
+        body: MessageBody,
+        reply_to: Option<EntryId>,
+        viewer: Viewer<'_>,
+        effects: &mut Effects,
+    ) {
+        let message = Message { reply_to, ..self.message(entry, hlc, body, viewer) };
+        effects.added.extend(self.timeline.insert(message, false));
+        self.summary_changed = true;
+    }
+
+    fn message(&self, entry: &Verified<Entry>, hlc: Hlc, body: MessageBody, viewer: Viewer<'_>) -> Message {
+        let header = entry.header();
+        let hlc = hlc.capped(viewer.wall);
+        Message {
+            id: entry.id(),
+            room: self.id(),
+            order: Order { hlc, log: entry.log_key(), seq: header.seq },
+            author: header.author,
+            author_name: self.name_of(header.author),
+            own: header.author == viewer.me,
+            at: hlc.millis(),
+            body,
+            reply_to: None,
+            edited: false,
+            reactions: Vec::new(),
+            delivery: Delivery::default(),
+        }
+    }
+
+    /// A member's name, or the short form of its id.
+    pub(super) fn name_of(&self, device: DeviceId) -> String {
+        self.membership.members.get(&device).map_or_else(|| device.short(), |member| member.name.clone())
+    }
+
+    /// A message as it is told: with the author's present name and how far it got.
+    pub(super) fn dressed(&self, message: &Arc<Message>, me: DeviceId) -> Arc<Message> {
+        let member = self.membership.members.get(&message.author);
+        let renamed = member.is_some_and(|member| member.name != message.author_name);
+        if !renamed && !message.own {
+            return Arc::clone(message);
+        }
+        let mut dressed = Message::clone(message);
+        if let Some(member) = member {
+            dressed.author_name.clone_from(&member.name);
+        }
+        if message.own {
+            dressed.delivery = self.delivery(&message.order, me);
+        }
+        Arc::new(dressed)
+    }
+
+    fn delivery(&self, order: &Order, me: DeviceId) -> Delivery {
+        let current = order.log == self.own_log(me);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let others = self.membership.members.keys().filter(|device| **device != me);
+        let reached =
+            others.filter(|device| !current || self.received.get(device).is_some_and(|next| *next > order.seq));
+        Delivery {
+            stored: self.logs.get(order.log).is_some_and(|log| log.durable > order.seq),
+            reached: count(reached.count()),
+            of: count(self.membership.others(me)),
+            archived: !current || self.record.archived > order.seq,
+        }
+    }
+
+    /// Entries known to exist, here or at a peer.
+    pub(super) fn known_total(&self) -> u64 {
+        let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.height.next)).collect();
+        for (key, height) in self.peers.values().flat_map(|peer| &peer.heights) {
+            if !self.logs.is_frozen(*key) {
+                let next = best.entry(*key).or_default();
+                *next = (*next).max(height.next);
+            }
+        }
+        best.values().sum()
+    }
+}

@@ -1,0 +1,189 @@
+//! Sync, the answering side: heights, pages, tails and invites for admitted devices.
+
+use bytes::Bytes;
+use parlor_protocol::{
+    DeviceId, LogKey, RoomId,
+    entry::Entry,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
+    log::digest,
+    wire::{Answer, Refusal, Request, RoomRequest, Tail},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Engine, engine::ReadFor, intake::entries_of, io::Output};
+use crate::{
+    net::{InboundId, NetCommand},
+    store::{Read, ReadResult, StoredEntry},
+};
+
+/// First entries of a log that a tail brings along: admission and profile stand there.
+const LOG_START: u64 = 4;
+
+/// What entries are read for.
+#[derive(Debug)]
+pub(super) enum Serving {
+    Page {
+        inbound: InboundId,
+    },
+    /// Ends of logs were read; what opens them comes next.
+    TailEnds {
+        inbound: InboundId,
+        room: RoomId,
+    },
+    TailOpeners {
+        inbound: InboundId,
+        tail: Tail,
+    },
+    /// Our entry at a place where a peer showed another one.
+    Fork {
+        room: RoomId,
+        theirs: Box<Entry>,
+    },
+}
+
+impl Engine {
+    pub(super) fn on_asked(&mut self, inbound: InboundId, from: DeviceId, bytes: &Bytes) {
+        let answer = match Request::decode(bytes) {
+            Err(_) => Some(Answer::Refused(Refusal::Malformed)),
+            Ok(Request::Invite(locator)) if self.connections.may_look_up(from, self.now.mono) => {
+                Some(Answer::Invite(self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned()))
+            }
+            Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
+            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
+                None => Some(Answer::Refused(Refusal::UnknownRoom)),
+                Some(known) if !known.is_loaded => Some(Answer::Refused(Refusal::Busy { retry_ms: 200 })),
+                Some(known) if !known.membership.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
+                Some(_) => self.serve(inbound, from, room, ask),
+            },
+        };
+        if let Some(answer) = answer {
+            self.answer(inbound, &answer);
+        }
+    }
+
+    fn answer(&mut self, id: InboundId, answer: &Answer) {
+        let bytes = answer.encode().or_else(|_| Answer::Refused(Refusal::Malformed).encode()).unwrap_or_default();
+        self.out.push(Output::Net(NetCommand::Answer { id, bytes: Bytes::from(bytes) }));
+    }
+
+    /// Serves an admitted device; `None` when the store has to be read first.
+    fn serve(&mut self, inbound: InboundId, from: DeviceId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
+        self.connections.note_in_room(from, room_id);
+        self.heard(room_id, from);
+        let me = self.me();
+        let room = self.rooms.get(&room_id)?;
+        match ask {
+            RoomRequest::Heights { digest: theirs } => {
+                let heights = room.logs.heights();
+                let same = digest(&heights) == theirs;
+                let is_news = !same && !room.peers.contains_key(&from);
+                if is_news {
+                    self.sync_with(room_id, from);
+                }
+                Some(if same { Answer::Same } else { Answer::Heights(heights.into_iter().collect()) })
+            }
+            RoomRequest::Page { log, from } => {
+                let read = Read::Run { room: room_id, log, from, max: PAGE_MAX_ENTRIES };
+                self.read(read, ReadFor::Serve(Serving::Page { inbound }));
+                None
+            }
+            RoomRequest::Tail { limit } => {
+                let runs =
+                    tail_runs(room.timeline.newest_of(usize::from(limit)).map(|m| (m.order.log, m.order.seq)), |log| {
+                        room.logs.height(log).next
+                    });
+                if runs.is_empty() {
+                    return Some(Answer::Tail(Tail { total: room.logs.total(), ..Tail::default() }));
+                }
+                let serving = Serving::TailEnds { inbound, room: room_id };
+                self.read(Read::Runs { room: room_id, runs }, ReadFor::Serve(serving));
+                None
+            }
+            RoomRequest::Received { heights } => {
+                let own = room.own_log(me);
+                if let Some((_, next)) = heights.iter().find(|(log, _)| *log == own) {
+                    self.note_received(room_id, from, *next);
+                }
+                Some(Answer::Done)
+            }
+            // Only archives keep rooms for others.
+            RoomRequest::Push { .. } | RoomRequest::Register { .. } => {
+                Some(Answer::Refused(Refusal::RegistrationClosed))
+            }
+        }
+    }
+
+    pub(super) fn serve_read(&mut self, serving: Serving, result: ReadResult) {
+        match serving {
+            Serving::Page { inbound } => {
+                let run = result.runs.into_iter().next().unwrap_or_default();
+                self.answer(inbound, &Answer::Page(entries_of(cut_to_checked(run))));
+            }
+            Serving::TailEnds { inbound, room } => self.serve_tail_ends(inbound, room, result),
+            Serving::TailOpeners { inbound, mut tail } => {
+                tail.openers = result.runs.into_iter().flat_map(entries_of).collect();
+                self.answer(inbound, &Answer::Tail(tail));
+            }
+            Serving::Fork { room, theirs } => {
+                if let Some(ours) = result.runs.into_iter().flatten().next() {
+                    self.prove_fork(room, ours.entry.inner(), &theirs);
+                }
+            }
+        }
+    }
+
+    fn serve_tail_ends(&mut self, inbound: InboundId, room_id: RoomId, result: ReadResult) {
+        let suffixes: Vec<_> = result.runs.into_iter().map(cut_to_checked).filter(|run| !run.is_empty()).collect();
+        let mut wanted: BTreeSet<(LogKey, u64)> = BTreeSet::new();
+        for run in &suffixes {
+            let Some(first) = run.first().map(|stored| *stored.entry.header()) else { continue };
+            let starts = (0..LOG_START).filter(|seq| *seq < first.seq);
+            wanted.extend(starts.map(|seq| (first.log_key(), seq)));
+            let sessions = run.iter().map(|stored| stored.entry.header().session);
+            wanted.extend(sessions.filter(|start| *start < first.seq).map(|start| (first.log_key(), start)));
+        }
+        let total = self.rooms.get(&room_id).map_or(0, |room| room.logs.total());
+        let tail = Tail { suffixes: suffixes.into_iter().map(entries_of).collect(), openers: Vec::new(), total };
+        if wanted.is_empty() {
+            self.answer(inbound, &Answer::Tail(tail));
+            return;
+        }
+        let runs = wanted.into_iter().map(|(log, seq)| (log, seq, 1)).collect();
+        self.read(Read::Runs { room: room_id, runs }, ReadFor::Serve(Serving::TailOpeners { inbound, tail }));
+    }
+}
+
+/// The ends of logs that hold the given newest entries, at most `TAIL_MAX` entries in all. An end
+/// reaches to the head of its log, whose signature is always a checked one.
+fn tail_runs(newest: impl Iterator<Item = (LogKey, u64)>, next: impl Fn(LogKey) -> u64) -> Vec<(LogKey, u64, usize)> {
+    let mut starts: BTreeMap<LogKey, u64> = BTreeMap::new();
+    let mut total = 0;
+    for (log, seq) in newest {
+        let end = next(log);
+        let before = starts.get(&log).map_or(0, |start| end.saturating_sub(*start));
+        let with = end.saturating_sub(seq);
+        if total - before + with.max(before) > TAIL_MAX as u64 {
+            break;
+        }
+        total = total - before + with.max(before);
+        let start = starts.entry(log).or_insert(seq);
+        *start = (*start).min(seq);
+    }
+    let len = |log: LogKey, start: u64| usize::try_from(next(log).saturating_sub(start)).unwrap_or(TAIL_MAX);
+    starts.into_iter().map(|(log, start)| (log, start, len(log, start))).collect()
+}
+
+/// Cuts a run to what one page may hold and to end at a checked signature, so that the page proves
+/// itself to whoever gets it.
+pub(super) fn cut_to_checked(mut run: Vec<StoredEntry>) -> Vec<StoredEntry> {
+    let mut bytes = 0;
+    let fits = run.iter().take(PAGE_MAX_ENTRIES).take_while(|stored| {
+        bytes += stored.entry.bytes().len();
+        bytes <= PAGE_MAX_BYTES
+    });
+    let fits = fits.count();
+    run.truncate(fits);
+    let end = run.iter().rposition(|stored| stored.checked).map_or(0, |at| at + 1);
+    run.truncate(end);
+    run
+}

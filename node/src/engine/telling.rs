@@ -1,0 +1,111 @@
+//! Telling people: room summaries, members, changed messages. And keeping records.
+
+use parlor_protocol::{EntryId, RoomId};
+
+use super::{Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, writing::Pending};
+use crate::{
+    event::{Event, Member, RoomSummary, SyncState},
+    store::Write,
+};
+
+impl Engine {
+    /// All rooms, newest activity first.
+    pub(super) fn summaries(&self) -> Vec<RoomSummary> {
+        let mut rooms: Vec<_> = self.rooms.values().map(|room| self.summary(room)).collect();
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.active_at));
+        rooms
+    }
+
+    fn summary(&self, room: &Room) -> RoomSummary {
+        let last = room.timeline.newest().map(|message| room.dressed(&message, self.me()));
+        let (have, total) = (room.logs.total(), room.known_total());
+        let sync = match () {
+            () if !room.is_loaded || have < total => SyncState::Syncing { have, total },
+            () if room.has_synced => SyncState::Complete,
+            () => SyncState::Alone,
+        };
+        RoomSummary {
+            room: room.id(),
+            name: room.record.name.clone(),
+            unread: room.record.unread,
+            active_at: last.as_ref().map_or(room.record.joined, |message| message.at),
+            last,
+            members: room.membership.members.len(),
+            sync,
+        }
+    }
+
+    /// Tells the summaries that changed, each at most every so often.
+    pub(super) fn tell_summaries(&mut self) {
+        let now = self.now.mono;
+        let changed: Vec<_> = self
+            .rooms
+            .values()
+            .filter(|room| room.summary_changed)
+            .map(|room| (room.id(), room.summary_sent))
+            .collect();
+        for (id, sent) in changed {
+            let due = sent + SUMMARY_EVERY_MS;
+            if sent > 0 && due > now {
+                self.timers.set(due, Timer::Summary(id));
+                continue;
+            }
+            let Some(summary) = self.rooms.get(&id).map(|room| self.summary(room)) else { continue };
+            self.event(Event::RoomChanged(summary));
+            if let Some(room) = self.rooms.get_mut(&id) {
+                room.summary_changed = false;
+                room.summary_sent = now.max(1);
+            }
+        }
+    }
+
+    /// The members of a room, oldest first.
+    pub(super) fn members(&self, room: RoomId) -> Option<Vec<Member>> {
+        let (me, now) = (self.me(), self.now.mono);
+        let room = self.rooms.get(&room)?;
+        let mut members: Vec<_> = room.membership.members.iter().collect();
+        members.sort_by_key(|(device, member)| (member.joined, **device));
+        let member = |(device, member): (&parlor_protocol::DeviceId, &super::membership::MemberState)| Member {
+            device: *device,
+            name: member.name.clone(),
+            own: *device == me,
+            owner: member.owner,
+            online: *device == me || self.connections.is_connected(*device) || is_recent(member.heard, now),
+        };
+        Some(members.into_iter().map(member).collect())
+    }
+
+    pub(super) fn tell_members(&mut self, room: RoomId) {
+        let loaded = self.rooms.get(&room).is_some_and(|room| room.is_loaded);
+        if let Some(members) = self.members(room).filter(|_| loaded) {
+            self.event(Event::MembersChanged { room, members });
+        }
+    }
+
+    pub(super) fn tell_changed(&mut self, room_id: RoomId, ids: &[EntryId]) {
+        let me = self.me();
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        room.summary_changed |= !ids.is_empty();
+        let events: Vec<_> = ids
+            .iter()
+            .filter_map(|id| room.timeline.find(*id))
+            .map(|message| Event::MessageChanged(room.dressed(&message, me)))
+            .collect();
+        events.into_iter().for_each(|event| self.event(event));
+    }
+
+    /// Writes a room's record when it changed.
+    pub(super) fn save_room(&mut self, room_id: RoomId) {
+        if self.rooms.get(&room_id).is_some_and(|room| room.record_changed) {
+            self.save_room_now(room_id);
+        }
+    }
+
+    pub(super) fn save_room_now(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.record_changed = false;
+        room.record.received = room.received.iter().map(|(device, next)| (*device, *next)).collect();
+        let record = Box::new(room.record.clone());
+        self.write(vec![Write::PutRoom(record)], Pending::default());
+    }
+}

@@ -1,0 +1,58 @@
+//! Timers on the monotonic clock. At most one of each kind is set.
+
+use parlor_protocol::RoomId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::io::JobId;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// Compare heights with everybody.
+    Check(RoomId),
+    /// Say that this device is here.
+    Signal(RoomId),
+    /// See who has not been heard of.
+    Presence(RoomId),
+    /// Tell authors what has arrived.
+    Receipts(RoomId),
+    /// Tell the room's summary.
+    Summary(RoomId),
+    /// Write the room's record.
+    Save(RoomId),
+    /// See how a join stands.
+    Join(JobId),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    due: BTreeSet<(u64, Timer)>,
+    set: BTreeMap<Timer, u64>,
+}
+
+impl Timers {
+    /// Sets a timer; one that is set already keeps the earlier time.
+    pub(super) fn set(&mut self, at: u64, timer: Timer) {
+        match self.set.get(&timer) {
+            Some(before) if *before <= at => {}
+            before => {
+                if let Some(before) = before {
+                    self.due.remove(&(*before, timer));
+                }
+                self.due.insert((at, timer));
+                self.set.insert(timer, at);
+            }
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<u64> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn take_due(&mut self, now: u64) -> Option<Timer> {
+        let first = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&first);
+        self.set.remove(&first.1);
+        Some(first.1)
+    }
+}

@@ -1,0 +1,264 @@
+//! Writing own entries: sealed, made durable, and only then published.
+//!
+//! An entry that left this machine must never be forgotten by it, or its place would be used
+//! twice and the log would fork. So the store comes first. When the store fails, the entries it
+//! did not take are undone and their commands told.
+
+use bytes::Bytes;
+use parlor_protocol::{
+    DeviceId, EntryId, LogKey, RoomId,
+    card::{DeviceCard, Prekey},
+    content::{Body, Content},
+    entry::{Entry, Header, Kind, Verified},
+    log::Height,
+    session::SealingSession,
+    wire::Gossip,
+};
+
+use super::{
+    Engine,
+    io::{CallId, Output, WriteId},
+    room::Effects,
+};
+use crate::{
+    command::Reply,
+    error::CommandError,
+    net::NetCommand,
+    store::{StoredEntry, Write},
+};
+
+/// What follows when a batch of writes is durable.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// A log that grows up to this place.
+    grown: Option<(RoomId, LogKey, u64)>,
+    /// Own entries to publish.
+    publish: Vec<Verified<Entry>>,
+    /// A command to answer.
+    reply: Option<(CallId, Reply)>,
+}
+
+impl Pending {
+    /// Entries of another device.
+    pub(super) fn taken(room: RoomId, log: LogKey, next: u64) -> Self {
+        Self { grown: Some((room, log, next)), ..Self::default() }
+    }
+
+    /// A command to answer when all is durable.
+    pub(super) fn answering(call: Option<CallId>, reply: Reply) -> Self {
+        Self { reply: call.map(|call| (call, reply)), ..Self::default() }
+    }
+}
+
+impl Engine {
+    /// Writes contents into a room's own log; answers the command when they are durable.
+    pub(super) fn write_contents(
+        &mut self,
+        room: RoomId,
+        bodies: Vec<Body>,
+        call: Option<CallId>,
+        reply: impl FnOnce(EntryId) -> Reply,
+    ) {
+        let mut entries = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            match self.seal(room, body) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => {
+                    self.undo(room, entries.first());
+                    self.reply(call, Err(error));
+                    return;
+                }
+            }
+        }
+        let id = entries.last().map(|entry| entry.id()).unwrap_or_default();
+        self.commit(room, entries, call, reply(id));
+    }
+
+    /// Writes an entry whose body is not sealed (admission, epoch, invite).
+    pub(super) fn write_plain(&mut self, room: RoomId, kind: Kind, body: &[u8], call: Option<CallId>, reply: Reply) {
+        match self.sign(room, kind, body) {
+            Ok(entry) => self.commit(room, vec![entry], call, reply),
+            Err(error) => self.reply(call, Err(error)),
+        }
+    }
+
+    fn header(&self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
+        let me = self.me();
+        let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        let log = room.own_log(me);
+        if room.logs.is_frozen(log) {
+            return Err(CommandError::Forked);
+        }
+        let height = room.logs.height(log);
+        let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id).unwrap_or_default();
+        let Height { next: seq, head: prev } = height;
+        Ok(Header { kind, room: room_id, author: me, log: log.log, seq, prev, epoch, session: seq })
+    }
+
+    fn sign(&mut self, room_id: RoomId, kind: Kind, body: &[u8]) -> Result<Verified<Entry>, CommandError> {
+        let header = self.header(room_id, kind)?;
+        let entry = Entry::sign(&self.key, header, body).map_err(|error| too_long(&error))?;
+        let mut effects = Effects::default();
+        self.with_room(room_id, |room, viewer| {
+            room.logs.entry(entry.log_key()).height = Height::after(&entry);
+            // Own entries of this kind are always in order: this only learns from them.
+            let _ = room.take_in(&entry, viewer, &mut effects);
+        });
+        self.tell_effects(room_id, effects, false);
+        Ok(entry)
+    }
+
+    /// Seals one content as the next own entry and shows it at once, not yet stored.
+    fn seal(&mut self, room_id: RoomId, body: Body) -> Result<Verified<Entry>, CommandError> {
+        let mut header = self.header(room_id, Kind::Content)?;
+        let wall = self.now.wall;
+        let room = self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        let secrets = room.membership.current().ok_or(CommandError::NoSuchRoom)?;
+        let covers = |session: &SealingSession| session.covers(header.seq);
+        if !room.sealing.as_ref().is_some_and(covers) {
+            let session = SealingSession::open(secrets, &header, &mut self.rng).map_err(|error| too_long(&error))?;
+            room.sealing = Some(session);
+        }
+        let Some(session) = room.sealing.as_ref() else { return Err(CommandError::Stopped) };
+        header.session = session.start();
+        let content = Content { hlc: room.record.hlc.next(wall), body };
+        let sealed = session.seal(header.seq, &content).map_err(|error| too_long(&error))?;
+        let entry = Entry::sign(&self.key, header, &sealed).map_err(|error| too_long(&error))?;
+        let mut effects = Effects::default();
+        self.with_room(room_id, |room, viewer| {
+            room.logs.entry(entry.log_key()).height = Height::after(&entry);
+            room.apply(&entry, content, viewer, &mut effects);
+        });
+        self.tell_effects(room_id, effects, true);
+        Ok(entry)
+    }
+
+    /// Hands entries to the store; publishing and the answer wait for it.
+    pub(super) fn commit(&mut self, room: RoomId, entries: Vec<Verified<Entry>>, call: Option<CallId>, reply: Reply) {
+        let grown = entries.last().map(|entry| (room, entry.log_key(), entry.header().seq + 1));
+        let stored = entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect();
+        let pending = Pending { grown, publish: entries, reply: call.map(|call| (call, reply)) };
+        self.write(vec![Write::Append { room, entries: stored }], pending);
+    }
+
+    pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        match result {
+            Ok(()) => self.on_durable(pending),
+            Err(reason) => self.on_write_failed(pending, reason),
+        }
+    }
+
+    fn on_durable(&mut self, pending: Pending) {
+        if let Some((room_id, log, next)) = pending.grown {
+            if let Some(room) = self.rooms.get_mut(&room_id) {
+                let durable = &mut room.logs.entry(log).durable;
+                *durable = (*durable).max(next);
+            }
+            self.owe_receipt(room_id, log.author);
+            let archives = if log.author == self.me() { self.connections.archives() } else { Vec::new() };
+            archives.into_iter().for_each(|archive| self.push_missing(room_id, archive));
+        }
+        for entry in pending.publish {
+            self.publish(&entry);
+            let room = entry.room();
+            self.tell_changed(room, &[entry.id()]);
+        }
+        if let Some((call, reply)) = pending.reply {
+            self.reply(Some(call), Ok(reply));
+        }
+    }
+
+    fn publish(&mut self, entry: &Verified<Entry>) {
+        let topic = self
+            .rooms
+            .get(&entry.room())
+            .and_then(|room| room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current()))
+            .map(parlor_protocol::epoch::EpochSecrets::topic);
+        if let (Some(topic), Ok(bytes)) = (topic, Gossip::Entry(entry.inner().clone()).encode()) {
+            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
+        }
+    }
+
+    fn on_write_failed(&mut self, pending: Pending, reason: String) {
+        if let Some((room, log, _)) = pending.grown {
+            if log.author == self.me() {
+                self.undo(room, pending.publish.first());
+            } else if let Some(room) = self.rooms.get_mut(&room) {
+                // The height in memory is ahead of the disk: stop here, sync goes on after a restart.
+                room.logs.entry(log).frozen.get_or_insert(super::logs::Frozen::Invalid);
+            }
+        }
+        match pending.reply {
+            Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
+            None => self.problem(
+                format!("could not save to disk ({reason})"),
+                "Free some space or check the data folder, then start Parlor again. Nothing that was sent is lost.",
+            ),
+        }
+    }
+
+    /// Takes back own entries that never became durable, from `first` on.
+    fn undo(&mut self, room_id: RoomId, first: Option<&Verified<Entry>>) {
+        let Some(first) = first else { return };
+        let (log, seq) = (first.log_key(), first.header().seq);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let state = room.logs.entry(log);
+        if state.height.next > seq {
+            state.height = Height { next: seq, head: first.header().prev };
+            state.session = None;
+            // Another session must seal that place: this one has used its nonce.
+            room.sealing = None;
+        }
+        let gone: Vec<EntryId> = room
+            .timeline
+            .newest_of(usize::MAX)
+            .take_while(|message| message.own)
+            .filter(|message| message.order.log == log && message.order.seq >= seq)
+            .map(|message| message.id)
+            .collect();
+        gone.into_iter().for_each(|id| room.timeline.remove(id));
+        room.summary_changed = true;
+    }
+
+    /// What tells others who this device is.
+    pub(super) fn profile_body(&self) -> Option<Body> {
+        let name = parlor_protocol::Name::new(&self.identity.name).ok()?;
+        let (prekey, created) = self.identity.prekeys.first()?;
+        let card = DeviceCard::sign(&self.user, &self.key, self.identity.noise.public(), self.identity.created);
+        let prekey = Prekey::sign(&self.key, prekey.public(), *created);
+        Some(Body::Profile { name, card: Box::new(card), prekey: Box::new(prekey) })
+    }
+
+    /// A peer or archive holds our own log up to `next`.
+    pub(super) fn note_received(&mut self, room_id: RoomId, peer: DeviceId, next: u64) {
+        let me = self.me();
+        let archive = self.connections.is_archive(peer);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let next = next.min(room.logs.height(room.own_log(me)).next);
+        let known = if archive { &mut room.record.archived } else { room.received.entry(peer).or_default() };
+        if *known >= next {
+            return;
+        }
+        let from = std::mem::replace(known, next);
+        room.record_changed = true;
+        let own = room.own_log(me);
+        let told: Vec<EntryId> = room
+            .timeline
+            .newest_of(TOLD_MAX)
+            .filter(|message| message.order.log == own && (from..next).contains(&message.order.seq))
+            .map(|message| message.id)
+            .collect();
+        self.tell_changed(room_id, &told);
+        self.timers.set(self.now.mono + SAVE_AFTER_MS, super::timers::Timer::Save(room_id));
+    }
+}
+
+/// Messages whose delivery is told anew at most: a screenful or two. Others are told when read.
+const TOLD_MAX: usize = 200;
+/// How long after a change a room's record is written, in milliseconds.
+const SAVE_AFTER_MS: u64 = 3_000;
+
+fn too_long(error: &dyn std::error::Error) -> CommandError {
+    CommandError::Invalid { what: format!("this cannot be sent: {error}") }
+}

@@ -1,0 +1,105 @@
+//! One simulated machine: an engine, its store, and what its person saw.
+
+use parlor_node::{
+    Command, CommandError, CommandResult, Event, Message, Reply,
+    engine::{CallId, Engine, Input, Now, Output},
+    store::{LocalStore as _, MemoryStore},
+};
+use parlor_protocol::{DeviceId, RoomId, TopicId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names a host: its place in the network.
+pub type HostId = usize;
+
+/// One simulated machine.
+#[derive(Debug)]
+pub struct Host {
+    pub(super) engine: Option<Engine>,
+    /// What is on its disk; survives restarts.
+    pub store: MemoryStore,
+    /// Milliseconds its wall clock is ahead (or behind).
+    pub skew: i64,
+    pub(super) topics: BTreeSet<TopicId>,
+    pub(super) connected: BTreeSet<HostId>,
+    pub(super) replies: BTreeMap<u64, CommandResult>,
+    pub(super) next_call: u64,
+    /// Counts starts; what was under way before a restart is void.
+    pub(super) life: u64,
+    /// Everything its person was told since the last start.
+    pub events: Vec<Event>,
+    /// Makes the next writes fail, as a full disk does.
+    pub disk_full: bool,
+}
+
+impl Host {
+    pub(super) fn new() -> Self {
+        Self {
+            engine: None,
+            store: MemoryStore::new(),
+            skew: 0,
+            topics: BTreeSet::new(),
+            connected: BTreeSet::new(),
+            replies: BTreeMap::new(),
+            next_call: 0,
+            life: 0,
+            events: Vec::new(),
+            disk_full: false,
+        }
+    }
+
+    pub(super) fn now(&self, clock: u64) -> Now {
+        let wall = 1_800_000_000_000u64.saturating_add(clock).saturating_add_signed(self.skew);
+        Now { mono: clock, wall }
+    }
+
+    /// This host's device, while it is up.
+    ///
+    /// # Panics
+    /// When the host is down.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.engine.as_ref().expect("the host is up").device()
+    }
+
+    pub(super) fn start(&mut self, clock: u64, seed: [u8; 32]) -> Vec<Output> {
+        let loaded = self.store.load().expect("a store in memory loads");
+        let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));
+        self.engine = Some(engine);
+        self.life += 1;
+        self.events.clear();
+        outputs
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.engine = None;
+        self.topics.clear();
+        self.replies.clear();
+    }
+
+    pub(super) fn input(&mut self, clock: u64, input: Input) -> Vec<Output> {
+        let now = self.now(clock);
+        self.engine.as_mut().map(|engine| engine.handle(now, input)).unwrap_or_default()
+    }
+
+    /// Asks something that is answered at once, without the network.
+    pub(super) fn query(&mut self, clock: u64, command: Command) -> Result<Reply, CommandError> {
+        self.next_call += 1;
+        let call = CallId(self.next_call);
+        let outputs = self.input(clock, Input::Command { call, command });
+        outputs
+            .into_iter()
+            .find_map(|output| match output {
+                Output::Reply { call: answered, result } if answered == call => Some(result),
+                _ => None,
+            })
+            .expect("a query is answered at once")
+    }
+
+    /// Messages of a room as its person sees them, oldest first.
+    pub(super) fn messages(&mut self, clock: u64, room: RoomId) -> Vec<Message> {
+        match self.query(clock, Command::History { room, before: None, limit: 1000 }) {
+            Ok(Reply::History { messages, .. }) => messages.iter().map(|message| Message::clone(message)).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Whole networks of engines in one thread on virtual time.
+//!
+//! The engines are the product's own; only the network and the clock are simulated. Every run
+//! follows from its seed. Faults (loss, delay, restarts, partitions, clock skew) are the
+//! scenario's to choose.
+
+mod host;
+mod network;
+
+pub use host::{Host, HostId};
+pub use network::{Faults, Network};

@@ -1,0 +1,414 @@
+//! The simulated network and clock.
+
+use bytes::Bytes;
+use parlor_node::{
+    Command, CommandResult, Event, Message, MessageBody, Reply,
+    engine::{CallId, Input, Output},
+    net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
+    store::LocalStore as _,
+};
+use parlor_protocol::{DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId, invite::StretchedCode};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use std::collections::{BTreeMap, HashMap};
+
+use super::host::{Host, HostId};
+
+/// How badly the network behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// Share of gossip messages and requests that are lost, in percent.
+    pub loss_percent: u64,
+    /// Share of gossip messages that arrive twice, in percent.
+    pub duplicate_percent: u64,
+    /// Least and most delay of a message, in milliseconds; a wide range reorders.
+    pub delay_ms: (u64, u64),
+}
+
+impl Faults {
+    /// A good LAN.
+    pub const NONE: Self = Self { loss_percent: 0, duplicate_percent: 0, delay_ms: (1, 2) };
+    /// A bad one.
+    pub const BAD: Self = Self { loss_percent: 20, duplicate_percent: 10, delay_ms: (1, 400) };
+}
+
+/// How long a lost request takes to fail, in milliseconds.
+const REQUEST_TIMEOUT_MS: u64 = 2_000;
+
+#[derive(Debug)]
+enum Happening {
+    Tick,
+    Written { id: parlor_node::engine::WriteId, result: Result<(), String> },
+    Read { id: parlor_node::engine::ReadId, result: Result<parlor_node::store::ReadResult, String> },
+    Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
+    Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
+    Net(NetEvent),
+}
+
+/// A network of hosts on virtual time.
+#[derive(Debug)]
+pub struct Network {
+    /// The machines.
+    pub hosts: Vec<Host>,
+    /// How badly the network behaves from now on.
+    pub faults: Faults,
+    clock: u64,
+    rng: ChaCha20Rng,
+    queue: BTreeMap<(u64, u64), (HostId, u64, Happening)>,
+    counter: u64,
+    inbound: HashMap<InboundId, (HostId, u64, RequestId)>,
+    stretched: HashMap<RoomCode, StretchedCode>,
+    /// Pairs that cannot reach each other.
+    cuts: Vec<(HostId, HostId)>,
+}
+
+impl Network {
+    /// A network of `hosts` machines, all started, named, and connected to each other.
+    #[must_use]
+    pub fn new(hosts: usize, seed: u64, faults: Faults) -> Self {
+        let mut network = Self {
+            hosts: (0..hosts).map(|_| Host::new()).collect(),
+            faults,
+            clock: 1_000,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            queue: BTreeMap::new(),
+            counter: 0,
+            inbound: HashMap::new(),
+            stretched: HashMap::new(),
+            cuts: Vec::new(),
+        };
+        for host in 0..hosts {
+            network.start(host);
+            let name = Name::new(&format!("host {host}")).expect("a good name");
+            network.call(host, Command::SetName(name)).expect("a name is set");
+        }
+        network
+    }
+
+    /// Milliseconds since the beginning.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    fn random(&mut self, below: u64) -> u64 {
+        self.rng.next_u64() % below.max(1)
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.random(100) < percent
+    }
+
+    fn delay(&mut self) -> u64 {
+        let (least, most) = self.faults.delay_ms;
+        least + self.random(most - least + 1)
+    }
+
+    fn schedule(&mut self, after: u64, host: HostId, happening: Happening) {
+        self.counter += 1;
+        let life = self.hosts[host].life;
+        self.queue.insert((self.clock + after, self.counter), (host, life, happening));
+    }
+
+    /// Starts a host (again) and connects it to everybody it can reach.
+    pub fn start(&mut self, host: HostId) {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let outputs = self.hosts[host].start(self.clock, seed);
+        self.carry_out(host, outputs);
+        for other in 0..self.hosts.len() {
+            self.connect(host, other);
+        }
+    }
+
+    /// Stops a host as a power cut does.
+    pub fn stop(&mut self, host: HostId) {
+        for other in 0..self.hosts.len() {
+            self.disconnect(host, other);
+        }
+        self.hosts[host].stop();
+    }
+
+    /// Cuts the network between two groups until [`Network::heal`].
+    pub fn cut(&mut self, left: &[HostId], right: &[HostId]) {
+        for a in left {
+            for b in right {
+                self.cuts.push((*a, *b));
+                self.disconnect(*a, *b);
+            }
+        }
+    }
+
+    /// Ends all cuts.
+    pub fn heal(&mut self) {
+        for (a, b) in std::mem::take(&mut self.cuts) {
+            self.connect(a, b);
+        }
+    }
+
+    fn connect(&mut self, a: HostId, b: HostId) {
+        let cut = self.cuts.contains(&(a, b)) || self.cuts.contains(&(b, a));
+        let up = self.hosts[a].engine.is_some() && self.hosts[b].engine.is_some();
+        if a == b || cut || !up || !self.hosts[a].connected.insert(b) {
+            return;
+        }
+        self.hosts[b].connected.insert(a);
+        for (to, from) in [(a, b), (b, a)] {
+            let peer = self.hosts[from].device();
+            let address = format!("/ip4/10.0.0.{from}/tcp/47801");
+            let event = NetEvent::PeerConnected { peer, address, transport: "tcp", archive: false };
+            self.schedule(0, to, Happening::Net(event));
+            let shared: Vec<_> = self.hosts[from].topics.intersection(&self.hosts[to].topics).copied().collect();
+            for topic in shared {
+                self.schedule(1, to, Happening::Net(NetEvent::PeerSubscribed { peer, topic }));
+            }
+        }
+    }
+
+    fn disconnect(&mut self, a: HostId, b: HostId) {
+        if !self.hosts[a].connected.remove(&b) {
+            return;
+        }
+        self.hosts[b].connected.remove(&a);
+        for (to, from) in [(a, b), (b, a)] {
+            if self.hosts[to].engine.is_some() && self.hosts[from].engine.is_some() {
+                let peer = self.hosts[from].device();
+                self.schedule(0, to, Happening::Net(NetEvent::PeerDisconnected(peer)));
+            }
+        }
+    }
+
+    fn host_of(&self, device: DeviceId) -> Option<HostId> {
+        self.hosts.iter().position(|host| host.engine.as_ref().is_some_and(|engine| engine.device() == device))
+    }
+
+    fn carry_out(&mut self, host: HostId, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Event(event) => self.hosts[host].events.push(event),
+                Output::Reply { call, result } => {
+                    self.hosts[host].replies.insert(call.0, result);
+                }
+                Output::Write { id, writes } => {
+                    let result = match self.hosts[host].disk_full {
+                        true => Err("no space left".to_owned()),
+                        false => self.hosts[host].store.apply(&[writes]).remove(0),
+                    };
+                    self.schedule(1, host, Happening::Written { id, result });
+                }
+                Output::Read { id, read } => {
+                    let result = self.hosts[host].store.read(&read);
+                    self.schedule(1, host, Happening::Read { id, result });
+                }
+                Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
+                Output::Net(command) => self.carry_out_net(host, command),
+            }
+        }
+        if let Some(deadline) = self.hosts[host].engine.as_ref().and_then(|engine| engine.next_deadline()) {
+            self.schedule(deadline.saturating_sub(self.clock), host, Happening::Tick);
+        }
+    }
+
+    fn carry_out_net(&mut self, host: HostId, command: NetCommand) {
+        match command {
+            NetCommand::Subscribe(topic) => self.subscribe(host, topic),
+            NetCommand::Publish { topic, bytes } => self.publish(host, topic, &bytes),
+            NetCommand::Request { id, peer, bytes } => {
+                let to = self.host_of(peer).filter(|to| self.hosts[host].connected.contains(to));
+                match to {
+                    Some(to) if !self.chance(self.faults.loss_percent) => {
+                        let from_life = self.hosts[host].life;
+                        let delay = self.delay();
+                        self.schedule(delay, to, Happening::Asked { from: host, from_life, request: id, bytes });
+                    }
+                    _ => {
+                        let event = NetEvent::RequestFailed { id, reason: "lost".into() };
+                        self.schedule(REQUEST_TIMEOUT_MS, host, Happening::Net(event));
+                    }
+                }
+            }
+            NetCommand::Answer { id, bytes } => {
+                let Some((to, life, request)) = self.inbound.remove(&id) else { return };
+                let from = self.hosts[host].device();
+                if self.hosts[to].life == life && self.hosts[to].engine.is_some() {
+                    let lost = self.chance(self.faults.loss_percent) || !self.hosts[host].connected.contains(&to);
+                    let (delay, event) = if lost {
+                        (REQUEST_TIMEOUT_MS, NetEvent::RequestFailed { id: request, reason: "lost".into() })
+                    } else {
+                        (self.delay(), NetEvent::Answered { id: request, from, bytes })
+                    };
+                    self.schedule(delay, to, Happening::Net(event));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn subscribe(&mut self, host: HostId, topic: TopicId) {
+        self.hosts[host].topics.insert(topic);
+        let others: Vec<_> =
+            self.hosts[host].connected.iter().copied().filter(|o| self.hosts[*o].topics.contains(&topic)).collect();
+        for other in others {
+            for (to, from) in [(host, other), (other, host)] {
+                let peer = self.hosts[from].device();
+                self.schedule(1, to, Happening::Net(NetEvent::PeerSubscribed { peer, topic }));
+            }
+        }
+    }
+
+    /// Floods: every connected listener gets the message once, or not, or twice.
+    fn publish(&mut self, host: HostId, topic: TopicId, bytes: &Bytes) {
+        let from = self.hosts[host].device();
+        let listeners: Vec<_> =
+            self.hosts[host].connected.iter().copied().filter(|o| self.hosts[*o].topics.contains(&topic)).collect();
+        for listener in listeners {
+            let copies = match () {
+                () if self.chance(self.faults.loss_percent) => 0,
+                () if self.chance(self.faults.duplicate_percent) => 2,
+                () => 1,
+            };
+            for _ in 0..copies {
+                let delay = self.delay();
+                self.schedule(delay, listener, Happening::Gossip { from, topic, bytes: bytes.clone() });
+            }
+        }
+    }
+
+    /// Lets the next thing happen. False when nothing will ever happen again.
+    fn step(&mut self) -> bool {
+        let Some(((at, _), (host, life, happening))) = self.queue.pop_first() else { return false };
+        self.clock = self.clock.max(at);
+        if self.hosts[host].life != life || self.hosts[host].engine.is_none() {
+            return true;
+        }
+        let input = match happening {
+            Happening::Tick => Input::Tick,
+            Happening::Written { id, result } => Input::Written { id, result },
+            Happening::Read { id, result } => Input::Read { id, result },
+            Happening::Stretched { job, code } => {
+                let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
+                let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
+                Input::Stretched { job, code: Some(stretched) }
+            }
+            Happening::Gossip { from, topic, bytes } => {
+                self.counter += 1;
+                Input::Net(NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes })
+            }
+            Happening::Asked { from, from_life, request, bytes } => {
+                let Some(engine) = self.hosts[from].engine.as_ref() else { return true };
+                let asker = engine.device();
+                self.counter += 1;
+                let id = InboundId(self.counter);
+                self.inbound.insert(id, (from, from_life, request));
+                Input::Net(NetEvent::Asked { id, from: asker, bytes })
+            }
+            Happening::Net(event) => Input::Net(event),
+        };
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, input);
+        self.carry_out(host, outputs);
+        true
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, millis: u64) {
+        let end = self.clock + millis;
+        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= end) {
+            self.step();
+        }
+        self.clock = end;
+    }
+
+    /// Lets time pass until something holds, at most ten virtual minutes. True when it holds.
+    pub fn run_until(&mut self, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
+        let end = self.clock + 600_000;
+        while self.clock < end {
+            if holds(self) {
+                return true;
+            }
+            self.run_for(50);
+        }
+        holds(self)
+    }
+
+    /// Gives a command without waiting; its number finds the answer in [`Network::answer`].
+    pub fn submit(&mut self, host: HostId, command: Command) -> u64 {
+        self.hosts[host].next_call += 1;
+        let number = self.hosts[host].next_call;
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Command { call: CallId(number), command });
+        self.carry_out(host, outputs);
+        number
+    }
+
+    /// The answer to a command, once it is there.
+    pub fn answer(&mut self, host: HostId, number: u64) -> Option<CommandResult> {
+        self.hosts[host].replies.remove(&number)
+    }
+
+    /// Gives a command and lets time pass until it is answered.
+    ///
+    /// # Errors
+    /// The command's error.
+    pub fn call(&mut self, host: HostId, command: Command) -> CommandResult {
+        let number = self.submit(host, command);
+        let mut result = None;
+        self.run_until(|network| {
+            result = network.answer(host, number);
+            result.is_some()
+        });
+        result.expect("a command is answered within ten minutes")
+    }
+
+    /// Makes a room; returns it and its code.
+    pub fn create(&mut self, host: HostId, name: &str) -> (RoomId, RoomCode) {
+        let command =
+            Command::CreateRoom { name: Name::new(name).expect("a good name"), history: HistoryPolicy::Everything };
+        match self.call(host, command) {
+            Ok(Reply::Created { room, code }) => (room, code),
+            other => panic!("a room is made, not {other:?}"),
+        }
+    }
+
+    /// Joins a room.
+    ///
+    /// # Errors
+    /// The command's error.
+    pub fn join(&mut self, host: HostId, code: &RoomCode) -> CommandResult {
+        self.call(host, Command::Join(code.clone()))
+    }
+
+    /// Sends a text without waiting for anything.
+    pub fn send(&mut self, host: HostId, room: RoomId, text: &str) {
+        let text = Text::new(text).expect("a good text");
+        self.submit(host, Command::Send { room, text, reply_to: None });
+    }
+
+    /// Messages of a room as a host's person sees them.
+    pub fn messages(&mut self, host: HostId, room: RoomId) -> Vec<Message> {
+        let clock = self.clock;
+        self.hosts[host].messages(clock, room)
+    }
+
+    /// Texts of a room as a host's person sees them, in screen order.
+    pub fn texts(&mut self, host: HostId, room: RoomId) -> Vec<String> {
+        let messages = self.messages(host, room).into_iter();
+        messages
+            .filter_map(|message| match message.body {
+                MessageBody::Text { text } => Some(text),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Problems that a host's person was told of.
+    #[must_use]
+    pub fn problems(&self, host: HostId) -> Vec<String> {
+        let problem = |event: &Event| match event {
+            Event::ProblemRaised(problem) => Some(problem.what.clone()),
+            _ => None,
+        };
+        self.hosts[host].events.iter().filter_map(problem).collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine under a simulated network: what people rely on, under loss, delay and restarts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use parlor_node::{Command, CommandError, MessageBody, Reply};
+use parlor_protocol::{RoomCode, Text};
+use parlor_tests::sim::{Faults, Network};
+use rand_core::SeedableRng as _;
+
+#[test]
+fn two_members_see_each_others_messages() {
+    let mut network = Network::new(2, 1, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    assert!(matches!(network.join(1, &code), Ok(Reply::Joined(joined)) if joined == room));
+    network.send(0, room, "hello");
+    network.send(1, room, "hi there");
+    let both = |network: &mut Network, host| network.texts(host, room).len() == 2;
+    assert!(network.run_until(|network| both(network, 0) && both(network, 1)));
+    assert_eq!(network.texts(0, room), network.texts(1, room));
+}
+
+#[test]
+fn a_wrong_code_is_unknown_and_says_how_many_were_asked() {
+    let mut network = Network::new(3, 2, Faults::NONE);
+    let wrong = RoomCode::random(&mut rand_chacha::ChaCha20Rng::seed_from_u64(9));
+    assert_eq!(network.join(1, &wrong).unwrap_err(), CommandError::CodeUnknown { asked: 2 });
+}
+
+#[test]
+fn joining_alone_says_that_nobody_was_found() {
+    let mut network = Network::new(1, 3, Faults::NONE);
+    let code = RoomCode::random(&mut rand_chacha::ChaCha20Rng::seed_from_u64(9));
+    assert_eq!(network.join(0, &code).unwrap_err(), CommandError::NobodyFound);
+}
+
+#[test]
+fn a_code_works_while_its_maker_is_away() {
+    let mut network = Network::new(3, 4, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.send(0, room, "before");
+    assert!(network.run_until(|network| network.texts(1, room) == ["before"]));
+    network.stop(0);
+    network.join(2, &code).unwrap();
+    assert!(network.run_until(|network| network.texts(2, room) == ["before"]));
+}
+
+#[test]
+fn messages_written_while_alone_arrive_when_others_come() {
+    let mut network = Network::new(2, 5, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    assert!(network.run_until(|network| network.texts(0, room).is_empty() && network.messages(0, room).len() >= 3));
+    network.stop(1);
+    for n in 0..300 {
+        network.send(0, room, &format!("note {n}"));
+    }
+    network.run_for(5_000);
+    network.start(1);
+    assert!(network.run_until(|network| network.texts(1, room).len() == 300));
+    assert_eq!(network.texts(0, room), network.texts(1, room));
+}
+
+#[test]
+fn everything_is_still_there_after_a_restart() {
+    let mut network = Network::new(2, 6, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.send(1, room, "one");
+    assert!(network.run_until(|network| network.texts(0, room) == ["one"]));
+    let before = network.messages(0, room);
+    network.stop(0);
+    network.stop(1);
+    network.start(0);
+    assert!(network.run_until(|network| network.messages(0, room).len() == before.len()));
+    network.send(0, room, "two");
+    network.start(1);
+    assert!(network.run_until(|network| network.texts(1, room) == ["one", "two"]));
+}
+
+#[test]
+fn the_sender_sees_whom_a_message_reached() {
+    let mut network = Network::new(3, 7, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.join(2, &code).unwrap();
+    assert!(network.run_until(|network| network.messages(0, room).len() == 4));
+    network.stop(2);
+    network.send(0, room, "hello");
+    let delivery = |network: &mut Network| network.messages(0, room).last().unwrap().delivery;
+    assert!(network.run_until(|network| delivery(network).reached == 1));
+    assert_eq!(delivery(&mut network).of, 2);
+    network.start(2);
+    assert!(network.run_until(|network| delivery(network).reached == 2));
+}
+
+#[test]
+fn edits_reactions_and_deletions_reach_everybody_in_any_order() {
+    let mut network = Network::new(3, 8, Faults { delay_ms: (1, 3_000), ..Faults::NONE });
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.join(2, &code).unwrap();
+    let text = |text: &str| Text::new(text).unwrap();
+    let send = Command::Send { room, text: text("helo"), reply_to: None };
+    let Ok(Reply::Sent(first)) = network.call(0, send) else { panic!("sent") };
+    let send = Command::Send { room, text: text("oops"), reply_to: None };
+    let Ok(Reply::Sent(second)) = network.call(0, send) else { panic!("sent") };
+    assert!(network.run_until(|network| network.texts(1, room).len() == 2));
+    network.call(0, Command::Edit { room, target: first, text: text("hello") }).unwrap();
+    network.call(0, Command::Delete { room, target: second }).unwrap();
+    network.call(1, Command::React { room, target: first, emoji: "👍".into(), present: true }).unwrap();
+    let forged = network.call(1, Command::Edit { room, target: first, text: text("forged") });
+    assert_eq!(forged.unwrap_err(), CommandError::NotYours);
+    for host in 0..3 {
+        assert!(network.run_until(|network| {
+            let messages = network.messages(host, room);
+            let first = messages.iter().find(|message| message.id == first);
+            let second = messages.iter().find(|message| message.id == second);
+            let edited = first.is_some_and(|m| m.edited && m.reactions.len() == 1);
+            edited && second.is_some_and(|m| m.body == MessageBody::Deleted)
+        }));
+        assert_eq!(network.texts(host, room), ["hello"]);
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_was_acknowledged_and_says_so() {
+    let mut network = Network::new(2, 9, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.send(0, room, "kept");
+    network.run_for(1_000);
+    network.hosts[0].disk_full = true;
+    let send = |text: &str| Command::Send { room, text: Text::new(text).unwrap(), reply_to: None };
+    let refused = network.call(0, send("lost")).unwrap_err();
+    assert!(matches!(refused, CommandError::Storage { .. }), "{refused}");
+    network.hosts[0].disk_full = false;
+    network.call(0, send("again")).unwrap();
+    assert!(network.run_until(|network| network.texts(1, room) == ["kept", "again"]));
+    assert_eq!(network.texts(0, room), ["kept", "again"]);
+}
+
+#[test]
+fn a_clock_that_is_years_off_stops_nobody() {
+    let mut network = Network::new(2, 10, Faults::NONE);
+    network.stop(1);
+    network.hosts[1].skew = -10 * 365 * 24 * 3_600 * 1_000;
+    network.start(1);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.send(0, room, "now");
+    network.run_for(2_000);
+    network.send(1, room, "from long ago");
+    assert!(network.run_until(|network| network.texts(0, room).len() == 2 && network.texts(1, room).len() == 2));
+}
+
+/// Loss, delay, duplication, restarts and partitions, then quiet: everybody must hold the same.
+fn converges(seed: u64) {
+    let mut choice = rand_chacha::ChaCha20Rng::seed_from_u64(seed ^ 0x5eed);
+    let mut random = |below: usize| {
+        use rand_core::RngCore as _;
+        (choice.next_u32() as usize) % below
+    };
+    let hosts = 2 + random(9);
+    let mut network = Network::new(hosts, seed, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    for host in 1..hosts {
+        network.join(host, &code).unwrap();
+    }
+    network.faults = Faults::BAD;
+    let mut sent = 0;
+    let mut down = None;
+    for _ in 0..30 {
+        match random(10) {
+            0 if down.is_none() => {
+                let host = random(hosts);
+                network.stop(host);
+                down = Some(host);
+            }
+            1 => down.take().into_iter().for_each(|host| network.start(host)),
+            2 => network.cut(&[0], &(1..hosts).collect::<Vec<_>>()),
+            3 => network.heal(),
+            _ => {
+                let host = random(hosts);
+                if down != Some(host) {
+                    // A command is only a promise once it is answered.
+                    let text = Text::new(&format!("message {sent}")).unwrap();
+                    network.call(host, Command::Send { room, text, reply_to: None }).unwrap();
+                    sent += 1;
+                }
+            }
+        }
+        network.run_for(random(3_000) as u64);
+    }
+    down.into_iter().for_each(|host| network.start(host));
+    network.heal();
+    network.faults = Faults::NONE;
+    let done = network.run_until(|network| (0..hosts).all(|host| network.texts(host, room).len() == sent));
+    let counts: Vec<_> = (0..hosts).map(|host| network.texts(host, room).len()).collect();
+    assert!(done, "seed {seed}: {sent} sent, held {counts:?}; replay with PARLOR_SEED={seed}");
+    let first = network.texts(0, room);
+    for host in 0..hosts {
+        assert_eq!(network.texts(host, room), first, "seed {seed}, host {host}");
+        assert_eq!(network.problems(host), Vec::<String>::new(), "seed {seed}, host {host}");
+    }
+}
+
+#[test]
+fn all_members_converge_after_loss_restarts_and_partitions() {
+    let seeds: Vec<u64> = match std::env::var("PARLOR_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..20).collect(),
+    };
+    seeds.into_iter().for_each(converges);
+}
