@@ -234,7 +234,11 @@ fn commit(db: &Database, sealer: &Sealer, batches: &[Vec<Write>]) -> Result<Vec<
         }
         tables.meta.insert(META_GENERATION, generation)?;
     }
-    if results.iter().any(Result::is_ok) { txn.commit()? } else { txn.abort()? }
+    if results.iter().any(Result::is_ok) {
+        txn.commit()?
+    } else {
+        txn.abort()?
+    }
     Ok(results)
 }
 
@@ -301,7 +305,9 @@ impl<'t> Tables<'t> {
 
     fn forget_old_peers(&mut self) -> Result<(), Fault> {
         let mut known = Vec::new();
-        for item in self.records.range(record_key(Kind::Peer, &[]).as_slice()..record_key(Kind::Fork, &[]).as_slice())? {
+        for item in
+            self.records.range(record_key(Kind::Peer, &[]).as_slice()..record_key(Kind::Fork, &[]).as_slice())?
+        {
             let (key, value) = item?;
             known.push((Frame::decode(value.value()).map_or(0, |frame| frame.generation), key.value().to_vec()));
         }

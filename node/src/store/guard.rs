@@ -27,7 +27,9 @@ pub(super) fn load_or_make(dir: &Path, has_store: bool) -> Result<Zeroizing<[u8;
                 Err(_) => Err(StoreError::KeyWrong { file: path }),
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && has_store => Err(StoreError::KeyMissing { file: path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && has_store => {
+            Err(StoreError::KeyMissing { file: path })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(dir, &path),
         Err(error) => Err(StoreError::system(&path, error)),
     }

@@ -1,10 +1,7 @@
 //! A local store in memory: for tests, the simulator and the browser. It forgets everything.
 
 use parlor_protocol::{DeviceId, LogKey, RoomId, log::ForkProof, log::Height};
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-};
+use std::{collections::BTreeMap, convert::Infallible};
 
 use super::{
     Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry, Write,

@@ -3,10 +3,7 @@
 //! A plan is made completely before anything is changed, so a batch that is refused leaves no
 //! trace. No IO here but through [`Held`].
 
-use parlor_protocol::{
-    EntryId, LogKey, RoomId,
-    log::Height,
-};
+use parlor_protocol::{EntryId, LogKey, RoomId, log::Height};
 use std::collections::BTreeMap;
 
 use super::{StoredEntry, Write};
@@ -133,13 +130,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn following<H: Held>(
-        &self,
-        held: &H,
-        room: RoomId,
-        log: LogKey,
-        seq: u64,
-    ) -> Result<Option<EntryId>, H::Fault> {
+    fn following<H: Held>(&self, held: &H, room: RoomId, log: LogKey, seq: u64) -> Result<Option<EntryId>, H::Fault> {
         if let Some(planned) = self.entries.get(&(room, log, seq)) {
             return Ok(Some(planned.entry.header().prev));
         }

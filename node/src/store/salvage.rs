@@ -13,7 +13,8 @@ use std::{
 };
 
 use super::{
-    DiskStore, GUARD_FILE, Identity, LocalStore as _, PeerRecord, RoomRecord, STORE_FILE, StoreError, StoredEntry, Write,
+    DiskStore, GUARD_FILE, Identity, LocalStore as _, PeerRecord, RoomRecord, STORE_FILE, StoreError, StoredEntry,
+    Write,
     frame::{Frame, Kind, Sealer},
     guard,
     tables::{decode_entry, decode_record},
@@ -196,7 +197,9 @@ fn save_records(
         batch.push(Write::PutRoom(Box::new(room)));
     }
     batch.extend(identity.map(|identity| Write::PutIdentity(Box::new(identity))));
-    batch.extend(opened(Kind::Fork).filter_map(|plain| decode_record(&plain)).map(|fork| Write::PutFork(Box::new(fork))));
+    batch.extend(
+        opened(Kind::Fork).filter_map(|plain| decode_record(&plain)).map(|fork| Write::PutFork(Box::new(fork))),
+    );
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));
     batch.extend(opened(Kind::Peer).filter_map(|plain| decode_record::<PeerRecord>(&plain)).map(Write::PutPeer));
     write(store, batch, file)

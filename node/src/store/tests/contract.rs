@@ -35,12 +35,15 @@ fn what_is_put_is_loaded_again() {
         let mut author = Author::new(1);
         let run = author.run(3);
         let fork = ForkProof::new(&run[1].entry, &author.sign(1, run[0].entry.id(), b"other").entry).unwrap();
-        put(store, vec![
-            Write::PutIdentity(Box::new(identity("Ada"))),
-            Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
-            Write::PutManual(vec!["10.0.0.7".into()]),
-            Write::PutFork(Box::new(fork.clone())),
-        ]);
+        put(
+            store,
+            vec![
+                Write::PutIdentity(Box::new(identity("Ada"))),
+                Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
+                Write::PutManual(vec!["10.0.0.7".into()]),
+                Write::PutFork(Box::new(fork.clone())),
+            ],
+        );
         put(store, author.append(&run));
         let loaded = store.load().unwrap();
         assert_eq!(loaded.identity.unwrap().name, "Ada");

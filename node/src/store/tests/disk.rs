@@ -21,11 +21,14 @@ fn the_file_shows_no_name_no_key_and_no_address() {
     let author = Author::new(1);
     let who = identity("Ada Lovelace of Ockham");
     let mut store = DiskStore::open(dir.path()).unwrap();
-    put(&mut store, vec![
-        Write::PutIdentity(Box::new(who.clone())),
-        Write::PutRoom(Box::new(room_record(&author, "The secret garden"))),
-        Write::PutManual(vec!["attic.example".into()]),
-    ]);
+    put(
+        &mut store,
+        vec![
+            Write::PutIdentity(Box::new(who.clone())),
+            Write::PutRoom(Box::new(room_record(&author, "The secret garden"))),
+            Write::PutManual(vec!["attic.example".into()]),
+        ],
+    );
     drop(store);
     let bytes = fs::read(dir.path().join(STORE_FILE)).unwrap();
     for secret in [b"Lovelace".as_slice(), b"secret garden", b"attic.example", who.device_seed.expose()] {

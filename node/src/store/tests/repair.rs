@@ -18,11 +18,14 @@ fn filled(dir: &Path, entries: usize) -> Author {
     author.log.author = author.key.id();
     let run = author.run(entries);
     let mut store = DiskStore::open(dir).unwrap();
-    put(&mut store, vec![
-        Write::PutIdentity(Box::new(who)),
-        Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
-        Write::PutManual(vec!["10.0.0.7".into()]),
-    ]);
+    put(
+        &mut store,
+        vec![
+            Write::PutIdentity(Box::new(who)),
+            Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
+            Write::PutManual(vec!["10.0.0.7".into()]),
+        ],
+    );
     for part in run.chunks(50) {
         put(&mut store, author.append(part));
     }
