@@ -16,11 +16,17 @@ const IDENTIFY_WAIT: Duration = Duration::from_secs(3);
 /// Most events that wait for identify. More than that, and the peer is shown as it is.
 const HELD_MAX: usize = 64;
 
+/// A connection of this age is none of the racing dials of one meeting.
+const SETTLED: Duration = Duration::from_secs(3);
+/// How long a peer may take to close a connection that it opened by mistake.
+const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
+
 /// One connection.
 #[derive(Debug)]
 struct Link {
     address: Multiaddr,
     dialed: bool,
+    since: Instant,
 }
 
 /// One connected peer.
@@ -35,6 +41,8 @@ pub(super) struct Peer {
     /// What identify says it listens on, where that fits what we see.
     listens: Vec<Multiaddr>,
     held: Vec<NetEvent>,
+    /// When the peer dialed us although, to us, it was connected.
+    doubted: Option<Instant>,
     pub(super) bucket: TokenBucket,
 }
 
@@ -88,9 +96,14 @@ impl Peers {
             archive: false,
             listens: Vec::new(),
             held: Vec::new(),
+            doubted: None,
             bucket: TokenBucket::new(now),
         });
-        entry.links.insert(connection, Link { address, dialed });
+        let settled = entry.links.values().any(|link| now.saturating_duration_since(link.since) > SETTLED);
+        if !dialed && settled {
+            entry.doubted = Some(now);
+        }
+        entry.links.insert(connection, Link { address, dialed, since: now });
         known
     }
 
@@ -150,9 +163,33 @@ impl Peers {
         late.into_iter().flat_map(|peer| self.show(peer)).collect()
     }
 
-    /// When the next one is overdue.
-    pub(super) fn next_overdue(&self) -> Option<Instant> {
-        self.peers.values().filter(|entry| !entry.shown).map(|entry| entry.since + IDENTIFY_WAIT).min()
+    /// Peers whose old connection is dead, though nobody told us: nobody dials a peer that is
+    /// connected, so a peer that dials us has restarted or lost us. All its connections must be
+    /// closed, because gossipsub tells its topics to a peer only on the first one.
+    pub(super) fn restarted(&mut self, now: Instant) -> Vec<PeerId> {
+        let mut restarted = Vec::new();
+        for (peer, entry) in &mut self.peers {
+            if entry.doubted.is_some_and(|since| now >= since + SECOND_THOUGHTS) {
+                entry.doubted = None;
+                if entry.links.len() > 1 {
+                    restarted.push(*peer);
+                }
+            }
+        }
+        restarted
+    }
+
+    /// When to look at [`Peers::overdue`] and [`Peers::restarted`] next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let overdue = self.peers.values().filter(|entry| !entry.shown).map(|entry| entry.since + IDENTIFY_WAIT);
+        let doubted = self.peers.values().filter_map(|entry| entry.doubted).map(|since| since + SECOND_THOUGHTS);
+        overdue.chain(doubted).min()
+    }
+
+    /// Peers that are connected through an address that fits.
+    pub(super) fn through(&self, fits: impl Fn(IpAddr) -> bool) -> Vec<PeerId> {
+        let reached = |entry: &Peer| entry.links.values().filter_map(|link| address::ip_of(&link.address)).any(&fits);
+        self.peers.iter().filter(|(_, entry)| reached(entry)).map(|(peer, _)| *peer).collect()
     }
 
     pub(super) fn entry(&mut self, peer: &PeerId) -> Option<&mut Peer> {
@@ -206,7 +243,25 @@ mod tests {
         let (mut peers, _, now) = connected(true);
         assert!(peers.overdue(now).is_empty());
         assert_eq!(peers.overdue(now + IDENTIFY_WAIT).len(), 1);
-        assert!(peers.next_overdue().is_none());
+        assert!(peers.next_due().is_none());
+    }
+
+    #[test]
+    fn a_peer_that_dials_again_after_a_while_has_restarted_unless_it_changes_its_mind() {
+        let (mut peers, peer, now) = connected(true);
+        let second = ConnectionId::new_unchecked(2);
+        // At once: two dials that met.
+        peers.opened(peer, DeviceId::default(), second, local(1), false, now);
+        assert!(peers.restarted(now + SETTLED * 2).is_empty());
+        peers.closed(&peer, second);
+        let later = now + SETTLED * 2;
+        peers.opened(peer, DeviceId::default(), second, local(1), false, later);
+        assert!(peers.restarted(later).is_empty());
+        assert_eq!(peers.restarted(later + SECOND_THOUGHTS), [peer]);
+        peers.closed(&peer, second);
+        peers.opened(peer, DeviceId::default(), second, local(1), false, later);
+        peers.closed(&peer, second);
+        assert!(peers.restarted(later + SECOND_THOUGHTS).is_empty());
     }
 
     #[test]

@@ -25,8 +25,14 @@ const STRANGER: Duration = Duration::from_secs(60);
 impl Task {
     pub(super) fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::NewListenAddr { address, .. } => self.emit(NetEvent::Listening(address.to_string())),
-            SwarmEvent::ExpiredListenAddr { address, .. } => self.emit(NetEvent::StoppedListening(address.to_string())),
+            SwarmEvent::NewListenAddr { address, .. } => {
+                self.list_interfaces();
+                self.emit(NetEvent::Listening(address.to_string()));
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.list_interfaces();
+                self.emit(NetEvent::StoppedListening(address.to_string()));
+            }
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 tracing::warn!(?addresses, ?reason, "a listener closed");
                 for address in addresses {

@@ -90,6 +90,7 @@ pub(super) struct Task {
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     tick: Instant,
     ticks: u32,
+    is_listing: bool,
 }
 
 impl Task {
@@ -127,6 +128,7 @@ impl Task {
             work: FuturesUnordered::new(),
             tick: now + TICK,
             ticks: 0,
+            is_listing: false,
             config,
         };
         task.begin(now);
@@ -264,7 +266,7 @@ impl Task {
     }
 
     fn next_wake(&self) -> Instant {
-        [self.dialer.next_due(), self.alone.due(), self.peers.next_overdue()]
+        [self.dialer.next_due(), self.alone.due(), self.peers.next_due()]
             .into_iter()
             .flatten()
             .fold(self.tick, Instant::min)
@@ -274,6 +276,10 @@ impl Task {
         let now = Instant::now();
         let overdue = self.peers.overdue(now);
         self.emit_all(overdue);
+        for peer in self.peers.restarted(now) {
+            tracing::debug!(%peer, "it dialed anew: its old connection is dead");
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
         if self.alone.check(now) == Some(Change::Show) {
             let port = self.ports.quic.or(self.ports.tcp);
             let own = hints::own_addresses(&self.interfaces, &self.config.interfaces, port);
@@ -299,7 +305,7 @@ impl Task {
             self.look_anew(now);
         }
         if self.ticks.is_multiple_of(INTERFACE_TICKS) {
-            self.work.push(list_interfaces().map(Done::Interfaces).boxed());
+            self.list_interfaces();
         }
         for peer in self.bans.iter().filter(|(_, until)| **until <= now).map(|(peer, _)| *peer).collect::<Vec<_>>() {
             self.bans.remove(&peer);
@@ -383,16 +389,40 @@ impl Task {
                 let dialable = addresses.into_iter().filter(address::is_dialable).collect();
                 self.dialer.resolved(&text, dialable, now);
             }
-            Done::Interfaces(Some(found)) => {
-                let changed = lasting(&found) != lasting(&self.interfaces);
-                self.interfaces = found;
-                if changed {
-                    tracing::info!("the addresses of this computer changed: looking for peers anew");
-                    self.look_anew(now);
+            Done::Interfaces(found) => {
+                self.is_listing = false;
+                if let Some(found) = found {
+                    self.on_interfaces(found, now);
                 }
             }
-            Done::Interfaces(None) => {}
         }
+    }
+}
+
+impl Task {
+    /// Asks the system for its addresses, unless that is under way.
+    pub(super) fn list_interfaces(&mut self) {
+        if !std::mem::replace(&mut self.is_listing, true) {
+            self.work.push(list_interfaces().map(Done::Interfaces).boxed());
+        }
+    }
+
+    fn on_interfaces(&mut self, found: Vec<Interface>, now: Instant) {
+        let (old, new) = (lasting(&self.interfaces), lasting(&found));
+        let before = std::mem::replace(&mut self.interfaces, found);
+        if old == new {
+            return;
+        }
+        tracing::info!("the addresses of this computer changed: looking for peers anew");
+        // Connections from an address that is gone are dead, which would show only after a while.
+        let gone: Vec<_> = before
+            .into_iter()
+            .filter(|i| i.addresses.iter().any(|(ip, _)| old.contains(ip) && !new.contains(ip)))
+            .collect();
+        for peer in self.peers.through(|ip| gone.iter().any(|i| i.reaches(ip))) {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        self.look_anew(now);
     }
 }
 

@@ -326,6 +326,32 @@ async fn a_peer_that_restarts_on_its_port_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_peer_that_was_killed_and_comes_back_at_once_hears_gossip_again() {
+    let mut a = Node::start(config(42)).await;
+    a.send(NetCommand::Subscribe(TOPIC)).await;
+    // Killed: its runtime is torn down, so that QUIC says no goodbye.
+    let killed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let address = a.typed_address();
+    let b = config(43);
+    let mut first = killed.spawn(Node::start(b.clone())).await.unwrap();
+    first.send(NetCommand::AddAddress(address.clone())).await;
+    first.wait_connected(a.device()).await;
+    // Two round trips take longer than connections need to count as settled.
+    for _ in 0..2 {
+        a.wait("round trip", |event| matches!(event, NetEvent::RoundTrip { .. }).then_some(())).await;
+    }
+    killed.shutdown_background();
+    let mut b = Node::start(NetConfig { manual: vec![address], ..b }).await;
+    b.send(NetCommand::Subscribe(TOPIC)).await;
+    b.wait_subscribed(a.device()).await;
+    a.wait_subscribed(b.device()).await;
+    b.publish("back").await;
+    assert_eq!(a.wait_gossip().await.2, Bytes::from("back"));
+    a.publish("welcome").await;
+    assert_eq!(b.wait_gossip().await.2, Bytes::from("welcome"));
+}
+
+#[tokio::test]
 async fn a_known_peer_is_dialed_at_start() {
     let mut a = Node::start(config(45)).await;
     let addresses = vec![format!("/ip4/127.0.0.1/tcp/{}", a.net.tcp_port().unwrap())];
