@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+pub mod doctor;
 mod error;
 mod event;
 mod handle;

@@ -360,6 +360,46 @@ async fn a_known_peer_is_dialed_at_start() {
     a.wait_connected(b.device()).await;
 }
 
+/// Only over the loopback interface, so that nothing leaves this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn two_that_start_one_after_the_other_find_each_other_by_mdns() {
+    let over_loopback = |seed| NetConfig {
+        mdns: true,
+        interfaces: InterfaceFilter { include: vec!["lo".into()], exclude: Vec::new() },
+        ..config(seed)
+    };
+    let mut a = Node::start(over_loopback(80)).await;
+    let mut b = Node::start(NetConfig { archive: true, ..over_loopback(81) }).await;
+    assert!(a.wait_connected(b.device()).await.2, "the archive is known as one");
+    b.wait_connected(a.device()).await;
+    // A third one that only looks finds both, and sees one of them leave.
+    let lo = InterfaceFilter { include: vec!["lo".into()], exclude: Vec::new() };
+    let mut browser = Browser::browse(&lo).unwrap();
+    let (mut found, archive) = (std::collections::BTreeSet::new(), b.device());
+    let search = async {
+        while !(found.contains(&a.device()) && found.contains(&archive)) {
+            if let Found::Here { device, archive: is_archive, addresses } = browser.next().await {
+                assert_eq!(is_archive, device == archive);
+                assert!(!addresses.is_empty());
+                found.insert(device);
+            }
+        }
+        // Looking anew, as after sleep, finds them anew.
+        browser.refresh();
+        found.clear();
+        while !found.contains(&archive) {
+            if let Found::Here { device, .. } = browser.next().await {
+                found.insert(device);
+            }
+        }
+        b.net.shutdown().await;
+        while browser.next().await != Found::Gone(archive) {}
+    };
+    timeout(DEADLINE, search).await.expect("not found, or its goodbye not heard");
+    browser.stop().await;
+}
+
 #[tokio::test]
 async fn a_banned_peer_is_disconnected_and_stays_out() {
     let (mut a, mut b) = pair(48).await;
