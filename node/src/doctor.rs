@@ -103,6 +103,8 @@ pub struct PeerReport {
     pub device: DeviceId,
     /// Whether it says that it is an archive.
     pub archive: bool,
+    /// Whether it runs on this computer.
+    pub is_here: bool,
     /// Its TCP addresses.
     pub routes: Vec<Route>,
 }
@@ -121,10 +123,15 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
     let interfaces = probe::interfaces(&options.interfaces).await;
     let ports = probe::ports(options.ports).await;
     let found = probe::peers(&options.interfaces, options.wait).await;
-    let (peers, discovery_failed) = match found {
+    let (mut peers, discovery_failed) = match found {
         Ok(peers) => (peers, None),
         Err(reason) => (Vec::new(), Some(reason)),
     };
+    let is_own = |ip: IpAddr| interfaces.iter().any(|i| i.interface.addresses.iter().any(|(own, _)| *own == ip));
+    for peer in &mut peers {
+        // Not all of them: bridges have the same address on many machines.
+        peer.is_here = peer.routes.iter().all(|route| is_own(route.address.ip())) && !peer.routes.is_empty();
+    }
     let without_address = probe::without_address(&interfaces);
     let advice = Vec::new();
     let mut report = DoctorReport { interfaces, without_address, ports, peers, discovery_failed, advice };
@@ -163,7 +170,7 @@ fn advice_for(report: &DoctorReport) -> Vec<String> {
                 "What this computer sends on {name} does not come back, so its own firewall probably drops multicast. \
                  Allow UDP port 5353 in it."
             )),
-            Some(multicast) if multicast.others.is_empty() && report.peers.is_empty() => advice.push(format!(
+            Some(multicast) if multicast.others.is_empty() && report.peers.iter().all(|p| p.is_here) => advice.push(format!(
                 "Nobody answered on {name}. Either no other Parlor runs there, or the network filters multicast (schools, \
                  offices) or keeps devices apart (guest Wi-Fi). Add the address of another computer by hand: one of its \
                  addresses as shown there by `parlor doctor`."
@@ -220,7 +227,8 @@ impl fmt::Display for DoctorReport {
         }
         for peer in &self.peers {
             let role = if peer.archive { ", an archive" } else { "" };
-            writeln!(f, "  {}{role}", peer.device.short())?;
+            let place = if peer.is_here { ", on this computer" } else { "" };
+            writeln!(f, "  {}{role}{place}", peer.device.short())?;
             for Route { address, micros } in &peer.routes {
                 match micros {
                     Some(micros) => {
@@ -312,7 +320,8 @@ mod tests {
         assert!(advice_for(&taken).concat().contains("47801"));
         let mut walled = report(sent);
         let route = Route { address: "192.168.1.9:47801".parse().unwrap(), micros: None };
-        walled.peers = vec![PeerReport { device: DeviceId::default(), archive: true, routes: vec![route] }];
+        walled.peers =
+            vec![PeerReport { device: DeviceId::default(), archive: true, is_here: false, routes: vec![route] }];
         assert!(advice_for(&walled).concat().contains("firewall over there"));
         walled.interfaces.clear();
         assert!(advice_for(&walled).concat().contains("cable"));

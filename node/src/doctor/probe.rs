@@ -184,7 +184,7 @@ pub(super) async fn peers(filter: &InterfaceFilter, wait: Duration) -> Result<Ve
     browser.stop().await;
     let reports = found.into_iter().map(|(device, (addresses, archive))| async move {
         let routes = join_all(addresses.iter().filter_map(tcp_address).map(route)).await;
-        PeerReport { device, archive, routes }
+        PeerReport { device, archive, is_here: false, routes }
     });
     Ok(join_all(reports).await)
 }
