@@ -4,7 +4,6 @@
 use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
-use libp2p::PeerId;
 use parlor_protocol::{
     DeviceId, TopicId,
     limits::{GOSSIP_MAX, PAGE_MAX_BYTES, WIRE_MAX},
@@ -493,11 +492,4 @@ async fn the_network_ends_when_its_handle_or_its_reader_is_gone() {
     drop(events);
     timeout(DEADLINE, async { while handle.send(NetCommand::Subscribe(TOPIC)).await {} }).await.unwrap();
     net.shutdown().await;
-}
-
-#[test]
-fn a_device_id_that_is_no_key_is_no_peer() {
-    // Not a point of the curve.
-    let nonsense = DeviceId::from_bytes([2; 32]);
-    assert_eq!(peer_of(&nonsense).and_then(|peer: PeerId| device_of(&peer)).unwrap_or(nonsense), nonsense);
 }
