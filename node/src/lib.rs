@@ -6,7 +6,7 @@
 
 mod actor;
 mod command;
-pub mod engine;
+pub mod doctor;
 mod error;
 mod event;
 mod handle;
