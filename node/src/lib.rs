@@ -7,6 +7,7 @@
 mod actor;
 mod command;
 pub mod doctor;
+pub mod engine;
 mod error;
 mod event;
 mod handle;
