@@ -10,6 +10,7 @@ mod room;
 mod storing;
 
 pub use rates::Rates;
+pub(crate) use storing::now_ms;
 
 use bytes::Bytes;
 use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};

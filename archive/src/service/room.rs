@@ -1,7 +1,7 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, Locator, LogKey, RoomId, TopicId,
+    DeviceId, LogKey, RoomId, TopicId,
     entry::{Entry, Verified},
     epoch::Genesis,
     error::LogError,
@@ -21,7 +21,7 @@ const QUEUE_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Work<W> {
     pub(super) entries: Vec<Entry>,
-    /// Whether the last entry's own signature has been checked already.
+    /// Who waits for it; nobody when it came by gossip.
     pub(super) waiter: Option<W>,
 }
 
@@ -197,9 +197,5 @@ impl<W> RoomState<W> {
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {
         self.rules.is_member(device)
-    }
-
-    pub(super) fn has_invite(&self, locator: Locator) -> bool {
-        self.rules.invite(locator).is_some()
     }
 }

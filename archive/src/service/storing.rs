@@ -16,7 +16,7 @@ use super::{
 };
 use crate::store::{Appended, RoomRow, Run, Store, StoreError};
 
-pub(super) fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,9 +1,12 @@
 //! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
 
 mod embedded;
+mod mongo;
 
 pub use embedded::EmbeddedStore;
+pub use mongo::MongoStore;
 
+use crate::{config::ArchiveConfig, error::StartError};
 use async_trait::async_trait;
 use parlor_protocol::{
     Locator, LogKey, RoomId, TopicId,
@@ -12,7 +15,7 @@ use parlor_protocol::{
     log::{ForkProof, Height, Heights},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 use thiserror::Error;
 
 /// An entry with what is known of its own signature.
@@ -187,4 +190,18 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// What it is, for people; without passwords.
     fn describe(&self) -> String;
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// [`StartError::Store`].
+pub(crate) async fn open(config: &ArchiveConfig) -> Result<Arc<dyn Store>, StartError> {
+    if let Some(uri) = &config.mongodb {
+        return Ok(Arc::new(MongoStore::open(uri).await?));
+    }
+    let dir = config.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir)).await;
+    let store = opened.map_err(|error| StoreError::Other(error.to_string()))??;
+    Ok(Arc::new(store))
 }

@@ -25,7 +25,7 @@ use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 use write::{Change, Job};
 
 /// The name of the file in the data folder.
-pub const STORE_FILE: &str = "archive.redb";
+const STORE_FILE: &str = "archive.redb";
 /// Writes that may wait; whoever brings more waits as well.
 const QUEUE: usize = 1024;
 

@@ -110,7 +110,8 @@ fn append(txn: &WriteTransaction, run: &Run) -> Result<Appended, StoreError> {
             let stored = entries.get(&entry_key(run.room, run.log, seq)).map_err(fault)?;
             let same = stored.is_some_and(|stored| stored.value().ends_with(kept.entry.bytes()));
             // Signatures may differ between two copies of one entry: compare what is signed then.
-            if !same && !(seq + 1 == held.next && kept.entry.id() == held.head) {
+            let is_head = seq + 1 == held.next && kept.entry.id() == held.head;
+            if !same && !is_head {
                 return Ok(Appended::Conflict(held));
             }
             continue;
