@@ -1,6 +1,6 @@
 //! What the protocol's tests share: seeded randomness and a small room. It checks nothing itself.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, LogId, LogKey, Name, RoomId, Text, UserId,
@@ -114,4 +114,11 @@ pub fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
     let mut out = bytes.to_vec();
     out[bit / 8] ^= 1 << (bit % 8);
     out
+}
+
+/// A copy with something changed.
+pub fn changed<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
+    let mut copy = value.clone();
+    change(&mut copy);
+    copy
 }
