@@ -60,6 +60,7 @@ pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, CodecError> {
     match bytes.split_first() {
         None => Err(CodecError::Empty),
+        Some((&VERSION, _)) if bytes.len() > max => Err(CodecError::TooLong { max, got: bytes.len() }),
         Some((&VERSION, body)) => decode_bare(body, max, what),
         Some((&theirs, _)) => Err(CodecError::Version { theirs, ours: VERSION }),
     }
