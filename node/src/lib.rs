@@ -4,12 +4,15 @@
 
 #![forbid(unsafe_code)]
 
+mod actor;
 mod command;
+pub mod doctor;
 pub mod engine;
 mod error;
 mod event;
 mod handle;
 pub mod net;
+mod node;
 pub mod store;
 
 pub use command::{Command, CommandId, CommandResult, Reply};
@@ -19,3 +22,4 @@ pub use event::{
     RoomSummary, SyncState,
 };
 pub use handle::{NodeHandle, Subscription};
+pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};

@@ -12,18 +12,23 @@ pub enum NetEvent {
     Listening(String),
     /// An address is gone.
     StoppedListening(String),
-    /// A peer is connected (its first connection). Its agent is known.
+    /// A peer is connected (its first connection), before anything else is said about it. Its
+    /// agent is known, or it did not say within three seconds; if it then turns out to be an
+    /// archive, this is sent once more.
     PeerConnected {
         /// The peer.
         peer: DeviceId,
-        /// Its address as seen from here, a multiaddr.
+        /// Its address as seen from here, a multiaddr. One that ends in `/p2p/...` can be dialed
+        /// again and is worth remembering (for `NetConfig::known`): the address that was dialed,
+        /// or where a peer that dialed us says it listens, if that is where it came from. Without
+        /// that ending it is the peer's passing port.
         address: String,
         /// `tcp`, `quic` or `websocket`.
         transport: &'static str,
         /// True when the peer runs an archive.
         archive: bool,
     },
-    /// The last connection to a peer is closed.
+    /// The last connection to a peer is closed. Its subscriptions end without further events.
     PeerDisconnected(DeviceId),
     /// A round trip was measured.
     RoundTrip {

@@ -1,7 +1,40 @@
 //! The network: libp2p swarm, discovery, reconnection. It knows topics and bytes, not rooms.
+//!
+//! [`Net::start`] starts one task that owns the swarm. [`NetCommand`]s go in, [`NetEvent`]s come
+//! out, both through bounded queues: a slow reader slows the network down, nothing is dropped.
+//! It never opens an entry, never looks into a request and keeps no file. See
+//! `docs/architecture.md`, "One engine, several shells".
 
+mod address;
+mod behaviour;
+mod clock;
+mod codec;
 mod command;
+mod commands;
+mod config;
+mod dialer;
+mod discovery;
+mod error;
 mod event;
+mod gossip;
+mod handle;
+mod hints;
+mod identity;
+mod interfaces;
+mod listen;
+mod peers;
+mod requests;
+mod swarm_events;
+mod task;
+#[cfg(test)]
+mod tests;
 
 pub use command::{GossipId, InboundId, NetCommand, RequestId, Verdict};
+pub use config::{DEFAULT_PORT, DEFAULT_WS_PORT, InterfaceFilter, MessageIdFn, NetConfig, Port, Ports, VERSION};
+pub use discovery::{Browser, Found, SERVICE_TYPE};
+pub use error::NetError;
 pub use event::NetEvent;
+pub use handle::{Net, NetHandle};
+pub use identity::{device_of, peer_of};
+pub use interfaces::{Interface, InterfaceKind, interfaces};
+pub(crate) use listen::{tcp_is_free, udp_is_free};

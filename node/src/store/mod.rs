@@ -1,7 +1,31 @@
 //! The local store: what a device keeps on its own disk.
+//!
+//! `record` has the words, `plan` and `answer` the rules that every store follows, `disk` keeps
+//! them in one redb file, `memory` in a map. See `docs/architecture.md`, "Local store".
 
+mod answer;
+mod disk;
+mod error;
+mod frame;
+mod guard;
+mod local;
+mod lock;
+mod memory;
+mod plan;
 mod record;
+mod salvage;
+mod tables;
+pub(crate) mod task;
+#[cfg(test)]
+mod tests;
 
+pub use disk::{DiskStore, STORE_FILE};
+pub use error::StoreError;
+pub use guard::GUARD_FILE;
+pub use local::LocalStore;
+pub use lock::ProfileLock;
+pub use memory::MemoryStore;
 pub use record::{
     CodeRecord, EpochKeyRecord, Identity, Loaded, PeerRecord, Read, ReadResult, RoomRecord, StoredEntry, Write,
 };
+pub use salvage::{Salvage, repair};

@@ -141,7 +141,8 @@ pub enum Write {
     /// A room's record.
     PutRoom(Box<RoomRecord>),
     /// A run of one log, which must continue what the store holds: otherwise the whole batch
-    /// fails and changes nothing. Entries already held with the same id are skipped.
+    /// fails and changes nothing. Entries already held with the same id are skipped; one that
+    /// is held but damaged is replaced.
     Append {
         /// The room.
         room: RoomId,
@@ -177,7 +178,9 @@ pub enum Read {
         /// The runs.
         runs: Vec<(LogKey, u64, usize)>,
     },
-    /// All entries of a room, log by log, for loading at start: up to 2,000 after this place.
+    /// All entries of a room, log by log, for loading at start: up to 2,000 after this place,
+    /// cut at about 16 MiB. Damaged entries are passed over; the room is read through when the
+    /// run comes back empty.
     Scan {
         /// The room.
         room: RoomId,

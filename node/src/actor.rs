@@ -1,0 +1,250 @@
+//! The shell of the engine: a loop, a `select!`, translation. It decides nothing.
+//!
+//! Nobody waits for anybody in a circle: what the engine wants of the store and the network goes
+//! into queues of the actor's own first, and while these are long the actor takes no new commands
+//! (and, for the store, no network events), but always takes reports. So the store can always
+//! report, the network can always hand over, and the queues stay short.
+
+use parlor_protocol::invite::StretchedCode;
+use rand_core::{OsRng, TryRngCore as _};
+use std::{
+    collections::{HashMap, VecDeque},
+    pin::pin,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinSet,
+};
+
+use crate::{
+    engine::{CallId, Engine, Input, JobId, Now, Output},
+    event::Event,
+    handle::{Answer, Call},
+    net::{NetCommand, NetEvent, NetHandle},
+    store::{
+        Loaded,
+        task::{Done, Job, StorePorts},
+    },
+};
+
+/// While this many jobs wait for the store nothing new is taken in.
+const STORE_BACKLOG: usize = 512;
+/// While this many commands wait for the network no new calls are taken.
+const NET_BACKLOG: usize = 1024;
+/// Codes stretched at the same time; each takes 64 MiB and a processor.
+const STRETCHING_MAX: usize = 2;
+/// How long the store may take to finish when the node stops.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The network's ends; absent in a node that works offline.
+#[derive(Debug)]
+pub(crate) struct NetPorts {
+    pub(crate) handle: NetHandle,
+    pub(crate) events: mpsc::Receiver<NetEvent>,
+}
+
+/// Everything the actor is connected to.
+pub(crate) struct Ports {
+    pub(crate) calls: mpsc::Receiver<Call>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) store: StorePorts,
+    pub(crate) net: Option<NetPorts>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+struct Actor {
+    engine: Engine,
+    clock: Clock,
+    answers: HashMap<CallId, Answer>,
+    next_call: u64,
+    events: broadcast::Sender<Event>,
+    to_store: VecDeque<Job>,
+    to_net: VecDeque<NetCommand>,
+    to_stretch: VecDeque<(JobId, parlor_protocol::RoomCode)>,
+    stretching: JoinSet<(JobId, Option<StretchedCode>)>,
+    has_net: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Now {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis);
+        Now { mono: millis(self.start.elapsed()), wall }
+    }
+
+    fn instant(self, mono: u64) -> tokio::time::Instant {
+        (self.start + Duration::from_millis(mono)).into()
+    }
+}
+
+/// An engine's random seed from the system.
+///
+/// # Errors
+/// The system's reason; without randomness nothing may start.
+pub(crate) fn random_seed() -> Result<[u8; 32], String> {
+    let mut seed = [0; 32];
+    OsRng.try_fill_bytes(&mut seed).map_err(|error| error.to_string())?;
+    Ok(seed)
+}
+
+/// Runs an engine until it is told to stop; returns when everything is written.
+pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
+    let Ports { mut calls, events, store, net, stop } = ports;
+    let StorePorts { jobs, mut done, thread } = store;
+    let clock = Clock { start: Instant::now() };
+    let (engine, outputs) = Engine::new(loaded, seed, clock.now());
+    let mut actor = Actor {
+        engine,
+        clock,
+        answers: HashMap::new(),
+        next_call: 0,
+        events,
+        to_store: VecDeque::new(),
+        to_net: VecDeque::new(),
+        to_stretch: VecDeque::new(),
+        stretching: JoinSet::new(),
+        has_net: net.is_some(),
+    };
+    let (handle, mut net_events) = net.map(|net| (net.handle, net.events)).unzip();
+    actor.carry_out(outputs);
+    let mut stop = pin!(stop);
+    loop {
+        actor.stretch_next();
+        let deadline = actor.engine.next_deadline().map(|mono| clock.instant(mono));
+        let is_calm = actor.to_store.len() < STORE_BACKLOG;
+        tokio::select! {
+            _ = &mut stop => break,
+            report = done.recv() => match report {
+                Some(report) => actor.take_report(report),
+                None => break,
+            },
+            permit = jobs.reserve(), if !actor.to_store.is_empty() => {
+                let (Ok(permit), Some(job)) = (permit, actor.to_store.pop_front()) else { break };
+                permit.send(job);
+            }
+            permit = reserve(handle.as_ref()), if !actor.to_net.is_empty() => {
+                match (permit, actor.to_net.pop_front()) {
+                    (Some(permit), Some(command)) => permit.send(command),
+                    // The network has ended: nobody to send to.
+                    _ => actor.to_net.clear(),
+                }
+            }
+            Some(event) = next_of(net_events.as_mut()), if is_calm => actor.input(Input::Net(event)),
+            Some(Ok((job, code))) = actor.stretching.join_next(), if !actor.stretching.is_empty() => {
+                actor.input(Input::Stretched { job, code });
+            }
+            Some(call) = calls.recv(), if is_calm && actor.to_net.len() < NET_BACKLOG => actor.take_call(call),
+            () = sleep_until(deadline) => actor.input(Input::Tick),
+        }
+    }
+    actor.input(Input::Stop);
+    if let Some(handle) = &handle {
+        for command in actor.to_net.drain(..) {
+            // A network that is gone hears no goodbye.
+            let _ = handle.sender().try_send(command);
+        }
+    }
+    let finish = async {
+        for job in std::mem::take(&mut actor.to_store) {
+            while let Ok(report) = done.try_recv() {
+                actor.take_report(report);
+            }
+            if jobs.send(job).await.is_err() {
+                break;
+            }
+        }
+        drop(jobs);
+        while let Some(report) = done.recv().await {
+            actor.take_report(report);
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, finish).await.is_err() {
+        tracing::error!("the store did not finish in time; what was not acknowledged may be missing");
+    }
+    drop(done);
+    // The thread has ended already, or is stuck in the system: do not wait for it then.
+    if thread.is_finished() {
+        let _ = thread.join();
+    }
+    // Nobody may be listening any more.
+    let _ = actor.events.send(Event::Stopped);
+}
+
+impl Actor {
+    fn input(&mut self, input: Input) {
+        let outputs = self.engine.handle(self.clock.now(), input);
+        self.carry_out(outputs);
+    }
+
+    fn take_call(&mut self, Call { command, answer }: Call) {
+        self.next_call += 1;
+        let call = CallId(self.next_call);
+        self.answers.insert(call, answer);
+        self.input(Input::Command { call, command });
+    }
+
+    fn take_report(&mut self, report: Done) {
+        self.input(match report {
+            Done::Written { id, result } => Input::Written { id, result },
+            Done::Read { id, result } => Input::Read { id, result },
+        });
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                // Without subscribers there is nobody to tell.
+                Output::Event(event) => drop(self.events.send(event)),
+                Output::Reply { call, result } => match self.answers.remove(&call) {
+                    Some(Answer::Once(answer)) => drop(answer.send(result)),
+                    Some(Answer::Event(id)) => drop(self.events.send(Event::Replied { id, result })),
+                    None => {}
+                },
+                Output::Net(command) if self.has_net => self.to_net.push_back(command),
+                Output::Net(_) => {}
+                Output::Write { id, writes } => self.to_store.push_back(Job::Write { id, writes }),
+                Output::Read { id, read } => self.to_store.push_back(Job::Read { id, read }),
+                Output::Stretch { job, code } => self.to_stretch.push_back((job, code)),
+            }
+        }
+    }
+
+    /// Stretches codes on threads made for blocking work, a few at a time.
+    fn stretch_next(&mut self) {
+        while self.stretching.len() < STRETCHING_MAX {
+            let Some((job, code)) = self.to_stretch.pop_front() else { break };
+            self.stretching.spawn_blocking(move || (job, code.stretch().ok()));
+        }
+    }
+}
+
+async fn reserve(handle: Option<&NetHandle>) -> Option<mpsc::Permit<'_, NetCommand>> {
+    match handle {
+        Some(handle) => handle.sender().reserve().await.ok(),
+        None => None,
+    }
+}
+
+/// The next event; never when there is no network or it has ended.
+async fn next_of(events: Option<&mut mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
+    match events {
+        Some(events) => match events.recv().await {
+            Some(event) => Some(event),
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

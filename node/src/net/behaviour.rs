@@ -1,0 +1,124 @@
+//! The libp2p swarm: which protocols, which limits. It decides nothing.
+
+use std::time::Duration;
+
+use libp2p::{
+    Swarm, SwarmBuilder,
+    allow_block_list::{self, BlockedPeers},
+    connection_limits::{self, ConnectionLimits},
+    core::{Transport as _, upgrade},
+    identify,
+    identity::Keypair,
+    memory_connection_limits, noise, ping, request_response,
+    swarm::NetworkBehaviour,
+    tcp, websocket, yamux,
+};
+
+use super::{
+    codec::{SYNC_PROTOCOL, WireCodec},
+    config::{NetConfig, VERSION},
+    error::NetError,
+    gossip, requests,
+};
+
+/// Most connections at once: an archive on a large site, with room to spare.
+const CONNECTIONS_MAX: u32 = 512;
+/// Most connections of one peer. Two are kept at most for long, but racing dials over several
+/// interfaces meet for a moment, and refusing the wrong one would cost a redial.
+const CONNECTIONS_PER_PEER_MAX: u32 = 8;
+/// Most connections that are being set up, each way.
+const PENDING_MAX: u32 = 128;
+/// No new connections while the process uses more memory than this.
+const MEMORY_MAX: usize = 2 * 1024 * 1024 * 1024;
+/// How often the round trip is measured. With the timeout below (the first failure is free in
+/// libp2p) a peer whose plug was pulled is noticed after some 20 seconds.
+const PING_INTERVAL: Duration = Duration::from_secs(6);
+/// When a ping counts as lost. Wi-Fi that is busy with a large transfer answers late.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take. A LAN answers in milliseconds, a machine that wakes in seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
+/// Connections are never idle for us: peers stay connected.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Everything that speaks on a connection.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    blocked: allow_block_list::Behaviour<BlockedPeers>,
+    limits: connection_limits::Behaviour,
+    memory: memory_connection_limits::Behaviour,
+    pub(super) gossip: gossip::Gossipsub,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) wire: request_response::Behaviour<WireCodec>,
+}
+
+impl Behaviour {
+    /// Refuses a peer, or accepts it again. Its connections are closed.
+    pub(super) fn set_blocked(&mut self, peer: libp2p::PeerId, blocked: bool) {
+        if blocked {
+            self.blocked.block_peer(peer);
+        } else {
+            self.blocked.unblock_peer(peer);
+        }
+    }
+}
+
+/// The protocol family and version that identify shows.
+pub(super) fn protocol_version() -> String {
+    format!("/parlor/{VERSION}")
+}
+
+fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, NetError> {
+    let limits = ConnectionLimits::default()
+        .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
+        .with_max_pending_incoming(Some(PENDING_MAX))
+        .with_max_pending_outgoing(Some(PENDING_MAX));
+    let identify = identify::Config::new(protocol_version(), key.public())
+        .with_agent_version(config.agent())
+        .with_push_listen_addr_updates(true)
+        // The dialer keeps addresses; identify need not.
+        .with_cache_size(0);
+    let wire = request_response::Config::default()
+        .with_request_timeout(requests::TIMEOUT)
+        .with_max_concurrent_streams(requests::STREAMS_MAX);
+    Ok(Behaviour {
+        blocked: allow_block_list::Behaviour::default(),
+        limits: connection_limits::Behaviour::new(limits),
+        memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_MAX),
+        gossip: gossip::gossipsub(config.message_id)?,
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),
+        wire: request_response::Behaviour::new([(SYNC_PROTOCOL, request_response::ProtocolSupport::Full)], wire),
+    })
+}
+
+/// Builds the swarm. Names are looked up by the dialer through the operating system (which knows
+/// `.local` names and the hosts file), so libp2p's own DNS is not part of it.
+pub(super) fn swarm(config: &NetConfig, key: Keypair) -> Result<Swarm<Behaviour>, NetError> {
+    let setup = |error: &dyn std::fmt::Display| NetError::Setup { reason: error.to_string() };
+    let behaviour = behaviour(config, &key)?;
+    let swarm = SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .map_err(|error| setup(&error))?
+        .with_quic()
+        .with_other_transport(|key| {
+            let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+            noise::Config::new(key)
+                .map(|noise| {
+                    websocket::Config::new(tcp)
+                        .upgrade(upgrade::Version::V1Lazy)
+                        .authenticate(noise)
+                        .multiplex(yamux::Config::default())
+                })
+                .map_err(Into::into)
+        })
+        .map_err(|error| setup(&error))?
+        .with_behaviour(|_| behaviour)
+        .map_err(|error| setup(&error))?
+        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(IDLE_TIMEOUT).with_smart_dial())
+        .with_connection_timeout(CONNECT_TIMEOUT)
+        .build();
+    Ok(swarm)
+}

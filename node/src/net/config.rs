@@ -1,0 +1,163 @@
+//! How the network is set up. Nothing here touches a socket.
+
+use std::{fmt, net::IpAddr};
+
+use parlor_protocol::DeviceId;
+use zeroize::Zeroizing;
+
+/// The port that a typed address without a port means, for TCP and for QUIC.
+pub const DEFAULT_PORT: u16 = 47801;
+/// The port of the WebSocket listener, for browsers.
+pub const DEFAULT_WS_PORT: u16 = 47802;
+/// The protocol version of the wire.
+pub const VERSION: u8 = 1;
+
+/// Names a gossip message by its bytes. Two different messages must never have the same name:
+/// gossip is anonymous, and what has a known name is dropped as a repetition.
+pub type MessageIdFn = fn(&[u8]) -> [u8; 20];
+
+/// How to choose one port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// This one; another when it is taken, with a hint.
+    Preferred(u16),
+    /// This one, or an error when it is taken.
+    Exactly(u16),
+    /// Any free one.
+    Any,
+    /// Do not listen.
+    Off,
+}
+
+impl From<u16> for Port {
+    /// A number that a person typed: 0 means any.
+    fn from(port: u16) -> Self {
+        if port == 0 { Self::Any } else { Self::Exactly(port) }
+    }
+}
+
+/// The ports to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// TCP.
+    pub tcp: Port,
+    /// QUIC, over UDP.
+    pub quic: Port,
+    /// WebSocket, over TCP.
+    pub ws: Port,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self {
+            tcp: Port::Preferred(DEFAULT_PORT),
+            quic: Port::Preferred(DEFAULT_PORT),
+            ws: Port::Preferred(DEFAULT_WS_PORT),
+        }
+    }
+}
+
+/// Which network interfaces take part in discovery, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceFilter {
+    /// Only these. Empty: all.
+    pub include: Vec<String>,
+    /// Never these.
+    pub exclude: Vec<String>,
+}
+
+impl InterfaceFilter {
+    /// Whether the interface of this name takes part.
+    #[must_use]
+    pub fn allows(&self, name: &str) -> bool {
+        (self.include.is_empty() || self.include.iter().any(|n| n == name)) && !self.exclude.iter().any(|n| n == name)
+    }
+}
+
+/// How the network is set up.
+#[derive(Clone)]
+pub struct NetConfig {
+    /// The seed of the device's Ed25519 key.
+    pub seed: Zeroizing<[u8; 32]>,
+    /// The program's version, shown to peers.
+    pub version: String,
+    /// Whether this is an archive. Peers are told.
+    pub archive: bool,
+    /// Where to listen.
+    pub ports: Ports,
+    /// The addresses to listen on. Empty: all of the machine.
+    pub bind: Vec<IpAddr>,
+    /// Which interfaces take part in discovery.
+    pub interfaces: InterfaceFilter,
+    /// Whether to find peers and be found by mDNS.
+    pub mdns: bool,
+    /// Addresses that a person typed: `host`, `host:port` or a multiaddr.
+    pub manual: Vec<String>,
+    /// Peers known from earlier, with the addresses (multiaddrs) where they were.
+    pub known: Vec<(DeviceId, Vec<String>)>,
+    /// Names gossip messages.
+    pub message_id: MessageIdFn,
+}
+
+impl NetConfig {
+    /// The set-up of an ordinary member: default ports, all interfaces, mDNS on.
+    #[must_use]
+    pub fn new(seed: Zeroizing<[u8; 32]>, message_id: MessageIdFn) -> Self {
+        Self {
+            seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            archive: false,
+            ports: Ports::default(),
+            bind: Vec::new(),
+            interfaces: InterfaceFilter::default(),
+            mdns: true,
+            manual: Vec::new(),
+            known: Vec::new(),
+            message_id,
+        }
+    }
+
+    /// What peers see as our agent. An archive is known by its prefix.
+    #[must_use]
+    pub fn agent(&self) -> String {
+        let program = if self.archive { ARCHIVE_AGENT } else { "parlor/" };
+        format!("{program}{}", self.version)
+    }
+}
+
+/// How the agent of an archive begins.
+pub(super) const ARCHIVE_AGENT: &str = "parlor-archive/";
+
+impl fmt::Debug for NetConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The seed stays out.
+        f.debug_struct("NetConfig")
+            .field("agent", &self.agent())
+            .field("ports", &self.ports)
+            .field("bind", &self.bind)
+            .field("interfaces", &self.interfaces)
+            .field("mdns", &self.mdns)
+            .field("manual", &self.manual)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_is_not_in_the_debug_output() {
+        let config = NetConfig::new(Zeroizing::new([0xAB; 32]), |_| [0; 20]);
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"), "{shown}");
+    }
+
+    #[test]
+    fn excluding_wins_over_including() {
+        let filter = InterfaceFilter { include: vec!["eth0".into(), "eth1".into()], exclude: vec!["eth1".into()] };
+        assert!(filter.allows("eth0"));
+        assert!(!filter.allows("eth1"));
+        assert!(!filter.allows("wlan0"));
+    }
+}

@@ -1,0 +1,257 @@
+//! Finding each other by mDNS-SD (RFC 6762, RFC 6763) as `_parlor._udp.local.`.
+//!
+//! `mdns-sd` runs its own thread and answers on each interface with that interface's addresses
+//! only; an interface that fails does not stop the others. An announcement says where a device
+//! may be found; its expiry says nothing about a connection. What is announced is not trusted:
+//! the Noise handshake proves the device.
+
+use std::{collections::HashMap, net::IpAddr, time::Duration};
+
+use libp2p::Multiaddr;
+use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use parlor_protocol::DeviceId;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{
+    address,
+    config::{InterfaceFilter, VERSION},
+    listen::Chosen,
+};
+
+/// The service type.
+pub const SERVICE_TYPE: &str = "_parlor._udp.local.";
+/// Most IP addresses of one announcement that are used.
+const IPS_MAX: usize = 8;
+/// Announcements that wait for the network task.
+const QUEUE: usize = 64;
+/// Most announcements whose goodbye is recognised.
+const NAMES_MAX: usize = 1024;
+/// How often the system is asked whether its addresses changed.
+const ADDRESS_CHECK_SECONDS: u32 = 3;
+
+/// What discovery reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A device announces itself.
+    Here {
+        /// The device, as it says.
+        device: DeviceId,
+        /// Its addresses.
+        addresses: Vec<Multiaddr>,
+        /// Whether it says that it is an archive.
+        archive: bool,
+    },
+    /// An announcement was withdrawn or expired.
+    Gone(DeviceId),
+}
+
+/// Browses for devices, and announces this one if told to.
+pub struct Browser {
+    daemon: ServiceDaemon,
+    found: mpsc::Receiver<Found>,
+    pump: JoinHandle<()>,
+    own: Option<ServiceInfo>,
+}
+
+impl std::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Browser").field("announces", &self.own.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Why discovery could not start.
+#[derive(Debug)]
+pub(super) struct DaemonError(pub(super) String);
+
+impl From<mdns_sd::Error> for DaemonError {
+    fn from(error: mdns_sd::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a device announces about itself.
+pub(super) struct Announcement {
+    pub(super) device: DeviceId,
+    pub(super) ports: Chosen,
+    pub(super) archive: bool,
+}
+
+impl Announcement {
+    fn service(&self) -> Result<ServiceInfo, DaemonError> {
+        // Not the person's name, and the same after a restart, so that it replaces the old one.
+        let name: String = self.device.to_string().chars().take(16).collect();
+        let mut txt = vec![("id".to_owned(), self.device.to_string()), ("v".to_owned(), VERSION.to_string())];
+        let role = if self.archive { "archive" } else { "member" };
+        txt.push(("role".to_owned(), role.to_owned()));
+        for (key, port) in [("tcp", self.ports.tcp), ("quic", self.ports.quic), ("ws", self.ports.ws)] {
+            txt.extend(port.map(|port| (key.to_owned(), port.to_string())));
+        }
+        let port = self.ports.quic.or(self.ports.tcp).or(self.ports.ws).unwrap_or_default();
+        let host = format!("parlor-{name}.local.");
+        let mut service = ServiceInfo::new(SERVICE_TYPE, &name, &host, "", port, txt.as_slice())?.enable_addr_auto();
+        // The name contains the key, so nobody else has it: announce without asking first.
+        service.set_requires_probe(false);
+        Ok(service)
+    }
+}
+
+impl Browser {
+    /// Browses without announcing anything.
+    ///
+    /// # Errors
+    ///
+    /// What the system said, when multicast cannot be used at all.
+    pub fn browse(filter: &InterfaceFilter) -> Result<Self, String> {
+        Self::start(filter, None).map_err(|error| error.0)
+    }
+
+    /// Starts. Returns at once; the work is done by a thread of `mdns-sd` and a small task.
+    pub(super) fn start(filter: &InterfaceFilter, own: Option<&Announcement>) -> Result<Self, DaemonError> {
+        let daemon = ServiceDaemon::new()?;
+        daemon.set_ip_check_interval(ADDRESS_CHECK_SECONDS)?;
+        if !filter.include.is_empty() {
+            daemon.disable_interface(IfKind::All)?;
+            daemon.enable_interface(filter.include.iter().map(IfKind::from).collect::<Vec<_>>())?;
+        }
+        if !filter.exclude.is_empty() {
+            daemon.disable_interface(filter.exclude.iter().map(IfKind::from).collect::<Vec<_>>())?;
+        }
+        let device = own.map(|own| own.device);
+        let own = own.map(Announcement::service).transpose()?;
+        if let Some(service) = &own {
+            daemon.register(service.clone())?;
+        }
+        let (sender, found) = mpsc::channel(QUEUE);
+        let pump = tokio::spawn(pump(daemon.clone(), sender, device));
+        Ok(Self { daemon, found, pump, own })
+    }
+
+    /// The next report. Waits for ever when discovery ended.
+    pub async fn next(&mut self) -> Found {
+        match self.found.recv().await {
+            Some(found) => found,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Announces and asks again: after sleep, or when the network changed.
+    pub(super) fn refresh(&self) {
+        // A full command queue of the daemon means that it is at work already.
+        if let Some(service) = &self.own
+            && let Err(error) = self.daemon.register(service.clone())
+        {
+            tracing::debug!(%error, "not announced again");
+        }
+        // The pump browses anew when the search ends.
+        if let Err(error) = self.daemon.stop_browse(SERVICE_TYPE) {
+            tracing::debug!(%error, "not searched again");
+        }
+    }
+
+    /// Says goodbye and stops. Waits for the goodbye for a moment only.
+    pub async fn stop(self) {
+        self.pump.abort();
+        if let Some(own) = &self.own
+            && let Ok(done) = self.daemon.unregister(own.get_fullname())
+        {
+            let _ = tokio::time::timeout(Duration::from_millis(300), done.recv_async()).await;
+        }
+        if let Ok(done) = self.daemon.shutdown() {
+            let _ = tokio::time::timeout(Duration::from_millis(300), done.recv_async()).await;
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.pump.abort();
+        // Without a shutdown the daemon's thread would run on.
+        let _ = self.daemon.shutdown();
+    }
+}
+
+/// Carries what the daemon finds to the network task, and starts searches anew when they end.
+async fn pump(daemon: ServiceDaemon, sender: mpsc::Sender<Found>, own: Option<DeviceId>) {
+    let mut names: HashMap<String, DeviceId> = HashMap::new();
+    loop {
+        let Ok(search) = daemon.browse(SERVICE_TYPE) else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        };
+        while let Ok(event) = search.recv_async().await {
+            let found = match event {
+                ServiceEvent::ServiceResolved(service) => {
+                    let Some(found) = understand(&service) else { continue };
+                    if let Found::Here { device, .. } = &found
+                        && names.len() < NAMES_MAX
+                    {
+                        names.insert(service.fullname.clone(), *device);
+                    }
+                    found
+                }
+                ServiceEvent::ServiceRemoved(_, name) => match names.remove(&name) {
+                    Some(device) => Found::Gone(device),
+                    None => continue,
+                },
+                ServiceEvent::SearchStopped(_) => break,
+                _ => continue,
+            };
+            let is_own = matches!(&found, Found::Here { device, .. } | Found::Gone(device) if Some(*device) == own);
+            if !is_own && sender.send(found).await.is_err() {
+                return;
+            }
+        }
+        // Never a busy loop, whatever the daemon does.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn understand(service: &ResolvedService) -> Option<Found> {
+    let text = |key| service.get_property_val_str(key);
+    let device = text("id")?.parse().ok()?;
+    let port = |key| text(key).and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
+    let mut ips: Vec<IpAddr> = service.addresses.iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
+    // IPv4 first: on a LAN it is what works most often.
+    ips.sort_by_key(|ip| (ip.is_ipv6(), *ip));
+    ips.truncate(IPS_MAX);
+    let addresses: Vec<_> = ips
+        .iter()
+        .flat_map(|ip| {
+            [port("quic").map(|port| address::quic(*ip, port)), port("tcp").map(|port| address::tcp(*ip, port))]
+        })
+        .flatten()
+        .filter(address::is_dialable)
+        .collect();
+    let archive = text("role") == Some("archive");
+    (!addresses.is_empty()).then_some(Found::Here { device, addresses, archive })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_announcement_is_understood_by_the_other_side() {
+        let device = DeviceId::from_bytes([3; 32]);
+        let ports = Chosen { tcp: Some(5), quic: Some(6), ws: None, moved: false };
+        let service = Announcement { device, ports, archive: true }.service().unwrap();
+        assert!(service.get_fullname().ends_with(SERVICE_TYPE));
+        let mut resolved = service.as_resolved_service();
+        resolved.addresses.insert(IpAddr::from([10, 0, 0, 1]).into());
+        let found = understand(&resolved).unwrap();
+        let ip = IpAddr::from([10, 0, 0, 1]);
+        let addresses = vec![address::quic(ip, 6), address::tcp(ip, 5)];
+        assert_eq!(found, Found::Here { device, addresses, archive: true });
+    }
+
+    #[test]
+    fn an_announcement_without_a_device_or_an_address_is_left_out() {
+        let service = ServiceInfo::new(SERVICE_TYPE, "x", "x.local.", "10.0.0.1", 5, &[("tcp", "5")][..]).unwrap();
+        assert_eq!(understand(&service.as_resolved_service()), None);
+        let id = "03".repeat(32);
+        let txt = [("id", id.as_str()), ("tcp", "70000")];
+        let service = ServiceInfo::new(SERVICE_TYPE, "x", "x.local.", "10.0.0.1", 5, &txt[..]).unwrap();
+        assert_eq!(understand(&service.as_resolved_service()), None);
+    }
+}

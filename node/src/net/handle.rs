@@ -1,0 +1,104 @@
+//! How the rest of the program starts, commands and stops the network.
+
+use std::fmt;
+
+use parlor_protocol::DeviceId;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{command::NetCommand, config::NetConfig, error::NetError, event::NetEvent, identity, listen, task::Task};
+
+/// Commands that wait for the network task. Who sends more waits.
+const COMMANDS: usize = 256;
+/// Events that wait for the reader. When it is full the swarm is not polled until there is room.
+const EVENTS: usize = 1024;
+
+/// Sends commands to the network. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct NetHandle {
+    commands: mpsc::Sender<NetCommand>,
+}
+
+impl NetHandle {
+    /// Sends a command. Waits while too many wait. Answers `false` when the network has stopped.
+    pub async fn send(&self, command: NetCommand) -> bool {
+        self.commands.send(command).await.is_ok()
+    }
+
+    /// The bare sender.
+    #[must_use]
+    pub fn sender(&self) -> &mpsc::Sender<NetCommand> {
+        &self.commands
+    }
+}
+
+/// The running network. It stops when this is dropped, when the last [`NetHandle`] is dropped, or
+/// when the event receiver is dropped.
+pub struct Net {
+    device: DeviceId,
+    ports: listen::Chosen,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("device", &self.device).field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    /// Starts the network.
+    ///
+    /// # Errors
+    ///
+    /// When a port that was asked for is taken, or nothing can be listened on.
+    pub async fn start(config: NetConfig) -> Result<(NetHandle, mpsc::Receiver<NetEvent>, Self), NetError> {
+        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (stop, stopped) = oneshot::channel();
+        let key = identity::keypair(&config.seed)?;
+        let device = identity::device_of(&key.public().to_peer_id())
+            .ok_or_else(|| NetError::Setup { reason: "the device key is unusable".to_owned() })?;
+        let task = Task::prepare(config, key, device, command_receiver, event_sender).await?;
+        let ports = task.ports();
+        let task = tokio::spawn(task.run(stopped));
+        Ok((NetHandle { commands }, events, Self { device, ports, stop: Some(stop), task }))
+    }
+
+    /// Our own device.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// The TCP port that is listened on.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        self.ports.tcp
+    }
+
+    /// The QUIC (UDP) port that is listened on.
+    #[must_use]
+    pub fn quic_port(&self) -> Option<u16> {
+        self.ports.quic
+    }
+
+    /// The WebSocket port that is listened on.
+    #[must_use]
+    pub fn ws_port(&self) -> Option<u16> {
+        self.ports.ws
+    }
+
+    /// Says goodbye to peers, closes everything and waits until that is done: a second at most, or two when
+    /// QUIC holds its port for that long.
+    pub async fn shutdown(mut self) {
+        // Sending, or dropping the sender, both stop the task.
+        self.stop.take();
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "the network task ended badly");
+        }
+    }
+}

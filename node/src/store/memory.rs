@@ -1,0 +1,116 @@
+//! A local store in memory: for tests, the simulator and the browser. It forgets everything.
+
+use parlor_protocol::{DeviceId, LogKey, RoomId, log::ForkProof, log::Height};
+use std::{collections::BTreeMap, convert::Infallible};
+
+use super::{
+    Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry, Write,
+    answer::answer,
+    plan::{Held, Refused, Slot, plan},
+    tables::PEERS_MAX,
+};
+
+/// A local store in memory. A clone is a copy of its present state, which is what a crash leaves.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    identity: Option<Identity>,
+    rooms: BTreeMap<RoomId, RoomRecord>,
+    entries: BTreeMap<(RoomId, LogKey, u64), StoredEntry>,
+    heights: BTreeMap<(RoomId, LogKey), Height>,
+    forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
+    manual: Vec<String>,
+    peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
+    generation: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn apply_one(&mut self, batch: &[Write]) -> Result<(), String> {
+        let plan = plan(&*self, batch).map_err(|refused| match refused {
+            Refused::Rule(reason) => reason,
+            Refused::Fault(never) => match never {},
+        })?;
+        let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, entry.clone())).collect();
+        let heights = plan.heights;
+        let records: Vec<Write> = plan.records.into_iter().cloned().collect();
+        self.entries.extend(entries);
+        self.heights.extend(heights);
+        self.generation += 1;
+        for record in records {
+            self.put(record);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, record: Write) {
+        match record {
+            Write::PutIdentity(identity) => self.identity = Some(*identity),
+            Write::PutRoom(room) => drop(self.rooms.insert(room.room, *room)),
+            Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
+            Write::PutManual(manual) => self.manual = manual,
+            Write::PutPeer(peer) => {
+                self.generation += 1;
+                self.peers.insert(peer.device, (self.generation, peer));
+                while self.peers.len() > PEERS_MAX {
+                    let oldest = self.peers.iter().min_by_key(|(_, (at, _))| *at).map(|(device, _)| *device);
+                    oldest.and_then(|device| self.peers.remove(&device));
+                }
+            }
+            Write::Append { .. } => {}
+        }
+    }
+}
+
+impl Held for MemoryStore {
+    type Fault = Infallible;
+
+    fn height(&self, room: RoomId, log: LogKey) -> Result<Height, Infallible> {
+        Ok(self.heights.get(&(room, log)).copied().unwrap_or(Height::EMPTY))
+    }
+
+    fn visit(
+        &self,
+        room: RoomId,
+        (log, seq): (LogKey, u64),
+        visitor: &mut dyn FnMut(LogKey, u64, Slot) -> bool,
+    ) -> Result<(), Infallible> {
+        for ((at, log, seq), entry) in self.entries.range((room, log, seq)..) {
+            if *at != room || !visitor(*log, *seq, Slot::Intact(entry.clone())) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LocalStore for MemoryStore {
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        let rooms = self.rooms.values().map(|record| {
+            let heights = self.heights.iter().filter(|((room, _), _)| *room == record.room);
+            (record.clone(), heights.map(|((_, log), height)| (*log, *height)).collect())
+        });
+        let mut peers: Vec<_> = self.peers.values().cloned().collect();
+        peers.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(Loaded {
+            identity: self.identity.clone(),
+            rooms: rooms.collect(),
+            forks: self.forks.values().cloned().collect(),
+            manual: self.manual.clone(),
+            peers: peers.into_iter().map(|(_, peer)| peer).collect(),
+        })
+    }
+
+    fn apply(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>> {
+        batches.iter().map(|batch| self.apply_one(batch)).collect()
+    }
+
+    fn read(&mut self, read: &Read) -> Result<ReadResult, String> {
+        let Ok(result) = answer(self, read);
+        Ok(result)
+    }
+}
