@@ -72,8 +72,8 @@ fn runs_are_read_in_order_and_no_further_than_asked() {
         put(store, author.append(&run));
         assert_eq!(run_of(store, &author, 0, 3), [0, 1, 2]);
         assert_eq!(run_of(store, &author, 8, 100), [8, 9]);
-        assert_eq!(run_of(store, &author, 10, 5), []);
-        assert_eq!(run_of(store, &Author::new(2), 0, 5), []);
+        assert!(run_of(store, &author, 10, 5).is_empty());
+        assert!(run_of(store, &Author::new(2), 0, 5).is_empty());
         let result = store.read(&Read::Run { room: author.room, log: author.log, from: 0, max: 10 }).unwrap();
         assert_eq!(result.runs[0], run);
     });

@@ -1,6 +1,6 @@
 //! What only the store on disk promises: seals, schema, key, lock, damage to single values.
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use redb::{Database, ReadableDatabase as _};
 use std::fs;
 
 use super::{
