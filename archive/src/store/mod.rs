@@ -1,5 +1,7 @@
 //! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
 
+#[cfg(test)]
+mod conformance;
 mod embedded;
 mod mongo;
 
@@ -60,6 +62,13 @@ pub struct Run {
     pub entries: Vec<Kept>,
     /// What they change about codes.
     pub invites: Vec<InviteChange>,
+}
+
+impl Run {
+    /// Parts the run into what lies below a place and what comes after.
+    fn split(&self, next: u64) -> (&[Kept], &[Kept]) {
+        self.entries.split_at(self.entries.partition_point(|kept| kept.entry.header().seq < next))
+    }
 }
 
 /// What became of a run.
