@@ -2,9 +2,9 @@
 
 use mongodb::{
     Client, Database, IndexModel,
-    bson::doc,
+    bson::{Document, doc},
     error::{Error, ErrorKind, WriteFailure},
-    options::{Acknowledgment, ClientOptions, DatabaseOptions, IndexOptions, WriteConcern},
+    options::{Acknowledgment, ClientOptions, DatabaseOptions, IndexOptions, ReadConcern, WriteConcern},
 };
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(super) async fn connect(uri: &str) -> Result<(Client, Database, String), Sto
     let name = format!("MongoDB at {} (database {database})", hosts.join(","));
     let client = Client::with_options(options).map_err(bad)?;
     let concern = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-    let options = DatabaseOptions::builder().write_concern(concern).build();
+    // Only what a majority holds is read, so that no acknowledgement rests on what may be rolled back.
+    let options = DatabaseOptions::builder().write_concern(concern).read_concern(ReadConcern::majority()).build();
     let database = client.database_with_options(&database, options);
     Ok((client, database, name))
 }
@@ -42,14 +43,7 @@ pub(super) async fn connect(uri: &str) -> Result<(Client, Database, String), Sto
 /// Checks the server and makes what is missing.
 pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) -> Result<(), StoreError> {
     let hello = database.run_command(doc! { "hello": 1 }).await.map_err(|error| fault(name, error))?;
-    let wire = hello.get_i32("maxWireVersion").unwrap_or(0);
-    if wire < WIRE_MIN {
-        let found = format!("{name} speaks wire version {wire}, which");
-        return Err(StoreError::TooOld { found, needed: "MongoDB 4.4".into() });
-    }
-    if !hello.get_bool("isWritablePrimary").unwrap_or(true) {
-        return Err(StoreError::ReadOnly { what: name.to_owned() });
-    }
+    judge(&hello, name)?;
     let schema = tables.meta.find_one(doc! { "_id": "schema" }).await.map_err(|error| fault(name, error))?;
     let found = schema.and_then(|schema| schema.get_i64("version").ok());
     if let Some(found) = found.filter(|found| *found > SCHEMA) {
@@ -67,7 +61,21 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
     done.await.map_err(|error: Error| fault(name, error))
 }
 
-fn index(keys: mongodb::bson::Document, name: &str) -> IndexModel {
+/// Whether a server that introduces itself like this can be used.
+pub(super) fn judge(hello: &Document, name: &str) -> Result<(), StoreError> {
+    let wire = hello.get_i32("maxWireVersion").unwrap_or(0);
+    if wire < WIRE_MIN {
+        let found = format!("{name} speaks wire version {wire}, which");
+        return Err(StoreError::TooOld { found, needed: "MongoDB 4.4".into() });
+    }
+    if hello.get_bool("isWritablePrimary").unwrap_or(true) {
+        Ok(())
+    } else {
+        Err(StoreError::ReadOnly { what: name.to_owned() })
+    }
+}
+
+fn index(keys: Document, name: &str) -> IndexModel {
     IndexModel::builder().keys(keys).options(IndexOptions::builder().name(name.to_owned()).build()).build()
 }
 
@@ -83,6 +91,9 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
     match (error.kind.as_ref(), code) {
         (ErrorKind::Authentication { .. }, _) | (_, Some(13 | 18)) => StoreError::LoginRefused { what },
         (_, Some(10107 | 13435 | 11602 | 189 | 91)) => StoreError::ReadOnly { what },
+        (ErrorKind::ServerSelection { message, .. }, _) if message.contains("driver requires") => {
+            StoreError::TooOld { found: first_line(message), needed: "MongoDB 4.4".into() }
+        }
         (ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }, _) => {
             StoreError::Unreachable { what, last_error: with_hint(name, &error) }
         }
