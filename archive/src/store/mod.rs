@@ -1,7 +1,7 @@
 //! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod embedded;
 mod mongo;
 
@@ -194,12 +194,18 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Whether it can read and write now.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Whether other archives may write to it at the same time.
+    fn is_shared(&self) -> bool;
+
     /// Finishes what is under way and closes.
     async fn close(&self);
 
     /// What it is, for people; without passwords.
     fn describe(&self) -> String;
 }
+
+#[cfg(test)]
+pub(crate) use mongo::server::TestDatabase;
 
 /// Opens the store that the settings name.
 ///

@@ -150,6 +150,10 @@ impl Store for EmbeddedStore {
         drop(self.db.lock().map(|mut db| db.take()));
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn describe(&self) -> String {
         format!("embedded store in {}", self.file.display())
     }

@@ -226,6 +226,10 @@ impl Store for MongoStore {
         self.client.clone().shutdown().await;
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> String {
         self.name.clone()
     }
