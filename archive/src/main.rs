@@ -34,7 +34,7 @@ fn fail(error: &anyhow::Error, verbose: bool) -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let settings = cli.settings.with_file()?;
     if cli.print_config {
-        print!("{}", toml::to_string(&settings)?);
+        print!("{}", settings.to_file()?);
         return Ok(());
     }
     let config = settings.resolve()?;
