@@ -313,6 +313,19 @@ mod tests {
     }
 
     #[test]
+    fn the_example_file_knows_every_setting() {
+        let example = include_str!("../deploy/archive.toml");
+        let nothing: Settings = toml::from_str(example).unwrap();
+        assert_eq!(nothing.to_file().unwrap(), Settings::default().to_file().unwrap(), "all lines are comments");
+        let is_setting = |line: &&str| line.strip_prefix("# ").is_some_and(|line| line.contains(" = "));
+        let all: Vec<_> = example.lines().filter(is_setting).map(|line| &line[2..]).collect();
+        let settings: Settings = toml::from_str(&all.join("\n")).unwrap();
+        let shown: Vec<_> = settings.to_file().unwrap().lines().map(str::to_owned).collect();
+        assert_eq!(shown.len(), all.len());
+        assert_eq!(settings.max_peer_kb_per_second, Some(32 * 1024));
+    }
+
+    #[test]
     fn the_address_of_a_file_wins_over_the_one_in_the_config_file() {
         let dir = tempfile::tempdir().unwrap();
         let (config, secret) = (dir.path().join("archive.toml"), dir.path().join("uri"));
