@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of};
+use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, storing::in_time};
 use crate::store::{Kept, Store, StoreError};
 
 /// First entries of a log that a tail brings along: admission and profile stand there.
@@ -31,7 +31,7 @@ impl Service {
         let known = self.rooms.values().find_map(|room| room.rules.invite(locator)).cloned();
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let answer = match (store.invite(locator).await, known) {
+            let answer = match (in_time(store.invite(locator)).await, known) {
                 (Ok(found), _) => Answer::Invite(found.map(|(_, invite)| invite)),
                 (Err(_), Some(known)) => Answer::Invite(Some(known)),
                 (Err(_), None) => Answer::Refused(Refusal::StoreUnavailable),
@@ -53,7 +53,7 @@ impl Service {
             RoomRequest::Page { log, from } => {
                 let store = Arc::clone(&self.store);
                 self.tasks.spawn(async move {
-                    let run = store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await;
+                    let run = in_time(store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES)).await;
                     Done::Answer(
                         id,
                         or_unavailable(run.map(|run| Answer::Page(entries_of(end_at_good_signature(run))))),
@@ -64,7 +64,7 @@ impl Service {
             RoomRequest::Tail { limit } => {
                 let (store, heights) = (Arc::clone(&self.store), room.heights());
                 self.tasks.spawn(async move {
-                    let tail = tail(&*store, room_id, heights, usize::from(limit)).await;
+                    let tail = in_time(tail(&*store, room_id, heights, usize::from(limit))).await;
                     Done::Answer(id, or_unavailable(tail.map(Answer::Tail)))
                 });
                 None

@@ -91,7 +91,7 @@ enum Done {
     },
     Reloaded {
         room: RoomId,
-        result: Result<Box<Loaded>, StoreError>,
+        result: Result<Option<Box<Loaded>>, StoreError>,
     },
     Compared {
         room: RoomId,
@@ -179,7 +179,7 @@ impl Service {
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }
-                event = events.recv(), if self.tasks.len() < TASKS_MAX => match event {
+                event = events.recv() => match event {
                     Some(event) => self.on_event(event).await,
                     None => break,
                 },
@@ -288,7 +288,7 @@ impl Service {
                 self.meter.punish(from, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-            Ok(_) if !self.meter.allows(from, cost, now) => Some(busy),
+            Ok(_) if self.tasks.len() >= TASKS_MAX || !self.meter.allows(from, cost, now) => Some(busy),
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None

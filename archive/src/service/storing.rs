@@ -11,8 +11,9 @@ use parlor_protocol::{
 use std::{
     collections::hash_map,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
+use tokio::time::timeout;
 
 use super::{
     Compared, Done, RETRY_MS, Service,
@@ -20,6 +21,9 @@ use super::{
     room::{Loaded, Prepared, Ready, RoomState, Work},
 };
 use crate::store::{Appended, RoomRow, Run, Store, StoreError, Usage};
+
+/// How long the store may take to answer; far more than a healthy one needs.
+const STORE_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -37,6 +41,13 @@ pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Lo
         forks: store.forks(room).await?,
         usage: store.usage(room).await?,
     }))
+}
+
+/// Waits for the store, but not for ever: a database that hangs must not hold up the archive.
+pub(super) async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(STORE_WITHIN, reading).await.unwrap_or_else(|_| {
+        Err(StoreError::Unreachable { what: "the store".into(), last_error: "it does not answer".into() })
+    })
 }
 
 fn refusal(error: &StoreError) -> Refusal {
@@ -85,7 +96,7 @@ impl Service {
                 // Another archive with the same store may hold a lot of it already.
                 if is_new { load_room(&*store, &row).await.map(Some) } else { Ok(None) }
             };
-            let result = result.await;
+            let result = in_time(result).await;
             Done::Registered { inbound, row: Box::new(row), epochs, result }
         });
     }
@@ -182,7 +193,7 @@ impl Service {
         let store = Arc::clone(&self.store);
         let next = self.rooms.get(&room).map_or(0, |room| room.height(log).next);
         self.tasks.spawn(async move {
-            let result = compare_with_held(&*store, room, log, next, &theirs).await;
+            let result = in_time(compare_with_held(&*store, room, log, next, &theirs)).await;
             Done::Compared { room, log, waiter, result }
         });
     }
@@ -208,8 +219,8 @@ impl Service {
                 self.answer(inbound, &answer).await;
             }
             Done::Reloaded { room, result } => match (result, self.rooms.get_mut(&room)) {
-                (Ok(loaded), Some(room)) => room.absorb(*loaded),
-                (Ok(_), None) => {}
+                (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
+                (Ok(_), _) => {}
                 (Err(error), _) => drop(self.note_failure(&error)),
             },
             Done::Compared { room, log, waiter, result } => {
@@ -278,12 +289,14 @@ impl Service {
     pub(super) fn reload(&mut self, room: RoomId) {
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let found = store.rooms().await.map(|rows| rows.into_iter().find(|row| row.room == room));
-            match found {
-                Ok(Some(row)) => Done::Reloaded { room, result: load_room(&*store, &row).await },
-                Ok(None) => Done::Nothing,
-                Err(error) => Done::Reloaded { room, result: Err(error) },
-            }
+            let reading = async {
+                let row = store.rooms().await?.into_iter().find(|row| row.room == room);
+                match row {
+                    Some(row) => load_room(&*store, &row).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            Done::Reloaded { room, result: in_time(reading).await }
         });
     }
 

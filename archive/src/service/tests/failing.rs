@@ -15,9 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 struct Switched {
     store: Arc<dyn Store>,
     is_down: AtomicBool,
+    is_hanging: AtomicBool,
 }
 
 impl Switched {
+    fn new(folder: &TempDir) -> Arc<Self> {
+        let (is_down, is_hanging) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { store: embedded(folder), is_down, is_hanging })
+    }
+
     fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
         let down = StoreError::Unreachable { what: "it".into(), last_error: "switched off".into() };
         if self.is_down.load(Ordering::SeqCst) { Err(down) } else { Ok(&self.store) }
@@ -39,6 +45,9 @@ impl Store for Switched {
         self.store()?.append(run).await
     }
     async fn run(&self, r: RoomId, l: LogKey, from: u64, max: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
+        if self.is_hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.store()?.run(r, l, from, max, bytes).await
     }
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
@@ -76,7 +85,7 @@ impl Store for Switched {
 #[tokio::test]
 async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let switched = Arc::new(Switched { store: embedded(&folder), is_down: AtomicBool::new(false) });
+    let switched = Switched::new(&folder);
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
@@ -139,4 +148,24 @@ async fn stopping_answers_what_was_taken() {
     }
     assert_eq!(store.usage(room.id).await.unwrap().entries, 3 + 10 + 500);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    switched.is_hanging.store(true, Ordering::SeqCst);
+    let page = in_room(room.id, room.cert(&member), RoomRequest::Page { log: member.log_key(), from: 0 });
+    for _ in 0..super::super::TASKS_MAX {
+        stage.send_raw(member.id(), page.encode().unwrap()).await;
+    }
+    let answer = stage.ask(member.id(), &page).await;
+    assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
+    assert!(stage.answers.is_empty());
+    let entry = room.content(&mut member, b"sealed");
+    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
 }

@@ -85,12 +85,17 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        ErrorKind::InsertMany(failed) => {
+            let of_write = failed.write_errors.iter().flatten().next().map(|write| write.code);
+            failed.write_concern_error.as_ref().map(|concern| concern.code).or(of_write)
+        }
         _ => None,
     };
     let what = name.to_owned();
     match (error.kind.as_ref(), code) {
         (ErrorKind::Authentication { .. }, _) | (_, Some(13 | 18)) => StoreError::LoginRefused { what },
-        (_, Some(10107 | 13435 | 11602 | 189 | 91)) => StoreError::ReadOnly { what },
+        (_, Some(10107 | 13435 | 11602 | 189)) => StoreError::ReadOnly { what },
+        (_, Some(91 | 11600)) => StoreError::Unreachable { what, last_error: "it is shutting down".into() },
         (ErrorKind::ServerSelection { message, .. }, _) if message.contains("driver requires") => {
             StoreError::TooOld { found: first_line(message), needed: "MongoDB 4.4".into() }
         }
@@ -102,20 +107,26 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
     }
 }
 
-/// MongoDB 5 and later do not start on processors without AVX, which spare computers often are.
+/// MongoDB 5 and later do not start on older processors, which spare computers often have.
 fn with_hint(name: &str, error: &Error) -> String {
     let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| name.contains(host));
-    let has_no_avx = std::fs::read_to_string("/proc/cpuinfo")
-        .is_ok_and(|info| info.lines().any(|line| line.starts_with("flags") && !line.contains(" avx")));
     let reason = first_line(&error.to_string());
-    if is_local && has_no_avx {
-        format!(
-            "{reason}; this processor has no AVX, which MongoDB 5 and later need: leave --mongodb out to use the \
-             embedded store"
-        )
-    } else {
-        reason
+    match std::fs::read_to_string("/proc/cpuinfo") {
+        Ok(info) if is_local && is_too_old(&info) => format!(
+            "{reason}; MongoDB 5 and later do not run on this processor (it has no AVX, or is older than ARMv8.2): \
+             leave --mongodb out to use the embedded store"
+        ),
+        _ => reason,
     }
+}
+
+/// Whether Linux describes a processor that MongoDB 5 and later do not run on. They need AVX, or on
+/// ARM version 8.2, of which the atomic instructions are a sign.
+pub(super) fn is_too_old(cpuinfo: &str) -> bool {
+    let lacks = |line: &str, feature: &str| !line.split_whitespace().any(|word| word == feature);
+    cpuinfo.lines().any(|line| {
+        line.starts_with("flags") && lacks(line, "avx") || line.starts_with("Features") && lacks(line, "atomics")
+    })
 }
 
 fn first_line(text: &str) -> String {

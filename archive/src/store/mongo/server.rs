@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::{
+    io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -134,4 +135,42 @@ fn with_database(uri: &str, name: &str) -> String {
     let (scheme, rest) = start.split_once("://").expect("an address with ://");
     let hosts = rest.split_once('/').map_or(rest, |(hosts, _)| hosts);
     format!("{scheme}://{hosts}/{name}{options}")
+}
+
+/// Something on a free port that introduces itself as told, for servers that we do not have: older
+/// ones, secondaries. It says the same whatever it is asked, and ends with the test's process.
+pub(crate) fn pretend(hello: &mongodb::bson::Document) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let hello = mongodb::bson::serialize_to_vec(hello).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let hello = hello.clone();
+            std::thread::spawn(move || pretend_to(stream.unwrap(), &hello));
+        }
+    });
+    format!("mongodb://{address}/db?directConnection=true&serverSelectionTimeoutMS=2000")
+}
+
+/// Answers until the other side leaves. Messages begin with length, id, what they answer, kind.
+fn pretend_to(mut stream: TcpStream, hello: &[u8]) -> Option<()> {
+    const OP_REPLY: i32 = 1;
+    const OP_QUERY: i32 = 2004;
+    loop {
+        let mut head = [0; 16];
+        stream.read_exact(&mut head).ok()?;
+        let number = |at: usize| i32::from_le_bytes(head[at..at + 4].try_into().unwrap());
+        let mut rest = vec![0; usize::try_from(number(0)).unwrap() - head.len()];
+        stream.read_exact(&mut rest).ok()?;
+        // An old reply: flags, cursor, start, one document. A new one: flags, section of kind 0.
+        let (kind, before) = if number(12) == OP_QUERY {
+            (OP_REPLY, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0].as_slice())
+        } else {
+            (number(12), [0; 5].as_slice())
+        };
+        let body = [before, hello].concat();
+        let length = i32::try_from(head.len() + body.len()).unwrap();
+        let head: Vec<u8> = [length, 1, number(4), kind].iter().flat_map(|number| number.to_le_bytes()).collect();
+        stream.write_all(&[head, body].concat()).ok()?;
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     MongoStore, connect,
-    server::{Server, TestDatabase},
+    server::{Server, TestDatabase, pretend},
 };
 use crate::{
     fixture::{Writer, ids},
@@ -159,11 +159,32 @@ async fn indexes_are_made_at_the_start() {
     assert!(entries.contains(&"by_arrival".to_owned()) && entries.contains(&"by_kind".to_owned()), "{entries:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_too_old_or_takes_no_writes_is_told_as_such() {
+    let hello = doc! { "ok": 1.0, "minWireVersion": 0, "maxBsonObjectSize": 16_777_216, "maxMessageSizeBytes": 48_000_000,
+    "maxWriteBatchSize": 100_000, "logicalSessionTimeoutMinutes": 30, "readOnly": false };
+    let with = |wire: i32, is_writable: bool| {
+        let mut hello = hello.clone();
+        hello.extend(doc! { "maxWireVersion": wire, "isWritablePrimary": is_writable, "ismaster": is_writable });
+        if !is_writable {
+            hello.extend(doc! { "setName": "rs0", "secondary": true, "hosts": ["127.0.0.1:1"] });
+        }
+        hello
+    };
+    // Wire version 8 is MongoDB 4.2.
+    let old = MongoStore::open(&pretend(&with(8, true))).await.unwrap_err();
+    assert!(matches!(&old, StoreError::TooOld { .. }), "{old:?}");
+    assert!(old.to_string().contains("needs MongoDB 4.4 or newer"), "{old}");
+    let secondary = MongoStore::open(&pretend(&with(21, false))).await.unwrap_err();
+    assert!(matches!(secondary, StoreError::ReadOnly { .. }), "{secondary:?}");
+    assert!(secondary.to_string().contains("primary"), "{secondary}");
+}
+
 #[test]
-fn what_a_server_says_becomes_an_error_with_a_remedy() {
-    let old = connect::judge(&doc! { "maxWireVersion": 8, "isWritablePrimary": true }, "it").unwrap_err();
-    assert!(matches!(&old, StoreError::TooOld { needed, .. } if needed.contains("4.4")), "{old:?}");
-    let second = connect::judge(&doc! { "maxWireVersion": 21, "isWritablePrimary": false }, "it").unwrap_err();
-    assert!(matches!(second, StoreError::ReadOnly { .. }), "{second:?}");
-    connect::judge(&doc! { "maxWireVersion": 9, "isWritablePrimary": true }, "it").unwrap();
+fn processors_without_avx_are_recognised() {
+    assert!(connect::is_too_old("processor : 0\nflags\t\t: fpu sse4_2 popcnt\n"));
+    assert!(!connect::is_too_old("processor : 0\nflags\t\t: fpu sse4_2 avx avx2\n"));
+    assert!(connect::is_too_old("Features\t: fp asimd evtstrm crc32 cpuid\n"), "a Raspberry Pi 4");
+    assert!(!connect::is_too_old("Features\t: fp asimd crc32 atomics fphp asimddp\n"), "a Raspberry Pi 5");
+    assert!(!connect::is_too_old(""));
 }
