@@ -269,7 +269,7 @@ impl Service {
             }
             return Verdict::Ignore;
         }
-        if seq == height.next {
+        if seq == room.expected(log) {
             // When too much waits the member pushes it again later.
             let _ = room.enqueue(log, Work { entries: vec![verified.into_inner()], waiter: None });
             self.to_start.insert((room_id, log));

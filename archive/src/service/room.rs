@@ -62,12 +62,14 @@ pub(super) struct LogState<W> {
     pub(super) height: Height,
     /// Something of this log is being stored.
     pub(super) is_busy: bool,
+    /// How far it will be held when that is done.
+    pub(super) planned: u64,
     pub(super) queue: VecDeque<Work<W>>,
 }
 
 impl<W> Default for LogState<W> {
     fn default() -> Self {
-        Self { height: Height::EMPTY, is_busy: false, queue: VecDeque::new() }
+        Self { height: Height::EMPTY, is_busy: false, planned: 0, queue: VecDeque::new() }
     }
 }
 
@@ -120,6 +122,14 @@ impl<W> RoomState<W> {
 
     pub(super) fn height(&self, key: LogKey) -> Height {
         self.logs.get(&key).map_or(Height::EMPTY, |log| log.height)
+    }
+
+    /// The place after everything that is held, being stored or waiting.
+    pub(super) fn expected(&self, key: LogKey) -> u64 {
+        let Some(log) = self.logs.get(&key) else { return 0 };
+        let waiting = log.queue.back().and_then(|work| work.entries.last()).map(|entry| entry.header().seq + 1);
+        let storing = if log.is_busy { log.planned } else { 0 };
+        waiting.unwrap_or(0).max(storing).max(log.height.next)
     }
 
     pub(super) fn heights(&self) -> Heights {

@@ -173,7 +173,8 @@ impl Service {
     fn append(&mut self, room: RoomId, log: LogKey, ready: Ready, waiter: Option<InboundId>) {
         let Some(planned) = ready.entries.last().map(|kept| Height::after(kept.entry.inner())) else { return };
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.log(log).is_busy = true;
+            let log = state.log(log);
+            (log.is_busy, log.planned) = (true, planned.next);
         }
         let store = Arc::clone(&self.store);
         let added = Usage {

@@ -28,6 +28,19 @@ async fn a_good_entry_is_passed_on_and_stored() {
 }
 
 #[tokio::test]
+async fn entries_that_follow_each_other_quickly_are_all_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    for entry in room.contents(&mut member, 40) {
+        assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    }
+    stage.until_stored(&room, &member).await;
+    stage.shut_down().await;
+}
+
+#[tokio::test]
 async fn rubbish_is_rejected_and_strangers_are_not_passed_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;

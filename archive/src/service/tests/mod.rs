@@ -165,14 +165,18 @@ impl Stage {
         self.gossip_raw(from, room.secrets.topic(), Gossip::Entry(entry.clone()).encode().unwrap()).await
     }
 
-    /// Waits until a log is stored this far.
-    async fn until_stored(&self, room: &TestRoom, writer: &Writer) {
+    /// Waits until a log is stored this far, and the service knows it.
+    async fn until_stored(&mut self, room: &TestRoom, writer: &Writer) {
         let wait = async {
-            while self.store.heights(room.id).await.unwrap().get(&writer.log_key()) != Some(&writer.height) {
-                tokio::task::yield_now().await;
+            loop {
+                let answer = self.ask_in(room, &room.owner, RoomRequest::Heights { digest: [0; 32] }).await;
+                if matches!(answer, Answer::Heights(heights) if heights.contains(&(writer.log_key(), writer.height))) {
+                    return;
+                }
             }
         };
         timeout(PATIENCE, wait).await.expect("not stored");
+        assert_eq!(self.store.heights(room.id).await.unwrap().get(&writer.log_key()), Some(&writer.height));
     }
 
     fn metrics(&self) -> String {
