@@ -7,6 +7,9 @@
 mod fixture;
 #[path = "program/member.rs"]
 mod member;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests inside the crate")]
+#[path = "../src/store/mongo/server.rs"]
+mod server;
 
 /// Where the fixture looks for the store's words.
 mod store {
@@ -29,7 +32,9 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::Arc,
     thread,
+    time::{Duration, Instant},
 };
 
 /// Starts with the options that keep tests apart.
@@ -57,7 +62,11 @@ struct Running {
 
 impl Running {
     fn start(dir: &Path) -> Self {
-        let mut child = command(dir)
+        Self::start_as(&mut command(dir))
+    }
+
+    fn start_as(command: &mut Command) -> Self {
+        let mut child = command
             .args(["--no-mdns", "--port", "0", "--ws-port", "0", "--http", "127.0.0.1:0"])
             // Gossipsub names topics when it is asked to trace; `docs/archive.md` says so.
             .env("RUST_LOG", "trace,libp2p_gossipsub=info")
@@ -215,6 +224,36 @@ async fn killed_in_the_middle_it_has_everything_that_it_acknowledged() {
     assert!(archive.terminate().0);
     let (well, said) = output(command(dir.path()).arg("verify"));
     assert!(well && said.contains("All is well: 1 rooms"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_mongodb_goes_away_it_stays_and_goes_on_when_mongodb_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mongodb = tokio::task::spawn_blocking(|| server::Server::start(&[])).await.unwrap();
+    let uri = format!("{}&serverSelectionTimeoutMS=500&connectTimeoutMS=500", mongodb.uri("parlor"));
+    let archive = Running::start_as(command(dir.path()).env("PARLOR_MONGODB", &uri));
+    assert!(archive.line("store").contains("MongoDB at 127.0.0.1"), "{}", archive.printed);
+    let (mut member, room) = founded(&archive, 1).await;
+    let mut owner = room.owner.clone();
+    let down = Arc::clone(&mongodb);
+    tokio::task::spawn_blocking(move || down.kill()).await.unwrap();
+    assert!(archive.page("/readyz").starts_with("HTTP/1.1 503"));
+    assert!(archive.page("/healthz").starts_with("HTTP/1.1 200"));
+    let entries = room.contents(&mut owner, 5);
+    let push = RoomRequest::Push { entries };
+    assert_eq!(member.ask(&room, push.clone()).await, Answer::Refused(Refusal::StoreUnavailable));
+    let up = Arc::clone(&mongodb);
+    tokio::task::spawn_blocking(move || up.restart()).await.unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
+    while member.ask(&room, push.clone()).await != pushed {
+        assert!(Instant::now() < end, "it does not come back");
+    }
+    assert!(archive.page("/readyz").starts_with("HTTP/1.1 200"));
+    member.shut_down().await;
+    assert!(archive.terminate().0);
+    let (well, said) = output(command(dir.path()).env("PARLOR_MONGODB", &uri).arg("verify"));
+    assert!(well && said.contains("All is well: 1 rooms with 8 entries"), "{said}");
 }
 
 /// Writes a sealed text, as a member does.
