@@ -9,7 +9,7 @@ use parlor_protocol::{
     LogKey, RoomId, codec,
     entry::Entry,
     invite::InviteBody,
-    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, WIRE_MAX},
+    limits::{PAGE_MAX_ENTRIES, WIRE_MAX},
     log::{ForkProof, Height, verify_page},
     rules::{Learned, RoomRules},
 };
@@ -26,6 +26,8 @@ use crate::{
     store::{self, Appended, InviteChange, Kept, RoomRow, Run, Store},
 };
 
+/// Longest record: a run that was pushed as one, and what describes it.
+const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
 const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 1\n";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,7 +65,18 @@ pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<
 
 async fn backup(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
     let file = OpenOptions::new().create_new(true).write(true).open(path);
-    let mut out = BufWriter::new(file.with_context(|| format!("cannot create {}; choose a new file", path.display()))?);
+    let file = file.with_context(|| format!("cannot create {}; choose a new file", path.display()))?;
+    let written = write_all(store, file).await;
+    if written.is_err() {
+        // Half a backup would only be mistaken for a whole one.
+        let _ = std::fs::remove_file(path);
+    }
+    let (rooms, entries) = written.with_context(|| format!("cannot write the backup {}", path.display()))?;
+    Ok(format!("{rooms} rooms with {entries} entries were written to {}.", path.display()))
+}
+
+async fn write_all(store: &dyn Store, file: File) -> anyhow::Result<(u64, u64)> {
+    let mut out = BufWriter::new(file);
     out.write_all(MAGIC)?;
     let (mut rooms, mut entries) = (0u64, 0u64);
     for row in store.rooms().await? {
@@ -86,15 +99,16 @@ async fn backup(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
     }
     put(&mut out, &Record::End(entries))?;
     out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(format!("{rooms} rooms with {entries} entries were written to {}.", path.display()))
+    Ok((rooms, entries))
 }
 
-/// The next run of a log that ends at a checked signature.
+/// The next run of a log that ends at a checked signature. Pushes may be a little longer than
+/// pages, so it is looked for beyond a page.
 async fn page(store: &dyn Store, room: RoomId, log: LogKey, from: u64) -> anyhow::Result<Vec<Kept>> {
-    let mut run = store.run(room, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await?;
+    let mut run = store.run(room, log, from, PAGE_MAX_ENTRIES, WIRE_MAX).await?;
     let end = run.iter().rposition(|kept| kept.checked).map_or(0, |at| at + 1);
     run.truncate(end);
-    ensure!(!run.is_empty(), "entry {from} of a log in room {} is missing; restore a backup", room.short());
+    ensure!(!run.is_empty(), "entry {from} of a log in room {} is missing or unsigned; restore a backup", room.short());
     Ok(run)
 }
 
@@ -181,6 +195,9 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
         let mut height = Height::EMPTY;
         while height.next < end.next {
             let run = page(store, row.room, log, height.next).await?;
+            for kept in run.iter().filter(|kept| kept.checked) {
+                kept.entry.inner().clone().verify()?;
+            }
             let run = run.into_iter().map(|kept| kept.entry.into_inner()).collect();
             for entry in verify_page(row.room, log, height, run)? {
                 height = Height::after(&entry);
@@ -191,11 +208,14 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
         }
         ensure!(height == end, "a log ends at {} instead of {}", height.next, end.next);
     }
+    for proof in store.forks(row.room).await? {
+        proof.check().context("the proof of a fork is not good")?;
+    }
     Ok(total)
 }
 
 fn put(out: &mut impl std::io::Write, record: &Record) -> anyhow::Result<()> {
-    let bytes = codec::encode(record, WIRE_MAX)?;
+    let bytes = codec::encode(record, RECORD_MAX)?;
     out.write_all(&u32::try_from(bytes.len())?.to_le_bytes())?;
     out.write_all(blake3::hash(&bytes).as_bytes())?;
     out.write_all(&bytes)?;
@@ -207,9 +227,12 @@ fn take(input: &mut impl std::io::Read) -> anyhow::Result<Record> {
     input.read_exact(&mut len)?;
     input.read_exact(&mut hash)?;
     let len = u32::from_le_bytes(len) as usize;
-    ensure!(len <= WIRE_MAX, "a record is too long");
+    ensure!(len <= RECORD_MAX, "a record is too long");
     let mut bytes = vec![0; len];
     input.read_exact(&mut bytes)?;
     ensure!(blake3::hash(&bytes).as_bytes() == &hash, "a record does not match its checksum");
-    Ok(codec::decode(&bytes, WIRE_MAX, "record")?)
+    Ok(codec::decode(&bytes, RECORD_MAX, "record")?)
 }
+
+#[cfg(test)]
+mod tests;

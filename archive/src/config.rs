@@ -64,7 +64,7 @@ pub enum Registration {
 }
 
 /// The settings. All of them are optional.
-#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[derive(Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// A config file (TOML) with any of these settings.
@@ -113,6 +113,13 @@ pub struct Settings {
     pub max_peer_kb_per_second: Option<u64>,
 }
 
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The MongoDB address may hold a password.
+        f.write_str(&self.to_file().unwrap_or_default())
+    }
+}
+
 impl Settings {
     /// Reads the config file, if any, for what was not given otherwise.
     ///
@@ -140,6 +147,16 @@ impl Settings {
             max_rooms: self.max_rooms.or(file.max_rooms),
             max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
         })
+    }
+
+    /// The settings as a config file. Passwords are left out: what is printed may end up anywhere.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn to_file(&self) -> Result<String, toml::ser::Error> {
+        let mut shown = self.clone();
+        shown.mongodb = self.mongodb.as_deref().map(without_login);
+        toml::to_string(&shown)
     }
 
     /// Turns the settings into what the archive is started with.
@@ -183,6 +200,16 @@ impl Settings {
             limits.rates = Rates { bytes: kb as f64 * 1024.0, ..limits.rates };
         }
         Ok(config)
+    }
+}
+
+/// A MongoDB address with user and password replaced.
+fn without_login(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("://") else { return "mongodb://...".to_owned() };
+    // Everything before the last @ goes: a password may contain what it should not.
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}://USER:PASSWORD@{rest}"),
+        None => uri.to_owned(),
     }
 }
 
@@ -266,6 +293,60 @@ mod tests {
         let cli = Cli::parse_from(["parlor-archive", "--config", file.to_str().unwrap()]);
         let error = cli.settings.with_file().unwrap_err().to_string();
         assert!(error.contains("prot") && error.contains("archive.toml"), "{error}");
+    }
+
+    #[test]
+    fn the_printed_settings_are_a_config_file_without_the_password() {
+        let settings = Settings {
+            mongodb: Some("mongodb://anna:hunter2@host:1,other:2/db?w=2".into()),
+            port: Some(5),
+            ..Settings::default()
+        };
+        let printed = settings.to_file().unwrap();
+        assert!(!printed.contains("hunter2") && !printed.contains("anna"), "{printed}");
+        let read: Settings = toml::from_str(&printed).unwrap();
+        assert_eq!(read.mongodb.unwrap(), "mongodb://USER:PASSWORD@host:1,other:2/db?w=2");
+        assert_eq!(read.port, Some(5));
+        let debug = format!("{settings:?}");
+        assert!(!debug.contains("hunter2"), "{debug}");
+        assert_eq!(without_login("mongodb://host/db"), "mongodb://host/db");
+    }
+
+    #[test]
+    fn the_example_file_knows_every_setting() {
+        let example = include_str!("../deploy/archive.toml");
+        let nothing: Settings = toml::from_str(example).unwrap();
+        assert_eq!(nothing.to_file().unwrap(), Settings::default().to_file().unwrap(), "all lines are comments");
+        let is_setting = |line: &&str| line.strip_prefix("# ").is_some_and(|line| line.contains(" = "));
+        let all: Vec<_> = example.lines().filter(is_setting).map(|line| &line[2..]).collect();
+        let settings: Settings = toml::from_str(&all.join("\n")).unwrap();
+        let shown: Vec<_> = settings.to_file().unwrap().lines().map(str::to_owned).collect();
+        assert_eq!(shown.len(), all.len());
+        assert_eq!(settings.max_peer_kb_per_second, Some(32 * 1024));
+    }
+
+    #[test]
+    fn the_address_of_a_file_wins_over_the_one_in_the_config_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (config, secret) = (dir.path().join("archive.toml"), dir.path().join("uri"));
+        std::fs::write(&config, "mongodb = \"mongodb://config\"\n").unwrap();
+        std::fs::write(&secret, "mongodb://file\n").unwrap();
+        let secret = secret.to_str().unwrap();
+        let args = ["parlor-archive", "--mongodb-file", secret, "--config", config.to_str().unwrap()];
+        let settings = Cli::parse_from(args).settings.with_file().unwrap();
+        assert_eq!(settings.resolve().unwrap().mongodb.as_deref(), Some("mongodb://file"));
+    }
+
+    #[test]
+    fn without_settings_everything_has_a_sensible_value() {
+        let settings = Settings { data_dir: Some("x".into()), ..Settings::default() };
+        let config = settings.resolve().unwrap();
+        assert_eq!((config.http, config.mongodb, config.mdns), (Some(DEFAULT_HTTP), None, true));
+        assert!(DEFAULT_HTTP.ip().is_loopback() && config.limits.is_open);
+        let off = Settings { http: Some("off".into()), ..settings.clone() };
+        assert_eq!(off.resolve().unwrap().http, None);
+        let wrong = Settings { http: Some("nowhere".into()), ..settings };
+        assert!(wrong.resolve().unwrap_err().to_string().contains("nowhere"));
     }
 
     #[test]

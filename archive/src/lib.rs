@@ -7,6 +7,8 @@
 mod backup;
 mod config;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod http;
 mod metrics;

@@ -4,14 +4,15 @@
 
 use clap::Parser as _;
 use parlor_archive::{Archive, ArchiveConfig, Cli, StartError};
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let level = if cli.verbose { "parlor_archive=debug,parlor_node=debug,info" } else { "parlor_archive=info,warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     let verbose = cli.verbose;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -34,7 +35,7 @@ fn fail(error: &anyhow::Error, verbose: bool) -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let settings = cli.settings.with_file()?;
     if cli.print_config {
-        print!("{}", toml::to_string(&settings)?);
+        print!("{}", settings.to_file()?);
         return Ok(());
     }
     let config = settings.resolve()?;

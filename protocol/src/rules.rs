@@ -126,6 +126,20 @@ impl RoomRules {
         if by_owner && here { Ok(record) } else { Err(Refused::Never) }
     }
 
+    /// Whether a device was removed.
+    #[must_use]
+    pub fn is_removed(&self, device: DeviceId) -> bool {
+        self.removed.contains_key(&device)
+    }
+
+    /// Whether an entry is not cut off by the removal of its author.
+    #[must_use]
+    pub fn stands(&self, entry: &Entry) -> bool {
+        let header = entry.header();
+        let cut = self.removed.get(&header.author).map(|heads| heads.get(&header.log_key()).copied().unwrap_or(0));
+        cut.is_none_or(|cut| header.seq < cut)
+    }
+
     /// Whether an entry may stand in its log, and what it teaches. Chain and signature were
     /// checked before.
     ///
@@ -133,8 +147,7 @@ impl RoomRules {
     /// [`Refused`]: for now, or for ever.
     pub fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
         let header = entry.header();
-        let cut = self.removed.get(&header.author).map(|heads| heads.get(&header.log_key()).copied().unwrap_or(0));
-        if cut.is_some_and(|cut| header.seq >= cut) {
+        if !self.stands(entry) {
             return Err(Refused::Never);
         }
         match header.kind {

@@ -3,7 +3,6 @@
 use parlor_node::net::InboundId;
 use parlor_protocol::{
     DeviceId, Locator, LogKey, RoomId,
-    entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest},
     wire::{Answer, Refusal, RoomRequest, Tail},
@@ -11,27 +10,33 @@ use parlor_protocol::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use super::{Cost, Done, RETRY_MS, Service, cut_to_checked, entries_of};
-use crate::store::{Store, StoreError};
+use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, storing::in_time};
+use crate::store::{Kept, Store, StoreError};
 
 /// First entries of a log that a tail brings along: admission and profile stand there.
 const LOG_START: u64 = 4;
+/// How the bytes of a tail are shared between what was written last and what opens it.
+const SUFFIXES_MAX_BYTES: usize = PAGE_MAX_BYTES / 2;
+const OPENERS_MAX_BYTES: usize = PAGE_MAX_BYTES / 2;
+/// How old the knowledge of a room may be when other archives write to the same store.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 impl Service {
-    /// Looks up the record behind a code: among the rooms at hand, then in the store, which
-    /// another archive may have written to.
+    /// Looks up the record behind a code: in the store, which another archive may have written to,
+    /// and among the rooms at hand when the store does not answer.
     pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
         let known = self.rooms.values().find_map(|room| room.rules.invite(locator)).cloned();
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let invite = match known {
-                Some(invite) => Some(invite),
-                None => store.invite(locator).await.ok().flatten().map(|(_, invite)| invite),
+            let answer = match (in_time(store.invite(locator)).await, known) {
+                (Ok(found), _) => Answer::Invite(found.map(|(_, invite)| invite)),
+                (Err(_), Some(known)) => Answer::Invite(Some(known)),
+                (Err(_), None) => Answer::Refused(Refusal::StoreUnavailable),
             };
-            Done::Answer(inbound, Answer::Invite(invite))
+            Done::Answer(inbound, answer)
         });
     }
 
@@ -42,34 +47,43 @@ impl Service {
             RoomRequest::Heights { digest: theirs } => {
                 let heights = room.heights();
                 let same = digest(&heights) == theirs;
+                self.refresh(room_id);
                 Some(if same { Answer::Same } else { Answer::Heights(heights.into_iter().collect()) })
             }
             RoomRequest::Page { log, from } => {
                 let store = Arc::clone(&self.store);
                 self.tasks.spawn(async move {
-                    let run = store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await;
-                    Done::Answer(id, or_unavailable(run.map(|run| Answer::Page(entries_of(cut_to_checked(run))))))
+                    let run = in_time(store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES)).await;
+                    Done::Answer(
+                        id,
+                        or_unavailable(run.map(|run| Answer::Page(entries_of(end_at_good_signature(run))))),
+                    )
                 });
                 None
             }
             RoomRequest::Tail { limit } => {
                 let (store, heights) = (Arc::clone(&self.store), room.heights());
                 self.tasks.spawn(async move {
-                    let tail = tail(&*store, room_id, heights, usize::from(limit)).await;
+                    let tail = in_time(tail(&*store, room_id, heights, usize::from(limit))).await;
                     Done::Answer(id, or_unavailable(tail.map(Answer::Tail)))
                 });
                 None
             }
-            RoomRequest::Push { entries } => {
-                let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
-                if self.meter.allows(from, Cost::Bytes(bytes), Instant::now()) {
-                    self.push(id, room_id, entries)
-                } else {
-                    Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }))
-                }
-            }
+            RoomRequest::Push { entries } => self.push(id, from, room_id, entries),
             RoomRequest::Received { .. } => Some(Answer::Done),
             RoomRequest::Register { .. } => Some(Answer::Refused(Refusal::Malformed)),
+        }
+    }
+}
+
+impl Service {
+    /// Reads a room anew now and then when other archives write to the same store.
+    fn refresh(&mut self, room: RoomId) {
+        let now = Instant::now();
+        let is_due = self.refreshed.get(&room).is_none_or(|at| now.duration_since(*at) >= REFRESH_EVERY);
+        if self.is_shared && is_due && self.tasks.len() < TASKS_MAX {
+            self.refreshed.insert(room, now);
+            self.reload(room);
         }
     }
 }
@@ -78,34 +92,68 @@ fn or_unavailable(answer: Result<Answer, StoreError>) -> Answer {
     answer.unwrap_or(Answer::Refused(Refusal::StoreUnavailable))
 }
 
-/// The newest entries: ends of logs up to their heads, and what opens them.
-async fn tail(store: &dyn Store, room: RoomId, heights: Heights, limit: usize) -> Result<Tail, StoreError> {
-    let total = heights.values().map(|height| height.next).sum();
-    let mut starts: BTreeMap<LogKey, u64> = BTreeMap::new();
-    let mut entries = 0;
-    for (log, seq) in store.newest(room, limit.min(TAIL_MAX)).await? {
-        let Some(next) = heights.get(&log).map(|height| height.next).filter(|next| *next > seq) else { continue };
-        let before = starts.get(&log).map_or(0, |start| next - start);
-        let with = (next - seq).max(before);
-        if entries - before + with > TAIL_MAX as u64 {
+/// Cuts a page to end at a signature that is good. Pushes may be a little longer than pages, so
+/// that none in reach was checked: then some are checked now.
+fn end_at_good_signature(run: Vec<Kept>) -> Vec<Kept> {
+    let is_checked = run.iter().any(|kept| kept.checked);
+    let mut run = if is_checked { cut_to_checked(run) } else { run };
+    while let Some(last) = run.last().filter(|last| !last.checked) {
+        if last.entry.inner().clone().verify().is_ok() {
             break;
         }
-        entries = entries - before + with;
-        let start = starts.entry(log).or_insert(seq);
-        *start = (*start).min(seq);
+        run.pop();
     }
-    let mut tail = Tail { total, ..Tail::default() };
+    run
+}
+
+/// The newest entries: ends of logs up to their heads, and what opens them. Everything together
+/// fits in one answer.
+async fn tail(store: &dyn Store, room: RoomId, heights: Heights, limit: usize) -> Result<Tail, StoreError> {
+    let newest = store.newest(room, limit.min(TAIL_MAX)).await?;
+    let mut oldest: BTreeMap<LogKey, u64> = BTreeMap::new();
+    for (log, seq) in &newest {
+        let start = oldest.entry(*log).or_insert(*seq);
+        *start = (*start).min(*seq);
+    }
+    let mut ends: BTreeMap<LogKey, Vec<Kept>> = BTreeMap::new();
+    for (log, start) in oldest {
+        ends.insert(log, store.run(room, log, start, TAIL_MAX, usize::MAX).await?);
+    }
+    // Newest first, as many as fit: a suffix grows by whatever lies between an entry and its head.
+    let mut starts: BTreeMap<LogKey, u64> = BTreeMap::new();
+    let (mut entries, mut bytes) = (0, 0);
+    for (log, seq) in newest {
+        let Some(end) = ends.get(&log) else { continue };
+        let until = starts.get(&log).copied().unwrap_or(u64::MAX);
+        let more: Vec<_> = end.iter().filter(|kept| (seq..until).contains(&kept.entry.header().seq)).collect();
+        entries += more.len();
+        bytes += more.iter().map(|kept| kept.entry.bytes().len()).sum::<usize>();
+        if entries > TAIL_MAX || bytes > SUFFIXES_MAX_BYTES {
+            break;
+        }
+        starts.insert(log, seq.min(until));
+    }
+    let mut tail = Tail { total: heights.values().map(|height| height.next).sum(), ..Tail::default() };
     let mut wanted: BTreeSet<(LogKey, u64)> = BTreeSet::new();
     for (log, start) in starts {
-        let run = cut_to_checked(store.run(room, log, start, TAIL_MAX, PAGE_MAX_BYTES / 4).await?);
+        let end = ends.remove(&log).unwrap_or_default();
+        let suffix = cut_to_checked(end.into_iter().filter(|kept| kept.entry.header().seq >= start).collect());
         wanted.extend((0..LOG_START.min(start)).map(|seq| (log, seq)));
-        let sessions = run.iter().map(|kept| kept.entry.header().session).filter(|session| *session < start);
+        let sessions = suffix.iter().map(|kept| kept.entry.header().session).filter(|session| *session < start);
         wanted.extend(sessions.map(|session| (log, session)));
-        tail.suffixes.push(entries_of(run));
+        tail.suffixes.push(entries_of(suffix));
     }
+    tail.suffixes.retain(|suffix| !suffix.is_empty());
+    let mut bytes = 0;
     for (log, seq) in wanted {
-        let opener: Vec<Entry> = entries_of(store.run(room, log, seq, 1, PAGE_MAX_BYTES).await?);
-        tail.openers.extend(opener);
+        for opener in store.run(room, log, seq, 1, usize::MAX).await? {
+            bytes += opener.entry.bytes().len();
+            // An opener stands alone, so its own signature has to be good.
+            let is_signed = opener.checked || opener.entry.inner().clone().verify().is_ok();
+            if is_signed && bytes <= OPENERS_MAX_BYTES && tail.openers.len() < TAIL_MAX {
+                tail.openers.push(opener.entry.into_inner());
+            }
+        }
     }
     Ok(tail)
 }

@@ -8,6 +8,8 @@ mod answering;
 mod rates;
 mod room;
 mod storing;
+#[cfg(test)]
+mod tests;
 
 pub use rates::Rates;
 pub(crate) use storing::now_ms;
@@ -18,6 +20,8 @@ use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
+    log::Height,
+    rules::RoomRules,
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
 use std::{
@@ -31,11 +35,13 @@ use crate::{
     metrics::Metrics,
     store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
 };
-use rates::{Cost, Meter};
-use room::{RoomState, Work};
+use rates::{Cost, InFlight, Meter};
+use room::{Loaded, RoomState, Work};
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
+/// Topics of one room: far more than the epochs that are alive.
+const TOPICS_MAX: usize = 1024;
 /// When to come again, in milliseconds.
 const RETRY_MS: u32 = 250;
 
@@ -71,25 +77,39 @@ enum Done {
         room: RoomId,
         log: LogKey,
         waiter: Option<InboundId>,
-        entries: u64,
-        bytes: u64,
+        /// How far the log is held when everything went as planned.
+        planned: Height,
+        added: Usage,
         result: Result<Appended, StoreError>,
     },
     Registered {
         inbound: InboundId,
         row: Box<RoomRow>,
         epochs: Vec<Entry>,
-        result: Result<(), StoreError>,
+        /// What the store held already; not asked for rooms that are open here.
+        result: Result<Option<Box<Loaded>>, StoreError>,
     },
     Reloaded {
         room: RoomId,
-        state: Result<Box<RoomState<InboundId>>, StoreError>,
+        result: Result<Option<Box<Loaded>>, StoreError>,
     },
-    Forked {
+    Compared {
         room: RoomId,
         log: LogKey,
+        waiter: Option<InboundId>,
+        result: Result<Compared, StoreError>,
     },
     Nothing,
+}
+
+/// How an entry compares with the one that is held at its place.
+#[derive(Debug)]
+enum Compared {
+    Same,
+    /// They contradict each other; the proof is kept.
+    Forked,
+    /// They differ, and that proves nothing: one of the signatures is not good.
+    Unproven,
 }
 
 /// The archive's work. See the module's first lines.
@@ -99,10 +119,15 @@ pub(crate) struct Service {
     net: mpsc::Sender<NetCommand>,
     metrics: Arc<Metrics>,
     limits: Limits,
+    /// Whether other archives may write to the same store.
+    is_shared: bool,
     rooms: HashMap<RoomId, RoomState<InboundId>>,
     topics: HashMap<TopicId, RoomId>,
     peers: BTreeSet<DeviceId>,
     meter: Meter,
+    in_flight: InFlight,
+    /// When rooms of a shared store were read anew.
+    refreshed: HashMap<RoomId, Instant>,
     tasks: JoinSet<Done>,
     /// Logs in which something waits to be stored.
     to_start: BTreeSet<(RoomId, LogKey)>,
@@ -122,6 +147,7 @@ impl Service {
         limits: Limits,
     ) -> Result<Self, StoreError> {
         let mut service = Self {
+            is_shared: store.is_shared(),
             store,
             net,
             metrics,
@@ -130,13 +156,15 @@ impl Service {
             topics: HashMap::new(),
             peers: BTreeSet::new(),
             meter: Meter::new(limits.rates),
+            in_flight: InFlight::default(),
+            refreshed: HashMap::new(),
             tasks: JoinSet::new(),
             to_start: BTreeSet::new(),
             is_failing: false,
         };
         for row in service.store.rooms().await? {
-            let state = storing::load_room(&*service.store, &row).await?;
-            service.open_room(row.room, *state).await;
+            let loaded = storing::load_room(&*service.store, &row).await?;
+            service.open_room(&row, Some(loaded)).await;
         }
         service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
         Ok(service)
@@ -151,7 +179,7 @@ impl Service {
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }
-                event = events.recv(), if self.tasks.len() < TASKS_MAX => match event {
+                event = events.recv() => match event {
                     Some(event) => self.on_event(event).await,
                     None => break,
                 },
@@ -167,7 +195,8 @@ impl Service {
         let _ = self.net.send(command).await;
     }
 
-    async fn answer(&self, id: InboundId, answer: &Answer) {
+    async fn answer(&mut self, id: InboundId, answer: &Answer) {
+        self.in_flight.end(id);
         if let Answer::Refused(refusal) = answer {
             self.metrics.count_refusal(refusal);
         }
@@ -223,17 +252,24 @@ impl Service {
         if entry.room() != room_id {
             return Verdict::Reject;
         }
-        if entry.header().seq < room.height(entry.log_key()).next {
+        let (log, seq) = (entry.log_key(), entry.header().seq);
+        let height = room.height(log);
+        if seq + 1 == height.next && entry.id() == height.head || room.is_frozen(log) {
             return Verdict::Ignore;
         }
         if !self.meter.allows(from, Cost::Bytes(entry.bytes().len()), now) {
             return Verdict::Ignore;
         }
         let Ok(verified) = entry.verify() else { return Verdict::Reject };
-        let log = verified.log_key();
-        let continues = verified.header().seq == room.height(log).next;
-        let may_pass = room.may_pass_on(&verified) || verified.header().kind == Kind::Admission;
-        if continues {
+        let may_pass = room.may_pass_on(&verified);
+        if seq < height.next {
+            // Held already, or the other half of a fork.
+            if self.tasks.len() < TASKS_MAX {
+                self.compare(room_id, log, verified.into_inner(), None);
+            }
+            return Verdict::Ignore;
+        }
+        if seq == room.expected(log) {
             // When too much waits the member pushes it again later.
             let _ = room.enqueue(log, Work { entries: vec![verified.into_inner()], waiter: None });
             self.to_start.insert((room_id, log));
@@ -247,8 +283,12 @@ impl Service {
         let cost = if matches!(request, Ok(Request::Invite(_))) { Cost::LookUp } else { Cost::Request };
         let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
         let answer = match request {
-            Err(_) => Some(Answer::Refused(Refusal::Malformed)),
-            Ok(_) if !self.meter.allows(from, cost, now) => Some(busy),
+            Err(error) => {
+                tracing::debug!(%error, "a request that is not understood");
+                self.meter.punish(from, now);
+                Some(Answer::Refused(Refusal::Malformed))
+            }
+            Ok(_) if self.tasks.len() >= TASKS_MAX || !self.meter.allows(from, cost, now) => Some(busy),
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None
@@ -280,8 +320,7 @@ impl Service {
         epochs: Vec<Entry>,
         topics: Vec<TopicId>,
     ) -> Option<Answer> {
-        let known = self.rooms.contains_key(&room);
-        if !known && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
+        if !self.rooms.contains_key(&room) && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
             return Some(Answer::Refused(Refusal::RegistrationClosed));
         }
         let founds = genesis.header().kind == Kind::Genesis && genesis.room() == room;
@@ -291,17 +330,24 @@ impl Service {
         if genesis.clone().verify().is_err() {
             return Some(Answer::Refused(Refusal::Malformed));
         }
-        let mut rules = RoomState::<()>::new(room, body);
+        let mut rules = RoomRules::new(room, body);
+        let known = self.rooms.get(&room);
         for epoch in &epochs {
-            let record = epoch.clone().verify().ok().and_then(|entry| rules.rules.epoch_by_owner(&entry).ok());
+            let record = epoch.clone().verify().ok().and_then(|entry| rules.epoch_by_owner(&entry).ok());
             let Some(record) = record else { return Some(Answer::Refused(Refusal::Malformed)) };
-            rules.rules.add_epoch(record.id, record.admission);
+            // An owner's device that was removed makes no more epochs.
+            if known.is_none_or(|known| known.rules.stands(epoch)) {
+                rules.add_epoch(record.id, record.admission);
+            }
         }
-        if !rules.rules.check_cert(from, cert) {
+        if !rules.check_cert(from, cert) || known.is_some_and(|known| known.rules.is_removed(from)) {
             return Some(Answer::Refused(Refusal::NotAdmitted));
         }
+        if known.map_or(0, |known| known.topics.len()) + topics.len() > TOPICS_MAX {
+            return Some(Answer::Refused(Refusal::QuotaReached));
+        }
         let row = RoomRow { room, genesis, topics, registered: storing::now_ms() };
-        self.store_room(inbound, row, epochs);
+        self.store_room(inbound, row, epochs, known.is_none());
         None
     }
 }

@@ -1,6 +1,7 @@
 //! Rates: how much one peer may ask of an archive.
 
-use parlor_protocol::DeviceId;
+use parlor_node::net::InboundId;
+use parlor_protocol::{DeviceId, limits::PEER_IN_FLIGHT_MAX};
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -41,6 +42,10 @@ struct Bucket {
 }
 
 const BURST_SECONDS: f64 = 10.0;
+/// What a malformed request costs, in seconds of the peer's requests.
+const FINE_SECONDS: f64 = 2.0;
+/// Most bytes of all peers together that wait to be stored.
+const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
 
 #[derive(Debug)]
 struct Peer {
@@ -65,6 +70,29 @@ impl Meter {
     /// Takes a cost from a peer's bucket; false when it is empty.
     pub(super) fn allows(&mut self, peer: DeviceId, cost: Cost, now: Instant) -> bool {
         let rates = self.rates;
+        let peer = self.peer(peer, now);
+        let (bucket, rate, amount) = match cost {
+            Cost::Request => (&mut peer.requests, rates.requests, 1.0),
+            Cost::LookUp => (&mut peer.look_ups, rates.look_ups, 1.0),
+            Cost::Bytes(bytes) => (&mut peer.bytes, rates.bytes, bytes as f64),
+        };
+        // What is larger than a full bucket passes when the bucket is full, and leaves a debt.
+        if bucket.level < amount.min(rate * BURST_SECONDS) {
+            return false;
+        }
+        bucket.level -= amount;
+        true
+    }
+
+    /// A peer sent something that no honest one sends: it is served less for a while.
+    pub(super) fn punish(&mut self, peer: DeviceId, now: Instant) {
+        let fine = self.rates.requests * FINE_SECONDS;
+        let requests = &mut self.peer(peer, now).requests;
+        requests.level = (requests.level - fine).max(-fine);
+    }
+
+    fn peer(&mut self, peer: DeviceId, now: Instant) -> &mut Peer {
+        let rates = self.rates;
         if !self.peers.contains_key(&peer) && self.peers.len() >= PEERS_MAX {
             let oldest = self.peers.iter().min_by_key(|(_, peer)| peer.seen).map(|(device, _)| *device);
             oldest.and_then(|device| self.peers.remove(&device));
@@ -83,16 +111,41 @@ impl Meter {
         {
             bucket.level = (bucket.level + passed * rate).min(rate * BURST_SECONDS);
         }
-        let (bucket, amount) = match cost {
-            Cost::Request => (&mut peer.requests, 1.0),
-            Cost::LookUp => (&mut peer.look_ups, 1.0),
-            Cost::Bytes(bytes) => (&mut peer.bytes, bytes as f64),
-        };
-        if bucket.level < amount {
+        peer
+    }
+}
+
+/// Bytes that peers have brought and that are not stored yet.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    pushes: HashMap<InboundId, (DeviceId, usize)>,
+    of_peer: HashMap<DeviceId, usize>,
+    total: usize,
+}
+
+impl InFlight {
+    /// Takes note of a push; false when too much is under way already.
+    pub(super) fn begin(&mut self, id: InboundId, peer: DeviceId, bytes: usize) -> bool {
+        let of_peer = self.of_peer.get(&peer).copied().unwrap_or(0);
+        if of_peer + bytes > PEER_IN_FLIGHT_MAX || self.total + bytes > IN_FLIGHT_MAX {
             return false;
         }
-        bucket.level -= amount;
+        self.pushes.insert(id, (peer, bytes));
+        self.of_peer.insert(peer, of_peer + bytes);
+        self.total += bytes;
         true
+    }
+
+    /// The push was answered.
+    pub(super) fn end(&mut self, id: InboundId) {
+        let Some((peer, bytes)) = self.pushes.remove(&id) else { return };
+        self.total -= bytes;
+        if let Some(left) = self.of_peer.get_mut(&peer) {
+            *left -= bytes;
+            if *left == 0 {
+                self.of_peer.remove(&peer);
+            }
+        }
     }
 }
 
@@ -109,5 +162,26 @@ mod tests {
         assert_eq!(allowed, 10);
         assert!(meter.allows(other, Cost::LookUp, start));
         assert!(meter.allows(peer, Cost::LookUp, start + Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_peer_that_sends_rubbish_is_served_less_and_recovers() {
+        let mut meter = Meter::new(Rates::default());
+        let (peer, start) = (DeviceId::from_bytes([1; 32]), Instant::now());
+        (0..10).for_each(|_| meter.punish(peer, start));
+        assert!(!meter.allows(peer, Cost::Request, start));
+        assert!(meter.allows(peer, Cost::Request, start + Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_peer_has_only_so_much_under_way() {
+        let mut in_flight = InFlight::default();
+        let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
+        assert!(in_flight.begin(InboundId(1), peer, PEER_IN_FLIGHT_MAX));
+        assert!(!in_flight.begin(InboundId(2), peer, 1));
+        assert!(in_flight.begin(InboundId(3), other, 1));
+        in_flight.end(InboundId(2));
+        in_flight.end(InboundId(1));
+        assert!(in_flight.begin(InboundId(2), peer, 1));
     }
 }

@@ -2,8 +2,8 @@
 
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    entry::{Entry, Verified},
-    epoch::Genesis,
+    entry::{Entry, Kind, Verified},
+    epoch::{AdmissionCert, Genesis},
     error::LogError,
     limits::LOGS_MAX,
     log::{ForkProof, Height, Heights, verify_page},
@@ -39,10 +39,21 @@ pub(super) enum Prepared {
     Store(Ready),
     /// All of it is held already.
     Held,
-    /// It contradicts what is held: here is one of its entries, to be compared.
-    Contradicts(Box<Entry>),
+    /// Whether it is held or contradicts what is held shows when this entry is compared with the
+    /// one in the store.
+    Compare(Box<Entry>),
     /// It is refused.
     Refused(Refusal),
+}
+
+/// What the store holds of a room.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) topics: Vec<TopicId>,
+    pub(super) heights: Heights,
+    pub(super) plain: Vec<Kept>,
+    pub(super) forks: Vec<ForkProof>,
+    pub(super) usage: Usage,
 }
 
 /// One log.
@@ -51,12 +62,14 @@ pub(super) struct LogState<W> {
     pub(super) height: Height,
     /// Something of this log is being stored.
     pub(super) is_busy: bool,
+    /// How far it will be held when that is done.
+    pub(super) planned: u64,
     pub(super) queue: VecDeque<Work<W>>,
 }
 
 impl<W> Default for LogState<W> {
     fn default() -> Self {
-        Self { height: Height::EMPTY, is_busy: false, queue: VecDeque::new() }
+        Self { height: Height::EMPTY, is_busy: false, planned: 0, queue: VecDeque::new() }
     }
 }
 
@@ -81,13 +94,16 @@ impl<W> RoomState<W> {
         }
     }
 
-    /// Takes over what the store holds.
-    pub(super) fn restore(&mut self, heights: Heights, plain: Vec<Kept>, forks: &[ForkProof], usage: Usage) {
-        for (log, height) in heights {
-            self.log(log).height = height;
+    /// Takes over what the store holds. What is under way here goes on.
+    pub(super) fn absorb(&mut self, loaded: Loaded) {
+        for (key, height) in loaded.heights {
+            let log = self.log(key);
+            if !log.is_busy && height.next > log.height.next {
+                log.height = height;
+            }
         }
         // An admission may need an epoch that arrived after it: try until nothing changes.
-        let mut waiting: Vec<Verified<Entry>> = plain.into_iter().map(|kept| kept.entry).collect();
+        let mut waiting: Vec<Verified<Entry>> = loaded.plain.into_iter().map(|kept| kept.entry).collect();
         loop {
             let before = waiting.len();
             waiting.retain(|entry| self.rules.admit(entry) == Err(Refused::NotYet));
@@ -95,8 +111,9 @@ impl<W> RoomState<W> {
                 break;
             }
         }
-        self.frozen = forks.iter().map(ForkProof::log_key).collect();
-        self.usage = usage;
+        self.frozen.extend(loaded.forks.iter().map(ForkProof::log_key));
+        self.topics.extend(loaded.topics);
+        self.usage = loaded.usage;
     }
 
     pub(super) fn log(&mut self, key: LogKey) -> &mut LogState<W> {
@@ -105,6 +122,14 @@ impl<W> RoomState<W> {
 
     pub(super) fn height(&self, key: LogKey) -> Height {
         self.logs.get(&key).map_or(Height::EMPTY, |log| log.height)
+    }
+
+    /// The place after everything that is held, being stored or waiting.
+    pub(super) fn expected(&self, key: LogKey) -> u64 {
+        let Some(log) = self.logs.get(&key) else { return 0 };
+        let waiting = log.queue.back().and_then(|work| work.entries.last()).map(|entry| entry.header().seq + 1);
+        let storing = if log.is_busy { log.planned } else { 0 };
+        waiting.unwrap_or(0).max(storing).max(log.height.next)
     }
 
     pub(super) fn heights(&self) -> Heights {
@@ -140,14 +165,21 @@ impl<W> RoomState<W> {
         }
         let height = self.height(log);
         let (held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < height.next);
-        let contradiction = held.iter().find(|e| e.header().seq + 1 == height.next && e.id() != height.head);
-        if let Some(entry) = contradiction {
-            return Prepared::Contradicts(Box::new(entry.clone()));
+        let Some(first) = new.first().cloned() else {
+            return match held.last() {
+                Some(last) if last.id() == height.head => Prepared::Held,
+                Some(last) => Prepared::Compare(Box::new(last.clone())),
+                None => Prepared::Refused(Refusal::Malformed),
+            };
+        };
+        if let Some(last) = held.last().filter(|last| last.id() != height.head) {
+            return Prepared::Compare(Box::new(last.clone()));
         }
-        let Some(first) = new.first().cloned() else { return Prepared::Held };
         let verified = match verify_page(room, log, height, new) {
             Ok(verified) => verified,
-            Err(LogError::BrokenLink { .. }) => return Prepared::Contradicts(Box::new(first)),
+            Err(LogError::BrokenLink { seq }) if seq == first.header().seq => {
+                return Prepared::Compare(Box::new(first));
+            }
             Err(LogError::Gap { .. }) => return Prepared::Refused(Refusal::DoesNotFit),
             Err(_) => return Prepared::Refused(Refusal::Malformed),
         };
@@ -189,10 +221,20 @@ impl<W> RoomState<W> {
         }
     }
 
-    /// Whether a single gossip entry is good enough to be passed on.
+    /// Whether a single gossip entry is good enough to be passed on. What cannot be judged yet is
+    /// not: members exchange it by themselves.
     pub(super) fn may_pass_on(&self, entry: &Verified<Entry>) -> bool {
         let header = entry.header();
-        !self.is_frozen(entry.log_key()) && self.rules.is_admitted(header.author, header.epoch)
+        if self.is_frozen(entry.log_key()) || !self.rules.stands(entry) {
+            return false;
+        }
+        match header.kind {
+            Kind::Genesis => false,
+            Kind::Epoch => self.rules.epoch_by_owner(entry).is_ok(),
+            Kind::Admission => AdmissionCert::decode(entry.body())
+                .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),
+            Kind::Invite | Kind::Content => self.rules.is_admitted(header.author, header.epoch),
+        }
     }
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {

@@ -2,36 +2,52 @@
 
 use parlor_node::net::{InboundId, NetCommand};
 use parlor_protocol::{
-    LogKey, RoomId,
+    DeviceId, LogKey, RoomId,
     entry::Entry,
     epoch::Genesis,
-    log::ForkProof,
+    log::{ForkProof, Height},
     wire::{Answer, Refusal},
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    collections::hash_map,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::time::timeout;
 
 use super::{
-    Done, RETRY_MS, Service,
-    room::{Prepared, Ready, RoomState, Work},
+    Compared, Done, RETRY_MS, Service,
+    rates::Cost,
+    room::{Loaded, Prepared, Ready, RoomState, Work},
 };
-use crate::store::{Appended, RoomRow, Run, Store, StoreError};
+use crate::store::{Appended, RoomRow, Run, Store, StoreError, Usage};
+
+/// How long the store may take to answer; far more than a healthy one needs.
+const STORE_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Reads everything that a room's rules follow from.
-pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<RoomState<InboundId>>, StoreError> {
-    let damaged = |_| StoreError::Damaged { what: format!("the genesis of room {}", row.room.short()) };
-    let genesis = Genesis::decode(row.genesis.body()).map_err(damaged)?;
-    let mut state = Box::new(RoomState::new(row.room, genesis));
-    state.topics = row.topics.iter().copied().collect();
-    let heights = store.heights(row.room).await?;
-    let (plain, forks, usage) =
-        (store.plain(row.room).await?, store.forks(row.room).await?, store.usage(row.room).await?);
-    state.restore(heights, plain, &forks, usage);
-    Ok(state)
+/// Reads everything that a room's state follows from.
+pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Loaded>, StoreError> {
+    let room = row.room;
+    Ok(Box::new(Loaded {
+        topics: row.topics.clone(),
+        // Heights first: what arrives meanwhile only makes the rest newer.
+        heights: store.heights(room).await?,
+        plain: store.plain(room).await?,
+        forks: store.forks(room).await?,
+        usage: store.usage(room).await?,
+    }))
+}
+
+/// Waits for the store, but not for ever: a database that hangs must not hold up the archive.
+pub(super) async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(STORE_WITHIN, reading).await.unwrap_or_else(|_| {
+        Err(StoreError::Unreachable { what: "the store".into(), last_error: "it does not answer".into() })
+    })
 }
 
 fn refusal(error: &StoreError) -> Refusal {
@@ -42,52 +58,80 @@ fn refusal(error: &StoreError) -> Refusal {
 }
 
 impl Service {
-    pub(super) async fn open_room(&mut self, room: RoomId, state: RoomState<InboundId>) {
-        for topic in state.topics.clone() {
-            if self.topics.insert(topic, room).is_none() {
-                self.tell(NetCommand::Subscribe(topic)).await;
-            }
-        }
-        self.rooms.insert(room, state);
-    }
-
-    pub(super) fn store_room(&mut self, inbound: InboundId, row: RoomRow, epochs: Vec<Entry>) {
-        let store = Arc::clone(&self.store);
-        self.tasks.spawn(async move {
-            let result = store.put_room(row.clone()).await;
-            Done::Registered { inbound, row: Box::new(row), epochs, result }
-        });
-    }
-
-    async fn on_registered(&mut self, row: RoomRow, epochs: Vec<Entry>) {
-        if let Some(room) = self.rooms.get_mut(&row.room) {
-            room.topics.extend(&row.topics);
-            let topics = row.topics.clone();
-            for topic in topics {
-                if self.topics.insert(topic, row.room).is_none() {
-                    self.tell(NetCommand::Subscribe(topic)).await;
+    /// Makes a room known here, or adds to what is known of it, and listens to its topics.
+    pub(super) async fn open_room(&mut self, row: &RoomRow, loaded: Option<Box<Loaded>>) {
+        let room = match self.rooms.entry(row.room) {
+            hash_map::Entry::Occupied(room) => room.into_mut(),
+            hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
+                Ok(genesis) => vacant.insert(RoomState::new(row.room, genesis)),
+                Err(error) => {
+                    tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
+                    return;
                 }
-            }
-        } else if let Ok(genesis) = Genesis::decode(row.genesis.body()) {
-            let mut state = RoomState::new(row.room, genesis);
-            state.topics = row.topics.iter().copied().collect();
-            self.open_room(row.room, state).await;
-            tracing::info!(rooms = self.rooms.len(), "a room was registered");
+            },
+        };
+        room.topics.extend(&row.topics);
+        if let Some(loaded) = loaded {
+            room.absorb(*loaded);
         }
-        if let Some(room) = self.rooms.get_mut(&row.room) {
-            // The entries come again in their log; until then their keys let members in.
-            for entry in epochs.into_iter().filter_map(|entry| entry.verify().ok()) {
-                if let Ok(record) = room.rules.epoch_by_owner(&entry) {
-                    room.rules.add_epoch(record.id, record.admission);
-                }
-            }
+        let mut new = Vec::new();
+        for topic in &room.topics {
+            // A topic stays with the room that brought it first.
+            self.topics.entry(*topic).or_insert_with(|| {
+                new.push(*topic);
+                row.room
+            });
+        }
+        for topic in new {
+            self.tell(NetCommand::Subscribe(topic)).await;
         }
         self.metrics.rooms.set(i64::try_from(self.rooms.len()).unwrap_or(i64::MAX));
     }
 
+    pub(super) fn store_room(&mut self, inbound: InboundId, row: RoomRow, epochs: Vec<Entry>, is_new: bool) {
+        let store = Arc::clone(&self.store);
+        self.tasks.spawn(async move {
+            let result = async {
+                store.put_room(row.clone()).await?;
+                // Another archive with the same store may hold a lot of it already.
+                if is_new { load_room(&*store, &row).await.map(Some) } else { Ok(None) }
+            };
+            let result = in_time(result).await;
+            Done::Registered { inbound, row: Box::new(row), epochs, result }
+        });
+    }
+
+    async fn on_registered(&mut self, row: RoomRow, epochs: Vec<Entry>, loaded: Option<Box<Loaded>>) {
+        if !self.rooms.contains_key(&row.room) {
+            tracing::info!(rooms = self.rooms.len() + 1, "a room was registered");
+        }
+        self.open_room(&row, loaded).await;
+        if let Some(room) = self.rooms.get_mut(&row.room) {
+            // The entries come again in their log; until then their keys let members in.
+            for entry in epochs.into_iter().filter_map(|entry| entry.verify().ok()) {
+                if let Ok(record) = room.rules.epoch_by_owner(&entry)
+                    && room.rules.stands(&entry)
+                {
+                    room.rules.add_epoch(record.id, record.admission);
+                }
+            }
+        }
+    }
+
     /// A member pushes a run.
-    pub(super) fn push(&mut self, inbound: InboundId, room_id: RoomId, entries: Vec<Entry>) -> Option<Answer> {
+    pub(super) fn push(
+        &mut self,
+        inbound: InboundId,
+        from: DeviceId,
+        room_id: RoomId,
+        entries: Vec<Entry>,
+    ) -> Option<Answer> {
         let Some(log) = entries.first().map(Entry::log_key) else { return Some(Answer::Refused(Refusal::Malformed)) };
+        let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+        let may = self.meter.allows(from, Cost::Bytes(bytes), Instant::now());
+        if !may || !self.in_flight.begin(inbound, from, bytes) {
+            return Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }));
+        }
         let room = self.rooms.get_mut(&room_id)?;
         match room.enqueue(log, Work { entries, waiter: Some(inbound) }) {
             Ok(()) => {
@@ -114,10 +158,7 @@ impl Service {
                     Prepared::Store(ready) => self.append(room_id, log, ready, waiter),
                     Prepared::Held => self.answer_later(waiter, Answer::Pushed(vec![(log, height)])),
                     Prepared::Refused(refusal) => self.answer_later(waiter, Answer::Refused(refusal)),
-                    Prepared::Contradicts(theirs) => {
-                        self.compare(room_id, log, *theirs);
-                        self.answer_later(waiter, Answer::Refused(Refusal::DoesNotFit));
-                    }
+                    Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
                 }
             }
         }
@@ -130,41 +171,39 @@ impl Service {
     }
 
     fn append(&mut self, room: RoomId, log: LogKey, ready: Ready, waiter: Option<InboundId>) {
+        let Some(planned) = ready.entries.last().map(|kept| Height::after(kept.entry.inner())) else { return };
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.log(log).is_busy = true;
+            let log = state.log(log);
+            (log.is_busy, log.planned) = (true, planned.next);
         }
         let store = Arc::clone(&self.store);
-        let entries = ready.entries.len() as u64;
-        let bytes = ready.entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum();
+        let added = Usage {
+            entries: ready.entries.len() as u64,
+            bytes: ready.entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum(),
+        };
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
             let result = store.append(run).await;
-            Done::Appended { room, log, waiter, entries, bytes, result }
+            Done::Appended { room, log, waiter, planned, added, result }
         });
     }
 
-    /// A run contradicts what is held: keeps the proof and freezes the log.
-    fn compare(&mut self, room: RoomId, log: LogKey, theirs: Entry) {
+    /// Compares an entry with what is held at its place, or before it when its place is free: a
+    /// contradiction is kept as proof and freezes the log.
+    pub(super) fn compare(&mut self, room: RoomId, log: LogKey, theirs: Entry, waiter: Option<InboundId>) {
         let store = Arc::clone(&self.store);
-        let held = self.rooms.get(&room).map_or(0, |room| room.height(log).next);
-        // Either the same place, or the place after ours whose link does not fit.
-        let from = theirs.header().seq.min(held.saturating_sub(1));
+        let next = self.rooms.get(&room).map_or(0, |room| room.height(log).next);
         self.tasks.spawn(async move {
-            let ours = store.run(room, log, from, 1, usize::MAX).await.unwrap_or_default();
-            let proof = ours.first().and_then(|ours| ForkProof::new(ours.entry.inner(), &theirs).ok());
-            let kept = match proof {
-                Some(proof) => store.put_fork(proof).await.is_ok(),
-                None => false,
-            };
-            if kept { Done::Forked { room, log } } else { Done::Nothing }
+            let result = in_time(compare_with_held(&*store, room, log, next, &theirs)).await;
+            Done::Compared { room, log, waiter, result }
         });
     }
 
     pub(super) async fn on_done(&mut self, done: Done) {
         match done {
             Done::Answer(inbound, answer) => self.answer(inbound, &answer).await,
-            Done::Appended { room, log, waiter, entries, bytes, result } => {
-                let answer = self.on_appended(room, log, entries, bytes, result);
+            Done::Appended { room, log, waiter, planned, added, result } => {
+                let answer = self.on_appended(room, log, planned, added, result);
                 if let Some(inbound) = waiter {
                     self.answer(inbound, &answer).await;
                 }
@@ -172,28 +211,23 @@ impl Service {
             }
             Done::Registered { inbound, row, epochs, result } => {
                 let answer = match result {
-                    Ok(()) => {
-                        self.on_registered(*row, epochs).await;
+                    Ok(loaded) => {
+                        self.on_registered(*row, epochs, loaded).await;
                         Answer::Done
                     }
-                    Err(error) => {
-                        self.note_failure(&error);
-                        Answer::Refused(refusal(&error))
-                    }
+                    Err(error) => self.note_failure(&error),
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Reloaded { room, state: Ok(mut state) } => {
-                if let Some(old) = self.rooms.remove(&room) {
-                    state.topics.extend(&old.topics);
-                }
-                self.open_room(room, *state).await;
-            }
-            Done::Reloaded { state: Err(error), .. } => self.note_failure(&error),
-            Done::Forked { room, log } => {
-                self.metrics.forks.inc();
-                if let Some(room) = self.rooms.get_mut(&room) {
-                    room.freeze(log);
+            Done::Reloaded { room, result } => match (result, self.rooms.get_mut(&room)) {
+                (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
+                (Ok(_), _) => {}
+                (Err(error), _) => drop(self.note_failure(&error)),
+            },
+            Done::Compared { room, log, waiter, result } => {
+                let answer = self.on_compared(room, log, result);
+                if let Some(inbound) = waiter {
+                    self.answer(inbound, &answer).await;
                 }
             }
             Done::Nothing => {}
@@ -205,8 +239,8 @@ impl Service {
         &mut self,
         room_id: RoomId,
         log: LogKey,
-        entries: u64,
-        bytes: u64,
+        planned: Height,
+        added: Usage,
         result: Result<Appended, StoreError>,
     ) -> Answer {
         let Some(room) = self.rooms.get_mut(&room_id) else { return Answer::Refused(Refusal::UnknownRoom) };
@@ -214,43 +248,84 @@ impl Service {
         match result {
             Ok(Appended::Stored(height)) => {
                 room.log(log).height = height;
-                room.usage.entries += entries;
-                room.usage.bytes += bytes;
-                self.metrics.entries.inc_by(entries);
-                self.metrics.bytes.inc_by(bytes);
-                self.is_failing = false;
+                room.usage.entries += added.entries;
+                room.usage.bytes += added.bytes;
+                self.metrics.entries.inc_by(added.entries);
+                self.metrics.bytes.inc_by(added.bytes);
+                if std::mem::replace(&mut self.is_failing, false) {
+                    tracing::info!("the store works again");
+                }
+                if height != planned {
+                    // Another archive with the same store was ahead: learn what it took.
+                    self.reload(room_id);
+                }
                 Answer::Pushed(vec![(log, height)])
             }
             Ok(Appended::Conflict(_)) => {
-                // Another archive wrote to the same store: read the room anew.
                 self.reload(room_id);
                 Answer::Refused(Refusal::DoesNotFit)
             }
-            Err(error) => {
-                let answer = Answer::Refused(refusal(&error));
-                self.note_failure(&error);
-                answer
-            }
+            Err(error) => self.note_failure(&error),
         }
     }
 
-    fn reload(&mut self, room: RoomId) {
+    fn on_compared(&mut self, room_id: RoomId, log: LogKey, result: Result<Compared, StoreError>) -> Answer {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Answer::Refused(Refusal::UnknownRoom) };
+        match result {
+            Ok(Compared::Same) => Answer::Pushed(vec![(log, room.height(log))]),
+            Ok(Compared::Forked) => {
+                if !room.is_frozen(log) {
+                    room.freeze(log);
+                    self.metrics.forks.inc();
+                    tracing::warn!("a log forked; it takes no more entries, and the proof is kept");
+                }
+                Answer::Refused(Refusal::DoesNotFit)
+            }
+            Ok(Compared::Unproven) => Answer::Refused(Refusal::DoesNotFit),
+            Err(error) => self.note_failure(&error),
+        }
+    }
+
+    /// Reads a room anew, because another archive writes to the same store.
+    pub(super) fn reload(&mut self, room: RoomId) {
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let row = store.rooms().await.map(|rows| rows.into_iter().find(|row| row.room == room));
-            match row {
-                Ok(Some(row)) => Done::Reloaded { room, state: load_room(&*store, &row).await },
-                Ok(None) => Done::Nothing,
-                Err(error) => Done::Reloaded { room, state: Err(error) },
-            }
+            let reading = async {
+                let row = store.rooms().await?.into_iter().find(|row| row.room == room);
+                match row {
+                    Some(row) => load_room(&*store, &row).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            Done::Reloaded { room, result: in_time(reading).await }
         });
     }
 
     /// A failing store is told once, not with every entry.
-    fn note_failure(&mut self, error: &StoreError) {
+    pub(super) fn note_failure(&mut self, error: &StoreError) -> Answer {
         self.metrics.store_failures.inc();
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!("{error}");
         }
+        Answer::Refused(refusal(error))
+    }
+}
+
+async fn compare_with_held(
+    store: &dyn Store,
+    room: RoomId,
+    log: LogKey,
+    next: u64,
+    theirs: &Entry,
+) -> Result<Compared, StoreError> {
+    let seq = theirs.header().seq;
+    let held = store.run(room, log, seq.min(next.saturating_sub(1)), 1, usize::MAX).await?;
+    let Some(ours) = held.first().map(|kept| kept.entry.inner()) else { return Ok(Compared::Unproven) };
+    if ours.id() == theirs.id() {
+        return Ok(Compared::Same);
+    }
+    match ForkProof::new(ours, theirs) {
+        Ok(proof) => store.put_fork(proof).await.map(|()| Compared::Forked),
+        Err(_) => Ok(Compared::Unproven),
     }
 }

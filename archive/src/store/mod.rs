@@ -1,5 +1,7 @@
 //! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod embedded;
 mod mongo;
 
@@ -60,6 +62,13 @@ pub struct Run {
     pub entries: Vec<Kept>,
     /// What they change about codes.
     pub invites: Vec<InviteChange>,
+}
+
+impl Run {
+    /// Parts the run into what lies below a place and what comes after.
+    fn split(&self, next: u64) -> (&[Kept], &[Kept]) {
+        self.entries.split_at(self.entries.partition_point(|kept| kept.entry.header().seq < next))
+    }
 }
 
 /// What became of a run.
@@ -185,12 +194,18 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Whether it can read and write now.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Whether other archives may write to it at the same time.
+    fn is_shared(&self) -> bool;
+
     /// Finishes what is under way and closes.
     async fn close(&self);
 
     /// What it is, for people; without passwords.
     fn describe(&self) -> String;
 }
+
+#[cfg(test)]
+pub(crate) use mongo::server::TestDatabase;
 
 /// Opens the store that the settings name.
 ///

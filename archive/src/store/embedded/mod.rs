@@ -5,6 +5,8 @@
 
 mod read;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use async_trait::async_trait;
@@ -33,7 +35,8 @@ const QUEUE: usize = 1024;
 #[derive(Debug)]
 pub struct EmbeddedStore {
     file: PathBuf,
-    db: Arc<Database>,
+    /// None once it is closed.
+    db: Mutex<Option<Arc<Database>>>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -55,6 +58,7 @@ impl EmbeddedStore {
             thread::Builder::new().name("archive-writer".into()).spawn(move || write::run(&db, queue))
         };
         let writer = writer.map_err(|error| StoreError::Other(error.to_string()))?;
+        let db = Mutex::new(Some(db));
         Ok(Self { file, db, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
     }
 
@@ -69,7 +73,7 @@ impl EmbeddedStore {
         &self,
         act: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let db = Arc::clone(&self.db);
+        let db = self.db.lock().map_err(|_| StoreError::Stopped)?.clone().ok_or(StoreError::Stopped)?;
         let result = tokio::task::spawn_blocking(move || act(&db)).await;
         result.map_err(|error| StoreError::Damaged { what: error.to_string() })?
     }
@@ -142,6 +146,12 @@ impl Store for EmbeddedStore {
                 tracing::error!("the store's writer ended badly");
             }
         }
+        // The file is free for others when the last read under way has ended.
+        drop(self.db.lock().map(|mut db| db.take()));
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn describe(&self) -> String {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::tables::{
     ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival_key, decode, encode,
-    entry_key, entry_value, fault, height_value, log_key, place, read_height,
+    entry_key, entry_value, fault, height_value, log_key, place, read_entry, read_height,
 };
 use crate::store::{Appended, InviteChange, RoomRow, Run, StoreError};
 
@@ -102,25 +102,22 @@ fn append(txn: &WriteTransaction, run: &Run) -> Result<Appended, StoreError> {
     let held = heights.get(&log).map_err(fault)?.and_then(|value| read_height(value.value()));
     let held = held.unwrap_or(Height::EMPTY);
     let mut entries = txn.open_table(ENTRIES).map_err(fault)?;
-    let mut height = held;
-    let mut new = Vec::new();
-    for kept in &run.entries {
-        let seq = kept.entry.header().seq;
-        if seq < held.next {
-            let stored = entries.get(&entry_key(run.room, run.log, seq)).map_err(fault)?;
-            let same = stored.is_some_and(|stored| stored.value().ends_with(kept.entry.bytes()));
-            // Signatures may differ between two copies of one entry: compare what is signed then.
-            let is_head = seq + 1 == held.next && kept.entry.id() == held.head;
-            if !same && !is_head {
-                return Ok(Appended::Conflict(held));
-            }
-            continue;
+    let (held_already, new) = run.split(held.next);
+    // The chain covers what came before, so the last entry in common decides. Ids are compared,
+    // because signatures may differ between two copies of one entry.
+    if let Some(last) = held_already.last() {
+        let key = entry_key(run.room, run.log, last.entry.header().seq);
+        let stored = entries.get(&key).map_err(fault)?.map(|stored| read_entry(stored.value())).transpose()?;
+        if stored.is_none_or(|stored| stored.entry.id() != last.entry.id()) {
+            return Ok(Appended::Conflict(held));
         }
+    }
+    let mut height = held;
+    for kept in new {
         if height.check_next(run.room, run.log, &kept.entry).is_err() {
             return Ok(Appended::Conflict(held));
         }
         height = Height::after(&kept.entry);
-        new.push(kept);
     }
     let mut meta = txn.open_table(META).map_err(fault)?;
     let mut arrivals = txn.open_table(ARRIVALS).map_err(fault)?;

@@ -2,9 +2,9 @@
 
 use mongodb::{
     Client, Database, IndexModel,
-    bson::doc,
+    bson::{Document, doc},
     error::{Error, ErrorKind, WriteFailure},
-    options::{Acknowledgment, ClientOptions, DatabaseOptions, IndexOptions, WriteConcern},
+    options::{Acknowledgment, ClientOptions, DatabaseOptions, IndexOptions, ReadConcern, WriteConcern},
 };
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(super) async fn connect(uri: &str) -> Result<(Client, Database, String), Sto
     let name = format!("MongoDB at {} (database {database})", hosts.join(","));
     let client = Client::with_options(options).map_err(bad)?;
     let concern = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-    let options = DatabaseOptions::builder().write_concern(concern).build();
+    // Only what a majority holds is read, so that no acknowledgement rests on what may be rolled back.
+    let options = DatabaseOptions::builder().write_concern(concern).read_concern(ReadConcern::majority()).build();
     let database = client.database_with_options(&database, options);
     Ok((client, database, name))
 }
@@ -42,14 +43,7 @@ pub(super) async fn connect(uri: &str) -> Result<(Client, Database, String), Sto
 /// Checks the server and makes what is missing.
 pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) -> Result<(), StoreError> {
     let hello = database.run_command(doc! { "hello": 1 }).await.map_err(|error| fault(name, error))?;
-    let wire = hello.get_i32("maxWireVersion").unwrap_or(0);
-    if wire < WIRE_MIN {
-        let found = format!("{name} speaks wire version {wire}, which");
-        return Err(StoreError::TooOld { found, needed: "MongoDB 4.4".into() });
-    }
-    if !hello.get_bool("isWritablePrimary").unwrap_or(true) {
-        return Err(StoreError::ReadOnly { what: name.to_owned() });
-    }
+    judge(&hello, name)?;
     let schema = tables.meta.find_one(doc! { "_id": "schema" }).await.map_err(|error| fault(name, error))?;
     let found = schema.and_then(|schema| schema.get_i64("version").ok());
     if let Some(found) = found.filter(|found| *found > SCHEMA) {
@@ -67,7 +61,21 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
     done.await.map_err(|error: Error| fault(name, error))
 }
 
-fn index(keys: mongodb::bson::Document, name: &str) -> IndexModel {
+/// Whether a server that introduces itself like this can be used.
+pub(super) fn judge(hello: &Document, name: &str) -> Result<(), StoreError> {
+    let wire = hello.get_i32("maxWireVersion").unwrap_or(0);
+    if wire < WIRE_MIN {
+        let found = format!("{name} speaks wire version {wire}, which");
+        return Err(StoreError::TooOld { found, needed: "MongoDB 4.4".into() });
+    }
+    if hello.get_bool("isWritablePrimary").unwrap_or(true) {
+        Ok(())
+    } else {
+        Err(StoreError::ReadOnly { what: name.to_owned() })
+    }
+}
+
+fn index(keys: Document, name: &str) -> IndexModel {
     IndexModel::builder().keys(keys).options(IndexOptions::builder().name(name.to_owned()).build()).build()
 }
 
@@ -77,12 +85,20 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        ErrorKind::InsertMany(failed) => {
+            let of_write = failed.write_errors.iter().flatten().next().map(|write| write.code);
+            failed.write_concern_error.as_ref().map(|concern| concern.code).or(of_write)
+        }
         _ => None,
     };
     let what = name.to_owned();
     match (error.kind.as_ref(), code) {
         (ErrorKind::Authentication { .. }, _) | (_, Some(13 | 18)) => StoreError::LoginRefused { what },
-        (_, Some(10107 | 13435 | 11602 | 189 | 91)) => StoreError::ReadOnly { what },
+        (_, Some(10107 | 13435 | 11602 | 189)) => StoreError::ReadOnly { what },
+        (_, Some(91 | 11600)) => StoreError::Unreachable { what, last_error: "it is shutting down".into() },
+        (ErrorKind::ServerSelection { message, .. }, _) if message.contains("driver requires") => {
+            StoreError::TooOld { found: first_line(message), needed: "MongoDB 4.4".into() }
+        }
         (ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }, _) => {
             StoreError::Unreachable { what, last_error: with_hint(name, &error) }
         }
@@ -91,20 +107,26 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
     }
 }
 
-/// MongoDB 5 and later do not start on processors without AVX, which spare computers often are.
+/// MongoDB 5 and later do not start on older processors, which spare computers often have.
 fn with_hint(name: &str, error: &Error) -> String {
     let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| name.contains(host));
-    let has_no_avx = std::fs::read_to_string("/proc/cpuinfo")
-        .is_ok_and(|info| info.lines().any(|line| line.starts_with("flags") && !line.contains(" avx")));
     let reason = first_line(&error.to_string());
-    if is_local && has_no_avx {
-        format!(
-            "{reason}; this processor has no AVX, which MongoDB 5 and later need: leave --mongodb out to use the \
-             embedded store"
-        )
-    } else {
-        reason
+    match std::fs::read_to_string("/proc/cpuinfo") {
+        Ok(info) if is_local && is_too_old(&info) => format!(
+            "{reason}; MongoDB 5 and later do not run on this processor (it has no AVX, or is older than ARMv8.2): \
+             leave --mongodb out to use the embedded store"
+        ),
+        _ => reason,
     }
+}
+
+/// Whether Linux describes a processor that MongoDB 5 and later do not run on. They need AVX, or on
+/// ARM version 8.2, of which the atomic instructions are a sign.
+pub(super) fn is_too_old(cpuinfo: &str) -> bool {
+    let lacks = |line: &str, feature: &str| !line.split_whitespace().any(|word| word == feature);
+    cpuinfo.lines().any(|line| {
+        line.starts_with("flags") && lacks(line, "avx") || line.starts_with("Features") && lacks(line, "atomics")
+    })
 }
 
 fn first_line(text: &str) -> String {

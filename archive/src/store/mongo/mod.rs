@@ -7,6 +7,10 @@
 
 mod connect;
 mod documents;
+#[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use async_trait::async_trait;
@@ -150,6 +154,10 @@ impl Store for MongoStore {
     }
 
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
+        // To MongoDB a limit of 0 is none.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self
             .tables
@@ -216,6 +224,10 @@ impl Store for MongoStore {
             tracing::error!(%error, "the store's writer ended badly");
         }
         self.client.clone().shutdown().await;
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn describe(&self) -> String {

@@ -8,8 +8,14 @@ use mongodb::{
 };
 use parlor_protocol::log::Height;
 use rand_core::{OsRng, TryRngCore as _};
-use std::collections::{HashMap, HashSet};
-use tokio::sync::{mpsc, oneshot};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{
     Tables,
@@ -23,6 +29,8 @@ use crate::{
 
 /// A group takes no more runs past this many entries, so that nobody waits long.
 const GROUP_ENTRIES: usize = 5_000;
+/// How long a group may take; far more than a healthy server needs.
+const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 /// Duplicate key.
 const DUPLICATE: i32 = 11_000;
 
@@ -43,6 +51,7 @@ struct Planned<'a> {
 }
 
 pub(super) async fn run(tables: Tables, name: String, mut queue: mpsc::Receiver<Job>) {
+    let mut arrivals = Arrivals::default();
     while let Some(first) = queue.recv().await {
         let mut group = vec![first];
         let mut logs: HashSet<_> = group.iter().map(|job| (job.run.room, job.run.log)).collect();
@@ -59,19 +68,24 @@ pub(super) async fn run(tables: Tables, name: String, mut queue: mpsc::Receiver<
         }
         let last_again = group.len() > logs.len();
         let later = if last_again { group.pop() } else { None };
-        commit_and_answer(&tables, &name, group).await;
+        commit_and_answer(&tables, &name, &mut arrivals, group).await;
         if let Some(job) = later {
-            commit_and_answer(&tables, &name, vec![job]).await;
+            commit_and_answer(&tables, &name, &mut arrivals, vec![job]).await;
         }
     }
 }
 
-async fn commit_and_answer(tables: &Tables, name: &str, group: Vec<Job>) {
+async fn commit_and_answer(tables: &Tables, name: &str, arrivals: &mut Arrivals, group: Vec<Job>) {
     let runs: Vec<&Run> = group.iter().map(|job| &job.run).collect();
-    let results = commit(tables, &runs).await.map_err(|error| match error {
-        Failure::Server(error) => fault(name, *error),
-        Failure::Store(error) => error,
-    });
+    // A server that hangs must not hold up the archive. What it did nevertheless is found when
+    // the entries come again.
+    let results = match timeout(COMMIT_WITHIN, commit(tables, arrivals, &runs)).await {
+        Ok(results) => results.map_err(|error| match error {
+            Failure::Server(error) => fault(name, *error),
+            Failure::Store(error) => error,
+        }),
+        Err(_) => Err(StoreError::Unreachable { what: name.to_owned(), last_error: "it does not answer".into() }),
+    };
     for (at, job) in group.into_iter().enumerate() {
         let result = match &results {
             Ok(results) => results.get(at).copied().ok_or(StoreError::Stopped),
@@ -99,13 +113,14 @@ impl From<StoreError> for Failure {
     }
 }
 
-async fn commit(tables: &Tables, runs: &[&Run]) -> Result<Vec<Appended>, Failure> {
+async fn commit(tables: &Tables, arrivals: &mut Arrivals, runs: &[&Run]) -> Result<Vec<Appended>, Failure> {
     let heights = read_heights(tables, runs).await?;
     let mut results = Vec::with_capacity(runs.len());
     let mut planned = Vec::new();
     for run in runs {
         let (held, bytes) = heights.get(&log_key(run.room, run.log)).copied().unwrap_or((Height::EMPTY, 0));
-        match plan(run, held, bytes) {
+        let plan = if agrees(tables, run, held).await? { plan(run, held, bytes) } else { None };
+        match plan {
             Some(plan) => {
                 results.push(Appended::Stored(plan.height));
                 planned.push((results.len() - 1, plan));
@@ -113,10 +128,10 @@ async fn commit(tables: &Tables, runs: &[&Run]) -> Result<Vec<Appended>, Failure
             None => results.push(Appended::Conflict(held)),
         }
     }
-    let arrival = arrival_base();
+    let arrival = arrivals.take(planned.iter().map(|(_, plan)| plan.new.len()).sum());
     let mut documents = Vec::new();
-    for kept in planned.iter().flat_map(|(_, plan)| plan.new.iter().map(|kept| (plan.run.room, *kept))) {
-        documents.push(entry_document(kept.0, kept.1, arrival + signed(documents.len() as u64)));
+    for (room, kept) in planned.iter().flat_map(|(_, plan)| plan.new.iter().map(|kept| (plan.run.room, *kept))) {
+        documents.push(entry_document(room, kept, arrival + signed(documents.len() as u64)));
     }
     if !documents.is_empty() {
         match tables.entries.insert_many(documents).ordered(false).await {
@@ -155,29 +170,46 @@ async fn read_heights(tables: &Tables, runs: &[&Run]) -> Result<HashMap<Vec<u8>,
 }
 
 fn plan(run: &Run, held: Height, bytes: u64) -> Option<Planned<'_>> {
-    let mut plan = Planned { run, new: Vec::new(), held, height: held, bytes };
-    for kept in &run.entries {
-        let seq = kept.entry.header().seq;
-        if seq < held.next {
-            if seq + 1 == held.next && kept.entry.id() != held.head {
-                return None;
-            }
-            continue;
-        }
+    let (_, new) = run.split(held.next);
+    let mut plan = Planned { run, new: new.iter().collect(), held, height: held, bytes };
+    for kept in new {
         plan.height.check_next(run.room, run.log, &kept.entry).ok()?;
         plan.height = Height::after(&kept.entry);
         plan.bytes += kept.entry.bytes().len() as u64;
-        plan.new.push(kept);
     }
     Some(plan)
 }
 
-/// Arrival numbers follow the clock, with random low bits, so that several archives need no counter.
-fn arrival_base() -> i64 {
-    let mut random = [0; 2];
-    // Without randomness two archives may share a number; the key decides the order then.
-    let _ = OsRng.try_fill_bytes(&mut random);
-    signed(now_ms() << 20) | i64::from(u16::from_le_bytes(random))
+/// Whether what a run has in common with its log is the same there. The chain covers what came
+/// before, so the last entry in common decides; when it is the head the height tells.
+async fn agrees(tables: &Tables, run: &Run, held: Height) -> Result<bool, Failure> {
+    let Some(last) = run.split(held.next).0.last() else { return Ok(true) };
+    let seq = last.entry.header().seq;
+    if seq + 1 == held.next {
+        return Ok(last.entry.id() == held.head);
+    }
+    let key = binary(&entry_key(run.room, run.log, seq));
+    let found = tables.entries.find_one(doc! { "_id": key }).await?;
+    Ok(found.as_ref().map(read_entry).transpose()?.is_some_and(|stored| stored.entry.id() == last.entry.id()))
+}
+
+/// Arrival numbers follow the clock, with random low bits, so that several archives need no
+/// counter. Those of one archive always grow, whatever its clock does.
+#[derive(Debug, Default)]
+struct Arrivals {
+    next: i64,
+}
+
+impl Arrivals {
+    /// The first of `count` numbers that were not given out before.
+    fn take(&mut self, count: usize) -> i64 {
+        let mut random = [0; 2];
+        // Without randomness two archives may share a number; the key decides the order then.
+        let _ = OsRng.try_fill_bytes(&mut random);
+        let first = (signed(now_ms() << 20) | i64::from(u16::from_le_bytes(random))).max(self.next);
+        self.next = first.saturating_add(signed(count as u64));
+        first
+    }
 }
 
 fn only_duplicates(error: &Error) -> bool {

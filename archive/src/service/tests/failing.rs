@@ -1,0 +1,176 @@
+//! A store that fails: nothing is acknowledged, the service goes on, and recovers with the store.
+
+use super::*;
+use crate::store::{Appended, Kept, RoomRow, Run, StoreError, Usage};
+use async_trait::async_trait;
+use parlor_protocol::{
+    Locator,
+    invite::Invite,
+    log::{ForkProof, Heights},
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The embedded store behind a switch.
+#[derive(Debug)]
+struct Switched {
+    store: Arc<dyn Store>,
+    is_down: AtomicBool,
+    is_hanging: AtomicBool,
+}
+
+impl Switched {
+    fn new(folder: &TempDir) -> Arc<Self> {
+        let (is_down, is_hanging) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { store: embedded(folder), is_down, is_hanging })
+    }
+
+    fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
+        let down = StoreError::Unreachable { what: "it".into(), last_error: "switched off".into() };
+        if self.is_down.load(Ordering::SeqCst) { Err(down) } else { Ok(&self.store) }
+    }
+}
+
+#[async_trait]
+impl Store for Switched {
+    async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        self.store()?.rooms().await
+    }
+    async fn put_room(&self, row: RoomRow) -> Result<(), StoreError> {
+        self.store()?.put_room(row).await
+    }
+    async fn heights(&self, room: RoomId) -> Result<Heights, StoreError> {
+        self.store()?.heights(room).await
+    }
+    async fn append(&self, run: Run) -> Result<Appended, StoreError> {
+        self.store()?.append(run).await
+    }
+    async fn run(&self, r: RoomId, l: LogKey, from: u64, max: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
+        if self.is_hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        self.store()?.run(r, l, from, max, bytes).await
+    }
+    async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
+        self.store()?.newest(room, limit).await
+    }
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
+        self.store()?.plain(room).await
+    }
+    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
+        self.store()?.invite(locator).await
+    }
+    async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
+        self.store()?.put_fork(proof).await
+    }
+    async fn forks(&self, room: RoomId) -> Result<Vec<ForkProof>, StoreError> {
+        self.store()?.forks(room).await
+    }
+    async fn usage(&self, room: RoomId) -> Result<Usage, StoreError> {
+        self.store()?.usage(room).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.store()?.check().await
+    }
+    async fn close(&self) {
+        self.store.close().await;
+    }
+    fn is_shared(&self) -> bool {
+        false
+    }
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let (invite, entry) = room.invite(&mut member, 7);
+    assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
+    switched.is_down.store(true, Ordering::SeqCst);
+    let before = member.height;
+    let run = room.contents(&mut member, 3);
+    let unavailable = refused(Refusal::StoreUnavailable);
+    assert_eq!(stage.push(&room, &member, run.clone()).await, unavailable);
+    assert_eq!(stage.register(&TestRoom::new(2)).await, unavailable);
+    let page = RoomRequest::Page { log: member.log_key(), from: 0 };
+    assert_eq!(stage.ask_in(&room, &member, page).await, unavailable);
+    assert_eq!(stage.ask_in(&room, &member, RoomRequest::Tail { limit: 5 }).await, unavailable);
+    let stranger = DeviceId::from_bytes([9; 32]);
+    assert_eq!(stage.ask(stranger, &Request::Invite(Locator([1; 16]))).await, unavailable);
+    // What is known by heart is still told, and gossip is still passed on.
+    assert_eq!(stage.ask(stranger, &Request::Invite(invite.locator)).await, Answer::Invite(Some(invite)));
+    let known = [(room.owner.log_key(), room.owner.height), (member.log_key(), before)];
+    let ask = RoomRequest::Heights { digest: [0; 32] };
+    assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&known));
+    assert_eq!(stage.gossip(&room, member.id(), &run[0]).await, Verdict::Accept);
+    switched.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(stage.push(&room, &member, run).await, pushed(&member));
+    assert!(stage.metrics().contains("store_failures_total"));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn stopping_answers_what_was_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut members = Vec::new();
+    for seed in 5..15 {
+        members.push(stage.member(&room, seed).await);
+    }
+    let mut asked = Vec::new();
+    for member in &mut members {
+        for _ in 0..5 {
+            let entries = room.contents(member, 10);
+            let request = in_room(room.id, room.cert(member), RoomRequest::Push { entries });
+            asked.push((stage.send_raw(member.id(), request.encode().unwrap()).await, pushed(member)));
+        }
+    }
+    // The last one is answered: all before it were at least taken.
+    let (last, _) = asked[asked.len() - 1];
+    let answer = stage.answer(last).await;
+    stage.answers.insert(last, answer);
+    let Stage { store, mut commands, mut answers, stop, task, .. } = stage;
+    stop.send(()).unwrap();
+    timeout(PATIENCE, task).await.expect("it does not stop").unwrap();
+    while let Some(command) = commands.recv().await {
+        if let NetCommand::Answer { id, bytes } = command {
+            answers.insert(id, Answer::decode(&bytes).unwrap());
+        }
+    }
+    for (id, expected) in asked {
+        assert_eq!(answers.get(&id), Some(&expected), "answered");
+    }
+    assert_eq!(store.usage(room.id).await.unwrap().entries, 3 + 10 + 500);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    switched.is_hanging.store(true, Ordering::SeqCst);
+    let page = in_room(room.id, room.cert(&member), RoomRequest::Page { log: member.log_key(), from: 0 });
+    for _ in 0..super::super::TASKS_MAX {
+        stage.send_raw(member.id(), page.encode().unwrap()).await;
+    }
+    let answer = stage.ask(member.id(), &page).await;
+    assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
+    assert!(stage.answers.is_empty());
+    let entry = room.content(&mut member, b"sealed");
+    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    let stored = async {
+        while stage.store.heights(room.id).await.unwrap()[&member.log_key()] != member.height {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, stored).await.expect("not stored");
+}

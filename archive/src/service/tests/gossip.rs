@@ -1,0 +1,126 @@
+//! What is passed on, and what of it is stored.
+
+use super::*;
+use crate::fixture::{forged, rng};
+use parlor_protocol::signal::{Signal, SignalBody, SignalKind};
+
+#[tokio::test]
+async fn a_good_entry_is_passed_on_and_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = Writer::new(5);
+    let admission = room.admission(&mut member);
+    assert_eq!(stage.gossip(&room, member.id(), &admission).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    let entry = room.content(&mut member, b"sealed");
+    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Ignore, "once more");
+    // After a gap it is passed on but waits for the member to push.
+    let missing = room.content(&mut member, b"sealed");
+    let held = stage.store.heights(room.id).await.unwrap();
+    let late = room.content(&mut member, b"sealed");
+    assert_eq!(stage.gossip(&room, member.id(), &late).await, Verdict::Accept);
+    assert_eq!(stage.store.heights(room.id).await.unwrap(), held);
+    assert_eq!(stage.push(&room, &member, vec![missing, late]).await, pushed(&member));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn entries_that_follow_each_other_quickly_are_all_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    for entry in room.contents(&mut member, 40) {
+        assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    }
+    stage.until_stored(&room, &member).await;
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn rubbish_is_rejected_and_strangers_are_not_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let (room, other) = (stage.founded(1).await, stage.founded(2).await);
+    let mut member = stage.member(&room, 5).await;
+    let topic = room.secrets.topic();
+    let entry = room.content(&mut member, b"sealed");
+    let from = member.id();
+    assert_eq!(stage.gossip_raw(from, topic, b"rubbish".to_vec()).await, Verdict::Reject);
+    assert_eq!(stage.gossip(&room, from, &forged(&entry)).await, Verdict::Reject);
+    assert_eq!(stage.gossip(&other, from, &entry).await, Verdict::Reject, "in another room's topic");
+    let bytes = Gossip::Entry(entry.clone()).encode().unwrap();
+    let unknown = TopicId::from_bytes([1; 32]);
+    assert_eq!(stage.gossip_raw(from, unknown, bytes).await, Verdict::Ignore);
+    let mut stranger = Writer::new(9);
+    let words = room.content(&mut stranger, b"let me in");
+    assert_eq!(stage.gossip(&room, from, &words).await, Verdict::Ignore);
+    // An admission with a certificate of another room.
+    let mut liar = Writer::new(10);
+    let body = other.cert(&liar).encode().unwrap();
+    let fake = liar.write(parlor_protocol::entry::Kind::Admission, room.id, room.secrets.id(), &body);
+    assert_eq!(stage.gossip(&room, from, &fake).await, Verdict::Ignore);
+    assert_eq!(stage.gossip(&room, from, &entry).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    assert_eq!(stage.store.usage(room.id).await.unwrap().entries, 5);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn signals_of_members_are_passed_on_and_never_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let (room, other) = (stage.founded(1).await, TestRoom::new(2));
+    let member = stage.member(&room, 5).await;
+    let signal = |room: &TestRoom, writer: &Writer| {
+        let body = SignalBody { at: 1, kind: SignalKind::Typing };
+        Gossip::Signal(Signal::seal(&room.secrets, &writer.key, body, &mut rng(3)).unwrap()).encode().unwrap()
+    };
+    let topic = room.secrets.topic();
+    assert_eq!(stage.gossip_raw(member.id(), topic, signal(&room, &member)).await, Verdict::Accept);
+    assert_eq!(stage.gossip_raw(member.id(), topic, signal(&room, &Writer::new(9))).await, Verdict::Ignore);
+    assert_eq!(stage.gossip_raw(member.id(), topic, signal(&other, &member)).await, Verdict::Reject);
+    assert_eq!(stage.store.usage(room.id).await.unwrap().entries, 4);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_epoch_change_is_passed_on_and_ends_what_the_removed_may_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let mut room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let (_, change) = room.change(&[(member.id(), member.log_key(), member.height)]);
+    let owner = room.owner.clone();
+    assert_eq!(stage.gossip(&room, owner.id(), &change).await, Verdict::Accept);
+    stage.until_stored(&room, &owner).await;
+    let words = room.content(&mut member, b"still here");
+    assert_eq!(stage.gossip(&room, member.id(), &words).await, Verdict::Ignore);
+    let mut impostor = TestRoom { owner: Writer::new(30), ..room.clone() };
+    let (_, fake) = impostor.change(&[]);
+    assert_eq!(stage.gossip(&room, owner.id(), &fake).await, Verdict::Ignore);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_fork_that_comes_by_gossip_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let mut twin = member.clone();
+    let run = room.contents(&mut member, 3);
+    assert_eq!(stage.push(&room, &member, run).await, pushed(&member));
+    let fork = room.content(&mut twin, b"another");
+    assert_eq!(stage.gossip(&room, member.id(), &fork).await, Verdict::Ignore);
+    let wait = async {
+        while stage.store.forks(room.id).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("no proof");
+    stage.shut_down().await;
+}

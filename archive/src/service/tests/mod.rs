@@ -1,0 +1,218 @@
+//! The service between channels: what the network would tell it, and what it answers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod failing;
+mod gossip;
+mod pushing;
+mod reading;
+mod registering;
+
+use bytes::Bytes;
+use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_protocol::{
+    DeviceId, LogKey, RoomId, TopicId,
+    entry::Entry,
+    epoch::AdmissionCert,
+    log::Height,
+    wire::{Answer, Gossip, Refusal, Request, RoomRequest},
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{Limits, Service};
+use crate::{
+    fixture::{TestRoom, Writer},
+    metrics::{self, Metrics},
+    store::{EmbeddedStore, Store},
+};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A service, and everything around it played by the test.
+struct Stage {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    events: mpsc::Sender<NetEvent>,
+    commands: mpsc::Receiver<NetCommand>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+    next: u64,
+    answers: HashMap<InboundId, Answer>,
+    verdicts: HashMap<GossipId, Verdict>,
+    subscribed: Vec<TopicId>,
+}
+
+fn embedded(folder: &TempDir) -> Arc<dyn Store> {
+    Arc::new(EmbeddedStore::open(folder.path()).unwrap())
+}
+
+impl Stage {
+    async fn new(store: Arc<dyn Store>) -> Self {
+        Self::with_limits(store, Limits::default()).await
+    }
+
+    async fn with_limits(store: Arc<dyn Store>, limits: Limits) -> Self {
+        let (to_net, commands) = mpsc::channel(4096);
+        let (events, from_net) = mpsc::channel(4096);
+        let (stop, stopping) = oneshot::channel();
+        let metrics = Arc::new(Metrics::default());
+        let service = Service::restore(Arc::clone(&store), to_net, Arc::clone(&metrics), limits).await.unwrap();
+        let task = tokio::spawn(service.run(from_net, async {
+            let _ = stopping.await;
+        }));
+        Self {
+            store,
+            metrics,
+            events,
+            commands,
+            stop,
+            task,
+            next: 0,
+            answers: HashMap::new(),
+            verdicts: HashMap::new(),
+            subscribed: Vec::new(),
+        }
+    }
+
+    async fn listen(&mut self) {
+        match timeout(PATIENCE, self.commands.recv()).await.expect("the service says nothing").unwrap() {
+            NetCommand::Answer { id, bytes } => {
+                let answer = Answer::decode(&bytes).unwrap();
+                assert!(self.answers.insert(id, answer).is_none(), "answered twice");
+            }
+            NetCommand::Judge { message, verdict } => drop(self.verdicts.insert(message, verdict)),
+            NetCommand::Subscribe(topic) => self.subscribed.push(topic),
+            other => panic!("an archive does not do {other:?}"),
+        }
+    }
+
+    async fn send_raw(&mut self, from: DeviceId, bytes: Vec<u8>) -> InboundId {
+        self.next += 1;
+        let id = InboundId(self.next);
+        self.events.send(NetEvent::Asked { id, from, bytes: Bytes::from(bytes) }).await.unwrap();
+        id
+    }
+
+    async fn answer(&mut self, id: InboundId) -> Answer {
+        loop {
+            if let Some(answer) = self.answers.remove(&id) {
+                return answer;
+            }
+            self.listen().await;
+        }
+    }
+
+    async fn ask_raw(&mut self, from: DeviceId, bytes: Vec<u8>) -> Answer {
+        let id = self.send_raw(from, bytes).await;
+        self.answer(id).await
+    }
+
+    async fn ask(&mut self, from: DeviceId, request: &Request) -> Answer {
+        self.ask_raw(from, request.encode().unwrap()).await
+    }
+
+    async fn ask_in(&mut self, room: &TestRoom, writer: &Writer, ask: RoomRequest) -> Answer {
+        let request = Request::Room { room: room.id, cert: room.cert(writer), ask };
+        self.ask(writer.id(), &request).await
+    }
+
+    async fn register(&mut self, room: &TestRoom) -> Answer {
+        let ask = register(room);
+        self.ask_in(room, &room.owner.clone(), ask).await
+    }
+
+    async fn push(&mut self, room: &TestRoom, writer: &Writer, entries: Vec<Entry>) -> Answer {
+        self.ask_in(room, writer, RoomRequest::Push { entries }).await
+    }
+
+    /// A registered room with its first three entries stored.
+    async fn founded(&mut self, seed: u64) -> TestRoom {
+        let room = TestRoom::new(seed);
+        assert_eq!(self.register(&room).await, Answer::Done);
+        let owner = room.owner.clone();
+        assert_eq!(self.push(&room, &owner, room.start.clone()).await, pushed(&owner));
+        room
+    }
+
+    /// A member whose admission is stored.
+    async fn member(&mut self, room: &TestRoom, seed: u64) -> Writer {
+        let mut writer = Writer::new(seed);
+        let admission = room.admission(&mut writer);
+        assert_eq!(self.push(room, &writer, vec![admission]).await, pushed(&writer));
+        writer
+    }
+
+    async fn gossip_raw(&mut self, from: DeviceId, topic: TopicId, bytes: Vec<u8>) -> Verdict {
+        self.next += 1;
+        let message = GossipId(self.next);
+        self.events.send(NetEvent::Gossip { message, from, topic, bytes: Bytes::from(bytes) }).await.unwrap();
+        loop {
+            if let Some(verdict) = self.verdicts.remove(&message) {
+                return verdict;
+            }
+            self.listen().await;
+        }
+    }
+
+    async fn gossip(&mut self, room: &TestRoom, from: DeviceId, entry: &Entry) -> Verdict {
+        self.gossip_raw(from, room.secrets.topic(), Gossip::Entry(entry.clone()).encode().unwrap()).await
+    }
+
+    /// Waits until a log is stored this far, and the service knows it.
+    async fn until_stored(&mut self, room: &TestRoom, writer: &Writer) {
+        let wait = async {
+            loop {
+                let answer = self.ask_in(room, &room.owner, RoomRequest::Heights { digest: [0; 32] }).await;
+                if matches!(answer, Answer::Heights(heights) if heights.contains(&(writer.log_key(), writer.height))) {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("not stored");
+        assert_eq!(self.store.heights(room.id).await.unwrap().get(&writer.log_key()), Some(&writer.height));
+    }
+
+    fn metrics(&self) -> String {
+        metrics::page(&self.metrics.registry())
+    }
+
+    /// Stops in order and gives back the store, closed.
+    async fn shut_down(self) {
+        self.stop.send(()).unwrap();
+        timeout(PATIENCE, self.task).await.expect("it does not stop").unwrap();
+        self.store.close().await;
+    }
+}
+
+fn register(room: &TestRoom) -> RoomRequest {
+    RoomRequest::Register {
+        genesis: room.genesis.clone(),
+        epochs: vec![room.epoch.clone()],
+        topics: vec![room.secrets.topic()],
+    }
+}
+
+fn pushed(writer: &Writer) -> Answer {
+    Answer::Pushed(vec![(writer.log_key(), writer.height)])
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    Answer::Refused(refusal)
+}
+
+fn in_room(room: RoomId, cert: AdmissionCert, ask: RoomRequest) -> Request {
+    Request::Room { room, cert, ask }
+}
+
+fn heights(pairs: &[(LogKey, Height)]) -> Answer {
+    let mut pairs = pairs.to_vec();
+    pairs.sort_unstable_by_key(|(log, _)| *log);
+    Answer::Heights(pairs)
+}

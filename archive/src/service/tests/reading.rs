@@ -1,0 +1,225 @@
+//! Heights, pages, tails and codes.
+
+use super::*;
+use crate::store::{TestDatabase, conformance::Place as _};
+use parlor_protocol::{
+    Locator,
+    limits::{BODY_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
+    log::{Heights, digest, verify_page, verify_suffix},
+    wire::Tail,
+};
+
+#[tokio::test]
+async fn equal_heights_are_told_in_one_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let member = stage.member(&room, 5).await;
+    let pairs = [(room.owner.log_key(), room.owner.height), (member.log_key(), member.height)];
+    let ask = RoomRequest::Heights { digest: digest(&Heights::from(pairs)) };
+    assert_eq!(stage.ask_in(&room, &member, ask).await, Answer::Same);
+    let ask = RoomRequest::Heights { digest: digest(&Heights::new()) };
+    assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&pairs));
+    assert_eq!(stage.ask_in(&room, &member, RoomRequest::Received { heights: Vec::new() }).await, Answer::Done);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn strangers_and_unknown_rooms_get_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let (room, other) = (stage.founded(1).await, TestRoom::new(2));
+    let stranger = Writer::new(9);
+    for ask in [
+        RoomRequest::Heights { digest: [0; 32] },
+        RoomRequest::Page { log: room.owner.log_key(), from: 0 },
+        RoomRequest::Tail { limit: 9 },
+    ] {
+        let stolen = in_room(room.id, room.cert(&room.owner), ask.clone());
+        assert_eq!(stage.ask(stranger.id(), &stolen).await, refused(Refusal::NotAdmitted));
+        assert_eq!(stage.ask_in(&other, &other.owner, ask).await, refused(Refusal::UnknownRoom));
+    }
+    assert_eq!(stage.ask_raw(stranger.id(), b"\x01rubbish".to_vec()).await, refused(Refusal::Malformed));
+    assert_eq!(stage.ask_raw(room.owner.id(), Vec::new()).await, refused(Refusal::Malformed));
+    stage.shut_down().await;
+}
+
+async fn page(stage: &mut Stage, room: &TestRoom, log: LogKey, from: u64) -> Vec<Entry> {
+    match stage.ask_in(room, &room.owner, RoomRequest::Page { log, from }).await {
+        Answer::Page(page) => page,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn pages_prove_themselves_and_lead_through_the_whole_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    // Small runs, a run that is longer than a page of bytes, one of the most entries.
+    let mut runs: Vec<Vec<Entry>> = (0..100).map(|_| room.contents(&mut member, 3)).collect();
+    runs.push((0..18).map(|_| room.content(&mut member, &vec![1; BODY_MAX])).collect());
+    runs.push(room.contents(&mut member, PAGE_MAX_ENTRIES));
+    for run in &runs {
+        let answer = stage.push(&room, &member, run.clone()).await;
+        assert_eq!(answer, Answer::Pushed(vec![(member.log_key(), Height::after(run.last().unwrap()))]));
+    }
+    for start in [0, 1, 7, 310] {
+        let mut height = match start {
+            0 => Height::EMPTY,
+            _ => Height::after(&page(&mut stage, &room, member.log_key(), start - 1).await[0]),
+        };
+        while height != member.height {
+            let page = page(&mut stage, &room, member.log_key(), height.next).await;
+            assert!(!page.is_empty(), "stuck at {}", height.next);
+            assert!(page.iter().map(|entry| entry.bytes().len()).sum::<usize>() <= PAGE_MAX_BYTES);
+            let page = verify_page(room.id, member.log_key(), height, page).unwrap();
+            height = Height::after(page.last().unwrap());
+        }
+    }
+    assert_eq!(page(&mut stage, &room, member.log_key(), member.height.next).await, []);
+    assert_eq!(page(&mut stage, &room, member.log_key(), u64::MAX).await, []);
+    stage.shut_down().await;
+}
+
+async fn tail(stage: &mut Stage, room: &TestRoom, limit: u16) -> Tail {
+    match stage.ask_in(room, &room.owner, RoomRequest::Tail { limit }).await {
+        Answer::Tail(tail) => tail,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_tail_has_the_newest_of_all_logs_and_what_opens_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut members = vec![stage.member(&room, 5).await, stage.member(&room, 6).await];
+    for round in 0..30 {
+        for member in &mut members {
+            let entry = room.content(member, format!("round {round}").as_bytes());
+            assert_eq!(stage.push(&room, member, vec![entry]).await, pushed(member));
+        }
+    }
+    let tail = tail(&mut stage, &room, 10).await;
+    assert_eq!(tail.total, 3 + 62);
+    assert_eq!(tail.suffixes.iter().map(Vec::len).sum::<usize>(), 10);
+    for suffix in tail.suffixes {
+        let (log, last) = (suffix[0].log_key(), suffix.last().unwrap().id());
+        assert!(members.iter().any(|member| member.log_key() == log && member.height.head == last), "up to the head");
+        verify_suffix(room.id, log, suffix).unwrap();
+    }
+    let seqs: Vec<u64> = tail.openers.iter().map(|entry| entry.header().seq).collect();
+    assert_eq!(seqs, [0, 1, 2, 3, 0, 1, 2, 3], "admission and profile of both");
+    tail.openers.into_iter().for_each(|opener| drop(opener.verify().unwrap()));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_tail_of_the_largest_entries_fits_in_an_answer_and_reaches_the_heads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut members = Vec::new();
+    for seed in 5..13 {
+        members.push(stage.member(&room, seed).await);
+    }
+    for member in &mut members {
+        let run: Vec<_> = (0..15).map(|n| room.content(member, &vec![n; BODY_MAX])).collect();
+        assert_eq!(stage.push(&room, member, run).await, pushed(member));
+    }
+    let limit = u16::try_from(TAIL_MAX).unwrap();
+    let tail = tail(&mut stage, &room, limit).await;
+    assert!(tail.suffixes.iter().map(Vec::len).sum::<usize>() >= 5);
+    for suffix in tail.suffixes {
+        let last = suffix.last().unwrap().id();
+        assert!(members.iter().any(|member| member.height.head == last));
+    }
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_code_is_found_by_anybody_until_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let (invite, entry) = room.invite(&mut member, 7);
+    assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
+    let stranger = DeviceId::from_bytes([9; 32]);
+    let ask = Request::Invite(invite.locator);
+    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(Some(invite.clone())));
+    assert_eq!(stage.ask(stranger, &Request::Invite(Locator([1; 16]))).await, Answer::Invite(None));
+    stage.shut_down().await;
+    let mut stage = Stage::new(embedded(&folder)).await;
+    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(Some(invite.clone())));
+    let body = parlor_protocol::invite::InviteBody::Revoked(invite.locator).encode().unwrap();
+    let entry = member.write(parlor_protocol::entry::Kind::Invite, room.id, room.secrets.id(), &body);
+    assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
+    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(None));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_code_signed_by_somebody_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let (invite, _) = room.invite(&mut Writer::new(66), 7);
+    let body = parlor_protocol::invite::InviteBody::Made(invite.clone()).encode().unwrap();
+    let entry = member.write(parlor_protocol::entry::Kind::Invite, room.id, room.secrets.id(), &body);
+    assert_eq!(stage.push(&room, &member, vec![entry]).await, refused(Refusal::Malformed));
+    assert_eq!(stage.store.invite(invite.locator).await.unwrap(), None);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn who_tries_codes_is_slowed_down_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let (guesser, other) = (DeviceId::from_bytes([9; 32]), DeviceId::from_bytes([8; 32]));
+    let mut busy = 0;
+    for n in 0..100 {
+        let answer = stage.ask(guesser, &Request::Invite(Locator([n; 16]))).await;
+        busy += usize::from(matches!(answer, Answer::Refused(Refusal::Busy { .. })));
+    }
+    assert!(busy >= 85, "{busy}");
+    assert_eq!(stage.ask(other, &Request::Invite(Locator([1; 16]))).await, Answer::Invite(None));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_another_archive_stored_in_the_same_place_is_served() {
+    let place = TestDatabase::new().await;
+    let mut here = Stage::new(place.open().await).await;
+    let there = place.open().await;
+    let room = here.founded(1).await;
+    let mut member = here.member(&room, 5).await;
+    // The other archive takes more of the log, and a new member.
+    let run = room.contents(&mut member, 5);
+    there.append(room.run(run)).await.unwrap();
+    let mut second = Writer::new(6);
+    let admission = room.admission(&mut second);
+    there.append(room.run(vec![admission])).await.unwrap();
+    let expected = heights(&[
+        (room.owner.log_key(), room.owner.height),
+        (member.log_key(), member.height),
+        (second.log_key(), second.height),
+    ]);
+    let wait = async {
+        loop {
+            let answer = here.ask_in(&room, &member, RoomRequest::Heights { digest: [0; 32] }).await;
+            if answer == expected {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("the other archive's entries are not seen");
+    // The log goes on here, and what the other has is not a gap.
+    let more = room.contents(&mut second, 2);
+    assert_eq!(here.push(&room, &second, more).await, pushed(&second));
+    here.shut_down().await;
+    there.close().await;
+}

@@ -1,0 +1,173 @@
+//! Codes, forks, pages, durability, many writers at once.
+
+use parlor_protocol::{Locator, entry::Entry, limits::BODY_MAX, log::ForkProof};
+use std::sync::Arc;
+
+use super::{Place, entries_of, founded};
+use crate::{
+    fixture::{Writer, ids},
+    store::{Appended, InviteChange, Run, StoreError},
+};
+
+pub(crate) async fn a_code_is_found_until_its_room_revokes_it(place: &dyn Place) {
+    let store = place.open().await;
+    let (room, other) = (founded(&*store, 1).await, founded(&*store, 2).await);
+    let (mut owner, mut thief) = (room.owner.clone(), other.owner.clone());
+    let (invite, entry) = room.invite(&mut owner, 7);
+    let made = Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) };
+    store.append(made.clone()).await.unwrap();
+    let found = Some((room.id, invite.clone()));
+    assert_eq!(store.invite(invite.locator).await.unwrap(), found);
+    assert_eq!(store.invite(Locator([9; 16])).await.unwrap(), None);
+    // Another room can neither replace nor revoke it.
+    let (mut fake, fake_entry) = other.invite(&mut thief, 8);
+    fake.locator = invite.locator;
+    let changes = vec![InviteChange::Put(fake), InviteChange::Revoke(invite.locator)];
+    store.append(Run { invites: changes, ..other.run(vec![fake_entry]) }).await.unwrap();
+    assert_eq!(store.invite(invite.locator).await.unwrap(), found);
+    let end = vec![InviteChange::Revoke(invite.locator)];
+    store.append(Run { invites: end, ..room.run(room.contents(&mut owner, 1)) }).await.unwrap();
+    assert_eq!(store.invite(invite.locator).await.unwrap(), None);
+    // The run that made it comes once more: it stays revoked.
+    store.append(made).await.unwrap();
+    assert_eq!(store.invite(invite.locator).await.unwrap(), None);
+    store.close().await;
+}
+
+pub(crate) async fn fork_proofs_are_kept(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let (mut a, mut b) = (room.owner.clone(), room.owner.clone());
+    let proof = ForkProof::new(&room.content(&mut a, b"one"), &room.content(&mut b, b"two")).unwrap();
+    store.put_fork(proof.clone()).await.unwrap();
+    store.put_fork(proof.clone()).await.unwrap();
+    assert_eq!(store.forks(room.id).await.unwrap(), [proof]);
+    store.close().await;
+}
+
+pub(crate) async fn pages_end_at_their_limits(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let (mut owner, log) = (room.owner.clone(), room.owner.log_key());
+    let large: Vec<Entry> = (0..20).map(|n| room.content(&mut owner, &vec![n; BODY_MAX])).collect();
+    for run in large.chunks(10) {
+        store.append(room.run(run.to_vec())).await.unwrap();
+    }
+    let size = large[0].bytes().len();
+    let seqs = |run: Vec<crate::store::Kept>| run.iter().map(|k| k.entry.header().seq).collect::<Vec<_>>();
+    let read = async |from, max, bytes| seqs(store.run(room.id, log, from, max, bytes).await.unwrap());
+    assert_eq!(read(3, 256, usize::MAX).await, (3..23).collect::<Vec<_>>());
+    assert_eq!(read(3, 256, 5 * size).await, (3..8).collect::<Vec<_>>());
+    assert_eq!(read(3, 256, 5 * size - 1).await, (3..7).collect::<Vec<_>>());
+    assert_eq!(read(4, 2, usize::MAX).await, [4, 5]);
+    assert_eq!(read(22, 9, 1).await, [22], "one entry always fits");
+    store.close().await;
+}
+
+pub(crate) async fn rooms_do_not_mix(place: &dyn Place) {
+    let store = place.open().await;
+    let (one, two) = (founded(&*store, 1).await, founded(&*store, 2).await);
+    // One device with a log of the same number in both rooms.
+    let (mut here, mut there) = (Writer::new(9), Writer::new(9));
+    let log = here.log_key();
+    store.append(one.run(vec![one.admission(&mut here)])).await.unwrap();
+    store.append(one.run(one.contents(&mut here, 2))).await.unwrap();
+    store.append(two.run(vec![two.admission(&mut there)])).await.unwrap();
+    assert_eq!(store.heights(one.id).await.unwrap()[&log].next, 3);
+    assert_eq!(store.heights(two.id).await.unwrap()[&log].next, 1);
+    assert_eq!(store.heights(two.id).await.unwrap().len(), 2);
+    assert_eq!(store.newest(two.id, 99).await.unwrap().len(), 4);
+    assert_eq!(store.plain(two.id).await.unwrap().len(), 4);
+    assert_eq!(store.run(two.id, log, 0, 99, usize::MAX).await.unwrap().len(), 1);
+    assert_eq!(store.usage(one.id).await.unwrap().entries, 6);
+    store.close().await;
+}
+
+pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let (mut owner, mut other) = (room.owner.clone(), room.owner.clone());
+    let (invite, entry) = room.invite(&mut owner, 7);
+    let proof = ForkProof::new(&entry, &room.content(&mut other, b"two")).unwrap();
+    store.append(Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) }).await.unwrap();
+    store.append(room.run(room.contents(&mut owner, 300))).await.unwrap();
+    store.put_fork(proof.clone()).await.unwrap();
+    let log = owner.log_key();
+    let before = (
+        store.heights(room.id).await.unwrap(),
+        store.newest(room.id, 999).await.unwrap(),
+        store.plain(room.id).await.unwrap(),
+        store.run(room.id, log, 0, 999, usize::MAX).await.unwrap(),
+        store.usage(room.id).await.unwrap(),
+    );
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(store.rooms().await.unwrap(), [room.row()]);
+    let after = (
+        store.heights(room.id).await.unwrap(),
+        store.newest(room.id, 999).await.unwrap(),
+        store.plain(room.id).await.unwrap(),
+        store.run(room.id, log, 0, 999, usize::MAX).await.unwrap(),
+        store.usage(room.id).await.unwrap(),
+    );
+    assert_eq!(before, after);
+    assert_eq!(store.invite(invite.locator).await.unwrap(), Some((room.id, invite)));
+    assert_eq!(store.forks(room.id).await.unwrap(), [proof]);
+    // What arrives now is newer than all that came before.
+    let next = room.contents(&mut owner, 1);
+    store.append(room.run(next)).await.unwrap();
+    assert_eq!(store.newest(room.id, 1).await.unwrap(), [(log, 304)]);
+    store.close().await;
+}
+
+pub(crate) async fn many_writers_at_once_lose_nothing(place: &dyn Place) {
+    const WRITERS: u64 = 24;
+    const RUNS: usize = 8;
+    let store = place.open().await;
+    let room = Arc::new(founded(&*store, 1).await);
+    let writing = (0..WRITERS).map(|seed| {
+        let (store, room) = (Arc::clone(&store), Arc::clone(&room));
+        tokio::spawn(async move {
+            let mut writer = Writer::new(100 + seed);
+            let mut all = vec![room.admission(&mut writer)];
+            store.append(room.run(all.clone())).await.unwrap();
+            for _ in 0..RUNS {
+                let run = room.contents(&mut writer, 5);
+                assert_eq!(store.append(room.run(run.clone())).await.unwrap(), Appended::Stored(writer.height));
+                all.extend(run);
+            }
+            (writer, all)
+        })
+    });
+    for done in writing.collect::<Vec<_>>() {
+        let (writer, all) = done.await.unwrap();
+        let run = store.run(room.id, writer.log_key(), 0, 999, usize::MAX).await.unwrap();
+        assert_eq!(ids(&entries_of(&run)), ids(&all));
+        assert_eq!(store.heights(room.id).await.unwrap()[&writer.log_key()], writer.height);
+    }
+    let count = 3 + WRITERS * (1 + 5 * RUNS as u64);
+    assert_eq!(store.usage(room.id).await.unwrap().entries, count);
+    assert_eq!(store.newest(room.id, 9999).await.unwrap().len() as u64, count);
+    store.close().await;
+}
+
+pub(crate) async fn a_closed_store_finishes_what_it_took_and_takes_no_more(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let mut owner = room.owner.clone();
+    let runs: Vec<_> = (0..20).map(|_| room.run(room.contents(&mut owner, 3))).collect();
+    let appends: Vec<_> = runs
+        .into_iter()
+        .map(|run| {
+            let store = Arc::clone(&store);
+            async move { store.append(run).await }
+        })
+        .collect();
+    let (results, ()) = tokio::join!(futures::future::join_all(appends), store.close());
+    let stored = results.iter().filter(|result| matches!(result, Ok(Appended::Stored(_)))).count() as u64;
+    let late = store.append(room.run(room.contents(&mut owner.clone(), 1))).await;
+    assert_eq!(late, Err(StoreError::Stopped));
+    let store = place.open().await;
+    assert_eq!(store.usage(room.id).await.unwrap().entries, 3 + 3 * stored, "all that was acknowledged, no more");
+    store.close().await;
+}

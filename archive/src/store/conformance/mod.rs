@@ -1,0 +1,64 @@
+//! What every store must do, as one suite that runs against the trait. Each function is one
+//! promise; the macro makes a test of each for a backend.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+pub(super) mod appending;
+pub(super) mod keeping;
+
+use async_trait::async_trait;
+use parlor_protocol::entry::Entry;
+use std::sync::Arc;
+
+use super::{Kept, Store};
+use crate::fixture::TestRoom;
+
+/// A place where a store can be opened again and again.
+#[async_trait]
+pub(crate) trait Place: Send + Sync {
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+fn entries_of(run: &[Kept]) -> Vec<Entry> {
+    run.iter().map(|kept| kept.entry.inner().clone()).collect()
+}
+
+/// A registered room whose owner's first three entries are stored.
+pub(crate) async fn founded(store: &dyn Store, seed: u64) -> TestRoom {
+    let room = TestRoom::new(seed);
+    store.put_room(room.row()).await.unwrap();
+    store.append(room.run(room.start.clone())).await.unwrap();
+    room
+}
+
+/// Runs the whole suite, each promise as a test of its own; `$place` makes a new, empty place.
+macro_rules! conforms {
+    ($place:expr) => {
+        $crate::store::conformance::conforms!($place =>
+            appending::an_empty_store_knows_nothing,
+            appending::a_room_registered_twice_keeps_all_its_topics,
+            appending::entries_come_back_as_they_were,
+            appending::storing_again_changes_nothing,
+            appending::a_gap_is_refused,
+            appending::another_entry_at_a_held_place_is_a_conflict,
+            appending::the_newest_come_by_arrival,
+            keeping::a_code_is_found_until_its_room_revokes_it,
+            keeping::fork_proofs_are_kept,
+            keeping::pages_end_at_their_limits,
+            keeping::rooms_do_not_mix,
+            keeping::everything_is_there_after_opening_anew,
+            keeping::many_writers_at_once_lose_nothing,
+            keeping::a_closed_store_finishes_what_it_took_and_takes_no_more,
+        );
+    };
+    ($place:expr => $($module:ident :: $name:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let place = $place.await;
+                $crate::store::conformance::$module::$name(&place).await;
+            }
+        )*
+    };
+}
+pub(crate) use conforms;
