@@ -1,0 +1,285 @@
+//! How Parlor looks: colours, spacing, type sizes and corner radii, light and dark.
+//!
+//! Every view takes its numbers and colours from here; nothing else in this crate may name a
+//! colour. Contrast of text on its ground is at least 4.5 to 1 (WCAG 2.2, 1.4.3).
+
+use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Visuals};
+use std::sync::Arc;
+
+/// Distances, in points.
+pub mod space {
+    /// Between things that are one.
+    pub const XS: f32 = 4.0;
+    /// Between things that belong together.
+    pub const S: f32 = 8.0;
+    /// Inside of bubbles and fields.
+    pub const M: f32 = 12.0;
+    /// Between groups.
+    pub const L: f32 = 16.0;
+    /// Around dialogs.
+    pub const XL: f32 = 24.0;
+    /// Around screens.
+    pub const XXL: f32 = 40.0;
+}
+
+/// Type sizes, in points.
+pub mod size {
+    /// Time stamps and badges.
+    pub const TINY: f32 = 11.0;
+    /// Second lines.
+    pub const SMALL: f32 = 12.5;
+    /// What people read.
+    pub const BODY: f32 = 14.5;
+    /// Names of rooms, titles of panels.
+    pub const TITLE: f32 = 16.5;
+    /// Titles of dialogs.
+    pub const HEADING: f32 = 20.0;
+    /// The first screen.
+    pub const DISPLAY: f32 = 30.0;
+}
+
+/// Widths, in points.
+pub mod width {
+    /// Below this the list of rooms and the timeline are two screens.
+    pub const NARROW: f32 = 700.0;
+    /// Below this the members are a dialog instead of a column.
+    pub const WIDE: f32 = 1000.0;
+    /// The list of rooms.
+    pub const ROOMS: f32 = 288.0;
+    /// The column of members.
+    pub const MEMBERS: f32 = 232.0;
+    /// The widest line of conversation: longer ones are tiring to read.
+    pub const COLUMN: f32 = 860.0;
+    /// The widest bubble.
+    pub const BUBBLE: f32 = 560.0;
+    /// A dialog.
+    pub const DIALOG: f32 = 420.0;
+}
+
+/// Corner radii, in points.
+pub mod radius {
+    /// Fields and buttons.
+    pub const S: u8 = 8;
+    /// Cards and rows.
+    pub const M: u8 = 10;
+    /// Bubbles and dialogs.
+    pub const L: u8 = 16;
+}
+
+/// The colours of one theme, named for their use.
+#[derive(Clone, Copy, Debug)]
+pub struct Palette {
+    /// Behind the conversation.
+    pub ground: Color32,
+    /// Behind the list of rooms and the members.
+    pub side: Color32,
+    /// Cards, dialogs, bubbles of others.
+    pub raised: Color32,
+    /// Fields.
+    pub field: Color32,
+    /// Under the pointer.
+    pub hover: Color32,
+    /// The chosen row.
+    pub chosen: Color32,
+    /// Thin lines between areas.
+    pub line: Color32,
+    /// What is read first.
+    pub text: Color32,
+    /// What is read second.
+    pub soft: Color32,
+    /// Hints.
+    pub faint: Color32,
+    /// The colour of Parlor: main buttons, badges, focus.
+    pub accent: Color32,
+    /// The same under the pointer.
+    pub accent_hover: Color32,
+    /// Text on the accent.
+    pub on_accent: Color32,
+    /// Bubbles of one's own.
+    pub own: Color32,
+    /// Text on them.
+    pub on_own: Color32,
+    /// Second text on them.
+    pub on_own_soft: Color32,
+    /// Links.
+    pub link: Color32,
+    /// All is well.
+    pub good: Color32,
+    /// Look here.
+    pub warn: Color32,
+    /// It did not work; it deletes.
+    pub bad: Color32,
+    /// Behind an error.
+    pub bad_ground: Color32,
+    /// Behind a hint.
+    pub warn_ground: Color32,
+    /// Behind selected text.
+    pub selection: Color32,
+    /// Behind a dialog.
+    pub veil: Color32,
+}
+
+const fn rgb(hex: u32) -> Color32 {
+    Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
+
+const LIGHT: Palette = Palette {
+    ground: rgb(0xfd_fc_fa),
+    side: rgb(0xf3_f1_ec),
+    raised: rgb(0xff_ff_ff),
+    field: rgb(0xff_ff_ff),
+    hover: rgb(0xe9_e6_df),
+    chosen: rgb(0xdf_ec_e8),
+    line: rgb(0xe2_de_d6),
+    text: rgb(0x1f_24_23),
+    soft: rgb(0x55_5d_5a),
+    faint: rgb(0x6c_73_70),
+    accent: rgb(0x0f_6e_63),
+    accent_hover: rgb(0x0b_5a_51),
+    on_accent: rgb(0xff_ff_ff),
+    own: rgb(0xd3_ed_e5),
+    on_own: rgb(0x10_2e_29),
+    on_own_soft: rgb(0x3c_5d_56),
+    link: rgb(0x0b_5c_9e),
+    good: rgb(0x1d_80_4b),
+    warn: rgb(0x8f_5b_00),
+    bad: rgb(0xb3_26_1e),
+    bad_ground: rgb(0xfc_e8_e4),
+    warn_ground: rgb(0xfc_f1_d9),
+    selection: rgb(0xb4_dc_d3),
+    veil: Color32::from_black_alpha(90),
+};
+
+const DARK: Palette = Palette {
+    ground: rgb(0x17_1a_1b),
+    side: rgb(0x10_12_13),
+    raised: rgb(0x24_28_2a),
+    field: rgb(0x1f_23_24),
+    hover: rgb(0x20_24_26),
+    chosen: rgb(0x1f_35_32),
+    line: rgb(0x2b_30_32),
+    text: rgb(0xe9_ec_ea),
+    soft: rgb(0xac_b4_b1),
+    faint: rgb(0x8b_95_91),
+    accent: rgb(0x2f_a8_97),
+    accent_hover: rgb(0x45_bd_ac),
+    on_accent: rgb(0x04_1f_1b),
+    own: rgb(0x1b_4a_44),
+    on_own: rgb(0xe6_f5_f1),
+    on_own_soft: rgb(0xa9_cd_c5),
+    link: rgb(0x7d_c4_f2),
+    good: rgb(0x4c_c3_83),
+    warn: rgb(0xf0_bd_5b),
+    bad: rgb(0xf5_8a_80),
+    bad_ground: rgb(0x43_20_1d),
+    warn_ground: rgb(0x3a_2f_16),
+    selection: rgb(0x2c_6b_62),
+    veil: Color32::from_black_alpha(150),
+};
+
+/// Grounds of avatars; white initials on each are readable.
+const AVATARS: [Color32; 10] = [
+    rgb(0x0f_6e_63),
+    rgb(0x8a_45_9c),
+    rgb(0xb0_4a_2f),
+    rgb(0x2f_5f_a8),
+    rgb(0x8a_61_0a),
+    rgb(0x9c_35_5e),
+    rgb(0x4f_6b_1f),
+    rgb(0x5a_50_b5),
+    rgb(0x1f_6f_8b),
+    rgb(0x6b_55_48),
+];
+
+/// The colours of the theme in use.
+#[must_use]
+pub fn palette(visuals: &Visuals) -> &'static Palette {
+    if visuals.dark_mode { &DARK } else { &LIGHT }
+}
+
+/// The avatar colour of a device or room, from its bytes: the same on every machine.
+#[must_use]
+pub fn avatar(bytes: &[u8]) -> Color32 {
+    let sum = bytes.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    AVATARS.get(sum % AVATARS.len()).copied().unwrap_or(LIGHT.accent)
+}
+
+/// The author's colour above a bubble: the avatar's, lightened where the ground is dark.
+#[must_use]
+pub fn author(bytes: &[u8], dark: bool) -> Color32 {
+    let color = avatar(bytes);
+    if dark { color.lerp_to_gamma(Color32::WHITE, 0.5) } else { color }
+}
+
+/// A proportional font of a size of [`size`].
+#[must_use]
+pub fn font(size: f32) -> FontId {
+    FontId::proportional(size)
+}
+
+/// Sets both themes on a context. Call once.
+pub fn install(ctx: &Context) {
+    for (theme, palette) in [(egui::Theme::Light, &LIGHT), (egui::Theme::Dark, &DARK)] {
+        let mut style = (*ctx.style_of(theme)).clone();
+        style.text_styles = [
+            (TextStyle::Small, size::SMALL),
+            (TextStyle::Body, size::BODY),
+            (TextStyle::Button, size::BODY),
+            (TextStyle::Heading, size::HEADING),
+        ]
+        .into_iter()
+        .map(|(style, size)| (style, font(size)))
+        .chain([(TextStyle::Monospace, FontId::new(size::BODY, FontFamily::Monospace))])
+        .collect();
+        style.spacing.item_spacing = egui::vec2(space::S, space::S);
+        style.spacing.button_padding = egui::vec2(space::M, 7.0);
+        style.spacing.interact_size = egui::vec2(32.0, 32.0);
+        style.spacing.menu_margin = Margin::same(6);
+        style.spacing.scroll = egui::style::ScrollStyle::floating();
+        style.spacing.scroll.floating_allocated_width = 0.0;
+        style.spacing.scroll.bar_width = 8.0;
+        style.interaction.tooltip_delay = 0.4;
+        style.visuals = visuals(&style.visuals, palette);
+        ctx.set_style_of(theme, Arc::new(style));
+    }
+}
+
+fn visuals(from: &Visuals, palette: &Palette) -> Visuals {
+    let mut visuals = from.clone();
+    visuals.panel_fill = palette.ground;
+    visuals.window_fill = palette.raised;
+    visuals.window_stroke = Stroke::new(1.0, palette.line);
+    visuals.window_corner_radius = CornerRadius::same(radius::L);
+    visuals.menu_corner_radius = CornerRadius::same(radius::M);
+    visuals.window_shadow = Shadow { offset: [0, 8], blur: 32, spread: 0, color: Color32::from_black_alpha(60) };
+    visuals.popup_shadow = Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(48) };
+    visuals.extreme_bg_color = palette.field;
+    visuals.text_edit_bg_color = Some(palette.field);
+    visuals.faint_bg_color = palette.side;
+    visuals.hyperlink_color = palette.link;
+    visuals.error_fg_color = palette.bad;
+    visuals.warn_fg_color = palette.warn;
+    visuals.selection.bg_fill = palette.selection;
+    visuals.selection.stroke = Stroke::new(1.5, palette.accent);
+    visuals.weak_text_color = Some(palette.faint);
+    visuals.indent_has_left_vline = false;
+    visuals.striped = false;
+    let corner = CornerRadius::same(radius::S);
+    let states = &mut visuals.widgets;
+    for (state, fill, stroke, text) in [
+        (&mut states.noninteractive, palette.raised, palette.line, palette.text),
+        (&mut states.inactive, palette.hover, palette.line, palette.text),
+        (&mut states.hovered, palette.chosen, palette.accent, palette.text),
+        (&mut states.active, palette.chosen, palette.accent, palette.text),
+        (&mut states.open, palette.chosen, palette.line, palette.text),
+    ] {
+        state.bg_fill = fill;
+        state.weak_bg_fill = fill;
+        state.bg_stroke = Stroke::new(1.0, stroke);
+        state.fg_stroke = Stroke::new(1.2, text);
+        state.corner_radius = corner;
+        state.expansion = 0.0;
+    }
+    states.inactive.bg_stroke = Stroke::NONE;
+    visuals
+}
