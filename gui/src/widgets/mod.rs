@@ -9,6 +9,7 @@ mod qr;
 mod rich;
 
 pub use avatar::{avatar, initials};
+pub(crate) use button::ring;
 pub use button::{icon_button, link_button, main_button, plain_button, warn_button};
 pub use field::{name_it, text_field};
 pub use icon::Icon;
