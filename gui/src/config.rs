@@ -44,7 +44,9 @@ impl Look {
     /// The same with every number in its bounds: the file may have been edited by hand.
     #[must_use]
     pub fn bounded(mut self) -> Self {
-        let fit = |value: f32, low: f32, high: f32, normal: f32| if value.is_finite() { value.clamp(low, high) } else { normal };
+        let fit = |value: f32, low: f32, high: f32, normal: f32| {
+            if value.is_finite() { value.clamp(low, high) } else { normal }
+        };
         self.zoom = fit(self.zoom, *ZOOM.start(), *ZOOM.end(), 1.0);
         let [wide, tall] = self.window;
         self.window = [fit(wide, 360.0, 8_000.0, 1120.0), fit(tall, 320.0, 8_000.0, 760.0)];

@@ -7,8 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod backend;
+pub mod config;
 pub mod model;
 pub mod theme;
+pub mod view;
 pub mod widgets;
 pub mod words;

@@ -1,6 +1,9 @@
 //! Where messages are written. Enter sends, Shift+Enter starts a line; nothing written is lost.
 
-use egui::{CornerRadius, Frame, Id, Key, KeyboardShortcut, Margin, Modifiers, Rect, Sense, Stroke, TextEdit, Ui, Vec2, WidgetInfo, WidgetType, vec2};
+use egui::{
+    CornerRadius, Frame, Id, Key, KeyboardShortcut, Margin, Modifiers, Rect, Sense, Stroke, TextEdit, Ui, Vec2,
+    WidgetInfo, WidgetType, vec2,
+};
 use parlor_protocol::limits::TEXT_MAX;
 
 use crate::{
@@ -66,26 +69,31 @@ impl Composer {
         let palette = theme::palette(ui.visuals());
         let mut actions = Vec::new();
         let line = if focused { Stroke::new(1.5, palette.accent) } else { Stroke::new(1.0, palette.line) };
-        let frame = Frame::new().fill(palette.field).stroke(line).corner_radius(CornerRadius::same(radius::L)).inner_margin(Margin { left: 16, right: 6, top: 5, bottom: 5 });
+        let frame = Frame::new()
+            .fill(palette.field)
+            .stroke(line)
+            .corner_radius(CornerRadius::same(radius::L))
+            .inner_margin(Margin { left: 16, right: 6, top: 5, bottom: 5 });
         frame.show(ui, |ui| {
             ui.horizontal(|ui| {
                 let wide = ui.available_width() - 44.0;
                 let scroll = egui::ScrollArea::vertical().max_height(ROWS_MAX * 20.0).id_salt("composer scroll");
                 let edited = ui.allocate_ui(vec2(wide, 0.0), |ui| {
-                    scroll.show(ui, |ui| {
-                        let hint = format!("Message {}", words::shorten(room, 40));
-                        let edit = TextEdit::multiline(&mut draft.text)
-                            .id(id)
-                            .hint_text(hint)
-                            .font(theme::font(size::BODY))
-                            .desired_rows(1)
-                            .desired_width(wide)
-                            .margin(Margin::symmetric(0, 7))
-                            .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
-                            .frame(Frame::NONE);
-                        ui.add(edit)
-                    })
-                    .inner
+                    scroll
+                        .show(ui, |ui| {
+                            let hint = format!("Message {}", words::shorten(room, 40));
+                            let edit = TextEdit::multiline(&mut draft.text)
+                                .id(id)
+                                .hint_text(hint)
+                                .font(theme::font(size::BODY))
+                                .desired_rows(1)
+                                .desired_width(wide)
+                                .margin(Margin::symmetric(0, 7))
+                                .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
+                                .frame(Frame::NONE);
+                            ui.add(edit)
+                        })
+                        .inner
                 });
                 let response = edited.inner;
                 name_it(ui, &response, "Message");
@@ -97,7 +105,12 @@ impl Composer {
                 }
                 let ready = !draft.text.trim().is_empty();
                 let saves = matches!(draft.writing, Writing::Edit(_));
-                if send_button(ui, ready, if saves { "Save" } else { "Send" }, if saves { Icon::Check } else { Icon::Send }) {
+                if send_button(
+                    ui,
+                    ready,
+                    if saves { "Save" } else { "Send" },
+                    if saves { Icon::Check } else { Icon::Send },
+                ) {
                     actions.push(Action::Send);
                     response.request_focus();
                 }
@@ -151,7 +164,10 @@ fn banner(ui: &mut Ui, chat: &Chat, writing: &Writing) -> Option<Action> {
     let (icon, title, id) = match writing {
         Writing::New => return None,
         Writing::Reply(id) => {
-            let name = chat.timeline.find(*id).map_or("a message", |message| if message.own { "yourself" } else { &message.author_name });
+            let name = chat
+                .timeline
+                .find(*id)
+                .map_or("a message", |message| if message.own { "yourself" } else { &message.author_name });
             (Icon::Reply, format!("Answering {name}"), *id)
         }
         Writing::Edit(id) => (Icon::Pen, "Editing your message".to_owned(), *id),
@@ -165,7 +181,11 @@ fn banner(ui: &mut Ui, chat: &Chat, writing: &Writing) -> Option<Action> {
         let room = (ui.available_width() - 44.0).max(20.0);
         ui.allocate_ui(vec2(room, 20.0), |ui| {
             ui.set_width(room);
-            ui.add(egui::Label::new(egui::RichText::new(text).size(size::SMALL).color(palette.soft)).truncate().selectable(false));
+            ui.add(
+                egui::Label::new(egui::RichText::new(text).size(size::SMALL).color(palette.soft))
+                    .truncate()
+                    .selectable(false),
+            );
         });
         cancelled = icon_button(ui, Icon::Cross, "Cancel", "Esc").clicked();
     });
@@ -186,6 +206,13 @@ fn send_button(ui: &mut Ui, ready: bool, name: &str, icon: Icon) -> bool {
     if response.has_focus() {
         ui.painter().circle_stroke(rect.center(), 18.0, Stroke::new(2.0, palette.text));
     }
-    icon.paint(ui.painter(), Rect::from_center_size(rect.center() + vec2(if icon == Icon::Send { 1.0 } else { 0.0 }, 0.0), Vec2::splat(18.0)), on);
+    icon.paint(
+        ui.painter(),
+        Rect::from_center_size(
+            rect.center() + vec2(if icon == Icon::Send { 1.0 } else { 0.0 }, 0.0),
+            Vec2::splat(18.0),
+        ),
+        on,
+    );
     response.on_hover_text(format!("{name} (Enter)")).clicked()
 }

@@ -49,7 +49,9 @@ pub fn header(ui: &mut Ui, model: &Model, sight: &Sight, narrow: bool, column: O
             if icon_button(ui, Icon::Share, "Share code", "Ctrl+I").clicked() {
                 actions.push(Action::Open(Dialog::share(room)));
             }
-            if ui.ctx().content_rect().width() >= width::NARROW && icon_button(ui, Icon::Lens, "Search messages", "Ctrl+F").clicked() {
+            if ui.ctx().content_rect().width() >= width::NARROW
+                && icon_button(ui, Icon::Lens, "Search messages", "Ctrl+F").clicked()
+            {
                 actions.push(Action::Open(Dialog::search()));
             }
         });

@@ -56,6 +56,12 @@ fn row(ui: &mut Ui, member: &Member) {
     let left = face.right() + space::S + 2.0;
     let color = if here { palette.text } else { palette.soft };
     cut(ui, &member.name, pos2(left, rect.top() + 16.0), rect.right() - left - space::S, size::BODY, color);
-    ui.painter().text(pos2(left, rect.top() + 33.0), Align2::LEFT_CENTER, second, theme::font(size::TINY + 0.5), palette.faint);
+    ui.painter().text(
+        pos2(left, rect.top() + 33.0),
+        Align2::LEFT_CENTER,
+        second,
+        theme::font(size::TINY + 0.5),
+        palette.faint,
+    );
     response.on_hover_text(format!("Device {}", member.device.short()));
 }

@@ -1,6 +1,8 @@
 //! The list of rooms.
 
-use egui::{Align, Align2, CornerRadius, Layout, Rect, ScrollArea, Sense, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{
+    Align, Align2, CornerRadius, Layout, Rect, ScrollArea, Sense, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
+};
 use parlor_node::{MessageBody, RoomSummary};
 
 use super::{Action, Sight, dialog::Dialog};
@@ -152,7 +154,13 @@ fn row(ui: &mut Ui, model: &Model, summary: &RoomSummary, sight: &Sight) -> bool
     let (upper, lower) = (rect.top() + 22.0, rect.top() + 42.0);
     let time = words::list_time(summary.active_at, sight.now_ms, &sight.zone);
     let time_color = if summary.unread > 0 { palette.accent } else { palette.faint };
-    let time = ui.painter().text(pos2(rect.right() - 12.0, upper), Align2::RIGHT_CENTER, time, theme::font(size::TINY), time_color);
+    let time = ui.painter().text(
+        pos2(rect.right() - 12.0, upper),
+        Align2::RIGHT_CENTER,
+        time,
+        theme::font(size::TINY),
+        time_color,
+    );
     let mut right = rect.right() - 12.0;
     if summary.unread > 0 {
         right = badge(ui, pos2(right, lower), summary.unread, palette) - space::S;

@@ -66,7 +66,11 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
         if field.changed() {
             state.problem = None;
         }
-        ui.label(RichText::new("The others in your rooms see it. You can change it later.").size(size::SMALL).color(palette.faint));
+        ui.label(
+            RichText::new("The others in your rooms see it. You can change it later.")
+                .size(size::SMALL)
+                .color(palette.faint),
+        );
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(space::S);
         if main_button(ui, "Start", !state.name.trim().is_empty()).clicked() || entered {

@@ -2,11 +2,18 @@
 
 use egui::{Color32, CornerRadius, Rect, Response, Sense, Ui, Vec2, WidgetInfo, WidgetType, vec2};
 
-/// The squares of a QR picture, computed once for a text.
-#[derive(Clone, Debug, Default)]
+/// The squares of a QR picture, computed once for a text. The text may be a secret, so `Debug`
+/// does not show the squares.
+#[derive(Clone, Default)]
 pub struct QrPicture {
     side: usize,
     dark: Vec<bool>,
+}
+
+impl std::fmt::Debug for QrPicture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "QrPicture({})", self.side)
+    }
 }
 
 impl QrPicture {

@@ -1,6 +1,8 @@
 //! How one row looks. `measure` and `show` use the same layout, so heights always agree.
 
-use egui::{Align2, CornerRadius, Galley, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{
+    Align2, CornerRadius, Galley, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
+};
 use parlor_node::{Delivery, Message, MessageBody};
 use std::sync::Arc;
 
@@ -192,7 +194,13 @@ fn delivery_counts(delivery: &Delivery) -> Option<String> {
     (delivery.reached > 0 && delivery.reached < delivery.of).then(|| format!("{}/{}", delivery.reached, delivery.of))
 }
 
-fn message_row(ui: &mut Ui, message: &Arc<Message>, (first, last): (bool, bool), place: &Place<'_>, palette: &Palette) -> Vec<Action> {
+fn message_row(
+    ui: &mut Ui,
+    message: &Arc<Message>,
+    (first, last): (bool, bool),
+    place: &Place<'_>,
+    palette: &Palette,
+) -> Vec<Action> {
     let mut actions = Vec::new();
     let laid = lay_out(ui, message, first, place.rect.width());
     let move_by = place.rect.min.to_vec2();
@@ -209,9 +217,14 @@ fn message_row(ui: &mut Ui, message: &Arc<Message>, (first, last): (bool, bool),
         head(ui, message, place.rect, bubble, palette);
     }
     let tail = if last { 4 } else { radius::L };
-    let corner = CornerRadius { sw: if message.own { radius::L } else { tail }, se: if message.own { tail } else { radius::L }, ..CornerRadius::same(radius::L) };
+    let corner = CornerRadius {
+        sw: if message.own { radius::L } else { tail },
+        se: if message.own { tail } else { radius::L },
+        ..CornerRadius::same(radius::L)
+    };
     let (fill, edge) = if message.own { (palette.own, palette.own) } else { (palette.raised, palette.line) };
-    let edge = if place.lit || response.has_focus() { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, edge) };
+    let edge =
+        if place.lit || response.has_focus() { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, edge) };
     ui.painter().rect(bubble, corner, fill, edge, StrokeKind::Inside);
 
     if let Some((rect, id)) = laid.quote.zip(message.reply_to) {
@@ -256,7 +269,11 @@ fn quote(ui: &Ui, chat: &Chat, id: parlor_protocol::EntryId, rect: Rect, palette
     let response = ui.interact(rect, ui.id().with("quote"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("Answer to {name}: {text}")));
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
-    painter.rect_filled(rect, CornerRadius::same(6), palette.ground.gamma_multiply(if response.hovered() { 0.8 } else { 0.55 }));
+    painter.rect_filled(
+        rect,
+        CornerRadius::same(6),
+        palette.ground.gamma_multiply(if response.hovered() { 0.8 } else { 0.55 }),
+    );
     painter.rect_filled(Rect::from_min_size(rect.min, vec2(3.0, rect.height())), CornerRadius::same(2), color);
     painter.text(rect.min + vec2(11.0, 5.0), Align2::LEFT_TOP, name, theme::font(size::TINY + 0.5), color);
     painter.text(rect.min + vec2(11.0, 21.0), Align2::LEFT_TOP, text, theme::font(size::SMALL), palette.soft);

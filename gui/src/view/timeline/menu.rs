@@ -1,6 +1,9 @@
 //! What can be done with a message: its menu, the buttons beside it, its reactions.
 
-use egui::{CornerRadius, Galley, Popup, PopupCloseBehavior, Rect, Response, Sense, SetOpenCommand, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{
+    CornerRadius, Galley, Popup, PopupCloseBehavior, Rect, Response, Sense, SetOpenCommand, Stroke, StrokeKind, Ui,
+    UiBuilder, WidgetInfo, WidgetType, pos2, vec2,
+};
 use parlor_node::{Message, MessageBody, Reaction};
 use std::sync::Arc;
 
@@ -15,7 +18,14 @@ use crate::{
 const QUICK: [&str; 6] = ["👍", "❤", "😂", "🎉", "😮", "🙏"];
 
 /// A reaction under a bubble; a click adds or takes back one's own.
-pub(super) fn chip(ui: &Ui, message: &Message, reaction: &Reaction, chat: &Chat, rect: Rect, galley: Arc<Galley>) -> Option<Action> {
+pub(super) fn chip(
+    ui: &Ui,
+    message: &Message,
+    reaction: &Reaction,
+    chat: &Chat,
+    rect: Rect,
+    galley: Arc<Galley>,
+) -> Option<Action> {
     let palette = theme::palette(ui.visuals());
     let own = own_device(chat).is_some_and(|own| reaction.by.contains(&own));
     let response = ui.interact(rect, ui.id().with(("reaction", &reaction.emoji)), Sense::click());
@@ -25,7 +35,8 @@ pub(super) fn chip(ui: &Ui, message: &Message, reaction: &Reaction, chat: &Chat,
     let fill = if response.hovered() { palette.hover } else { fill };
     ui.painter().rect(rect, CornerRadius::same(13), fill, Stroke::new(1.0, edge), StrokeKind::Inside);
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, palette.text);
-    let names: Vec<_> = reaction.by.iter().map(|device| chat.member_name(*device).unwrap_or("Someone")).take(12).collect();
+    let names: Vec<_> =
+        reaction.by.iter().map(|device| chat.member_name(*device).unwrap_or("Someone")).take(12).collect();
     let clicked = response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(names.join(", ")).clicked();
     clicked.then(|| Action::React(message.id, reaction.emoji.clone(), !own))
 }
@@ -36,14 +47,18 @@ fn own_device(chat: &Chat) -> Option<parlor_protocol::DeviceId> {
 
 fn has_own(message: &Message, chat: &Chat, emoji: &str) -> bool {
     let own = own_device(chat);
-    message.reactions.iter().any(|reaction| reaction.emoji == emoji && own.is_some_and(|own| reaction.by.contains(&own)))
+    message
+        .reactions
+        .iter()
+        .any(|reaction| reaction.emoji == emoji && own.is_some_and(|own| reaction.by.contains(&own)))
 }
 
 /// The menu of a message: right click, or Enter while it has the keyboard.
 pub(super) fn context_menu(response: &Response, message: &Message, chat: &Chat) -> Option<Action> {
     let by_key = response.has_focus() && response.ctx.input(|input| input.key_pressed(egui::Key::Enter));
     let open = (by_key || response.secondary_clicked()).then_some(SetOpenCommand::Bool(true));
-    let mut popup = Popup::menu(response).open_memory(open).close_behavior(PopupCloseBehavior::CloseOnClick).width(190.0);
+    let mut popup =
+        Popup::menu(response).open_memory(open).close_behavior(PopupCloseBehavior::CloseOnClick).width(190.0);
     if response.ctx.input(|input| input.pointer.latest_pos().is_some()) && !response.has_focus() {
         popup = popup.at_pointer_fixed();
     }
@@ -57,7 +72,8 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
             ui.spacing_mut().item_spacing.x = 2.0;
             for emoji in QUICK {
                 let own = has_own(message, chat, emoji);
-                let button = egui::Button::new(egui::RichText::new(emoji).size(19.0)).frame(own).min_size(vec2(34.0, 34.0));
+                let button =
+                    egui::Button::new(egui::RichText::new(emoji).size(19.0)).frame(own).min_size(vec2(34.0, 34.0));
                 let response = ui.add(button);
                 crate::widgets::name_it(ui, &response, &format!("React with {emoji}"));
                 if response.clicked() {
@@ -111,7 +127,8 @@ pub(super) fn beside(ui: &mut Ui, message: &Message, bubble: Rect, row: Rect) ->
         return None;
     }
     let at = Rect::from_min_size(pos2(x, bubble.center().y - 17.0), vec2(wide, 34.0));
-    let mut child = ui.new_child(UiBuilder::new().max_rect(at).layout(egui::Layout::left_to_right(egui::Align::Center)));
+    let mut child =
+        ui.new_child(UiBuilder::new().max_rect(at).layout(egui::Layout::left_to_right(egui::Align::Center)));
     child.spacing_mut().item_spacing.x = 2.0;
     let like = crate::widgets::icon_button(&mut child, Icon::Smile, "React with 👍", "");
     if like.clicked() {

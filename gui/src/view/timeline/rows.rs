@@ -16,9 +16,7 @@ const GROUP_MS: u64 = 5 * 60 * 1000;
 #[derive(Clone, Debug)]
 pub(super) enum Row {
     /// The beginning of the room, or that older messages are being read.
-    Top {
-        complete: bool,
-    },
+    Top { complete: bool },
     /// A new day; the place of its first message.
     Day(Date, Order),
     /// From here on it is new.
@@ -51,7 +49,9 @@ impl Row {
     /// Changes when the row has to be measured again.
     pub(super) fn stamp(&self) -> u32 {
         match self {
-            Self::Message { version, first, last, .. } => version.wrapping_mul(4) + u32::from(*first) * 2 + u32::from(*last),
+            Self::Message { version, first, last, .. } => {
+                version.wrapping_mul(4) + u32::from(*first) * 2 + u32::from(*last)
+            }
             _ => 0,
         }
     }
@@ -102,7 +102,8 @@ pub(super) fn build(timeline: &Timeline, marker: Option<Order>, zone: &TimeZone)
             continue;
         }
         let before = index.checked_sub(1).and_then(|at| items.get(at));
-        let joined = !broken && open_group.is_some() && before.is_some_and(|before| continues(&before.message, message));
+        let joined =
+            !broken && open_group.is_some() && before.is_some_and(|before| continues(&before.message, message));
         if joined {
             if let Some(Row::Message { last, .. }) = open_group.and_then(|at| rows.get_mut(at)) {
                 *last = false;

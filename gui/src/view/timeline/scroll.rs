@@ -40,6 +40,7 @@ pub struct TimelineView {
     anchor: Option<(RowKey, f32)>,
     seek: Option<EntryId>,
     flash: Option<(EntryId, u64)>,
+    nudge: f32,
 }
 
 impl Default for TimelineView {
@@ -57,6 +58,7 @@ impl Default for TimelineView {
             anchor: None,
             seek: None,
             flash: None,
+            nudge: 0.0,
         }
     }
 }
@@ -79,6 +81,11 @@ impl TimelineView {
         self.seek = Some(message);
     }
 
+    /// Moves by a number of screens.
+    pub fn turn_pages(&mut self, screens: f32) {
+        self.nudge += screens;
+    }
+
     /// Rows that exist, for tests.
     #[must_use]
     pub fn row_count(&self) -> usize {
@@ -98,6 +105,13 @@ impl TimelineView {
         let column = view.x.min(width::COLUMN) - space::L * 2.0;
         self.rebuild(ui, chat, sight, column);
         self.place(ui, chat, column, view.y);
+        if self.nudge != 0.0 {
+            self.offset =
+                (self.offset + std::mem::take(&mut self.nudge) * view.y).clamp(0.0, (self.total - view.y).max(0.0));
+            self.at_end = self.offset >= (self.total - view.y).max(0.0) - AT_END;
+            self.hold(view.y);
+            self.place(ui, chat, column, view.y);
+        }
 
         let side = ((view.x - column) / 2.0).max(space::L);
         let mut area = ScrollArea::vertical().auto_shrink([false, false]).id_salt("conversation").animated(false);
@@ -242,6 +256,12 @@ impl TimelineView {
             self.at_end |= offset >= end - 0.5;
         }
         self.offset = offset;
+        self.hold(tall);
+    }
+
+    /// Remembers the row that keeps its place when others change.
+    fn hold(&mut self, tall: f32) {
+        let offset = self.offset;
         let mut sight = self.in_sight(offset, offset + tall);
         let start = sight.start;
         // A row that was never measured may still change its height, so it cannot hold the view.
@@ -262,7 +282,13 @@ impl TimelineView {
         let fill = if response.hovered() && !fresh { palette.hover } else { fill };
         let shadow = egui::Shadow { offset: [0, 2], blur: 10, spread: 0, color: egui::Color32::from_black_alpha(50) };
         ui.painter().add(shadow.as_shape(rect, CornerRadius::same(20)));
-        ui.painter().rect(rect, CornerRadius::same(20), fill, egui::Stroke::new(1.0, palette.line), egui::StrokeKind::Inside);
+        ui.painter().rect(
+            rect,
+            CornerRadius::same(20),
+            fill,
+            egui::Stroke::new(1.0, palette.line),
+            egui::StrokeKind::Inside,
+        );
         let icon = Rect::from_center_size(pos2(rect.left() + 20.0, rect.center().y), Vec2::splat(18.0));
         Icon::Down.paint(ui.painter(), icon, on);
         ui.painter().galley(pos2(rect.left() + 36.0, rect.center().y - galley.size().y / 2.0), galley, on);
