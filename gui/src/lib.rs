@@ -10,6 +10,8 @@
 pub mod app;
 pub mod backend;
 pub mod config;
+#[doc(hidden)]
+pub mod fake;
 pub mod model;
 pub mod theme;
 pub mod view;
