@@ -51,7 +51,7 @@ fn conversation(now: u64, many: bool) -> Fake {
     let yesterday = now - DAY;
     fake.says(bridge, bo, "Morning all. Tank gauge on the port side reads 40, yesterday it was 55. Can somebody check it against the dipstick?", yesterday);
     fake.says(bridge, bo, "I am in the engine room until ten.", yesterday + MINUTE);
-    let dip = fake.says(bridge, chen, "Dipstick says 54. The gauge is wrong, not the tank 🙂", yesterday + 14 * MINUTE);
+    let dip = fake.says(bridge, chen, "Dipstick says 54. The gauge is wrong, not the tank 😊", yesterday + 14 * MINUTE);
     let send = |text: &str, at: u64, delivery: (u32, bool)| {
         let id = fake.says(bridge, me, text, at);
         fake.change(id, |message| {

@@ -143,6 +143,12 @@ impl<B: Backend> App<B> {
         std::mem::take(&mut self.wishes)
     }
 
+    /// The person does not look at the window any more.
+    pub fn look_away(&mut self) {
+        // Marking as read needs attention, so nothing is asked here.
+        let _ = self.model.set_attentive(false);
+    }
+
     /// Draws one frame and carries out what the person wants.
     pub fn frame(&mut self, ui: &mut egui::Ui) -> Vec<Wish> {
         let mut wishes = self.take_in();

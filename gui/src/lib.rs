@@ -13,6 +13,8 @@ pub mod config;
 #[doc(hidden)]
 pub mod fake;
 pub mod model;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 pub mod theme;
 pub mod view;
 pub mod widgets;

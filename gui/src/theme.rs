@@ -79,6 +79,8 @@ pub struct Palette {
     pub field: Color32,
     /// Under the pointer.
     pub hover: Color32,
+    /// Buttons that are not the main one.
+    pub button: Color32,
     /// The chosen row.
     pub chosen: Color32,
     /// Thin lines between areas.
@@ -129,6 +131,7 @@ const LIGHT: Palette = Palette {
     raised: rgb(0xff_ff_ff),
     field: rgb(0xff_ff_ff),
     hover: rgb(0xe9_e6_df),
+    button: rgb(0xeb_e8_e1),
     chosen: rgb(0xdf_ec_e8),
     line: rgb(0xe2_de_d6),
     text: rgb(0x1f_24_23),
@@ -156,7 +159,8 @@ const DARK: Palette = Palette {
     raised: rgb(0x24_28_2a),
     field: rgb(0x1f_23_24),
     hover: rgb(0x20_24_26),
-    chosen: rgb(0x1f_35_32),
+    button: rgb(0x36_3c_3f),
+    chosen: rgb(0x1f_3b_37),
     line: rgb(0x2b_30_32),
     text: rgb(0xe9_ec_ea),
     soft: rgb(0xac_b4_b1),
@@ -200,8 +204,10 @@ pub fn palette(visuals: &Visuals) -> &'static Palette {
 /// The avatar colour of a device or room, from its bytes: the same on every machine.
 #[must_use]
 pub fn avatar(bytes: &[u8]) -> Color32 {
-    let sum = bytes.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
-    AVATARS.get(sum % AVATARS.len()).copied().unwrap_or(LIGHT.accent)
+    // FNV-1a, folded: similar keys get different colours.
+    let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let at = usize::try_from((hash >> 16) ^ (hash & 0xffff)).unwrap_or(0);
+    AVATARS.get(at % AVATARS.len()).copied().unwrap_or(LIGHT.accent)
 }
 
 /// The author's colour above a bubble: the avatar's, lightened where the ground is dark.
@@ -260,7 +266,7 @@ fn visuals(from: &Visuals, palette: &Palette) -> Visuals {
     visuals.error_fg_color = palette.bad;
     visuals.warn_fg_color = palette.warn;
     visuals.selection.bg_fill = palette.selection;
-    visuals.selection.stroke = Stroke::new(1.5, palette.accent);
+    visuals.selection.stroke = Stroke::new(1.0, palette.text);
     visuals.weak_text_color = Some(palette.faint);
     visuals.indent_has_left_vline = false;
     visuals.striped = false;
@@ -268,7 +274,7 @@ fn visuals(from: &Visuals, palette: &Palette) -> Visuals {
     let states = &mut visuals.widgets;
     for (state, fill, stroke, text) in [
         (&mut states.noninteractive, palette.raised, palette.line, palette.text),
-        (&mut states.inactive, palette.hover, palette.line, palette.text),
+        (&mut states.inactive, palette.button, palette.line, palette.text),
         (&mut states.hovered, palette.chosen, palette.accent, palette.text),
         (&mut states.active, palette.chosen, palette.accent, palette.text),
         (&mut states.open, palette.chosen, palette.line, palette.text),

@@ -1,8 +1,8 @@
 //! Where messages are written. Enter sends, Shift+Enter starts a line; nothing written is lost.
 
 use egui::{
-    CornerRadius, Frame, Id, Key, KeyboardShortcut, Margin, Modifiers, Rect, Sense, Stroke, TextEdit, Ui, Vec2,
-    WidgetInfo, WidgetType, vec2,
+    CornerRadius, Frame, Id, Key, KeyboardShortcut, Margin, Modifiers, Rect, Sense, Stroke, TextEdit, Ui, UiBuilder,
+    Vec2, WidgetInfo, WidgetType, vec2,
 };
 use parlor_protocol::limits::TEXT_MAX;
 
@@ -75,46 +75,44 @@ impl Composer {
             .corner_radius(CornerRadius::same(radius::L))
             .inner_margin(Margin { left: 16, right: 6, top: 5, bottom: 5 });
         frame.show(ui, |ui| {
-            ui.horizontal(|ui| {
-                let wide = ui.available_width() - 44.0;
-                let scroll = egui::ScrollArea::vertical().max_height(ROWS_MAX * 20.0).id_salt("composer scroll");
-                let edited = ui.allocate_ui(vec2(wide, 0.0), |ui| {
-                    scroll
-                        .show(ui, |ui| {
-                            let hint = format!("Message {}", words::shorten(room, 40));
-                            let edit = TextEdit::multiline(&mut draft.text)
-                                .id(id)
-                                .hint_text(hint)
-                                .font(theme::font(size::BODY))
-                                .desired_rows(1)
-                                .desired_width(wide)
-                                .margin(Margin::symmetric(0, 7))
-                                .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
-                                .frame(Frame::NONE);
-                            ui.add(edit)
-                        })
-                        .inner
-                });
-                let response = edited.inner;
-                name_it(ui, &response, "Message");
-                if std::mem::take(&mut self.wants_focus) {
-                    response.request_focus();
-                }
-                if response.changed() {
-                    actions.push(Action::Typed);
-                }
-                let ready = !draft.text.trim().is_empty();
-                let saves = matches!(draft.writing, Writing::Edit(_));
-                if send_button(
-                    ui,
-                    ready,
-                    if saves { "Save" } else { "Send" },
-                    if saves { Icon::Check } else { Icon::Send },
-                ) {
-                    actions.push(Action::Send);
-                    response.request_focus();
-                }
+            let wide = ui.available_width() - 42.0;
+            let font = theme::font(size::BODY);
+            let rows = ui.painter().layout(draft.text.clone(), font.clone(), palette.text, wide).size().y;
+            let tall = rows.clamp(20.0, ROWS_MAX * 20.0) + 16.0;
+            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
+            let mut left = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(rect.min, vec2(wide, tall))));
+            let scroll = egui::ScrollArea::vertical()
+                .auto_shrink([false, false])
+                .min_scrolled_height(tall)
+                .id_salt("composer scroll");
+            let edited = scroll.show(&mut left, |ui| {
+                let edit = TextEdit::multiline(&mut draft.text)
+                    .id(id)
+                    .hint_text(format!("Message {}", words::shorten(room, 40)))
+                    .font(font)
+                    .desired_rows(1)
+                    .desired_width(wide)
+                    .margin(Margin::symmetric(0, 8))
+                    .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
+                    .frame(Frame::NONE);
+                ui.add(edit)
             });
+            let response = edited.inner;
+            name_it(ui, &response, "Message");
+            if std::mem::take(&mut self.wants_focus) {
+                response.request_focus();
+            }
+            if response.changed() {
+                actions.push(Action::Typed);
+            }
+            let ready = !draft.text.trim().is_empty();
+            let saves = matches!(draft.writing, Writing::Edit(_));
+            let (name, icon) = if saves { ("Save", Icon::Check) } else { ("Send", Icon::Send) };
+            let at = Rect::from_min_size(rect.max - vec2(36.0, 36.0), Vec2::splat(36.0));
+            if send_button(&mut ui.new_child(UiBuilder::new().max_rect(at)), ready, name, icon) {
+                actions.push(Action::Send);
+                response.request_focus();
+            }
         });
         // The length only matters when it comes near the limit.
         if draft.text.len() > TEXT_MAX - 1024 {
@@ -132,13 +130,22 @@ impl Composer {
 fn keys(ui: &Ui, draft: &Draft) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.input_mut(|input| {
-        if input.consume_key(Modifiers::NONE, Key::Enter) {
+        // `consume_key` takes Shift+Enter for Enter, so the modifiers are compared here.
+        let mut pressed = |wanted: Key| {
+            let fits = |event: &egui::Event| {
+                matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. } if *key == wanted && modifiers.is_none())
+            };
+            let before = input.events.len();
+            input.events.retain(|event| !fits(event));
+            input.events.len() < before
+        };
+        if pressed(Key::Enter) {
             actions.push(Action::Send);
         }
-        if draft.text.is_empty() && draft.writing == Writing::New && input.consume_key(Modifiers::NONE, Key::ArrowUp) {
+        if draft.text.is_empty() && draft.writing == Writing::New && pressed(Key::ArrowUp) {
             actions.push(Action::EditLast);
         }
-        if draft.writing != Writing::New && input.consume_key(Modifiers::NONE, Key::Escape) {
+        if draft.writing != Writing::New && pressed(Key::Escape) {
             actions.push(Action::CancelWriting);
         }
     });

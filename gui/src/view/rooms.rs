@@ -55,7 +55,7 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
         if let Some(profile) = &model.profile {
             let (rect, _) = ui.allocate_exact_size(Vec2::splat(36.0), Sense::hover());
             avatar(ui.painter(), rect, profile.device.as_bytes(), &profile.name, false);
-            let wide = (ui.available_width() - 120.0).max(40.0);
+            let wide = (ui.available_width() - 84.0).max(40.0);
             ui.allocate_ui(vec2(wide, 40.0), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(wide);
@@ -79,7 +79,6 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
             for (icon, name, key, dialog) in [
                 (Icon::Sliders, "Settings", "Ctrl+,", Dialog::settings(model)),
                 (Icon::Nodes, "Connection", "", Dialog::Connection),
-                (Icon::Lens, "Search", "Ctrl+F", Dialog::search()),
             ] {
                 if icon_button(ui, icon, name, key).clicked() {
                     actions.push(Action::Open(dialog));
@@ -87,7 +86,29 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
             }
         });
     });
+    if search_bar(ui) {
+        actions.push(Action::Open(Dialog::search()));
+    }
     actions
+}
+
+/// Looks like a field, opens the search.
+fn search_bar(ui: &mut Ui) -> bool {
+    let palette = theme::palette(ui.visuals());
+    ui.add_space(space::XS);
+    let (outer, _) = ui.allocate_exact_size(vec2(ui.available_width(), 36.0), Sense::hover());
+    let rect = outer.shrink2(vec2(space::M, 0.0));
+    let response = ui.interact(rect, ui.id().with("search bar"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "Search"));
+    let fill = if response.hovered() { palette.chosen } else { palette.hover };
+    ui.painter().rect_filled(rect, CornerRadius::same(radius::S), fill);
+    crate::widgets::ring(ui, &response, rect, radius::S);
+    let icon = Rect::from_center_size(rect.left_center() + vec2(20.0, 0.0), Vec2::splat(16.0));
+    Icon::Lens.paint(ui.painter(), icon, palette.faint);
+    let (left, right) = (pos2(rect.left() + 36.0, rect.center().y), pos2(rect.right() - 12.0, rect.center().y));
+    ui.painter().text(left, Align2::LEFT_CENTER, "Search", theme::font(size::BODY), palette.faint);
+    ui.painter().text(right, Align2::RIGHT_CENTER, "Ctrl+F", theme::font(size::TINY), palette.faint);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
 fn connection_words(model: &Model, palette: &Palette) -> (egui::Color32, String) {

@@ -23,7 +23,7 @@ pub fn warn_button(ui: &mut Ui, text: &str) -> Response {
 /// Something else to do.
 pub fn plain_button(ui: &mut Ui, text: &str) -> Response {
     let palette = theme::palette(ui.visuals());
-    filled(ui, text, true, palette.hover, palette.chosen, palette.text)
+    filled(ui, text, true, palette.button, palette.chosen, palette.text)
 }
 
 fn filled(ui: &mut Ui, text: &str, enabled: bool, fill: Color32, hover: Color32, on: Color32) -> Response {
@@ -33,12 +33,15 @@ fn filled(ui: &mut Ui, text: &str, enabled: bool, fill: Color32, hover: Color32,
     let (rect, response) = ui.allocate_exact_size(wanted, sense);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, text));
     if ui.is_rect_visible(rect) {
-        let over = enabled && (response.hovered() || response.has_focus());
-        let fill = if over { hover } else { fill };
-        let fade = if enabled { 1.0 } else { 0.4 };
-        ui.painter().rect_filled(rect, CornerRadius::same(radius::S), fill.gamma_multiply(fade));
+        let palette = theme::palette(ui.visuals());
+        let (fill, on) = match (enabled, response.hovered() || response.has_focus()) {
+            (true, true) => (hover, on),
+            (true, false) => (fill, on),
+            (false, _) => (palette.button, palette.faint),
+        };
+        ui.painter().rect_filled(rect, CornerRadius::same(radius::S), fill);
         let at = rect.center() - galley.size() / 2.0;
-        ui.painter().galley_with_override_text_color(at, galley, on.gamma_multiply(fade));
+        ui.painter().galley_with_override_text_color(at, galley, on);
         ring(ui, &response, rect, radius::S);
     }
     if enabled { response.on_hover_cursor(egui::CursorIcon::PointingHand) } else { response }

@@ -15,19 +15,26 @@ pub fn dialog(ctx: &Context, title: &str, content: impl FnOnce(&mut Ui)) -> bool
         .stroke(Stroke::new(1.0, palette.line))
         .corner_radius(CornerRadius::same(radius::L))
         .shadow(ctx.global_style().visuals.window_shadow)
-        .inner_margin(Margin::same(24));
+        .inner_margin(Margin { left: 24, right: 8, top: 20, bottom: 24 });
     let id = Id::new(("dialog", title));
     let area: Area = Modal::default_area(id);
     let wide = width::DIALOG.min(screen.width() - space::XL * 2.0 - space::L);
     let shown = Modal::new(id).area(area).frame(frame).backdrop_color(palette.veil).show(ctx, |ui| {
-        ui.set_width(wide);
-        let closed = title_row(ui, title);
+        // The scroll bar stands in the margin, beside the content.
+        ui.set_width(wide + space::L);
+        let title = ui.allocate_ui(egui::vec2(wide, 34.0), |ui| {
+            ui.set_width(wide);
+            title_row(ui, title)
+        });
         ui.add_space(space::S);
         let tall = (screen.height() - 160.0).max(120.0);
-        egui::ScrollArea::vertical().max_height(tall).auto_shrink([false, true]).show(ui, |ui| {
+        // Without the lower bound a dialog could not grow beyond its first size.
+        let area = egui::ScrollArea::vertical().max_height(tall).min_scrolled_height(tall).auto_shrink([false, true]);
+        area.show(ui, |ui| {
             ui.set_width(wide);
             content(ui);
         });
+        let closed = title.inner;
         closed
     });
     shown.inner || shown.should_close()

@@ -106,7 +106,7 @@ impl Settings {
             }
         });
         section(ui, "Notifications");
-        ui.checkbox(&mut wanted.notify, "Tell me of new messages while this window is in the background");
+        ui.checkbox(&mut wanted.notify, "Show new messages on the desktop while in the background");
         if wanted == *look { Vec::new() } else { vec![Action::SetLook(wanted)] }
     }
 

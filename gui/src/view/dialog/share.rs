@@ -1,6 +1,6 @@
 //! Shows a room's code to give to others: to read out, to copy, to scan.
 
-use egui::{Align, Align2, Context, CornerRadius, FontId, Layout, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use egui::{Align2, Context, CornerRadius, FontId, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
 use parlor_protocol::{RoomCode, RoomId};
 
 use crate::{
@@ -72,7 +72,7 @@ impl Share {
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, &written, font, palette.text);
         });
         ui.add_space(space::S);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        ui.horizontal(|ui| {
             if main_button(ui, "Copy code", true).clicked() {
                 actions.push(Action::Copy { text: written, what: "Code" });
             }

@@ -299,7 +299,7 @@ fn meta(ui: &Ui, message: &Message, rect: Rect, clock: &str, sight: &Sight, pale
         match delivery {
             Delivery { stored: false, .. } => icon(Icon::Clock, color),
             Delivery { reached: 0, archived: false, of, .. } if *of > 0 => icon(Icon::Clock, color),
-            Delivery { reached, of, .. } if reached >= of && *of > 0 => icon(Icon::Checks, palette.accent),
+            Delivery { reached, of, .. } if reached >= of && *of > 0 => icon(Icon::Checks, palette.on_own),
             _ => icon(Icon::Check, color),
         }
         if let Some(counts) = delivery_counts(delivery) {
