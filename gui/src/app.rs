@@ -3,6 +3,8 @@
 
 mod act;
 mod screen;
+#[cfg(test)]
+mod tests;
 
 use jiff::tz::TimeZone;
 use parlor_protocol::{EntryId, RoomId};
@@ -85,6 +87,7 @@ pub struct App<B> {
     hunt: Option<Hunt>,
     wishes: Vec<Wish>,
     zoom_seen: f32,
+    title_told: String,
 }
 
 impl<B: Backend> App<B> {
@@ -107,6 +110,7 @@ impl<B: Backend> App<B> {
             hunt: None,
             wishes: Vec::new(),
             zoom_seen: look.zoom,
+            title_told: String::new(),
         };
         app.carry_out(Model::first_questions());
         app

@@ -270,6 +270,8 @@ fn visuals(from: &Visuals, palette: &Palette) -> Visuals {
     visuals.weak_text_color = Some(palette.faint);
     visuals.indent_has_left_vline = false;
     visuals.striped = false;
+    // A blinking cursor would draw two frames a second for nothing.
+    visuals.text_cursor.blink = false;
     let corner = CornerRadius::same(radius::S);
     let states = &mut visuals.widgets;
     for (state, fill, stroke, text) in [

@@ -14,7 +14,9 @@ impl<B: Backend> App<B> {
         let palette = theme::palette(ui.visuals());
         let mut actions = Vec::new();
         let title = self.window_title();
-        if ui.ctx().input(|input| input.viewport().title.as_deref() != Some(title.as_str())) {
+        // Every command to the window draws another frame, so only changes are told.
+        if self.title_told != title {
+            self.title_told.clone_from(&title);
             ui.ctx().send_viewport_cmd(egui::ViewportCommand::Title(title));
         }
         let ground = Frame::new().fill(palette.ground);

@@ -78,7 +78,7 @@ impl Composer {
             let wide = ui.available_width() - 42.0;
             let font = theme::font(size::BODY);
             let rows = ui.painter().layout(draft.text.clone(), font.clone(), palette.text, wide).size().y;
-            let tall = rows.clamp(20.0, ROWS_MAX * 20.0) + 16.0;
+            let tall = rows.clamp(18.0, ROWS_MAX * 18.0) + 18.0;
             let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
             let mut left = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(rect.min, vec2(wide, tall))));
             let scroll = egui::ScrollArea::vertical()
@@ -92,7 +92,7 @@ impl Composer {
                     .font(font)
                     .desired_rows(1)
                     .desired_width(wide)
-                    .margin(Margin::symmetric(0, 8))
+                    .margin(Margin::symmetric(0, 9))
                     .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
                     .frame(Frame::NONE);
                 ui.add(edit)

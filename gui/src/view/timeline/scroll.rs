@@ -118,7 +118,8 @@ impl TimelineView {
         area = area.vertical_scroll_offset(self.offset);
         let shown = area.show_viewport(ui, |ui, viewport| {
             ui.set_height(self.total);
-            let origin = ui.max_rect().min;
+            // A short conversation stands at the composer, where the next message comes.
+            let origin = ui.max_rect().min + vec2(0.0, (view.y - self.total).max(0.0));
             let range = self.in_sight(viewport.top(), viewport.bottom());
             for index in range {
                 let (Some(row), Some(top)) = (self.rows.get(index), self.tops.get(index)) else { continue };
