@@ -190,6 +190,11 @@ impl<B: Backend> App<B> {
         if empty && key(Key::End) {
             view.jump_to_end();
         }
+        // egui takes the keyboard from the field on Esc before the field could see it.
+        let leaves = ui.input(|input| input.key_pressed(Key::Escape)) && !egui::Popup::is_any_open(ui.ctx());
+        if leaves && self.model.open_chat().is_some_and(|chat| chat.draft.writing != Writing::New) {
+            self.act(ui.ctx(), Action::CancelWriting);
+        }
         let typing = |event: &egui::Event| matches!(event, egui::Event::Text(_) | egui::Event::Paste(_));
         if focus.is_none() && ui.input(|input| input.events.iter().any(typing)) {
             ui.memory_mut(|memory| memory.request_focus(egui::Id::new(COMPOSER)));

@@ -125,8 +125,7 @@ impl Composer {
     }
 }
 
-/// Enter sends; the up arrow in an empty field edits the newest own message; Esc leaves an
-/// answer or an edit.
+/// Enter sends; the up arrow in an empty field edits the newest own message.
 fn keys(ui: &Ui, draft: &Draft) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.input_mut(|input| {
@@ -144,9 +143,6 @@ fn keys(ui: &Ui, draft: &Draft) -> Vec<Action> {
         }
         if draft.text.is_empty() && draft.writing == Writing::New && pressed(Key::ArrowUp) {
             actions.push(Action::EditLast);
-        }
-        if draft.writing != Writing::New && pressed(Key::Escape) {
-            actions.push(Action::CancelWriting);
         }
     });
     actions

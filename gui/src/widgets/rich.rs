@@ -79,7 +79,7 @@ fn links(text: &str) -> Vec<Range<usize>> {
             let trimmed = url.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '…']);
             // A closing bracket belongs to the link only if it was opened in it.
             let trimmed = match trimmed.strip_suffix(')') {
-                Some(inner) if !inner.contains('(') => inner,
+                Some(inner) if inner.matches('(').count() <= inner.matches(')').count() => inner,
                 _ => trimmed,
             };
             if trimmed.len() == url.len() {

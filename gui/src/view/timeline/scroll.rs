@@ -132,8 +132,8 @@ impl TimelineView {
             }
         });
         self.settle(shown.state.offset.y, view.y, sight.now_ms);
-        if self.flash.is_some_and(|(_, until)| until > sight.now_ms) {
-            ui.ctx().request_repaint_after(std::time::Duration::from_millis(120));
+        if let Some(left) = self.flash.and_then(|(_, until)| until.checked_sub(sight.now_ms)).filter(|left| *left > 0) {
+            ui.ctx().request_repaint_after(std::time::Duration::from_millis(left + 20));
         }
         if self.offset < view.y * NEAR_TOP && chat.timeline.wants_older() {
             actions.push(Action::LoadOlder);
