@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p parlor-gui --example showroom [-- many | first | failed]`
 
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::indexing_slicing, missing_docs)]
 
 use parlor_gui::{
     app::{App, Setting, Wish},

@@ -265,13 +265,13 @@ impl Backend for Fake {
             state.events.push_back(Event::Replied { id, result: Err(error) });
             return Ok(id);
         }
-        if let Command::Join(code) = &command {
-            if !state.joins {
-                let stage = JoinStage::Searching { asked: 2 };
-                state.events.push_back(Event::JoinProgress { code: code.clone(), stage });
-                state.held.push((id, command));
-                return Ok(id);
-            }
+        if let Command::Join(code) = &command
+            && !state.joins
+        {
+            let stage = JoinStage::Searching { asked: 2 };
+            state.events.push_back(Event::JoinProgress { code: code.clone(), stage });
+            state.held.push((id, command));
+            return Ok(id);
         }
         drop(state);
         let result = self.answer(command);

@@ -8,7 +8,7 @@ fn main() -> std::process::ExitCode {
     use clap::Parser as _;
     let arguments = parlor_gui::native::Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("PARLOR_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,winit=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match parlor_gui::native::run(arguments) {
         Ok(()) => std::process::ExitCode::SUCCESS,

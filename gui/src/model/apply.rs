@@ -151,16 +151,14 @@ impl Model {
                 self.chat_mut(room).code = Some(code);
                 return vec![Effect::Open(room), Effect::Share(room)];
             }
-            (Purpose::Join(code), Reply::Joined(room)) => {
-                if self.joining.as_ref().is_some_and(|joining| joining.code == code) {
-                    self.joining = None;
-                    return vec![Effect::Open(room)];
-                }
+            (Purpose::Join(code), Reply::Joined(room))
+                if self.joining.as_ref().is_some_and(|joining| joining.code == code) =>
+            {
+                self.joining = None;
+                return vec![Effect::Open(room)];
             }
-            (Purpose::Search(serial), Reply::Found(messages)) => {
-                if self.found.serial == serial {
-                    self.found.messages = Some(messages);
-                }
+            (Purpose::Search(serial), Reply::Found(messages)) if self.found.serial == serial => {
+                self.found.messages = Some(messages);
             }
             _ => {}
         }

@@ -34,8 +34,7 @@ pub fn dialog(ctx: &Context, title: &str, content: impl FnOnce(&mut Ui)) -> bool
             ui.set_width(wide);
             content(ui);
         });
-        let closed = title.inner;
-        closed
+        title.inner
     });
     shown.inner || shown.should_close()
 }

@@ -116,7 +116,7 @@ fn lay_out(ui: &Ui, message: &Message, first: bool, column: f32) -> Laid {
     let palette = theme::palette(ui.visuals());
     let others = !message.own;
     let left = if others { GUTTER } else { 0.0 };
-    let widest = (column - GUTTER).min(width::BUBBLE).max(120.0);
+    let widest = (column - GUTTER).clamp(120.0, width::BUBBLE);
     let inner = widest - PAD.x * 2.0;
     let text = text_of(message);
     let deleted = message.body == MessageBody::Deleted;
@@ -227,10 +227,10 @@ fn message_row(
         if place.lit || response.has_focus() { Stroke::new(2.0, palette.accent) } else { Stroke::new(1.0, edge) };
     ui.painter().rect(bubble, corner, fill, edge, StrokeKind::Inside);
 
-    if let Some((rect, id)) = laid.quote.zip(message.reply_to) {
-        if quote(ui, place.chat, id, rect.translate(move_by), palette) {
-            actions.push(Action::ShowMessage(message.room, id));
-        }
+    if let Some((rect, id)) = laid.quote.zip(message.reply_to)
+        && quote(ui, place.chat, id, rect.translate(move_by), palette)
+    {
+        actions.push(Action::ShowMessage(message.room, id));
     }
     let color = if message.own { palette.on_own } else { palette.text };
     let (text, link) = rich_text(ui, ui.id().with("text"), laid.text + move_by, &laid.rich, color);

@@ -104,10 +104,8 @@ pub(super) fn build(timeline: &Timeline, marker: Option<Order>, zone: &TimeZone)
         let before = index.checked_sub(1).and_then(|at| items.get(at));
         let joined =
             !broken && open_group.is_some() && before.is_some_and(|before| continues(&before.message, message));
-        if joined {
-            if let Some(Row::Message { last, .. }) = open_group.and_then(|at| rows.get_mut(at)) {
-                *last = false;
-            }
+        if joined && let Some(Row::Message { last, .. }) = open_group.and_then(|at| rows.get_mut(at)) {
+            *last = false;
         }
         open_group = Some(rows.len());
         rows.push(Row::Message { message: Arc::clone(message), version: *version, first: !joined, last: true });
