@@ -92,9 +92,8 @@ impl Composer {
                     .font(font)
                     .desired_rows(1)
                     .desired_width(wide)
-                    .margin(Margin::symmetric(0, 9))
                     .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
-                    .frame(Frame::NONE);
+                    .frame(Frame::NONE.inner_margin(Margin::symmetric(0, 9)));
                 ui.add(edit)
             });
             let response = edited.inner;

@@ -1,6 +1,6 @@
-//! Short messages to the person, at the lower edge.
+//! Short messages to the person, above the conversation where they hide nothing new.
 
-use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichText, Stroke, vec2};
+use egui::{Align, Align2, Area, Context, CornerRadius, Frame, Id, Layout, Margin, Order, RichText, Stroke, vec2};
 
 use super::Action;
 use crate::{
@@ -17,7 +17,7 @@ pub fn toasts(ctx: &Context, model: &Model) -> Vec<Action> {
     }
     let palette = theme::palette(&ctx.global_style().visuals);
     let wide = 440.0_f32.min(ctx.content_rect().width() - space::XL * 2.0);
-    let area = Area::new(Id::new("toasts")).order(Order::Tooltip).anchor(Align2::CENTER_BOTTOM, vec2(0.0, -84.0));
+    let area = Area::new(Id::new("toasts")).order(Order::Tooltip).anchor(Align2::CENTER_TOP, vec2(0.0, 74.0));
     area.show(ctx, |ui| {
         for toast in &model.toasts {
             let edge = if toast.bad { palette.bad } else { palette.line };
@@ -31,14 +31,20 @@ pub fn toasts(ctx: &Context, model: &Model) -> Vec<Action> {
                 ui.set_width(if toast.remedy.is_empty() { 260.0_f32.min(wide) } else { wide });
                 ui.horizontal(|ui| {
                     let room = ui.available_width() - 44.0;
-                    ui.vertical(|ui| {
-                        ui.set_width(room);
-                        ui.spacing_mut().item_spacing.y = 2.0;
-                        ui.label(RichText::new(&toast.what).size(size::BODY).color(palette.text));
-                        if !toast.remedy.is_empty() {
+                    let what = RichText::new(&toast.what).size(size::BODY).color(palette.text);
+                    if toast.remedy.is_empty() {
+                        ui.allocate_ui_with_layout(vec2(room, 34.0), Layout::left_to_right(Align::Center), |ui| {
+                            ui.set_width(room);
+                            ui.label(what);
+                        });
+                    } else {
+                        ui.vertical(|ui| {
+                            ui.set_width(room);
+                            ui.spacing_mut().item_spacing.y = 2.0;
+                            ui.label(what);
                             ui.label(RichText::new(&toast.remedy).size(size::SMALL).color(palette.soft));
-                        }
-                    });
+                        });
+                    }
                     if icon_button(ui, Icon::Cross, "Dismiss", "").clicked() {
                         actions.push(Action::DismissToast(toast.id));
                     }
