@@ -1,1 +1,21 @@
-//! archive
+//! Parlor's spare computer: keeps ciphertext so that history survives.
+//!
+//! It holds no key that opens a message; see `docs/CRYPT.md`.
+
+#![forbid(unsafe_code)]
+
+mod backup;
+mod config;
+mod error;
+mod folder;
+mod http;
+mod metrics;
+mod server;
+mod service;
+pub mod store;
+
+pub use backup::maintain;
+pub use config::{Action, ArchiveConfig, Cli, DEFAULT_HTTP, Registration, Settings};
+pub use error::StartError;
+pub use server::Archive;
+pub use service::{Limits, Rates};

@@ -6,6 +6,7 @@
 
 mod actor;
 mod command;
+pub mod doctor;
 pub mod engine;
 mod error;
 mod event;

@@ -84,12 +84,19 @@ fn is_separator(c: char) -> bool {
 }
 
 /// What typing has come to so far, for live checking in a form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TypedCode {
     /// The groups as they will be written, upper case, at most five; the last may be partial.
     pub groups: Vec<String>,
     /// What is wrong so far. [`CodeError::TooShort`] only means: go on typing.
     pub state: Result<RoomCode, CodeError>,
+}
+
+impl fmt::Debug for TypedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The groups are the code, so only their number may be seen.
+        f.debug_struct("TypedCode").field("groups", &self.groups.len()).field("state", &self.state).finish()
+    }
 }
 
 /// Reads a code as it is being typed or pasted, with or without the `parlor:` link in front.

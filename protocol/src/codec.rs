@@ -4,7 +4,11 @@
 //! be exchanged without touching anything else.
 
 use bincode::config::{self, Config};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
+};
+use std::{fmt, marker::PhantomData};
 
 use crate::error::CodecError;
 
@@ -60,7 +64,39 @@ pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, CodecError> {
     match bytes.split_first() {
         None => Err(CodecError::Empty),
+        Some((&VERSION, _)) if bytes.len() > max => Err(CodecError::TooLong { max, got: bytes.len() }),
         Some((&VERSION, body)) => decode_bare(body, max, what),
         Some((&theirs, _)) => Err(CodecError::Version { theirs, ours: VERSION }),
     }
+}
+
+/// Decodes a list of at most `MAX` items and stops at the first one too many. For items that may
+/// be a single byte on the wire, whose memory would be many times the message otherwise.
+pub(crate) fn bounded_list<'de, const MAX: usize, T, D>(d: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Bounded<const MAX: usize, T>(PhantomData<T>);
+
+    impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for Bounded<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut out = Vec::with_capacity(items.size_hint().unwrap_or_default().min(MAX).min(64));
+            while let Some(item) = items.next_element()? {
+                if out.len() == MAX {
+                    return Err(A::Error::custom(format_args!("more than {MAX} items")));
+                }
+                out.push(item);
+            }
+            Ok(out)
+        }
+    }
+
+    d.deserialize_seq(Bounded::<MAX, T>(PhantomData))
 }

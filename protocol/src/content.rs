@@ -137,7 +137,12 @@ impl Content {
         let cut_off = CodecError::CutOff { expected: LEN_BYTES, got: padded.len() };
         let (len, rest) = padded.split_first_chunk::<LEN_BYTES>().ok_or(cut_off)?;
         let len = u32::from_le_bytes(*len) as usize;
-        let inner = rest.get(..len).ok_or(CodecError::CutOff { expected: len, got: rest.len() })?;
+        let (inner, padding) =
+            rest.split_at_checked(len).ok_or(CodecError::CutOff { expected: len, got: rest.len() })?;
+        // Padding that is not zero would be a place to hide things in.
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(CodecError::Malformed("padding"));
+        }
         codec::decode(inner, BODY_MAX, "content")
     }
 }

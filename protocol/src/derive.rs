@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     EpochSignal,
     /// The key that seals the previous epoch's key under a new one.
     EpochPrevious,
+    /// What a sealed epoch key is bound to: the change it belongs to, and its recipient.
+    EpochChange,
     /// The key of an invite record, from the stretched code.
     InviteKey,
     /// The locator of an invite, from the stretched code.
@@ -49,6 +51,7 @@ impl Purpose {
             Self::EpochAdmission => "parlor/v1/epoch admission",
             Self::EpochSignal => "parlor/v1/epoch signal",
             Self::EpochPrevious => "parlor/v1/epoch previous key",
+            Self::EpochChange => "parlor/v1/epoch change",
             Self::InviteKey => "parlor/v1/invite key",
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",

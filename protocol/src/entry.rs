@@ -93,6 +93,7 @@ impl Header {
     }
 
     fn encode(&self, body_len: usize) -> Result<[u8; HEADER_LEN], CodecError> {
+        self.check_places()?;
         let max = self.kind.body_max();
         let len = u32::try_from(body_len).ok().filter(|len| *len as usize <= max);
         let len = len.ok_or(CodecError::TooLong { max, got: body_len })?;
@@ -138,10 +139,20 @@ impl Header {
         if len > kind.body_max() {
             return Err(CodecError::TooLong { max: kind.body_max(), got: len });
         }
-        if header.session > header.seq {
-            return Err(CodecError::Malformed("session of an entry"));
-        }
+        header.check_places()?;
         Ok((header, len))
+    }
+
+    /// A session begins at or before its entries, and every entry leaves a place for the next
+    /// one: otherwise the last place could be taken again and again.
+    fn check_places(&self) -> Result<(), CodecError> {
+        if self.session > self.seq {
+            Err(CodecError::Malformed("session of an entry"))
+        } else if self.seq == u64::MAX {
+            Err(CodecError::Malformed("place of an entry"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -167,11 +178,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes and signs an entry. `author` of the header must be the key's device.
+    /// Writes and signs an entry.
     ///
     /// # Errors
-    /// [`CodecError::TooLong`] when the body is longer than its kind allows.
+    /// [`CodecError::TooLong`] when the body is longer than its kind allows,
+    /// [`CodecError::Malformed`] when `author` is not the key's device or a place is impossible.
     pub fn sign(key: &DeviceKey, header: Header, body: &[u8]) -> Result<Verified<Self>, CodecError> {
+        if header.author != key.id() {
+            return Err(CodecError::Malformed("author of an entry"));
+        }
         let head = header.encode(body.len())?;
         let id = entry_id(&head, body);
         let mut bytes = Vec::with_capacity(HEADER_LEN + body.len() + SIG_LEN);

@@ -272,7 +272,7 @@ pub struct EpochRecord {
     /// The key, sealed to each remaining device.
     pub keys: Vec<SealedKey>,
     /// Where newcomers may read everything: the keys of the parents, each sealed under the new
-    /// key, in the order of `parents`. Empty otherwise.
+    /// key. Empty otherwise.
     pub previous: Vec<Vec<u8>>,
 }
 
@@ -344,26 +344,25 @@ impl EpochRecord {
         parent: EpochId,
         grandparents: &[EpochId],
     ) -> Result<EpochSecrets, SealError> {
-        let at = self.parents.iter().position(|p| *p == parent).ok_or(SealError::Unopenable)?;
-        let sealed = self.previous.get(at).ok_or(SealError::Unopenable)?;
-        let (nonce, sealed) = sealed.split_at_checked(24).ok_or(SealError::Unopenable)?;
+        if !self.parents.contains(&parent) {
+            return Err(SealError::Unopenable);
+        }
+        // A merge by an owner who lacks the key of one branch links only the others, so places
+        // tell nothing; the id shows which key is which, and there are 16 at most.
         let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-        let plain = XChaCha20Poly1305::new(key.as_ref().into())
-            .decrypt(XNonce::from_slice(nonce), sealed)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|_| SealError::Unopenable)?;
-        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| SealError::Unopenable)?;
-        EpochSecrets::derive_checked(self.room_of(secrets), grandparents, Secret::from_bytes(key), parent)
-    }
-
-    const fn room_of(&self, secrets: &EpochSecrets) -> RoomId {
-        secrets.room
+        self.previous
+            .iter()
+            .find_map(|sealed| {
+                let previous = open_previous_key(&key, sealed)?;
+                EpochSecrets::derive_checked(secrets.room, grandparents, previous, parent).ok()
+            })
+            .ok_or(SealError::Unopenable)
     }
 
     /// Binds a sealed key to everything else in the record and to its recipient.
     fn prologue(&self, room: RoomId, recipient: DeviceId) -> Vec<u8> {
-        let mut hasher = Purpose::EpochId.hasher();
-        hasher.update(b"change").update(room.as_bytes()).update(self.id.as_bytes()).update(&self.admission);
+        let mut hasher = Purpose::EpochChange.hasher();
+        hasher.update(room.as_bytes()).update(self.id.as_bytes()).update(&self.admission);
         let mut part = |tag: u8, bytes: Vec<u8>| {
             hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
         };
@@ -423,4 +422,13 @@ fn seal_previous(secrets: &EpochSecrets, parent: &EpochSecrets, rng: &mut dyn Cr
         .map_err(|_| SealError::Unopenable)?;
     out.extend_from_slice(&sealed);
     Ok(out)
+}
+
+fn open_previous_key(key: &[u8; 32], sealed: &[u8]) -> Option<Secret> {
+    let (nonce, sealed) = sealed.split_at_checked(24)?;
+    let plain = XChaCha20Poly1305::new(key.into())
+        .decrypt(XNonce::from_slice(nonce), sealed)
+        .map(zeroize::Zeroizing::new)
+        .ok()?;
+    <[u8; 32]>::try_from(plain.as_slice()).ok().map(Secret::from_bytes)
 }

@@ -28,6 +28,7 @@ const STRETCH_PASSES: u32 = 3;
 /// The code itself is random and unique, so one salt serves all.
 const STRETCH_SALT: &[u8] = b"parlor/v1 room code";
 const NONCE_LEN: usize = 24;
+const TAG_LEN: usize = 16;
 
 /// What a code stretches to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Invite {
         signer: &DeviceKey,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
-        let plain = zeroize::Zeroizing::new(codec::encode(invitation, INVITE_MAX)?);
+        let plain = zeroize::Zeroizing::new(codec::encode(invitation, INVITE_MAX - NONCE_LEN - TAG_LEN)?);
         let mut sealed = vec![0; NONCE_LEN];
         rng.fill_bytes(&mut sealed);
         let payload = Payload { msg: &plain, aad: &code.locator.0 };
@@ -154,6 +155,9 @@ impl Invite {
     /// # Errors
     /// [`SealError`] when the code does not open it.
     pub fn open(&self, code: &StretchedCode) -> Result<Invitation, SealError> {
+        if self.locator != code.locator {
+            return Err(SealError::Unopenable);
+        }
         let too_short = SealError::TooShort { min: NONCE_LEN, got: self.sealed.len() };
         let (nonce, sealed) = self.sealed.split_at_checked(NONCE_LEN).ok_or(too_short)?;
         let plain = XChaCha20Poly1305::new(code.key.expose().into())

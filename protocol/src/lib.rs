@@ -22,6 +22,7 @@ pub mod limits;
 pub mod log;
 pub mod noise;
 mod policy;
+pub mod rules;
 pub mod session;
 pub mod signal;
 mod text;

@@ -135,6 +135,7 @@ pub enum RoomRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tail {
     /// Ends of logs, each in order up to its head.
+    #[serde(deserialize_with = "codec::bounded_list::<LOGS_MAX, _, _>")]
     pub suffixes: Vec<Vec<Entry>>,
     /// First entries of these logs (admission, profile) and entries that open their sessions.
     pub openers: Vec<Entry>,

@@ -2,4 +2,5 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod real;
 pub mod sim;

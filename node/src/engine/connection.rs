@@ -122,9 +122,14 @@ impl Engine {
     }
 
     fn on_connected(&mut self, peer: DeviceId, address: String, transport: &'static str, archive: bool) {
-        self.remember(peer, &address);
-        let connected =
-            Connected { address, transport, archive, rtt_us: None, rooms: BTreeSet::new(), looked_up_until: 0 };
+        // Only an address that names the peer can be dialed again.
+        if address.contains("/p2p/") {
+            self.remember(peer, &address);
+        }
+        // A peer may be told twice, the second time as an archive: what is known of it stays.
+        let known = self.connections.peers.remove(&peer);
+        let rooms = known.map(|known| known.rooms).unwrap_or_default();
+        let connected = Connected { address, transport, archive, rtt_us: None, rooms, looked_up_until: 0 };
         self.connections.peers.insert(peer, connected);
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {

@@ -63,8 +63,11 @@ impl Alone {
 /// Where others can reach this machine, as they would type it. Best first.
 pub(super) fn own_addresses(interfaces: &[Interface], filter: &InterfaceFilter, port: Option<u16>) -> Vec<String> {
     let Some(port) = port else { return Vec::new() };
-    let usable = interfaces.iter().filter(|i| i.kind != InterfaceKind::Loopback && filter.allows(&i.name));
-    let ips = usable.flat_map(|i| i.addresses.iter().map(|(ip, _)| *ip));
+    let usable: Vec<_> =
+        interfaces.iter().filter(|i| i.up && i.kind != InterfaceKind::Loopback && filter.allows(&i.name)).collect();
+    // Addresses of bridges and tunnels only help where there is nothing else.
+    let best = usable.iter().map(|i| i.kind).min();
+    let ips = usable.iter().filter(|i| Some(i.kind) == best).flat_map(|i| i.addresses.iter().map(|(ip, _)| *ip));
     let real = |ip: &std::net::IpAddr| match ip {
         std::net::IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
         std::net::IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_names_the_address_of_the_network_card_first() {
+    fn the_hint_names_the_address_of_the_network_card_only() {
         let interface = |name: &str, kind, ip: &str| Interface {
             name: name.into(),
             kind,
@@ -165,7 +168,7 @@ mod tests {
             interface("lo", InterfaceKind::Loopback, "127.0.0.1"),
         ];
         let own = own_addresses(&interfaces, &InterfaceFilter::default(), Some(47801));
-        assert_eq!(own, ["192.168.1.5:47801", "172.17.0.1:47801"]);
+        assert_eq!(own, ["192.168.1.5:47801"]);
         assert!(alone(&own).contains("192.168.1.5:47801"));
     }
 }

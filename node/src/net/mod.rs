@@ -37,3 +37,4 @@ pub use event::NetEvent;
 pub use handle::{Net, NetHandle};
 pub use identity::{device_of, peer_of};
 pub use interfaces::{Interface, InterfaceKind, interfaces};
+pub(crate) use listen::{tcp_is_free, udp_is_free};

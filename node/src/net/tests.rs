@@ -4,7 +4,6 @@
 use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
-use libp2p::PeerId;
 use parlor_protocol::{
     DeviceId, TopicId,
     limits::{GOSSIP_MAX, PAGE_MAX_BYTES, WIRE_MAX},
@@ -326,12 +325,78 @@ async fn a_peer_that_restarts_on_its_port_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_peer_that_was_killed_and_comes_back_at_once_hears_gossip_again() {
+    let mut a = Node::start(config(42)).await;
+    a.send(NetCommand::Subscribe(TOPIC)).await;
+    // Killed: its runtime is torn down, so that QUIC says no goodbye.
+    let killed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let address = a.typed_address();
+    let b = config(43);
+    let mut first = killed.spawn(Node::start(b.clone())).await.unwrap();
+    first.send(NetCommand::AddAddress(address.clone())).await;
+    first.wait_connected(a.device()).await;
+    // Two round trips take longer than connections need to count as settled.
+    for _ in 0..2 {
+        a.wait("round trip", |event| matches!(event, NetEvent::RoundTrip { .. }).then_some(())).await;
+    }
+    killed.shutdown_background();
+    let mut b = Node::start(NetConfig { manual: vec![address], ..b }).await;
+    b.send(NetCommand::Subscribe(TOPIC)).await;
+    b.wait_subscribed(a.device()).await;
+    a.wait_subscribed(b.device()).await;
+    b.publish("back").await;
+    assert_eq!(a.wait_gossip().await.2, Bytes::from("back"));
+    a.publish("welcome").await;
+    assert_eq!(b.wait_gossip().await.2, Bytes::from("welcome"));
+}
+
+#[tokio::test]
 async fn a_known_peer_is_dialed_at_start() {
     let mut a = Node::start(config(45)).await;
     let addresses = vec![format!("/ip4/127.0.0.1/tcp/{}", a.net.tcp_port().unwrap())];
     let mut b = Node::start(NetConfig { known: vec![(a.device(), addresses)], ..config(46) }).await;
     b.wait_connected(a.device()).await;
     a.wait_connected(b.device()).await;
+}
+
+/// Only over the loopback interface, so that nothing leaves this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn two_that_start_one_after_the_other_find_each_other_by_mdns() {
+    let over_loopback = |seed| NetConfig {
+        mdns: true,
+        interfaces: InterfaceFilter { include: vec!["lo".into()], exclude: Vec::new() },
+        ..config(seed)
+    };
+    let mut a = Node::start(over_loopback(80)).await;
+    let mut b = Node::start(NetConfig { archive: true, ..over_loopback(81) }).await;
+    assert!(a.wait_connected(b.device()).await.2, "the archive is known as one");
+    b.wait_connected(a.device()).await;
+    // A third one that only looks finds both, and sees one of them leave.
+    let lo = InterfaceFilter { include: vec!["lo".into()], exclude: Vec::new() };
+    let mut browser = Browser::browse(&lo).unwrap();
+    let (mut found, archive) = (std::collections::BTreeSet::new(), b.device());
+    let search = async {
+        while !(found.contains(&a.device()) && found.contains(&archive)) {
+            if let Found::Here { device, archive: is_archive, addresses } = browser.next().await {
+                assert_eq!(is_archive, device == archive);
+                assert!(!addresses.is_empty());
+                found.insert(device);
+            }
+        }
+        // Looking anew, as after sleep, finds them anew.
+        browser.refresh();
+        found.clear();
+        while !found.contains(&archive) {
+            if let Found::Here { device, .. } = browser.next().await {
+                found.insert(device);
+            }
+        }
+        b.net.shutdown().await;
+        while browser.next().await != Found::Gone(archive) {}
+    };
+    timeout(DEADLINE, search).await.expect("not found, or its goodbye not heard");
+    browser.stop().await;
 }
 
 #[tokio::test]
@@ -427,11 +492,4 @@ async fn the_network_ends_when_its_handle_or_its_reader_is_gone() {
     drop(events);
     timeout(DEADLINE, async { while handle.send(NetCommand::Subscribe(TOPIC)).await {} }).await.unwrap();
     net.shutdown().await;
-}
-
-#[test]
-fn a_device_id_that_is_no_key_is_no_peer() {
-    // Not a point of the curve.
-    let nonsense = DeviceId::from_bytes([2; 32]);
-    assert_eq!(peer_of(&nonsense).and_then(|peer: PeerId| device_of(&peer)).unwrap_or(nonsense), nonsense);
 }

@@ -251,6 +251,7 @@ struct View<E, H> {
 struct Tables<'t> {
     meta: Table<'t, &'static str, u64>,
     records: Table<'t, &'static [u8], &'static [u8]>,
+    #[expect(clippy::type_complexity, reason = "redb names its tables by key and value type")]
     view: View<Table<'t, &'static [u8; 80], &'static [u8]>, Table<'t, &'static [u8; 72], &'static [u8; 40]>>,
 }
 

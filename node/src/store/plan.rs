@@ -10,6 +10,7 @@ use super::{StoredEntry, Write};
 
 /// What is known of one place of a log.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub(super) enum Slot {
     /// The entry is there.
     Intact(StoredEntry),

@@ -1,1 +1,62 @@
-fn main() {}
+//! The program `parlor`: a full member of rooms on the command line.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod messages;
+mod network;
+mod output;
+mod rooms;
+mod run;
+mod session;
+
+use clap::{CommandFactory as _, Parser as _};
+use cli::{Cli, Do};
+use output::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = if cli.verbose { "parlor_node=debug,info" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let verbose = cli.verbose;
+    let result = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::start(format!("the system refused threads ({error})")))
+        .and_then(|runtime| runtime.block_on(carry_out(cli)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("parlor: {failure}");
+            if verbose {
+                failure.causes().for_each(|cause| eprintln!("  because: {cause}"));
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn carry_out(cli: Cli) -> Result<(), Failure> {
+    match cli.action.clone() {
+        Do::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "parlor", &mut std::io::stdout());
+            Ok(())
+        }
+        Do::Init { name } => rooms::init(&cli, name.as_deref()).await,
+        Do::Name { name } => rooms::set_name(&cli, &name).await,
+        Do::Create { name, history } => rooms::create(&cli, &name, history).await,
+        Do::Code { room, new, expires } => rooms::code(&cli, &room, new, expires.as_deref()).await,
+        Do::Join { code, no_wait } => rooms::join(&cli, &code, no_wait).await,
+        Do::Rooms => rooms::list(&cli).await,
+        Do::Members { room } => rooms::members(&cli, &room).await,
+        Do::Send { room, text } => messages::send(&cli, &room, &text).await,
+        Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
+        Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
+        Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::Peers => network::peers(&cli).await,
+        Do::Doctor => network::doctor(&cli).await,
+        Do::Run => run::run(&cli).await,
+        Do::Repair => rooms::repair(&cli),
+    }
+}

@@ -1,0 +1,215 @@
+//! Backup, restore and verify, for both stores.
+//!
+//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 1\n`, then for each record its length
+//! (4 bytes little endian), its BLAKE3 hash (32 bytes) and the record itself; the last record
+//! says that the file is whole. Entries stay as sealed as they are in the store.
+
+use anyhow::{Context as _, bail, ensure};
+use parlor_protocol::{
+    LogKey, RoomId, codec,
+    entry::Entry,
+    invite::InviteBody,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, WIRE_MAX},
+    log::{ForkProof, Height, verify_page},
+    rules::{Learned, RoomRules},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufReader, BufWriter, Read as _, Write as _},
+    path::Path,
+};
+
+use crate::{
+    config::{Action, ArchiveConfig},
+    folder,
+    store::{self, Appended, InviteChange, Kept, RoomRow, Run, Store},
+};
+
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 1\n";
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Record {
+    Room(Box<RoomRow>),
+    /// A run of one log that ends at a checked signature.
+    Run {
+        room: RoomId,
+        entries: Vec<(Entry, bool)>,
+    },
+    Fork(Box<ForkProof>),
+    /// The end, with the number of entries.
+    End(u64),
+}
+
+/// Carries out a maintenance command.
+///
+/// # Errors
+/// What went wrong and what to do about it.
+pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<()> {
+    let _lock = match config.mongodb {
+        Some(_) => None,
+        None => Some(folder::lock(&config.data_dir)?),
+    };
+    let store = store::open(config).await?;
+    let result = match &action {
+        Action::Backup { file } => backup(&*store, file).await,
+        Action::Restore { file } => restore(&*store, file).await,
+        Action::Verify => verify(&*store).await,
+    };
+    store.close().await;
+    println!("{}", result?);
+    Ok(())
+}
+
+async fn backup(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
+    let file = OpenOptions::new().create_new(true).write(true).open(path);
+    let mut out = BufWriter::new(file.with_context(|| format!("cannot create {}; choose a new file", path.display()))?);
+    out.write_all(MAGIC)?;
+    let (mut rooms, mut entries) = (0u64, 0u64);
+    for row in store.rooms().await? {
+        let room = row.room;
+        put(&mut out, &Record::Room(Box::new(row)))?;
+        rooms += 1;
+        for (log, height) in store.heights(room).await? {
+            let mut next = 0;
+            while next < height.next {
+                let run = page(store, room, log, next).await?;
+                next += run.len() as u64;
+                entries += run.len() as u64;
+                let run = run.into_iter().map(|kept| (kept.entry.into_inner(), kept.checked)).collect();
+                put(&mut out, &Record::Run { room, entries: run })?;
+            }
+        }
+        for fork in store.forks(room).await? {
+            put(&mut out, &Record::Fork(Box::new(fork)))?;
+        }
+    }
+    put(&mut out, &Record::End(entries))?;
+    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(format!("{rooms} rooms with {entries} entries were written to {}.", path.display()))
+}
+
+/// The next run of a log that ends at a checked signature.
+async fn page(store: &dyn Store, room: RoomId, log: LogKey, from: u64) -> anyhow::Result<Vec<Kept>> {
+    let mut run = store.run(room, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await?;
+    let end = run.iter().rposition(|kept| kept.checked).map_or(0, |at| at + 1);
+    run.truncate(end);
+    ensure!(!run.is_empty(), "entry {from} of a log in room {} is missing; restore a backup", room.short());
+    Ok(run)
+}
+
+async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut input = BufReader::new(file);
+    let mut magic = [0; MAGIC.len()];
+    let known = input.read_exact(&mut magic).is_ok() && magic == *MAGIC;
+    ensure!(known, "{} is not a backup of a Parlor archive (or of a newer version)", path.display());
+    let (mut entries, mut rooms) = (0u64, 0u64);
+    loop {
+        let record = take(&mut input).with_context(|| {
+            format!("{} is damaged after {entries} entries; what was read so far is restored", path.display())
+        })?;
+        match record {
+            Record::Room(row) => {
+                store.put_room(*row).await?;
+                rooms += 1;
+            }
+            Record::Fork(proof) => store.put_fork(*proof).await?,
+            Record::Run { room, entries: run } => entries += restore_run(store, room, run).await?,
+            Record::End(expected) => {
+                ensure!(expected == entries, "the backup names {expected} entries but holds {entries}");
+                return Ok(format!("{rooms} rooms with {entries} entries were restored."));
+            }
+        }
+    }
+}
+
+async fn restore_run(store: &dyn Store, room: RoomId, run: Vec<(Entry, bool)>) -> anyhow::Result<u64> {
+    let Some(first) = run.first().map(|(entry, _)| *entry.header()) else { bail!("the backup has an empty run") };
+    let (entries, checked): (Vec<_>, Vec<_>) = run.into_iter().unzip();
+    let height = Height { next: first.seq, head: first.prev };
+    let verified = verify_page(room, first.log_key(), height, entries)?;
+    let count = verified.len() as u64;
+    let mut invites = Vec::new();
+    for entry in verified.iter().filter(|entry| entry.header().kind == parlor_protocol::entry::Kind::Invite) {
+        invites.push(match InviteBody::decode(entry.body())? {
+            InviteBody::Made(invite) => InviteChange::Put(invite),
+            InviteBody::Revoked(locator) => InviteChange::Revoke(locator),
+        });
+    }
+    let entries = verified.into_iter().zip(checked).map(|(entry, checked)| Kept { entry, checked }).collect();
+    match store.append(Run { room, log: first.log_key(), entries, invites }).await? {
+        Appended::Stored(_) => Ok(count),
+        Appended::Conflict(_) => bail!(
+            "the store holds something else in room {} than the backup; restore into an empty store",
+            room.short()
+        ),
+    }
+}
+
+async fn verify(store: &dyn Store) -> anyhow::Result<String> {
+    let (mut rooms, mut total, mut problems) = (0u64, 0u64, Vec::new());
+    for row in store.rooms().await? {
+        rooms += 1;
+        match verify_room(store, &row).await {
+            Ok(entries) => total += entries,
+            Err(problem) => problems.push(format!("room {}: {problem:#}", row.room.short())),
+        }
+    }
+    if problems.is_empty() {
+        Ok(format!("All is well: {rooms} rooms with {total} entries."))
+    } else {
+        bail!("{} of {rooms} rooms have problems; restore a backup.\n{}", problems.len(), problems.join("\n"))
+    }
+}
+
+/// Checks chains, signatures at page ends, and admission of every entry of a room.
+async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
+    let genesis = row.genesis.clone().verify()?;
+    ensure!(genesis.room() == row.room, "its genesis entry is of another room");
+    let mut rules = RoomRules::new(row.room, parlor_protocol::epoch::Genesis::decode(genesis.body())?);
+    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
+    loop {
+        let before = plain.len();
+        plain.retain(|entry| !matches!(rules.admit(entry), Ok(Learned::Epoch(_) | Learned::Admitted(_))));
+        if plain.len() == before {
+            break;
+        }
+    }
+    let mut total = 0;
+    for (log, end) in store.heights(row.room).await? {
+        let mut height = Height::EMPTY;
+        while height.next < end.next {
+            let run = page(store, row.room, log, height.next).await?;
+            let run = run.into_iter().map(|kept| kept.entry.into_inner()).collect();
+            for entry in verify_page(row.room, log, height, run)? {
+                height = Height::after(&entry);
+                total += 1;
+                let seq = entry.header().seq;
+                ensure!(rules.admit(&entry).is_ok(), "entry {seq} of a log is by a device that was not admitted");
+            }
+        }
+        ensure!(height == end, "a log ends at {} instead of {}", height.next, end.next);
+    }
+    Ok(total)
+}
+
+fn put(out: &mut impl std::io::Write, record: &Record) -> anyhow::Result<()> {
+    let bytes = codec::encode(record, WIRE_MAX)?;
+    out.write_all(&u32::try_from(bytes.len())?.to_le_bytes())?;
+    out.write_all(blake3::hash(&bytes).as_bytes())?;
+    out.write_all(&bytes)?;
+    Ok(())
+}
+
+fn take(input: &mut impl std::io::Read) -> anyhow::Result<Record> {
+    let (mut len, mut hash) = ([0; 4], [0; 32]);
+    input.read_exact(&mut len)?;
+    input.read_exact(&mut hash)?;
+    let len = u32::from_le_bytes(len) as usize;
+    ensure!(len <= WIRE_MAX, "a record is too long");
+    let mut bytes = vec![0; len];
+    input.read_exact(&mut bytes)?;
+    ensure!(blake3::hash(&bytes).as_bytes() == &hash, "a record does not match its checksum");
+    Ok(codec::decode(&bytes, WIRE_MAX, "record")?)
+}

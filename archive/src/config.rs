@@ -1,0 +1,277 @@
+//! Settings: flags before environment before the config file before the defaults.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use directories::ProjectDirs;
+use parlor_node::net::{InterfaceFilter, Port, Ports};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::StartError,
+    service::{Limits, Rates},
+    store::Usage,
+};
+
+/// Keeps the history of Parlor rooms on a spare computer. It stores only ciphertext.
+///
+/// Start it without any options: machines with Parlor find it by themselves.
+#[derive(Debug, Parser)]
+#[command(name = "parlor-archive", version, about)]
+pub struct Cli {
+    /// What to do; runs the archive when absent.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Prints the settings as a config file and stops.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Shows more, and the causes of errors.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// What else the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Writes everything in the store to a file. Stop the archive first when it uses the embedded store.
+    Backup {
+        /// The file to write; it must not exist yet.
+        file: PathBuf,
+    },
+    /// Reads a backup into the store. What is there already stays.
+    Restore {
+        /// The file to read.
+        file: PathBuf,
+    },
+    /// Checks every entry, link, signature and admission in the store.
+    Verify,
+}
+
+/// Whether rooms that are not known yet may be registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everybody on the network may register rooms.
+    #[default]
+    Open,
+    /// Only rooms that are known already are served.
+    Closed,
+}
+
+/// The settings. All of them are optional.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// A config file (TOML) with any of these settings.
+    #[arg(long, global = true, env = "PARLOR_ARCHIVE_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where data is kept; the platform's data folder when absent.
+    #[arg(long, global = true, env = "PARLOR_ARCHIVE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keeps data in MongoDB, for example mongodb://user:password@host/parlor. Passwords on the
+    /// command line show in the process list: better give it in the environment or in a file.
+    #[arg(long, global = true, env = "PARLOR_MONGODB", hide_env_values = true, value_name = "URI")]
+    pub mongodb: Option<String>,
+    /// A file that holds the MongoDB address.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "mongodb")]
+    pub mongodb_file: Option<PathBuf>,
+    /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// WebSocket port, for browsers; 47802, or a free one when that is taken.
+    #[arg(long)]
+    pub ws_port: Option<u16>,
+    /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    pub http: Option<String>,
+    /// Uses only this network interface to be found; may be repeated.
+    #[arg(long = "interface", value_name = "NAME")]
+    pub interfaces: Vec<String>,
+    /// Does not use this network interface to be found; may be repeated.
+    #[arg(long = "exclude-interface", value_name = "NAME")]
+    pub exclude_interfaces: Vec<String>,
+    /// Is not found by mDNS; machines have to be given the address.
+    #[arg(long)]
+    pub no_mdns: bool,
+    /// Whether new rooms may be registered: open or closed.
+    #[arg(long, value_enum)]
+    pub registration: Option<Registration>,
+    /// Most megabytes one room may take.
+    #[arg(long, value_name = "MB")]
+    pub max_room_mb: Option<u64>,
+    /// Most rooms.
+    #[arg(long, value_name = "N")]
+    pub max_rooms: Option<usize>,
+    /// Most kilobytes a second that one machine may store.
+    #[arg(long, value_name = "KB")]
+    pub max_peer_kb_per_second: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the config file, if any, for what was not given otherwise.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] when the file cannot be read or has a mistake.
+    pub fn with_file(self) -> Result<Self, StartError> {
+        let Some(path) = &self.config else { return Ok(self) };
+        let bad = |reason: String| StartError::Config { file: path.clone(), reason };
+        let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+        let file: Self = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
+        let or = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
+        Ok(Self {
+            config: self.config.clone(),
+            data_dir: self.data_dir.or(file.data_dir),
+            mongodb: self.mongodb.or(if self.mongodb_file.is_some() { None } else { file.mongodb }),
+            mongodb_file: self.mongodb_file.or(file.mongodb_file),
+            port: self.port.or(file.port),
+            ws_port: self.ws_port.or(file.ws_port),
+            http: self.http.or(file.http),
+            interfaces: or(self.interfaces, file.interfaces),
+            exclude_interfaces: or(self.exclude_interfaces, file.exclude_interfaces),
+            no_mdns: self.no_mdns || file.no_mdns,
+            registration: self.registration.or(file.registration),
+            max_room_mb: self.max_room_mb.or(file.max_room_mb),
+            max_rooms: self.max_rooms.or(file.max_rooms),
+            max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
+        })
+    }
+
+    /// Turns the settings into what the archive is started with.
+    ///
+    /// # Errors
+    /// [`StartError`] when one of them is unusable.
+    pub fn resolve(&self) -> Result<ArchiveConfig, StartError> {
+        let data_dir = match &self.data_dir {
+            Some(dir) => dir.clone(),
+            None => ProjectDirs::from("", "", "parlor-archive").ok_or(StartError::NoDataDir)?.data_dir().to_owned(),
+        };
+        let mut config = ArchiveConfig::new(data_dir);
+        config.mongodb = match &self.mongodb_file {
+            Some(file) => Some(read_uri(file)?),
+            None => self.mongodb.clone(),
+        };
+        if let Some(port) = self.port {
+            (config.ports.tcp, config.ports.quic) = (Port::from(port), Port::from(port));
+        }
+        if let Some(port) = self.ws_port {
+            config.ports.ws = Port::from(port);
+        }
+        config.http = match self.http.as_deref() {
+            None => config.http,
+            Some("off") => None,
+            Some(address) => {
+                let bad = |_| StartError::Http { address: address.to_owned(), reason: "not ADDRESS:PORT".into() };
+                Some(address.parse::<SocketAddr>().map_err(bad)?)
+            }
+        };
+        config.interfaces =
+            InterfaceFilter { include: self.interfaces.clone(), exclude: self.exclude_interfaces.clone() };
+        config.mdns = !self.no_mdns;
+        let limits = &mut config.limits;
+        limits.is_open = self.registration.unwrap_or_default() == Registration::Open;
+        limits.rooms = self.max_rooms.unwrap_or(limits.rooms);
+        if let Some(mb) = self.max_room_mb {
+            limits.room = Usage { bytes: mb.saturating_mul(1024 * 1024), ..limits.room };
+        }
+        if let Some(kb) = self.max_peer_kb_per_second {
+            limits.rates = Rates { bytes: kb as f64 * 1024.0, ..limits.rates };
+        }
+        Ok(config)
+    }
+}
+
+fn read_uri(file: &Path) -> Result<String, StartError> {
+    let text = std::fs::read_to_string(file);
+    text.map(|text| text.trim().to_owned())
+        .map_err(|error| StartError::Config { file: file.to_owned(), reason: error.to_string() })
+}
+
+/// What an archive is started with.
+#[derive(Clone)]
+pub struct ArchiveConfig {
+    /// The folder for the device key and the embedded store.
+    pub data_dir: PathBuf,
+    /// MongoDB instead of the embedded store.
+    pub mongodb: Option<String>,
+    /// Where to listen.
+    pub ports: Ports,
+    /// Where health and metrics are served.
+    pub http: Option<SocketAddr>,
+    /// Which interfaces take part in discovery.
+    pub interfaces: InterfaceFilter,
+    /// Whether to be found by mDNS.
+    pub mdns: bool,
+    /// What may be taken and kept.
+    pub limits: Limits,
+}
+
+/// Where health and metrics are served unless told otherwise: this machine only.
+pub const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 47880);
+
+impl ArchiveConfig {
+    /// The usual set-up in a folder.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            data_dir,
+            mongodb: None,
+            ports: Ports::default(),
+            http: Some(DEFAULT_HTTP),
+            interfaces: InterfaceFilter::default(),
+            mdns: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ArchiveConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The MongoDB address may hold a password.
+        f.debug_struct("ArchiveConfig")
+            .field("data_dir", &self.data_dir)
+            .field("mongodb", &self.mongodb.is_some())
+            .field("ports", &self.ports)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_config_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("archive.toml");
+        std::fs::write(&file, "port = 1\nmax-rooms = 7\nregistration = \"closed\"\n").unwrap();
+        let cli = Cli::parse_from(["parlor-archive", "--port", "2", "--config", file.to_str().unwrap()]);
+        let settings = cli.settings.with_file().unwrap();
+        assert_eq!((settings.port, settings.max_rooms), (Some(2), Some(7)));
+        assert!(!settings.resolve().unwrap().limits.is_open);
+    }
+
+    #[test]
+    fn a_mistake_in_the_config_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("archive.toml");
+        std::fs::write(&file, "prot = 1\n").unwrap();
+        let cli = Cli::parse_from(["parlor-archive", "--config", file.to_str().unwrap()]);
+        let error = cli.settings.with_file().unwrap_err().to_string();
+        assert!(error.contains("prot") && error.contains("archive.toml"), "{error}");
+    }
+
+    #[test]
+    fn the_password_is_not_in_the_debug_output() {
+        let mut config = ArchiveConfig::new("x".into());
+        config.mongodb = Some("mongodb://anna:hunter2@host".into());
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

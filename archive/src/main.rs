@@ -1,0 +1,98 @@
+//! The program `parlor-archive`.
+
+#![forbid(unsafe_code)]
+
+use clap::Parser as _;
+use parlor_archive::{Archive, ArchiveConfig, Cli, StartError};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = if cli.verbose { "parlor_archive=debug,parlor_node=debug,info" } else { "parlor_archive=info,warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let verbose = cli.verbose;
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error), verbose),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, verbose),
+    }
+}
+
+fn fail(error: &anyhow::Error, verbose: bool) -> ExitCode {
+    eprintln!("parlor-archive: {error}");
+    if verbose {
+        error.chain().skip(1).for_each(|cause| eprintln!("  because: {cause}"));
+    }
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let settings = cli.settings.with_file()?;
+    if cli.print_config {
+        print!("{}", toml::to_string(&settings)?);
+        return Ok(());
+    }
+    let config = settings.resolve()?;
+    match cli.action {
+        None => serve(config).await.map_err(Into::into),
+        Some(action) => parlor_archive::maintain(&config, action).await,
+    }
+}
+
+async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
+    let dir = config.data_dir.clone();
+    let limits = config.limits;
+    let archive = Archive::start(config).await?;
+    let port = |port: Option<u16>| port.map_or_else(|| "off".to_owned(), |port| port.to_string());
+    let net = archive.net();
+    println!("Parlor archive {} is running.", env!("CARGO_PKG_VERSION"));
+    println!("  device    {}", archive.device());
+    println!(
+        "  listening TCP {}, QUIC (UDP) {}, WebSocket {}",
+        port(net.tcp_port()),
+        port(net.quic_port()),
+        port(net.ws_port())
+    );
+    println!("  data      {}", dir.display());
+    println!("  store     {}", archive.store());
+    match archive.http() {
+        Some(address) => println!("  health    http://{address}/healthz  /readyz  /metrics"),
+        None => println!("  health    off"),
+    }
+    println!(
+        "  limits    {} MB a room, {} rooms, registration {}",
+        limits.room.bytes / 1024 / 1024,
+        limits.rooms,
+        if limits.is_open { "open" } else { "closed" }
+    );
+    println!("Machines with Parlor on this network find it by themselves (mDNS). Where that is filtered, give");
+    println!("them this machine's address and the TCP port above. Stop it with Ctrl-C.");
+    wait_for_stop().await;
+    println!("Stopping: storing what was taken ...");
+    archive.shutdown().await;
+    Ok(())
+}
+
+/// Ctrl-C, or what the system sends to stop a service.
+async fn wait_for_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without signals the program can only be ended by the system.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

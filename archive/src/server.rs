@@ -1,0 +1,103 @@
+//! A running archive: folder, store, network, service and HTTP put together.
+
+use parlor_node::net::{Net, NetConfig};
+use parlor_protocol::{DeviceId, wire::gossip_id};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    config::ArchiveConfig,
+    error::StartError,
+    folder::{self, FolderLock},
+    http,
+    metrics::Metrics,
+    service::Service,
+    store::{self, Store},
+};
+
+/// A running archive. [`Archive::shutdown`] waits until everything taken is stored.
+#[derive(Debug)]
+pub struct Archive {
+    net: Net,
+    store: Arc<dyn Store>,
+    http: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    service: JoinHandle<()>,
+    web: Option<JoinHandle<()>>,
+    _lock: FolderLock,
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is as good as a stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+impl Archive {
+    /// Starts an archive.
+    ///
+    /// # Errors
+    /// [`StartError`]: folder in use, store unusable, port taken, and so on.
+    pub async fn start(config: ArchiveConfig) -> Result<Self, StartError> {
+        let dir = config.data_dir.clone();
+        let lock = folder::lock(&dir)?;
+        let key = folder::device_key(&dir)?;
+        let store = store::open(&config).await?;
+        let metrics = Arc::new(Metrics::default());
+        let (stop, stopping) = watch::channel(false);
+        let listener = match config.http {
+            Some(address) => Some(http::bind(address).await?),
+            None => None,
+        };
+        let mut net = NetConfig::new(key.seed(), gossip_id);
+        net.archive = true;
+        net.ports = config.ports;
+        net.interfaces = config.interfaces.clone();
+        net.mdns = config.mdns;
+        let (handle, events, net) = Net::start(net).await?;
+        let service =
+            Service::restore(Arc::clone(&store), handle.sender().clone(), Arc::clone(&metrics), config.limits).await?;
+        let service = tokio::spawn(service.run(events, stopped(stopping.clone())));
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let registry = metrics.registry();
+        let web = listener
+            .map(|listener| tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping))));
+        Ok(Self { net, store, http: address, stop, service, web, _lock: lock })
+    }
+
+    /// The archive's device.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.net.device()
+    }
+
+    /// The network, for its ports.
+    #[must_use]
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// Where health and metrics are served.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// What the store is, for people.
+    #[must_use]
+    pub fn store(&self) -> String {
+        self.store.describe()
+    }
+
+    /// Stops: takes no more, stores what was taken, closes everything.
+    pub async fn shutdown(self) {
+        // Nobody listening any more means that everything has stopped already.
+        let _ = self.stop.send(true);
+        for task in [Some(self.service), self.web].into_iter().flatten() {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the archive ended badly");
+            }
+        }
+        self.net.shutdown().await;
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,318 @@
+//! The archive's work: takes entries from gossip and pushes, stores ciphertext, answers members.
+//!
+//! One task owns all rooms. Checking is done here, at once; storing and reading happen in tasks of
+//! their own, a bounded number at a time, one run of a log after the other. Nothing is
+//! acknowledged before it is durable.
+
+mod answering;
+mod rates;
+mod room;
+mod storing;
+
+pub use rates::Rates;
+pub(crate) use storing::now_ms;
+
+use bytes::Bytes;
+use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_protocol::{
+    DeviceId, LogKey, RoomId, TopicId,
+    entry::{Entry, Kind},
+    epoch::{AdmissionCert, Genesis},
+    wire::{Answer, Gossip, Refusal, Request, RoomRequest},
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Instant,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::{
+    metrics::Metrics,
+    store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
+};
+use rates::{Cost, Meter};
+use room::{RoomState, Work};
+
+/// Reads and writes under way at the same time; more are told to come again.
+const TASKS_MAX: usize = 256;
+/// When to come again, in milliseconds.
+const RETRY_MS: u32 = 250;
+
+/// What the service may take and keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Entries and bytes of one room.
+    pub room: Usage,
+    /// Rooms in all.
+    pub rooms: usize,
+    /// Whether rooms that are not known yet may be registered.
+    pub is_open: bool,
+    /// What one peer may ask.
+    pub rates: Rates,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            room: Usage { entries: 100_000_000, bytes: 20 * 1024 * 1024 * 1024 },
+            rooms: 10_000,
+            is_open: true,
+            rates: Rates::default(),
+        }
+    }
+}
+
+/// What a task of the service brings back.
+#[derive(Debug)]
+enum Done {
+    Answer(InboundId, Answer),
+    Appended {
+        room: RoomId,
+        log: LogKey,
+        waiter: Option<InboundId>,
+        entries: u64,
+        bytes: u64,
+        result: Result<Appended, StoreError>,
+    },
+    Registered {
+        inbound: InboundId,
+        row: Box<RoomRow>,
+        epochs: Vec<Entry>,
+        result: Result<(), StoreError>,
+    },
+    Reloaded {
+        room: RoomId,
+        state: Result<Box<RoomState<InboundId>>, StoreError>,
+    },
+    Forked {
+        room: RoomId,
+        log: LogKey,
+    },
+    Nothing,
+}
+
+/// The archive's work. See the module's first lines.
+#[derive(Debug)]
+pub(crate) struct Service {
+    store: Arc<dyn Store>,
+    net: mpsc::Sender<NetCommand>,
+    metrics: Arc<Metrics>,
+    limits: Limits,
+    rooms: HashMap<RoomId, RoomState<InboundId>>,
+    topics: HashMap<TopicId, RoomId>,
+    peers: BTreeSet<DeviceId>,
+    meter: Meter,
+    tasks: JoinSet<Done>,
+    /// Logs in which something waits to be stored.
+    to_start: BTreeSet<(RoomId, LogKey)>,
+    /// The store failed last time.
+    is_failing: bool,
+}
+
+impl Service {
+    /// Restores all rooms from the store and listens to their topics.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub(crate) async fn restore(
+        store: Arc<dyn Store>,
+        net: mpsc::Sender<NetCommand>,
+        metrics: Arc<Metrics>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let mut service = Self {
+            store,
+            net,
+            metrics,
+            limits,
+            rooms: HashMap::new(),
+            topics: HashMap::new(),
+            peers: BTreeSet::new(),
+            meter: Meter::new(limits.rates),
+            tasks: JoinSet::new(),
+            to_start: BTreeSet::new(),
+            is_failing: false,
+        };
+        for row in service.store.rooms().await? {
+            let state = storing::load_room(&*service.store, &row).await?;
+            service.open_room(row.room, *state).await;
+        }
+        service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
+        Ok(service)
+    }
+
+    /// Works until the network ends or `stop` resolves; then finishes what is under way.
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<NetEvent>, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.on_done(done.unwrap_or(Done::Nothing)).await;
+                }
+                event = events.recv(), if self.tasks.len() < TASKS_MAX => match event {
+                    Some(event) => self.on_event(event).await,
+                    None => break,
+                },
+            }
+        }
+        while let Some(done) = self.tasks.join_next().await {
+            self.on_done(done.unwrap_or(Done::Nothing)).await;
+        }
+    }
+
+    async fn tell(&self, command: NetCommand) {
+        // A network that has ended takes no more commands; the service ends right after it.
+        let _ = self.net.send(command).await;
+    }
+
+    async fn answer(&self, id: InboundId, answer: &Answer) {
+        if let Answer::Refused(refusal) = answer {
+            self.metrics.count_refusal(refusal);
+        }
+        let bytes = answer.encode().or_else(|_| Answer::Refused(Refusal::Malformed).encode()).unwrap_or_default();
+        self.tell(NetCommand::Answer { id, bytes: Bytes::from(bytes) }).await;
+    }
+
+    async fn on_event(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Gossip { message, from, topic, bytes } => self.on_gossip(message, from, topic, &bytes).await,
+            NetEvent::Asked { id, from, bytes } => self.on_asked(id, from, &bytes).await,
+            NetEvent::PeerConnected { peer, .. } => {
+                self.peers.insert(peer);
+                self.count_peers();
+            }
+            NetEvent::PeerDisconnected(peer) => {
+                self.peers.remove(&peer);
+                self.count_peers();
+            }
+            NetEvent::Listening(address) => tracing::info!(%address, "listening"),
+            NetEvent::Hint { text: Some(text), .. } => tracing::warn!("{text}"),
+            _ => {}
+        }
+    }
+
+    fn count_peers(&self) {
+        self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
+    }
+
+    async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
+        let verdict = match (self.topics.get(&topic).copied(), Gossip::decode(bytes)) {
+            (_, Err(_)) => Verdict::Reject,
+            (None, _) => Verdict::Ignore,
+            (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
+            (Some(room), Ok(Gossip::Signal(signal))) => {
+                let known = self.rooms.get(&room).is_some_and(|room| room.is_member(signal.author));
+                match signal.check(room) {
+                    Err(_) => Verdict::Reject,
+                    Ok(()) if known => Verdict::Accept,
+                    Ok(()) => Verdict::Ignore,
+                }
+            }
+        };
+        self.metrics.count_gossip(verdict);
+        self.tell(NetCommand::Judge { message, verdict }).await;
+        self.start_waiting();
+    }
+
+    /// An entry from gossip: passed on when it is good, stored when it continues its log.
+    fn on_gossip_entry(&mut self, room_id: RoomId, from: DeviceId, entry: Entry) -> Verdict {
+        let now = Instant::now();
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        if entry.room() != room_id {
+            return Verdict::Reject;
+        }
+        if entry.header().seq < room.height(entry.log_key()).next {
+            return Verdict::Ignore;
+        }
+        if !self.meter.allows(from, Cost::Bytes(entry.bytes().len()), now) {
+            return Verdict::Ignore;
+        }
+        let Ok(verified) = entry.verify() else { return Verdict::Reject };
+        let log = verified.log_key();
+        let continues = verified.header().seq == room.height(log).next;
+        let may_pass = room.may_pass_on(&verified) || verified.header().kind == Kind::Admission;
+        if continues {
+            // When too much waits the member pushes it again later.
+            let _ = room.enqueue(log, Work { entries: vec![verified.into_inner()], waiter: None });
+            self.to_start.insert((room_id, log));
+        }
+        if may_pass { Verdict::Accept } else { Verdict::Ignore }
+    }
+
+    async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
+        let now = Instant::now();
+        let request = Request::decode(bytes);
+        let cost = if matches!(request, Ok(Request::Invite(_))) { Cost::LookUp } else { Cost::Request };
+        let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
+        let answer = match request {
+            Err(_) => Some(Answer::Refused(Refusal::Malformed)),
+            Ok(_) if !self.meter.allows(from, cost, now) => Some(busy),
+            Ok(Request::Invite(locator)) => {
+                self.look_up(id, locator);
+                None
+            }
+            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
+                self.register(id, from, room, &cert, genesis, epochs, topics)
+            }
+            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
+                None => Some(Answer::Refused(Refusal::UnknownRoom)),
+                Some(known) if !known.rules.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
+                Some(_) => self.serve(id, from, room, ask),
+            },
+        };
+        if let Some(answer) = answer {
+            self.answer(id, &answer).await;
+        }
+        self.start_waiting();
+    }
+
+    /// A member makes its room known.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    fn register(
+        &mut self,
+        inbound: InboundId,
+        from: DeviceId,
+        room: RoomId,
+        cert: &AdmissionCert,
+        genesis: Entry,
+        epochs: Vec<Entry>,
+        topics: Vec<TopicId>,
+    ) -> Option<Answer> {
+        let known = self.rooms.contains_key(&room);
+        if !known && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
+            return Some(Answer::Refused(Refusal::RegistrationClosed));
+        }
+        let founds = genesis.header().kind == Kind::Genesis && genesis.room() == room;
+        let Some(body) = founds.then(|| Genesis::decode(genesis.body()).ok()).flatten() else {
+            return Some(Answer::Refused(Refusal::Malformed));
+        };
+        if genesis.clone().verify().is_err() {
+            return Some(Answer::Refused(Refusal::Malformed));
+        }
+        let mut rules = RoomState::<()>::new(room, body);
+        for epoch in &epochs {
+            let record = epoch.clone().verify().ok().and_then(|entry| rules.rules.epoch_by_owner(&entry).ok());
+            let Some(record) = record else { return Some(Answer::Refused(Refusal::Malformed)) };
+            rules.rules.add_epoch(record.id, record.admission);
+        }
+        if !rules.rules.check_cert(from, cert) {
+            return Some(Answer::Refused(Refusal::NotAdmitted));
+        }
+        let row = RoomRow { room, genesis, topics, registered: storing::now_ms() };
+        self.store_room(inbound, row, epochs);
+        None
+    }
+}
+
+/// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.
+fn cut_to_checked(mut run: Vec<Kept>) -> Vec<Kept> {
+    let end = run.iter().rposition(|kept| kept.checked).map_or(0, |at| at + 1);
+    run.truncate(end);
+    run
+}
+
+fn entries_of(run: Vec<Kept>) -> Vec<Entry> {
+    run.into_iter().map(|kept| kept.entry.into_inner()).collect()
+}

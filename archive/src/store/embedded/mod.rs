@@ -1,0 +1,150 @@
+//! The embedded store: one redb file, no set-up. The default.
+//!
+//! One thread writes and commits in groups: while one transaction is made durable the next runs
+//! gather. Reads happen on threads for blocking work and see every acknowledged write.
+
+mod read;
+mod tables;
+mod write;
+
+use async_trait::async_trait;
+use parlor_protocol::{
+    Locator, LogKey, RoomId,
+    invite::Invite,
+    log::{ForkProof, Heights},
+};
+use redb::Database;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use write::{Change, Job};
+
+/// The name of the file in the data folder.
+const STORE_FILE: &str = "archive.redb";
+/// Writes that may wait; whoever brings more waits as well.
+const QUEUE: usize = 1024;
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    file: PathBuf,
+    db: Arc<Database>,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in a folder, or makes it. Blocks while the file is checked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file is damaged, newer, in use or cannot be written.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let file = dir.join(STORE_FILE);
+        // redb trusts its file and may panic on one that was altered behind its back.
+        let opened = std::panic::catch_unwind(|| tables::open(&file));
+        let broken = |_| StoreError::Damaged { what: format!("{} has a broken structure", file.display()) };
+        let db = Arc::new(opened.map_err(broken)??);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = {
+            let db = Arc::clone(&db);
+            thread::Builder::new().name("archive-writer".into()).spawn(move || write::run(&db, queue))
+        };
+        let writer = writer.map_err(|error| StoreError::Other(error.to_string()))?;
+        Ok(Self { file, db, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
+    }
+
+    async fn write(&self, change: Change) -> Result<Appended, StoreError> {
+        let jobs = self.jobs.lock().map_err(|_| StoreError::Stopped)?.clone().ok_or(StoreError::Stopped)?;
+        let (done, result) = oneshot::channel();
+        jobs.send(Job { change, done }).await.map_err(|_| StoreError::Stopped)?;
+        result.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let db = Arc::clone(&self.db);
+        let result = tokio::task::spawn_blocking(move || act(&db)).await;
+        result.map_err(|error| StoreError::Damaged { what: error.to_string() })?
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        self.read(read::rooms).await
+    }
+
+    async fn put_room(&self, row: RoomRow) -> Result<(), StoreError> {
+        self.write(Change::Room(Box::new(row))).await.map(drop)
+    }
+
+    async fn heights(&self, room: RoomId) -> Result<Heights, StoreError> {
+        self.read(move |db| read::heights(db, room)).await
+    }
+
+    async fn append(&self, run: Run) -> Result<Appended, StoreError> {
+        self.write(Change::Run(run)).await
+    }
+
+    async fn run(
+        &self,
+        room: RoomId,
+        log: LogKey,
+        from: u64,
+        max: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Kept>, StoreError> {
+        self.read(move |db| read::run(db, room, log, from, max, max_bytes)).await
+    }
+
+    async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
+        self.read(move |db| read::newest(db, room, limit)).await
+    }
+
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
+        self.read(move |db| read::plain(db, room)).await
+    }
+
+    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
+        self.read(move |db| read::invite(db, locator)).await
+    }
+
+    async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
+        self.write(Change::Fork(Box::new(proof))).await.map(drop)
+    }
+
+    async fn forks(&self, room: RoomId) -> Result<Vec<ForkProof>, StoreError> {
+        self.read(move |db| read::forks(db, room)).await
+    }
+
+    async fn usage(&self, room: RoomId) -> Result<Usage, StoreError> {
+        self.read(move |db| read::usage(db, room)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.write(Change::Nothing).await.map(drop)
+    }
+
+    async fn close(&self) {
+        // The writer ends when the last sender is gone and everything given before is durable.
+        drop(self.jobs.lock().map(|mut jobs| jobs.take()));
+        let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the store's writer ended badly");
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("embedded store in {}", self.file.display())
+    }
+}

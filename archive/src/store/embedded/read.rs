@@ -1,0 +1,120 @@
+//! Reading from the embedded store.
+
+use parlor_protocol::{
+    Locator, LogKey, RoomId,
+    invite::Invite,
+    log::{ForkProof, Heights},
+};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+
+use super::tables::{
+    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, ROOMS, USAGE, arrival_key, decode, entry_key, fault, log_key,
+    read_entry, read_height, read_place,
+};
+use crate::store::{Kept, RoomRow, StoreError, Usage};
+
+pub(super) fn rooms(db: &Database) -> Result<Vec<RoomRow>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(ROOMS).map_err(fault)?;
+    let rows = table.iter().map_err(fault)?;
+    rows.map(|row| decode(row.map_err(fault)?.1.value(), "room")).collect()
+}
+
+/// The first and the last log there can be.
+fn all_logs() -> (LogKey, LogKey) {
+    let log = |byte: u8, id| LogKey { author: parlor_protocol::DeviceId::from_bytes([byte; 32]), log: id };
+    (log(0, parlor_protocol::LogId(0)), log(u8::MAX, parlor_protocol::LogId(u64::MAX)))
+}
+
+fn read_log_key(key: &[u8; 72]) -> Option<LogKey> {
+    // The place format is author, log, seq: give it an empty seq.
+    let mut place = [0; 48];
+    place.iter_mut().zip(key.get(32..)?).for_each(|(to, from)| *to = *from);
+    read_place(&place).map(|(log, _)| log)
+}
+
+pub(super) fn heights(db: &Database, room: RoomId) -> Result<Heights, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(HEIGHTS).map_err(fault)?;
+    let (first, last) = all_logs();
+    let range = table.range::<&[u8; 72]>(&log_key(room, first)..=&log_key(room, last)).map_err(fault)?;
+    let mut heights = Heights::new();
+    for row in range {
+        let (key, value) = row.map_err(fault)?;
+        let damaged = || StoreError::Damaged { what: "a height is unreadable".into() };
+        let log = read_log_key(key.value()).ok_or_else(damaged)?;
+        heights.insert(log, read_height(value.value()).ok_or_else(damaged)?);
+    }
+    Ok(heights)
+}
+
+pub(super) fn run(
+    db: &Database,
+    room: RoomId,
+    log: LogKey,
+    from: u64,
+    max: usize,
+    max_bytes: usize,
+) -> Result<Vec<Kept>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(ENTRIES).map_err(fault)?;
+    let range =
+        table.range::<&[u8; 80]>(&entry_key(room, log, from)..=&entry_key(room, log, u64::MAX)).map_err(fault)?;
+    let (mut run, mut bytes) = (Vec::new(), 0);
+    for row in range.take(max) {
+        let kept = read_entry(row.map_err(fault)?.1.value())?;
+        bytes += kept.entry.bytes().len();
+        if bytes > max_bytes && !run.is_empty() {
+            break;
+        }
+        run.push(kept);
+    }
+    Ok(run)
+}
+
+pub(super) fn newest(db: &Database, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(ARRIVALS).map_err(fault)?;
+    let range = table.range::<&[u8; 40]>(&arrival_key(room, 0)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
+    let place =
+        |value: &[u8]| read_place(value).ok_or_else(|| StoreError::Damaged { what: "an arrival is unreadable".into() });
+    range.rev().take(limit).map(|row| place(row.map_err(fault)?.1.value())).collect()
+}
+
+pub(super) fn plain(db: &Database, room: RoomId) -> Result<Vec<Kept>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let (table, entries) = (txn.open_table(PLAIN).map_err(fault)?, txn.open_table(ENTRIES).map_err(fault)?);
+    let range = table.range::<&[u8; 40]>(&arrival_key(room, 0)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
+    let mut plain = Vec::new();
+    for row in range {
+        let damaged = || StoreError::Damaged { what: "an arrival is unreadable".into() };
+        let (log, seq) = read_place(row.map_err(fault)?.1.value()).ok_or_else(damaged)?;
+        let value = entries.get(&entry_key(room, log, seq)).map_err(fault)?.ok_or_else(damaged)?;
+        plain.push(read_entry(value.value())?);
+    }
+    Ok(plain)
+}
+
+pub(super) fn invite(db: &Database, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(INVITES).map_err(fault)?;
+    match table.get(&locator.0).map_err(fault)? {
+        Some(value) if !value.value().is_empty() => decode(value.value(), "invite").map(Some),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn forks(db: &Database, room: RoomId) -> Result<Vec<ForkProof>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(FORKS).map_err(fault)?;
+    let (first, last) = all_logs();
+    let range = table.range::<&[u8; 72]>(&log_key(room, first)..=&log_key(room, last)).map_err(fault)?;
+    range.map(|row| decode(row.map_err(fault)?.1.value(), "fork proof")).collect()
+}
+
+pub(super) fn usage(db: &Database, room: RoomId) -> Result<Usage, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(USAGE).map_err(fault)?;
+    let found = table.get(room.as_bytes()).map_err(fault)?.map(|value| value.value());
+    Ok(found.map_or_else(Usage::default, |(entries, bytes)| Usage { entries, bytes }))
+}

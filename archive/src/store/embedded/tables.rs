@@ -1,0 +1,158 @@
+//! Tables and keys of the embedded store. All numbers in keys are big endian, so that ranges are
+//! in order.
+
+use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::Path;
+
+use crate::store::{Kept, StoreError};
+
+/// The format of the file.
+pub(super) const SCHEMA: u64 = 1;
+const SCHEMA_KEY: &str = "schema";
+/// How many entries arrived in all: the next arrival number.
+pub(super) const ARRIVED_KEY: &str = "arrived";
+
+pub(super) type Table<K> = TableDefinition<'static, K, &'static [u8]>;
+
+/// Numbers about the file.
+pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+/// Room -> row.
+pub(super) const ROOMS: Table<&[u8; 32]> = TableDefinition::new("rooms");
+/// Room, author, log, seq -> checked flag, checksum, entry.
+pub(super) const ENTRIES: Table<&[u8; 80]> = TableDefinition::new("entries");
+/// Room, author, log -> next, head.
+pub(super) const HEIGHTS: Table<&[u8; 72]> = TableDefinition::new("heights");
+/// Room, arrival -> author, log, seq.
+pub(super) const ARRIVALS: Table<&[u8; 40]> = TableDefinition::new("arrivals");
+/// The same for entries that are not contents.
+pub(super) const PLAIN: Table<&[u8; 40]> = TableDefinition::new("plain");
+/// Locator -> room and record; empty for a revoked code.
+pub(super) const INVITES: Table<&[u8; 16]> = TableDefinition::new("invites");
+/// Room, author, log -> proof.
+pub(super) const FORKS: Table<&[u8; 72]> = TableDefinition::new("forks");
+/// Room -> entries, bytes.
+pub(super) const USAGE: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableDefinition::new("usage");
+
+/// What redb reports, in our words.
+pub(super) fn fault(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            StoreError::Full { reason: error.to_string() }
+        }
+        redb::Error::Corrupted(what) => StoreError::Damaged { what },
+        error => StoreError::Other(error.to_string()),
+    }
+}
+
+pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
+    let damaged = |what: String| StoreError::Damaged { what: format!("{}: {what}", file.display()) };
+    let db = Database::create(file).map_err(|error| match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => {
+            StoreError::Other(format!("{} is in use by another parlor-archive", file.display()))
+        }
+        redb::DatabaseError::Storage(redb::StorageError::Io(error)) => match error.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => damaged(error.to_string()),
+            std::io::ErrorKind::StorageFull => StoreError::Full { reason: error.to_string() },
+            _ => StoreError::Other(format!("{}: {error}", file.display())),
+        },
+        error => damaged(error.to_string()),
+    })?;
+    let txn = db.begin_write().map_err(fault)?;
+    {
+        let mut meta = txn.open_table(META).map_err(fault)?;
+        let found = meta.get(SCHEMA_KEY).map_err(fault)?.map(|value| value.value());
+        match found {
+            Some(found) if found > SCHEMA => return Err(StoreError::NewerSchema { found, known: SCHEMA }),
+            Some(_) => {}
+            None => drop(meta.insert(SCHEMA_KEY, SCHEMA).map_err(fault)?),
+        }
+        txn.open_table(ROOMS).map_err(fault)?;
+        txn.open_table(ENTRIES).map_err(fault)?;
+        txn.open_table(HEIGHTS).map_err(fault)?;
+        txn.open_table(ARRIVALS).map_err(fault)?;
+        txn.open_table(PLAIN).map_err(fault)?;
+        txn.open_table(INVITES).map_err(fault)?;
+        txn.open_table(FORKS).map_err(fault)?;
+        txn.open_table(USAGE).map_err(fault)?;
+    }
+    txn.commit().map_err(fault)?;
+    db.begin_read().map_err(fault)?;
+    Ok(db)
+}
+
+fn join<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut out = [0; N];
+    out.iter_mut().zip(parts.iter().flat_map(|part| part.iter())).for_each(|(to, from)| *to = *from);
+    out
+}
+
+pub(super) fn log_key(room: RoomId, log: LogKey) -> [u8; 72] {
+    join(&[room.as_bytes(), log.author.as_bytes(), &log.log.0.to_be_bytes()])
+}
+
+pub(super) fn entry_key(room: RoomId, log: LogKey, seq: u64) -> [u8; 80] {
+    join(&[&log_key(room, log), &seq.to_be_bytes()])
+}
+
+pub(super) fn arrival_key(room: RoomId, arrival: u64) -> [u8; 40] {
+    join(&[room.as_bytes(), &arrival.to_be_bytes()])
+}
+
+pub(super) fn place(log: LogKey, seq: u64) -> [u8; 48] {
+    join(&[log.author.as_bytes(), &log.log.0.to_be_bytes(), &seq.to_be_bytes()])
+}
+
+pub(super) fn read_place(bytes: &[u8]) -> Option<(LogKey, u64)> {
+    let (author, rest) = bytes.split_first_chunk::<32>()?;
+    let (log, rest) = rest.split_first_chunk::<8>()?;
+    let (seq, _) = rest.split_first_chunk::<8>()?;
+    let log = LogId(u64::from_be_bytes(*log));
+    Some((LogKey { author: DeviceId::from_bytes(*author), log }, u64::from_be_bytes(*seq)))
+}
+
+pub(super) fn height_value(height: Height) -> [u8; 40] {
+    join(&[&height.next.to_be_bytes(), height.head.as_bytes()])
+}
+
+pub(super) fn read_height(bytes: &[u8]) -> Option<Height> {
+    let (next, rest) = bytes.split_first_chunk::<8>()?;
+    let (head, _) = rest.split_first_chunk::<32>()?;
+    Some(Height { next: u64::from_be_bytes(*next), head: parlor_protocol::EntryId::from_bytes(*head) })
+}
+
+const CHECKSUM: usize = 8;
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    blake3::hash(bytes).as_bytes().first_chunk::<CHECKSUM>().copied().unwrap_or_default()
+}
+
+/// An entry as it is stored: checked flag, checksum, the entry's own bytes.
+pub(super) fn entry_value(kept: &Kept) -> Vec<u8> {
+    let bytes = kept.entry.bytes();
+    let mut out = Vec::with_capacity(1 + CHECKSUM + bytes.len());
+    out.push(u8::from(kept.checked));
+    out.extend_from_slice(&checksum(bytes));
+    out.extend_from_slice(bytes);
+    out
+}
+
+pub(super) fn read_entry(value: &[u8]) -> Result<Kept, StoreError> {
+    let damaged = || StoreError::Damaged { what: "an entry does not match its checksum".into() };
+    let (checked, rest) = value.split_first().ok_or_else(damaged)?;
+    let (sum, bytes) = rest.split_first_chunk::<CHECKSUM>().ok_or_else(damaged)?;
+    if *sum != checksum(bytes) {
+        return Err(damaged());
+    }
+    let entry = Entry::decode(bytes).map_err(|_| damaged())?.trust_stored();
+    Ok(Kept { entry, checked: *checked == 1 })
+}
+
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    codec::encode(value, WIRE_MAX).map_err(|error| StoreError::Other(error.to_string()))
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, StoreError> {
+    codec::decode(bytes, WIRE_MAX, what).map_err(|error| StoreError::Damaged { what: error.to_string() })
+}

@@ -1,0 +1,180 @@
+//! The writer of the embedded store: group commit.
+
+use parlor_protocol::{
+    entry::Kind,
+    log::{ForkProof, Height},
+};
+use redb::{Database, ReadableTable as _, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::tables::{
+    ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival_key, decode, encode,
+    entry_key, entry_value, fault, height_value, log_key, place, read_height,
+};
+use crate::store::{Appended, InviteChange, RoomRow, Run, StoreError};
+
+/// A transaction takes no more changes past this many entries, so that nobody waits long.
+const GROUP_ENTRIES: usize = 20_000;
+
+/// One change.
+#[derive(Debug)]
+pub(super) enum Change {
+    Room(Box<RoomRow>),
+    Run(Run),
+    Fork(Box<ForkProof>),
+    /// Only shows that the store can commit.
+    Nothing,
+}
+
+/// A change and who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) change: Change,
+    pub(super) done: oneshot::Sender<Result<Appended, StoreError>>,
+}
+
+const DONE: Appended = Appended::Stored(Height::EMPTY);
+
+/// Takes what waits into one transaction, commits, answers; until the queue is closed.
+pub(super) fn run(db: &Database, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        let mut entries = 0;
+        while entries < GROUP_ENTRIES {
+            let Ok(job) = queue.try_recv() else { break };
+            entries += if let Change::Run(run) = &job.change { run.entries.len() } else { 1 };
+            group.push(job);
+        }
+        let results = commit(db, &group);
+        for (at, job) in group.into_iter().enumerate() {
+            let result = match &results {
+                Ok(results) => results.get(at).cloned().unwrap_or(Err(StoreError::Stopped)),
+                Err(error) => Err(error.clone()),
+            };
+            // Who stopped waiting does not need the answer.
+            let _ = job.done.send(result);
+        }
+    }
+}
+
+/// One transaction; a change that is refused leaves the others alone, a failing disk fails all.
+fn commit(db: &Database, group: &[Job]) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
+    let txn = db.begin_write().map_err(fault)?;
+    let mut results = Vec::with_capacity(group.len());
+    for job in group {
+        results.push(match &job.change {
+            Change::Room(row) => put_room(&txn, row).map(|()| DONE),
+            Change::Run(run) => append(&txn, run),
+            Change::Fork(proof) => put_fork(&txn, proof).map(|()| DONE),
+            Change::Nothing => Ok(DONE),
+        });
+    }
+    if let Some(Err(error)) = results.iter().find(|result| result.is_err()) {
+        return Err(error.clone());
+    }
+    txn.commit().map_err(fault)?;
+    Ok(results)
+}
+
+fn put_room(txn: &WriteTransaction, row: &RoomRow) -> Result<(), StoreError> {
+    let mut table = txn.open_table(ROOMS).map_err(fault)?;
+    let mut row = row.clone();
+    if let Some(held) = table.get(row.room.as_bytes()).map_err(fault)? {
+        let held: RoomRow = decode(held.value(), "room")?;
+        row.registered = held.registered;
+        row.topics.extend(held.topics);
+        row.topics.sort_unstable();
+        row.topics.dedup();
+    }
+    table.insert(row.room.as_bytes(), encode(&row)?.as_slice()).map_err(fault)?;
+    Ok(())
+}
+
+fn put_fork(txn: &WriteTransaction, proof: &ForkProof) -> Result<(), StoreError> {
+    let mut table = txn.open_table(FORKS).map_err(fault)?;
+    table.insert(&log_key(proof.room(), proof.log_key()), encode(proof)?.as_slice()).map_err(fault)?;
+    Ok(())
+}
+
+fn append(txn: &WriteTransaction, run: &Run) -> Result<Appended, StoreError> {
+    let mut heights = txn.open_table(HEIGHTS).map_err(fault)?;
+    let log = log_key(run.room, run.log);
+    let held = heights.get(&log).map_err(fault)?.and_then(|value| read_height(value.value()));
+    let held = held.unwrap_or(Height::EMPTY);
+    let mut entries = txn.open_table(ENTRIES).map_err(fault)?;
+    let mut height = held;
+    let mut new = Vec::new();
+    for kept in &run.entries {
+        let seq = kept.entry.header().seq;
+        if seq < held.next {
+            let stored = entries.get(&entry_key(run.room, run.log, seq)).map_err(fault)?;
+            let same = stored.is_some_and(|stored| stored.value().ends_with(kept.entry.bytes()));
+            // Signatures may differ between two copies of one entry: compare what is signed then.
+            let is_head = seq + 1 == held.next && kept.entry.id() == held.head;
+            if !same && !is_head {
+                return Ok(Appended::Conflict(held));
+            }
+            continue;
+        }
+        if height.check_next(run.room, run.log, &kept.entry).is_err() {
+            return Ok(Appended::Conflict(held));
+        }
+        height = Height::after(&kept.entry);
+        new.push(kept);
+    }
+    let mut meta = txn.open_table(META).map_err(fault)?;
+    let mut arrivals = txn.open_table(ARRIVALS).map_err(fault)?;
+    let mut plain = txn.open_table(PLAIN).map_err(fault)?;
+    let mut usage = txn.open_table(USAGE).map_err(fault)?;
+    let mut arrived = meta.get(ARRIVED_KEY).map_err(fault)?.map_or(0, |value| value.value());
+    let room = run.room.as_bytes();
+    let (mut count, mut bytes) = usage.get(room).map_err(fault)?.map_or((0, 0), |value| value.value());
+    for kept in new {
+        let seq = kept.entry.header().seq;
+        entries.insert(&entry_key(run.room, run.log, seq), entry_value(kept).as_slice()).map_err(fault)?;
+        let (key, value) = (arrival_key(run.room, arrived), place(run.log, seq));
+        arrivals.insert(&key, value.as_slice()).map_err(fault)?;
+        if kept.entry.header().kind != Kind::Content {
+            plain.insert(&key, value.as_slice()).map_err(fault)?;
+        }
+        arrived += 1;
+        count += 1;
+        bytes += kept.entry.bytes().len() as u64;
+    }
+    heights.insert(&log, height_value(height).as_slice()).map_err(fault)?;
+    meta.insert(ARRIVED_KEY, arrived).map_err(fault)?;
+    usage.insert(room, (count, bytes)).map_err(fault)?;
+    change_invites(txn, run)?;
+    Ok(Appended::Stored(height))
+}
+
+fn change_invites(txn: &WriteTransaction, run: &Run) -> Result<(), StoreError> {
+    if run.invites.is_empty() {
+        return Ok(());
+    }
+    let mut table = txn.open_table(INVITES).map_err(fault)?;
+    for change in &run.invites {
+        match change {
+            InviteChange::Put(invite) => {
+                // The first record of a locator stays: nobody may replace another room's code.
+                if table.get(&invite.locator.0).map_err(fault)?.is_none() {
+                    table.insert(&invite.locator.0, encode(&(run.room, invite))?.as_slice()).map_err(fault)?;
+                }
+            }
+            InviteChange::Revoke(locator) => {
+                let of_room = match table.get(&locator.0).map_err(fault)? {
+                    Some(value) if !value.value().is_empty() => {
+                        let (room, _): (parlor_protocol::RoomId, parlor_protocol::invite::Invite) =
+                            decode(value.value(), "invite")?;
+                        room == run.room
+                    }
+                    _ => false,
+                };
+                if of_room {
+                    table.insert(&locator.0, [].as_slice()).map_err(fault)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

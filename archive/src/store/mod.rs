@@ -1,0 +1,207 @@
+//! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
+
+mod embedded;
+mod mongo;
+
+pub use embedded::EmbeddedStore;
+pub use mongo::MongoStore;
+
+use crate::{config::ArchiveConfig, error::StartError};
+use async_trait::async_trait;
+use parlor_protocol::{
+    Locator, LogKey, RoomId, TopicId,
+    entry::{Entry, Verified},
+    invite::Invite,
+    log::{ForkProof, Height, Heights},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt::Debug, sync::Arc};
+use thiserror::Error;
+
+/// An entry with what is known of its own signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The entry.
+    pub entry: Verified<Entry>,
+    /// True when this very signature was checked, false when only the chain was.
+    pub checked: bool,
+}
+
+/// A registered room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRow {
+    /// The room.
+    pub room: RoomId,
+    /// Its genesis entry.
+    pub genesis: Entry,
+    /// Its gossip topics.
+    pub topics: Vec<TopicId>,
+    /// When it was registered, in milliseconds since 1970.
+    pub registered: u64,
+}
+
+/// A change of the code index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InviteChange {
+    /// A code was made.
+    Put(Invite),
+    /// A code no longer works.
+    Revoke(Locator),
+}
+
+/// A run of one log to be stored.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The room.
+    pub room: RoomId,
+    /// The log.
+    pub log: LogKey,
+    /// The entries, in order; the last one is checked.
+    pub entries: Vec<Kept>,
+    /// What they change about codes.
+    pub invites: Vec<InviteChange>,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Durable; the log is held this far.
+    Stored(Height),
+    /// The store holds something else at that place; this is how far it holds the log.
+    Conflict(Height),
+}
+
+/// How much a room takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of entries.
+    pub bytes: u64,
+}
+
+/// Why the store cannot do something. Every message names the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The database server cannot be reached.
+    #[error("{what} cannot be reached ({last_error}); check that it runs and that the address is right")]
+    Unreachable {
+        /// The server, without password.
+        what: String,
+        /// The last reason.
+        last_error: String,
+    },
+    /// It takes no writes.
+    #[error("{what} takes no writes; point Parlor at the primary of the replica set")]
+    ReadOnly {
+        /// The server, without password.
+        what: String,
+    },
+    /// It refused the login.
+    #[error("{what} refused the login; check user, password and authSource in the address")]
+    LoginRefused {
+        /// The server, without password.
+        what: String,
+    },
+    /// It is too old.
+    #[error("{found} is too old; Parlor needs {needed} or newer")]
+    TooOld {
+        /// What was found.
+        found: String,
+        /// What is needed.
+        needed: String,
+    },
+    /// A newer archive wrote it.
+    #[error("the store was written by a newer Parlor (format {found}, this one knows {known}); update parlor-archive")]
+    NewerSchema {
+        /// Its format.
+        found: u64,
+        /// The newest format known here.
+        known: u64,
+    },
+    /// Something in it is damaged.
+    #[error("the store is damaged: {what}. Run `parlor-archive verify`, and restore a backup if it finds more")]
+    Damaged {
+        /// What.
+        what: String,
+    },
+    /// The disk is full.
+    #[error("the disk is full ({reason}); free some space, the archive goes on by itself")]
+    Full {
+        /// The system's reason.
+        reason: String,
+    },
+    /// It was closed.
+    #[error("the store was closed")]
+    Stopped,
+    /// Anything else.
+    #[error("the store failed ({0}); see its own log")]
+    Other(String),
+}
+
+/// What an archive keeps. All writes are idempotent, and durable when they return.
+#[async_trait]
+pub trait Store: Send + Sync + Debug + 'static {
+    /// All registered rooms.
+    async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError>;
+
+    /// Registers a room; topics are united with those known.
+    async fn put_room(&self, row: RoomRow) -> Result<(), StoreError>;
+
+    /// How far the logs of a room are held.
+    async fn heights(&self, room: RoomId) -> Result<Heights, StoreError>;
+
+    /// Stores a run that continues its log. Entries held already with the same id are skipped.
+    async fn append(&self, run: Run) -> Result<Appended, StoreError>;
+
+    /// Up to `max` entries and `max_bytes` bytes of a log from a place on.
+    async fn run(
+        &self,
+        room: RoomId,
+        log: LogKey,
+        from: u64,
+        max: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Kept>, StoreError>;
+
+    /// Places of the newest entries by arrival, newest first.
+    async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError>;
+
+    /// All epoch, admission and invite entries in arrival order: what a room's rules follow from.
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
+
+    /// The record behind a code that was not revoked.
+    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError>;
+
+    /// Keeps the proof that a log forked.
+    async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError>;
+
+    /// The forks of a room.
+    async fn forks(&self, room: RoomId) -> Result<Vec<ForkProof>, StoreError>;
+
+    /// How much a room takes.
+    async fn usage(&self, room: RoomId) -> Result<Usage, StoreError>;
+
+    /// Whether it can read and write now.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and closes.
+    async fn close(&self);
+
+    /// What it is, for people; without passwords.
+    fn describe(&self) -> String;
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// [`StartError::Store`].
+pub(crate) async fn open(config: &ArchiveConfig) -> Result<Arc<dyn Store>, StartError> {
+    if let Some(uri) = &config.mongodb {
+        return Ok(Arc::new(MongoStore::open(uri).await?));
+    }
+    let dir = config.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir)).await;
+    let store = opened.map_err(|error| StoreError::Other(error.to_string()))??;
+    Ok(Arc::new(store))
+}

@@ -1,0 +1,136 @@
+//! Documents of the MongoDB store. Keys are byte strings of fixed length, big endian, so that
+//! their order is the order of the log and a room's documents lie together.
+
+use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
+use parlor_protocol::{
+    DeviceId, EntryId, LogId, LogKey, RoomId, TopicId, codec,
+    entry::{Entry, Kind},
+    invite::Invite,
+    limits::WIRE_MAX,
+    log::{ForkProof, Height},
+};
+
+use crate::store::{Kept, RoomRow, StoreError};
+
+pub(super) fn binary(bytes: &[u8]) -> Bson {
+    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
+}
+
+/// Room, author, log: 72 bytes.
+pub(super) fn log_key(room: RoomId, log: LogKey) -> Vec<u8> {
+    [room.as_bytes().as_slice(), log.author.as_bytes(), &log.log.0.to_be_bytes()].concat()
+}
+
+/// Room, author, log, seq: 80 bytes.
+pub(super) fn entry_key(room: RoomId, log: LogKey, seq: u64) -> Vec<u8> {
+    [log_key(room, log), seq.to_be_bytes().to_vec()].concat()
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged { what: format!("a document of {what} is unreadable") }
+}
+
+fn bytes<'a>(document: &'a Document, field: &str, what: &str) -> Result<&'a [u8], StoreError> {
+    match document.get(field) {
+        Some(Bson::Binary(binary)) => Ok(&binary.bytes),
+        _ => Err(damaged(what)),
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| damaged(what))
+}
+
+fn number(document: &Document, field: &str, what: &str) -> Result<u64, StoreError> {
+    let number = document.get_i64(field).map_err(|_| damaged(what))?;
+    u64::try_from(number).map_err(|_| damaged(what))
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads author and log (and what follows) of a key that begins with a room.
+fn read_key(key: &[u8], what: &str) -> Result<(LogKey, u64), StoreError> {
+    let bad = || damaged(what);
+    let (_, rest) = key.split_first_chunk::<32>().ok_or_else(bad)?;
+    let (author, rest) = rest.split_first_chunk::<32>().ok_or_else(bad)?;
+    let (log, rest) = rest.split_first_chunk::<8>().ok_or_else(bad)?;
+    let seq = rest.first_chunk::<8>().map_or(0, |seq| u64::from_be_bytes(*seq));
+    Ok((LogKey { author: DeviceId::from_bytes(*author), log: LogId(u64::from_be_bytes(*log)) }, seq))
+}
+
+pub(super) fn entry_document(room: RoomId, kept: &Kept, arrival: i64) -> Document {
+    let header = kept.entry.header();
+    doc! {
+        "_id": binary(&entry_key(room, header.log_key(), header.seq)),
+        "room": binary(room.as_bytes()),
+        "arrival": arrival,
+        "plain": header.kind != Kind::Content,
+        "checked": kept.checked,
+        "entry": binary(kept.entry.bytes()),
+    }
+}
+
+pub(super) fn read_entry(document: &Document) -> Result<Kept, StoreError> {
+    let entry = Entry::decode(bytes(document, "entry", "entries")?).map_err(|_| damaged("entries"))?;
+    Ok(Kept { entry: entry.trust_stored(), checked: document.get_bool("checked").unwrap_or(false) })
+}
+
+pub(super) fn read_place(document: &Document) -> Result<(LogKey, u64), StoreError> {
+    read_key(bytes(document, "_id", "entries")?, "entries")
+}
+
+/// A log's height and how many bytes it takes.
+pub(super) fn read_height(document: &Document) -> Result<(LogKey, Height, u64), StoreError> {
+    let (log, _) = read_key(bytes(document, "_id", "heights")?, "heights")?;
+    let head = array::<32>(bytes(document, "head", "heights")?, "heights")?;
+    let height = Height { next: number(document, "next", "heights")?, head: EntryId::from_bytes(head) };
+    Ok((log, height, number(document, "bytes", "heights")?))
+}
+
+/// Id, what is set once, topics to add.
+pub(super) fn room_document(row: &RoomRow) -> (Bson, Document, Vec<Bson>) {
+    let once = doc! { "genesis": binary(row.genesis.bytes()), "registered": signed(row.registered) };
+    (binary(row.room.as_bytes()), once, row.topics.iter().map(|topic| binary(topic.as_bytes())).collect())
+}
+
+pub(super) fn read_room(document: &Document) -> Result<RoomRow, StoreError> {
+    let genesis = Entry::decode(bytes(document, "genesis", "rooms")?).map_err(|_| damaged("rooms"))?;
+    let topics = document.get_array("topics").map_err(|_| damaged("rooms"))?;
+    let topic = |topic: &Bson| match topic {
+        Bson::Binary(binary) => array::<32>(&binary.bytes, "rooms").map(TopicId::from_bytes),
+        _ => Err(damaged("rooms")),
+    };
+    Ok(RoomRow {
+        room: genesis.room(),
+        genesis,
+        topics: topics.iter().map(topic).collect::<Result<_, _>>()?,
+        registered: number(document, "registered", "rooms")?,
+    })
+}
+
+fn encoded<T: serde::Serialize>(value: &T) -> Result<Bson, StoreError> {
+    let bytes = codec::encode(value, WIRE_MAX).map_err(|error| StoreError::Other(error.to_string()))?;
+    Ok(binary(&bytes))
+}
+
+pub(super) fn invite_document(room: RoomId, invite: &Invite) -> Result<(Bson, Document), StoreError> {
+    let document = doc! { "room": binary(room.as_bytes()), "invite": encoded(invite)?, "revoked": false };
+    Ok((binary(&invite.locator.0), document))
+}
+
+pub(super) fn read_invite(document: &Document) -> Result<(RoomId, Invite), StoreError> {
+    let room = array::<32>(bytes(document, "room", "invites")?, "invites")?;
+    let invite = codec::decode(bytes(document, "invite", "invites")?, WIRE_MAX, "invite");
+    Ok((RoomId::from_bytes(room), invite.map_err(|_| damaged("invites"))?))
+}
+
+pub(super) fn fork_document(proof: &ForkProof) -> Result<(Bson, Document), StoreError> {
+    let document = doc! { "room": binary(proof.room().as_bytes()), "proof": encoded(proof)? };
+    Ok((binary(&log_key(proof.room(), proof.log_key())), document))
+}
+
+pub(super) fn read_fork(document: &Document) -> Result<ForkProof, StoreError> {
+    codec::decode(bytes(document, "proof", "forks")?, WIRE_MAX, "fork proof").map_err(|_| damaged("forks"))
+}

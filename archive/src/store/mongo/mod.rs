@@ -1,0 +1,224 @@
+//! The MongoDB store, through the official driver.
+//!
+//! Every write is an idempotent insert or update with majority and journal write concern, so
+//! several archives may share one database without a leader. An entry counts once its log's
+//! height includes it: a crash between the two leaves entries that the next push finds again.
+//! See `docs/Mongodb.md` and `docs/database_docs.md`.
+
+mod connect;
+mod documents;
+mod writer;
+
+use async_trait::async_trait;
+use futures::TryStreamExt as _;
+use mongodb::{
+    Client, Collection, Database,
+    bson::{Document, doc},
+};
+use parlor_protocol::{
+    Locator, LogKey, RoomId,
+    invite::Invite,
+    log::{ForkProof, Heights},
+};
+use std::sync::Mutex;
+use tokio::{sync::mpsc, sync::oneshot, task::JoinHandle};
+
+use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use connect::fault;
+use documents::{
+    binary, entry_key, log_key, read_entry, read_fork, read_height, read_invite, read_place, read_room, room_document,
+};
+use writer::Job;
+
+/// Runs that may wait for the writer; whoever brings more waits as well.
+const QUEUE: usize = 1024;
+
+/// The collections of an archive.
+#[derive(Clone, Debug)]
+struct Tables {
+    rooms: Collection<Document>,
+    entries: Collection<Document>,
+    heights: Collection<Document>,
+    invites: Collection<Document>,
+    forks: Collection<Document>,
+    meta: Collection<Document>,
+}
+
+impl Tables {
+    fn new(database: &Database) -> Self {
+        let table = |name| database.collection(name);
+        Self {
+            rooms: table("rooms"),
+            entries: table("entries"),
+            heights: table("heights"),
+            invites: table("invites"),
+            forks: table("forks"),
+            meta: table("meta"),
+        }
+    }
+}
+
+/// The MongoDB store.
+#[derive(Debug)]
+pub struct MongoStore {
+    client: Client,
+    tables: Tables,
+    /// Hosts and database, without user and password.
+    name: String,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl MongoStore {
+    /// Connects, checks the server, makes indexes.
+    ///
+    /// # Errors
+    /// [`StoreError`]: unreachable, login refused, read-only, too old, newer schema.
+    pub async fn open(uri: &str) -> Result<Self, StoreError> {
+        let (client, database, name) = connect::connect(uri).await?;
+        let tables = Tables::new(&database);
+        connect::prepare(&database, &tables, &name).await?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = tokio::spawn(writer::run(tables.clone(), name.clone(), queue));
+        Ok(Self { client, tables, name, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
+    }
+
+    async fn all(&self, table: &Collection<Document>, filter: Document) -> Result<Vec<Document>, StoreError> {
+        let found = async { table.find(filter).await?.try_collect().await };
+        found.await.map_err(|error| fault(&self.name, error))
+    }
+
+    fn fault(&self, error: mongodb::error::Error) -> StoreError {
+        fault(&self.name, error)
+    }
+}
+
+#[async_trait]
+impl Store for MongoStore {
+    async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        self.all(&self.tables.rooms, doc! {}).await?.iter().map(read_room).collect()
+    }
+
+    async fn put_room(&self, row: RoomRow) -> Result<(), StoreError> {
+        let (id, insert, topics) = room_document(&row);
+        let update = doc! { "$setOnInsert": insert, "$addToSet": { "topics": { "$each": topics } } };
+        let done = self.tables.rooms.update_one(doc! { "_id": id }, update).upsert(true).await;
+        done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn heights(&self, room: RoomId) -> Result<Heights, StoreError> {
+        let found = self.all(&self.tables.heights, doc! { "room": binary(room.as_bytes()) }).await?;
+        found.iter().map(|document| read_height(document).map(|(log, height, _)| (log, height))).collect()
+    }
+
+    async fn append(&self, run: Run) -> Result<Appended, StoreError> {
+        let jobs = self.jobs.lock().map_err(|_| StoreError::Stopped)?.clone().ok_or(StoreError::Stopped)?;
+        let (done, result) = oneshot::channel();
+        jobs.send(Job { run, done }).await.map_err(|_| StoreError::Stopped)?;
+        result.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    async fn run(
+        &self,
+        room: RoomId,
+        log: LogKey,
+        from: u64,
+        max: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Kept>, StoreError> {
+        // Only what the height includes has been acknowledged and is without gaps.
+        let height = self.tables.heights.find_one(doc! { "_id": binary(&log_key(room, log)) }).await;
+        let height = height.map_err(|error| self.fault(error))?;
+        let next = height.as_ref().map(read_height).transpose()?.map_or(0, |(_, height, _)| height.next);
+        if from >= next {
+            return Ok(Vec::new());
+        }
+        let range = doc! { "$gte": binary(&entry_key(room, log, from)), "$lt": binary(&entry_key(room, log, next)) };
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let found = self.tables.entries.find(doc! { "_id": range }).sort(doc! { "_id": 1 }).limit(limit).await;
+        let mut found = found.map_err(|error| self.fault(error))?;
+        let (mut run, mut bytes) = (Vec::new(), 0);
+        while let Some(document) = found.try_next().await.map_err(|error| self.fault(error))? {
+            let kept = read_entry(&document)?;
+            bytes += kept.entry.bytes().len();
+            if bytes > max_bytes && !run.is_empty() {
+                break;
+            }
+            run.push(kept);
+        }
+        Ok(run)
+    }
+
+    async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = self
+            .tables
+            .entries
+            .find(doc! { "room": binary(room.as_bytes()) })
+            .projection(doc! { "_id": 1 })
+            .sort(doc! { "arrival": -1, "_id": -1 })
+            .limit(limit)
+            .await;
+        let found: Result<Vec<Document>, _> = async { found?.try_collect().await }.await;
+        found.map_err(|error| self.fault(error))?.iter().map(read_place).collect()
+    }
+
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
+        let filter = doc! { "room": binary(room.as_bytes()), "plain": true };
+        let found: Result<Vec<Document>, _> =
+            async { self.tables.entries.find(filter).sort(doc! { "arrival": 1, "_id": 1 }).await?.try_collect().await }
+                .await;
+        found.map_err(|error| self.fault(error))?.iter().map(read_entry).collect()
+    }
+
+    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
+        let filter = doc! { "_id": binary(&locator.0), "revoked": false };
+        let found = self.tables.invites.find_one(filter).await.map_err(|error| self.fault(error))?;
+        found.as_ref().map(read_invite).transpose()
+    }
+
+    async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
+        let (id, document) = documents::fork_document(&proof)?;
+        let update = doc! { "$setOnInsert": document };
+        let done = self.tables.forks.update_one(doc! { "_id": id }, update).upsert(true).await;
+        done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn forks(&self, room: RoomId) -> Result<Vec<ForkProof>, StoreError> {
+        let found = self.all(&self.tables.forks, doc! { "room": binary(room.as_bytes()) }).await?;
+        found.iter().map(read_fork).collect()
+    }
+
+    async fn usage(&self, room: RoomId) -> Result<Usage, StoreError> {
+        let found = self.all(&self.tables.heights, doc! { "room": binary(room.as_bytes()) }).await?;
+        let mut usage = Usage::default();
+        for document in &found {
+            let (_, height, bytes) = read_height(document)?;
+            usage.entries += height.next;
+            usage.bytes += bytes;
+        }
+        Ok(usage)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let update = doc! { "$currentDate": { "at": true } };
+        let done = self.tables.meta.update_one(doc! { "_id": "check" }, update).upsert(true).await;
+        done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn close(&self) {
+        // The writer ends when the last sender is gone and everything given before is durable.
+        drop(self.jobs.lock().map(|mut jobs| jobs.take()));
+        let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "the store's writer ended badly");
+        }
+        self.client.clone().shutdown().await;
+    }
+
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+}

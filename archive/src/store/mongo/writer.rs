@@ -1,0 +1,233 @@
+//! The writer of the MongoDB store: gathers runs, inserts their entries at once, then moves the
+//! heights.
+
+use futures::{TryStreamExt as _, future::join_all};
+use mongodb::{
+    bson::{Document, doc},
+    error::{Error, ErrorKind},
+};
+use parlor_protocol::log::Height;
+use rand_core::{OsRng, TryRngCore as _};
+use std::collections::{HashMap, HashSet};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Tables,
+    connect::fault,
+    documents::{binary, entry_document, entry_key, invite_document, log_key, read_entry, read_height, signed},
+};
+use crate::{
+    service::now_ms,
+    store::{Appended, InviteChange, Kept, Run, StoreError},
+};
+
+/// A group takes no more runs past this many entries, so that nobody waits long.
+const GROUP_ENTRIES: usize = 5_000;
+/// Duplicate key.
+const DUPLICATE: i32 = 11_000;
+
+/// A run and who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) run: Run,
+    pub(super) done: oneshot::Sender<Result<Appended, StoreError>>,
+}
+
+/// A run that continues its log.
+struct Planned<'a> {
+    run: &'a Run,
+    new: Vec<&'a Kept>,
+    held: Height,
+    height: Height,
+    bytes: u64,
+}
+
+pub(super) async fn run(tables: Tables, name: String, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        let mut group = vec![first];
+        let mut logs: HashSet<_> = group.iter().map(|job| (job.run.room, job.run.log)).collect();
+        let mut entries = 0;
+        while entries < GROUP_ENTRIES {
+            let Ok(job) = queue.try_recv() else { break };
+            entries += job.run.entries.len();
+            let is_again = !logs.insert((job.run.room, job.run.log));
+            group.push(job);
+            // Two runs of one log build on each other: the second waits for the next group.
+            if is_again {
+                break;
+            }
+        }
+        let last_again = group.len() > logs.len();
+        let later = if last_again { group.pop() } else { None };
+        commit_and_answer(&tables, &name, group).await;
+        if let Some(job) = later {
+            commit_and_answer(&tables, &name, vec![job]).await;
+        }
+    }
+}
+
+async fn commit_and_answer(tables: &Tables, name: &str, group: Vec<Job>) {
+    let runs: Vec<&Run> = group.iter().map(|job| &job.run).collect();
+    let results = commit(tables, &runs).await.map_err(|error| match error {
+        Failure::Server(error) => fault(name, *error),
+        Failure::Store(error) => error,
+    });
+    for (at, job) in group.into_iter().enumerate() {
+        let result = match &results {
+            Ok(results) => results.get(at).copied().ok_or(StoreError::Stopped),
+            Err(error) => Err(error.clone()),
+        };
+        // Who stopped waiting does not need the answer.
+        let _ = job.done.send(result);
+    }
+}
+
+enum Failure {
+    Server(Box<Error>),
+    Store(StoreError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Server(Box::new(error))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn commit(tables: &Tables, runs: &[&Run]) -> Result<Vec<Appended>, Failure> {
+    let heights = read_heights(tables, runs).await?;
+    let mut results = Vec::with_capacity(runs.len());
+    let mut planned = Vec::new();
+    for run in runs {
+        let (held, bytes) = heights.get(&log_key(run.room, run.log)).copied().unwrap_or((Height::EMPTY, 0));
+        match plan(run, held, bytes) {
+            Some(plan) => {
+                results.push(Appended::Stored(plan.height));
+                planned.push((results.len() - 1, plan));
+            }
+            None => results.push(Appended::Conflict(held)),
+        }
+    }
+    let arrival = arrival_base();
+    let mut documents = Vec::new();
+    for kept in planned.iter().flat_map(|(_, plan)| plan.new.iter().map(|kept| (plan.run.room, *kept))) {
+        documents.push(entry_document(kept.0, kept.1, arrival + signed(documents.len() as u64)));
+    }
+    if !documents.is_empty() {
+        match tables.entries.insert_many(documents).ordered(false).await {
+            Ok(_) => {}
+            Err(error) if only_duplicates(&error) => {
+                // Another archive, or this one before a crash, wrote some of them: the same ones?
+                for (at, plan) in &planned {
+                    if !holds_same(tables, plan).await?
+                        && let Some(result) = results.get_mut(*at)
+                    {
+                        *result = Appended::Conflict(plan.held);
+                    }
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let stored = planned.iter().filter(|(at, _)| matches!(results.get(*at), Some(Appended::Stored(_))));
+    for moved in join_all(stored.map(|(_, plan)| move_height(tables, plan))).await {
+        moved?;
+    }
+    Ok(results)
+}
+
+async fn read_heights(tables: &Tables, runs: &[&Run]) -> Result<HashMap<Vec<u8>, (Height, u64)>, Failure> {
+    let keys: Vec<_> = runs.iter().map(|run| binary(&log_key(run.room, run.log))).collect();
+    let found: Vec<Document> = tables.heights.find(doc! { "_id": { "$in": keys } }).await?.try_collect().await?;
+    let mut heights = HashMap::new();
+    for document in &found {
+        let (_, height, bytes) = read_height(document)?;
+        if let Ok(id) = document.get_binary_generic("_id") {
+            heights.insert(id.clone(), (height, bytes));
+        }
+    }
+    Ok(heights)
+}
+
+fn plan(run: &Run, held: Height, bytes: u64) -> Option<Planned<'_>> {
+    let mut plan = Planned { run, new: Vec::new(), held, height: held, bytes };
+    for kept in &run.entries {
+        let seq = kept.entry.header().seq;
+        if seq < held.next {
+            if seq + 1 == held.next && kept.entry.id() != held.head {
+                return None;
+            }
+            continue;
+        }
+        plan.height.check_next(run.room, run.log, &kept.entry).ok()?;
+        plan.height = Height::after(&kept.entry);
+        plan.bytes += kept.entry.bytes().len() as u64;
+        plan.new.push(kept);
+    }
+    Some(plan)
+}
+
+/// Arrival numbers follow the clock, with random low bits, so that several archives need no counter.
+fn arrival_base() -> i64 {
+    let mut random = [0; 2];
+    // Without randomness two archives may share a number; the key decides the order then.
+    let _ = OsRng.try_fill_bytes(&mut random);
+    signed(now_ms() << 20) | i64::from(u16::from_le_bytes(random))
+}
+
+fn only_duplicates(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(failed) => {
+            failed.write_concern_error.is_none()
+                && failed.write_errors.as_ref().is_some_and(|errors| errors.iter().all(|e| e.code == DUPLICATE))
+        }
+        _ => false,
+    }
+}
+
+async fn holds_same(tables: &Tables, plan: &Planned<'_>) -> Result<bool, Failure> {
+    let keys: Vec<_> =
+        plan.new.iter().map(|kept| binary(&entry_key(plan.run.room, plan.run.log, kept.entry.header().seq))).collect();
+    let found: Vec<Document> = tables.entries.find(doc! { "_id": { "$in": keys } }).await?.try_collect().await?;
+    let mut ids = HashSet::new();
+    for document in &found {
+        ids.insert(read_entry(document)?.entry.id());
+    }
+    Ok(plan.new.iter().all(|kept| ids.contains(&kept.entry.id())))
+}
+
+/// Moves a height forward, never back: another archive may have moved it further.
+async fn move_height(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure> {
+    let id = binary(&log_key(plan.run.room, plan.run.log));
+    let next = signed(plan.height.next);
+    if !plan.new.is_empty() {
+        let set = doc! { "next": next, "head": binary(plan.height.head.as_bytes()), "bytes": signed(plan.bytes) };
+        let filter = doc! { "_id": id.clone(), "next": { "$lt": next } };
+        let moved = tables.heights.update_one(filter, doc! { "$set": set.clone() }).await?;
+        if moved.matched_count == 0 {
+            let mut once = set;
+            once.insert("room", binary(plan.run.room.as_bytes()));
+            tables.heights.update_one(doc! { "_id": id }, doc! { "$setOnInsert": once }).upsert(true).await?;
+        }
+    }
+    for change in &plan.run.invites {
+        match change {
+            // The first record of a locator stays: nobody may replace another room's code.
+            InviteChange::Put(invite) => {
+                let (id, document) = invite_document(plan.run.room, invite)?;
+                let update = doc! { "$setOnInsert": document };
+                tables.invites.update_one(doc! { "_id": id }, update).upsert(true).await?;
+            }
+            InviteChange::Revoke(locator) => {
+                let filter = doc! { "_id": binary(&locator.0), "room": binary(plan.run.room.as_bytes()) };
+                tables.invites.update_one(filter, doc! { "$set": { "revoked": true } }).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use parlor_protocol::HistoryPolicy;
+use std::path::PathBuf;
+
+/// Private chat for the machines of one house, office or classroom.
+///
+/// Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 no such room, code or message, 4 nobody
+/// reachable, 5 could not start (for example because the profile is in use).
+#[derive(Clone, Debug, Parser)]
+#[command(name = "parlor", version, about)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: Do,
+    /// Which profile to use; each is a person of its own.
+    #[arg(long, global = true, env = "PARLOR_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Where profiles are kept; the platform's data folder when absent.
+    #[arg(long, global = true, env = "PARLOR_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Prints JSON lines, for scripts and bots.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Shows more, and the causes of errors.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// Neither finds others nor is found by mDNS.
+    #[arg(long, global = true)]
+    pub(crate) no_mdns: bool,
+    /// TCP and UDP port; 47801, or a free one when that is taken. 0 takes any.
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// Reaches this address (host, host:port or a multiaddr); may be repeated.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) connect: Vec<String>,
+    /// Uses only this network interface to find others; may be repeated.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) interface: Vec<String>,
+    /// Does not use this network interface to find others; may be repeated.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) exclude_interface: Vec<String>,
+    /// How many seconds to wait for others.
+    #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) wait: u64,
+}
+
+/// What newcomers may read.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum History {
+    /// Everything from the first message on.
+    #[default]
+    Everything,
+}
+
+impl From<History> for HistoryPolicy {
+    fn from(history: History) -> Self {
+        match history {
+            History::Everything => Self::Everything,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Do {
+    /// Makes the profile and sets the name that others see.
+    Init {
+        /// The name.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Changes the name that others see.
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Makes a room and prints its code.
+    Create {
+        /// The room's name.
+        name: String,
+        /// What newcomers may read.
+        #[arg(long, value_enum, default_value_t)]
+        history: History,
+    },
+    /// Prints a code that lets others into a room.
+    Code {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Makes a new code.
+        #[arg(long)]
+        new: bool,
+        /// The new code works this long, for example 2h or 7d.
+        #[arg(long, value_name = "TIME", requires = "new")]
+        expires: Option<String>,
+    },
+    /// Joins a room.
+    Join {
+        /// The code, as 7KQ2-M4X9-TB3H-0RVW-5C; spaces, dashes and case do not matter.
+        code: String,
+        /// Does not wait until the history is here.
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Lists the rooms of this profile.
+    Rooms,
+    /// Sends a message; reads it from the standard input when the text is absent or `-`.
+    Send {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// The text.
+        #[arg(default_value = "-")]
+        text: String,
+    },
+    /// Prints the newest messages.
+    Tail {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Goes on printing what arrives.
+        #[arg(long, short)]
+        follow: bool,
+        /// How many messages.
+        #[arg(long, short = 'n', default_value_t = 20)]
+        lines: usize,
+    },
+    /// Prints a room's history, oldest first.
+    History {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Only messages since then: 2h, 7d, or a date like 2026-03-01.
+        #[arg(long)]
+        since: Option<String>,
+        /// At most this many of the newest messages.
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+    /// Finds messages that contain all the words.
+    Search {
+        /// The words.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Only in this room.
+        #[arg(long)]
+        room: Option<String>,
+        /// At most this many messages.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Lists the members of a room.
+    Members {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+    },
+    /// Lists the machines that can be reached now.
+    Peers,
+    /// Examines the network and says what to do about what it finds.
+    Doctor,
+    /// Keeps the node up. With --json it prints events and reads commands as JSON lines.
+    Run,
+    /// Saves what is readable in a damaged store; the rest comes back from the others.
+    Repair,
+    /// Prints completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}

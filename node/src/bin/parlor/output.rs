@@ -1,0 +1,118 @@
+//! What is printed, and how programs end.
+
+use jiff::{Timestamp, tz::TimeZone};
+use parlor_node::{CommandError, Message, MessageBody, StartError};
+use serde::Serialize;
+use std::fmt;
+
+/// Why a command failed: a message with its remedy, and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    causes: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), code: 2 }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), code: 1 }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), code: 3 }
+    }
+
+    pub(crate) fn start(message: impl Into<String>) -> Self {
+        Self { message: message.into(), causes: Vec::new(), code: 5 }
+    }
+
+    pub(crate) const fn exit_code(&self) -> u8 {
+        self.code
+    }
+
+    pub(crate) fn causes(&self) -> impl Iterator<Item = &String> {
+        self.causes.iter()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        let code = match error {
+            CommandError::NoSuchRoom | CommandError::NoSuchMessage | CommandError::CodeUnknown { .. } => 3,
+            CommandError::CodeExpired => 3,
+            CommandError::NobodyFound => 4,
+            CommandError::Invalid { .. } => 2,
+            _ => 1,
+        };
+        Self { message: error.to_string(), causes: Vec::new(), code }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        let code = if matches!(error, StartError::ProfileName { .. }) { 2 } else { 5 };
+        Self { message: error.to_string(), causes, code }
+    }
+}
+
+/// Prints one JSON line.
+pub(crate) fn json<T: Serialize>(value: &T) {
+    match serde_json::to_string(value) {
+        Ok(line) => println!("{line}"),
+        Err(error) => eprintln!("parlor: cannot be shown as JSON: {error}"),
+    }
+}
+
+/// Text as it may go to a terminal: no control characters but line ends and tabs, so that no
+/// message can move the cursor or change colours.
+pub(crate) fn safe(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
+/// Local date and time.
+pub(crate) fn time(millis: u64) -> String {
+    let timestamp = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    timestamp.map_or_else(
+        || "????-??-?? ??:??".to_owned(),
+        |timestamp| timestamp.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
+/// Prints a message, as a line or as JSON.
+pub(crate) fn message(message: &Message, as_json: bool) {
+    if as_json {
+        json(message);
+        return;
+    }
+    let name = safe(&message.author_name);
+    let when = time(message.at);
+    match &message.body {
+        MessageBody::Text { text } => {
+            let edited = if message.edited { " (edited)" } else { "" };
+            // Further lines are set in, so that nobody can write lines that look like others'.
+            let text = safe(text).replace('\n', "\n    ");
+            println!("{when}  {name}: {text}{edited}");
+        }
+        MessageBody::Deleted => println!("{when}  {name} deleted a message"),
+        MessageBody::Joined => println!("{when}  * {name} joined"),
+        MessageBody::Renamed { from } => println!("{when}  * {} is now {name}", safe(from)),
+        MessageBody::RoomCreated => println!("{when}  * {name} made the room"),
+        MessageBody::NeedsUpdate => println!("{when}  {name}: (a newer Parlor is needed to show this)"),
+    }
+}

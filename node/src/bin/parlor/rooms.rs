@@ -1,0 +1,253 @@
+//! Commands about the profile and its rooms.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use parlor_node::{Command, Event, JoinStage, Reply, SyncState};
+use parlor_protocol::{Name, RoomCode};
+use std::{io::IsTerminal as _, time::Duration};
+
+use crate::{
+    cli::{Cli, History},
+    output::{self, Failure},
+    session::{self, Session},
+};
+
+fn name(text: &str, what: &str) -> Result<Name, Failure> {
+    Name::new(text).map_err(|error| Failure::usage(format!("the {what} cannot be used: {error}")))
+}
+
+pub(crate) async fn init(cli: &Cli, wanted: Option<&str>) -> Result<(), Failure> {
+    let fallback = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+    let session = Session::offline(cli).await?;
+    let has_name = matches!(session.call(Command::Me).await?, Reply::Me(me) if !me.name.is_empty());
+    if wanted.is_some() || !has_name {
+        let Ok(name) = name(wanted.unwrap_or(&fallback), "name") else {
+            session.end().await;
+            return Err(match wanted {
+                Some(wanted) => name_error(wanted),
+                None => Failure::usage("say who you are: `parlor init --name NAME`"),
+            });
+        };
+        session.call(Command::SetName(name)).await?;
+    }
+    if let Reply::Me(me) = session.call(Command::Me).await? {
+        if cli.json {
+            output::json(&me);
+        } else {
+            println!("You are {} on device {}.", output::safe(&me.name), me.device.short());
+        }
+    }
+    session.end().await;
+    Ok(())
+}
+
+fn name_error(wanted: &str) -> Failure {
+    name(wanted, "name").err().unwrap_or_else(|| Failure::usage("the name cannot be used"))
+}
+
+pub(crate) async fn set_name(cli: &Cli, wanted: &str) -> Result<(), Failure> {
+    let name = name(wanted, "name")?;
+    let session = Session::online(cli).await?;
+    session.call(Command::SetName(name)).await?;
+    session.end().await;
+    Ok(())
+}
+
+pub(crate) async fn create(cli: &Cli, wanted: &str, history: History) -> Result<(), Failure> {
+    let name = name(wanted, "room's name")?;
+    let session = Session::online(cli).await?;
+    let reply = session.call(Command::CreateRoom { name, history: history.into() }).await?;
+    if let Reply::Created { room, code } = &reply {
+        if cli.json {
+            output::json(&reply);
+        } else {
+            println!("Made the room {} ({}).", output::safe(wanted), room.short());
+            println!("Others join with this code: {code}");
+        }
+    }
+    // An archive, or members that are here, get the room before this node goes.
+    settle(&session).await;
+    session.end().await;
+    Ok(())
+}
+
+/// Gives archives that are found within a moment the time to take what was written.
+async fn settle(session: &Session) {
+    let mut events = session.handle.subscribe();
+    let deadline = tokio::time::Instant::now() + session.wait.min(Duration::from_secs(3));
+    loop {
+        let archives = match session.call(Command::Connection).await {
+            Ok(Reply::Connection(connection)) => connection.peers.iter().filter(|peer| peer.archive).count(),
+            _ => 0,
+        };
+        let rooms = session.handle.rooms().await.unwrap_or_default();
+        let is_kept =
+            |room: &parlor_node::RoomSummary| room.last.as_ref().is_none_or(|last| !last.own || last.delivery.archived);
+        if archives > 0 && rooms.iter().all(is_kept) {
+            return;
+        }
+        if tokio::time::timeout_at(deadline, events.next()).await.is_err() {
+            return;
+        }
+    }
+}
+
+pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>) -> Result<(), Failure> {
+    let lifetime = match expires {
+        Some(text) => Some(
+            session::duration(text)
+                .ok_or_else(|| Failure::usage(format!("{text:?} is no time; type 90m, 2h or 7d")))?,
+        ),
+        None => None,
+    };
+    let session = Session::online(cli).await?;
+    let room = session.room(room).await?;
+    let command = if new { Command::MakeCode { room, lifetime } } else { Command::Code { room } };
+    if let Reply::Code(code) = session.call(command).await? {
+        if cli.json {
+            output::json(&serde_json::json!({ "code": code, "link": code.link() }));
+        } else {
+            println!("{code}");
+        }
+    }
+    if new {
+        settle(&session).await;
+    }
+    session.end().await;
+    Ok(())
+}
+
+pub(crate) async fn join(cli: &Cli, code: &str, no_wait: bool) -> Result<(), Failure> {
+    let code: RoomCode = code.parse().map_err(|error| Failure::usage(format!("this is not a code: {error}")))?;
+    let session = Session::online(cli).await?;
+    let mut events = session.handle.subscribe();
+    let handle = session.handle.clone();
+    let joining = tokio::spawn(async move { handle.call(Command::Join(code)).await });
+    let bar = progress(cli);
+    let mut joining = std::pin::pin!(joining);
+    let mut room = None;
+    let mut is_complete = false;
+    let patience = tokio::time::sleep(session.wait.max(Duration::from_secs(60)));
+    tokio::pin!(patience);
+    loop {
+        tokio::select! {
+            result = &mut joining, if room.is_none() => {
+                match result.map_err(|error| Failure::failed(error.to_string()))? {
+                    Ok(Reply::Joined(joined)) => room = Some(joined),
+                    Ok(_) => {}
+                    Err(error) => {
+                        bar.finish_and_clear();
+                        session.end().await;
+                        return Err(error.into());
+                    }
+                }
+            }
+            event = events.next() => match event {
+                Event::JoinProgress { stage, .. } => is_complete |= show_stage(&bar, &stage),
+                Event::RoomChanged(summary) if Some(summary.room) == room => {
+                    is_complete |= summary.sync == SyncState::Complete;
+                }
+                Event::Stopped => break,
+                _ => {}
+            },
+            () = &mut patience => break,
+        }
+        if room.is_some() && (is_complete || no_wait) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    let Some(room) = room else { return Err(Failure::failed("joining took too long; try again")) };
+    let rooms = session.handle.rooms().await?;
+    let name = rooms.into_iter().find(|known| known.room == room).map(|known| known.name).unwrap_or_default();
+    if cli.json {
+        output::json(&serde_json::json!({ "joined": room, "name": name, "complete": is_complete }));
+    } else {
+        println!("Joined {} ({}).", output::safe(&name), room.short());
+    }
+    settle(&session).await;
+    session.end().await;
+    Ok(())
+}
+
+fn progress(cli: &Cli) -> ProgressBar {
+    if cli.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Shows where joining stands; true when everything is here.
+fn show_stage(bar: &ProgressBar, stage: &JoinStage) -> bool {
+    match stage {
+        JoinStage::Preparing => bar.set_message("preparing"),
+        JoinStage::Searching { asked: 0 } => bar.set_message("looking for other machines"),
+        JoinStage::Searching { asked } => bar.set_message(format!("asking {asked} machines")),
+        JoinStage::Found { name, .. } => bar.set_message(format!("found {}", output::safe(name))),
+        JoinStage::Reading { have, total, .. } => bar.set_message(format!("reading history: {have} of {total}")),
+        JoinStage::Finished { .. } => return true,
+        JoinStage::Failed => {}
+    }
+    false
+}
+
+pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
+    let session = Session::offline(cli).await?;
+    for known in session.handle.rooms().await? {
+        session.room(&known.room.to_string()).await?;
+    }
+    let rooms = session.handle.rooms().await?;
+    for room in &rooms {
+        if cli.json {
+            output::json(room);
+        } else {
+            let unread = if room.unread > 0 { format!("  {} new", room.unread) } else { String::new() };
+            let when = output::time(room.active_at);
+            println!("{}  {when}  {} ({} members){unread}", room.room.short(), output::safe(&room.name), room.members);
+        }
+    }
+    if rooms.is_empty() && !cli.json {
+        println!("No rooms yet. Make one with `parlor create NAME`, or join one with `parlor join CODE`.");
+    }
+    session.end().await;
+    Ok(())
+}
+
+pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
+    let session = Session::offline(cli).await?;
+    let room = session.room(room).await?;
+    for member in session.handle.members(room).await? {
+        if cli.json {
+            output::json(&member);
+        } else {
+            let mark = match (member.own, member.owner) {
+                (true, true) => "  (you, owner)",
+                (true, false) => "  (you)",
+                (false, true) => "  (owner)",
+                (false, false) => "",
+            };
+            println!("{}  {}{mark}", member.device.short(), output::safe(&member.name));
+        }
+    }
+    session.end().await;
+    Ok(())
+}
+
+pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
+    let dir = session::config(cli, false).profile_dir()?;
+    let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let salvage = parlor_node::store::repair(&dir, &stamp).map_err(|error| Failure::failed(error.to_string()))?;
+    println!("Saved {} rooms and {} messages and records.", salvage.rooms, salvage.entries);
+    if !salvage.identity {
+        println!("The keys and the name of this device were lost; join the rooms again.");
+    }
+    if salvage.lost_entries > 0 {
+        println!("{} are damaged; they come back from other members or the archive.", salvage.lost_entries);
+    }
+    println!("The damaged file is kept as {}.", salvage.kept.display());
+    Ok(())
+}

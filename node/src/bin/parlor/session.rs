@@ -1,0 +1,122 @@
+//! Starting the node that a command needs, and finding the room that was meant.
+
+use parlor_node::{
+    Command, CommandError, CommandResult, Event, Node, NodeConfig, NodeHandle, RoomSummary, SyncState,
+    net::{InterfaceFilter, Port},
+};
+use parlor_protocol::RoomId;
+use std::time::Duration;
+
+use crate::{cli::Cli, output::Failure};
+
+/// A node for the time of one command.
+pub(crate) struct Session {
+    node: Node,
+    pub(crate) handle: NodeHandle,
+    pub(crate) wait: Duration,
+}
+
+pub(crate) fn config(cli: &Cli, online: bool) -> NodeConfig {
+    let mut config = NodeConfig::new(cli.profile.clone(), cli.data_dir.clone());
+    config.online = online;
+    config.mdns = !cli.no_mdns;
+    config.connect.clone_from(&cli.connect);
+    config.interfaces = InterfaceFilter { include: cli.interface.clone(), exclude: cli.exclude_interface.clone() };
+    if let Some(port) = cli.port {
+        (config.ports.tcp, config.ports.quic) = (Port::from(port), Port::from(port));
+        if port == 0 {
+            config.ports.ws = Port::Any;
+        }
+    }
+    config
+}
+
+impl Session {
+    /// A node on the network.
+    pub(crate) async fn online(cli: &Cli) -> Result<Self, Failure> {
+        Self::start(cli, true).await
+    }
+
+    /// A node without network, for commands that only read what is here.
+    pub(crate) async fn offline(cli: &Cli) -> Result<Self, Failure> {
+        Self::start(cli, false).await
+    }
+
+    async fn start(cli: &Cli, online: bool) -> Result<Self, Failure> {
+        let node = Node::start(config(cli, online)).await?;
+        let handle = node.handle();
+        Ok(Self { node, handle, wait: Duration::from_secs(cli.wait) })
+    }
+
+    pub(crate) async fn call(&self, command: Command) -> CommandResult {
+        self.handle.call(command).await
+    }
+
+    /// Finds a room by its name or the beginning of its id, once it is read from the store.
+    pub(crate) async fn room(&self, wanted: &str) -> Result<RoomId, Failure> {
+        let rooms = self.handle.rooms().await?;
+        let by_name: Vec<_> = rooms.iter().filter(|room| room.name.to_lowercase() == wanted.to_lowercase()).collect();
+        let wanted_id = wanted.to_lowercase();
+        let by_id =
+            || rooms.iter().filter(|room| wanted_id.len() >= 4 && room.room.to_string().starts_with(&wanted_id));
+        let found = if by_name.is_empty() { by_id().collect() } else { by_name };
+        match found.as_slice() {
+            [room] => {
+                let room = room.room;
+                self.until_loaded(room).await?;
+                Ok(room)
+            }
+            [] if rooms.is_empty() => Err(Failure::not_found(
+                "this profile is in no room yet; make one with `parlor create NAME`, or join one with `parlor join CODE`",
+            )),
+            [] => Err(Failure::not_found(format!("no room is called {wanted:?}; you are in: {}", names(&rooms)))),
+            several => {
+                let ids: Vec<_> = several.iter().map(|room| format!("{} ({})", room.name, room.room.short())).collect();
+                Err(Failure::usage(format!(
+                    "several rooms are called {wanted:?}; name one by its id: {}",
+                    ids.join(", ")
+                )))
+            }
+        }
+    }
+
+    async fn until_loaded(&self, room: RoomId) -> Result<(), Failure> {
+        let mut events = self.handle.subscribe();
+        loop {
+            let rooms = self.handle.rooms().await?;
+            let is_loading = |summary: &RoomSummary| {
+                // While a room is read from the store nothing of it can be shown yet.
+                summary.room == room && summary.last.is_none() && matches!(summary.sync, SyncState::Syncing { .. })
+            };
+            if !rooms.iter().any(is_loading) {
+                return Ok(());
+            }
+            if matches!(events.next().await, Event::Stopped) {
+                return Err(CommandError::Stopped.into());
+            }
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        self.node.shutdown().await;
+    }
+}
+
+fn names(rooms: &[RoomSummary]) -> String {
+    rooms.iter().map(|room| room.name.clone()).collect::<Vec<_>>().join(", ")
+}
+
+/// A time as people type it, `90s`, `15m`, `2h`, `7d`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}

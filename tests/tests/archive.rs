@@ -1,0 +1,128 @@
+//! Nodes with an archive: history survives everybody, and the archive reads nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use parlor_tests::real::{address, archive, create, join, node, send, texts, until, until_archived, until_texts};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_joiner_reads_everything_from_the_archive_while_all_others_are_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = address(archive.net());
+    let anna = node(dir.path(), "anna", &[at.clone()]).await;
+    let ben = node(dir.path(), "ben", &[at.clone()]).await;
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    join(&ben.handle(), &code).await;
+    send(&anna.handle(), room, "hello").await;
+    until_texts(&ben.handle(), room, &["hello"]).await;
+    send(&ben.handle(), room, "hi").await;
+    until_archived(&anna.handle(), room).await;
+    until_archived(&ben.handle(), room).await;
+    anna.shutdown().await;
+    ben.shutdown().await;
+    let carla = node(dir.path(), "carla", &[at]).await;
+    assert_eq!(join(&carla.handle(), &code).await, room);
+    until_texts(&carla.handle(), room, &["hello", "hi"]).await;
+    let names: Vec<_> = carla.handle().members(room).await.unwrap().into_iter().map(|m| m.name).collect();
+    assert_eq!(names, ["anna", "ben", "carla"]);
+    carla.shutdown().await;
+    archive.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_restarts_has_everything_and_gets_what_it_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("archive");
+    let first = archive(&folder).await;
+    let anna = node(dir.path(), "anna", &[address(first.net())]).await;
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    send(&anna.handle(), room, "one").await;
+    until_archived(&anna.handle(), room).await;
+    first.shutdown().await;
+    send(&anna.handle(), room, "two").await;
+    let second = archive(&folder).await;
+    anna.handle().call(parlor_node::Command::AddAddress(address(second.net()))).await.unwrap();
+    until_archived(&anna.handle(), room).await;
+    anna.shutdown().await;
+    let ben = node(dir.path(), "ben", &[address(second.net())]).await;
+    join(&ben.handle(), &code).await;
+    until_texts(&ben.handle(), room, &["one", "two"]).await;
+    ben.shutdown().await;
+    second.shutdown().await;
+}
+
+fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut out = String::new();
+    stream.read_to_string(&mut out).unwrap();
+    out
+}
+
+fn all_bytes(dir: &Path) -> Vec<u8> {
+    let mut out = Vec::new();
+    for file in std::fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        out.extend(if path.is_dir() { all_bytes(&path) } else { std::fs::read(path).unwrap() });
+    }
+    out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_holds_no_text_name_or_code_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("archive");
+    let archive = archive(&folder).await;
+    let http = archive.http().unwrap();
+    let anna = node(dir.path(), "Wilhelmina", &[address(archive.net())]).await;
+    let (room, code) = create(&anna.handle(), "Secretgarden").await;
+    for n in 0..50 {
+        send(&anna.handle(), room, &format!("plaintextmarker number {n}")).await;
+    }
+    until_archived(&anna.handle(), room).await;
+    assert!(get(http, "/healthz").contains("200 OK"));
+    assert!(get(http, "/readyz").contains("200 OK"));
+    let metrics = get(http, "/metrics");
+    assert!(metrics.contains("parlor_archive_rooms 1"), "{metrics}");
+    assert_eq!(texts(&anna.handle(), room).await.len(), 50);
+    anna.shutdown().await;
+    archive.shutdown().await;
+    let mut held = all_bytes(&folder);
+    held.extend(metrics.into_bytes());
+    let code = code.to_string();
+    let bare = code.replace('-', "");
+    for secret in ["plaintextmarker", "Wilhelmina", "Secretgarden", &code, &bare] {
+        let found = held.windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret.as_bytes()));
+        assert!(!found, "{secret:?} is in the archive");
+    }
+    assert!(held.len() > 10_000, "the archive holds the conversation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_cannot_reach_each_other_talk_through_the_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = [address(archive.net())];
+    let (anna, ben) = (node(dir.path(), "anna", &at).await, node(dir.path(), "ben", &at).await);
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    until_archived_admission(&anna.handle(), room).await;
+    join(&ben.handle(), &code).await;
+    for text in ["one", "two", "three"] {
+        send(&anna.handle(), room, text).await;
+    }
+    until_texts(&ben.handle(), room, &["one", "two", "three"]).await;
+    anna.shutdown().await;
+    ben.shutdown().await;
+    archive.shutdown().await;
+}
+
+async fn until_archived_admission(handle: &parlor_node::NodeHandle, room: parlor_protocol::RoomId) {
+    until("the room is archived", async || {
+        parlor_tests::real::messages(handle, room).await.last().filter(|m| m.delivery.archived).map(drop)
+    })
+    .await;
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask test`: form, lints, docs, all tests. The same in CI and at home.
+
+use crate::{
+    install,
+    process::{self, cargo_path, command, succeeds},
+};
+use std::env;
+
+/// Arguments of cargo, and environment variables for it.
+type Step<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
+fn run_all(steps: &[Step<'_>]) -> anyhow::Result<()> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let paths = env::join_paths(env::split_paths(&paths).chain([install::bin()]))?;
+    for (args, variables) in steps {
+        process::run(command(&cargo_path(), args).env("PATH", &paths).envs(variables.iter().copied()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    install::all();
+    run_all(&[
+        (&["fmt", "--all", "--check"], &[]),
+        (&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
+        (&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]),
+        // The tests start the programs themselves.
+        (&["build", "--workspace", "--bins"], &[]),
+        (&["test", "--workspace"], &[]),
+    ])?;
+    if succeeds("cargo", &["deny", "--version"]) {
+        run_all(&[(&["deny", "--offline", "check", "licenses", "bans", "sources"], &[])])?;
+    }
+    Ok(())
+}
