@@ -144,6 +144,7 @@ impl<B: Backend> App<B> {
             self.carry_out(effects);
         }
         self.go_on_hunting();
+        self.tell_failed_join();
         std::mem::take(&mut self.wishes)
     }
 
@@ -216,6 +217,20 @@ impl<B: Backend> App<B> {
                 "It may still arrive when more members are here.",
                 false,
             );
+        }
+    }
+
+    /// A join that fails while its dialog is closed is told in a toast.
+    fn tell_failed_join(&mut self) {
+        if matches!(self.dialog, Some(Dialog::Join(_))) {
+            return;
+        }
+        let error = self.model.joining.as_ref().and_then(|joining| joining.error.clone());
+        if let Some(error) = error {
+            self.model.joining = None;
+            if error != parlor_node::CommandError::Cancelled {
+                self.model.toast("Joining did not work.", words::command_error(&error), true);
+            }
         }
     }
 

@@ -288,6 +288,6 @@ fn visuals(from: &Visuals, palette: &Palette) -> Visuals {
         state.corner_radius = corner;
         state.expansion = 0.0;
     }
-    states.inactive.bg_stroke = Stroke::NONE;
+    states.inactive.bg_stroke = Stroke::new(1.0, palette.faint.gamma_multiply(0.6));
     visuals
 }

@@ -32,7 +32,11 @@ impl Model {
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),
             Event::Lagged { .. } => return self.read_again(),
-            Event::Stopped => self.stopped = true,
+            Event::Stopped if !self.stopped => {
+                self.stopped = true;
+                self.toast("Parlor has stopped.", "Close this window and start it again.", true);
+            }
+            Event::Stopped => {}
         }
         Vec::new()
     }

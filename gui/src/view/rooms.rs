@@ -22,7 +22,7 @@ pub fn rooms(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
     ui.add_space(space::M);
     actions.extend(head(ui, model));
     ui.add_space(space::XS);
-    let foot = 56.0;
+    let foot = if model.joining.is_some() { 100.0 } else { 56.0 };
     let tall = (ui.available_height() - foot).max(80.0);
     let list = model.rooms.as_deref();
     ui.allocate_ui(vec2(ui.available_width(), tall), |ui| {
@@ -43,6 +43,9 @@ pub fn rooms(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
             }
         }
     });
+    if model.joining.is_some() && joining_bar(ui) {
+        actions.push(Action::Open(Dialog::join()));
+    }
     actions.extend(foot_row(ui));
     actions
 }
@@ -90,6 +93,23 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
         actions.push(Action::Open(Dialog::search()));
     }
     actions
+}
+
+/// A join goes on while its dialog is closed; this brings it back.
+fn joining_bar(ui: &mut Ui) -> bool {
+    let palette = theme::palette(ui.visuals());
+    let (outer, _) = ui.allocate_exact_size(vec2(ui.available_width(), 40.0), Sense::hover());
+    let rect = outer.shrink2(vec2(space::M, 2.0));
+    let response = ui.interact(rect, ui.id().with("joining bar"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "Show how joining goes"));
+    let fill = if response.hovered() { palette.hover } else { palette.chosen };
+    ui.painter().rect_filled(rect, CornerRadius::same(radius::S), fill);
+    crate::widgets::ring(ui, &response, rect, radius::S);
+    let icon = Rect::from_center_size(rect.left_center() + vec2(20.0, 0.0), Vec2::splat(16.0));
+    Icon::Key.paint(ui.painter(), icon, palette.accent);
+    let left = pos2(rect.left() + 36.0, rect.center().y);
+    ui.painter().text(left, Align2::LEFT_CENTER, "Joining a room", theme::font(size::BODY), palette.text);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
 /// Looks like a field, opens the search.

@@ -91,6 +91,24 @@ fn a_code_nobody_knows_says_what_to_do_and_stays_to_be_corrected() {
 }
 
 #[test]
+fn a_join_goes_on_while_its_dialog_is_closed_and_a_failure_is_told() {
+    let (fake, ..) = with_room();
+    let mut desk = Desk::new(&fake);
+    desk.click("Join with a code");
+    desk.pastes(&fake::code().to_string());
+    desk.click("Join");
+    desk.press(Modifiers::NONE, Key::Escape);
+    desk.hides("Join a room");
+    desk.click("Show how joining goes");
+    desk.shows("Asking 2 machines");
+    desk.press(Modifiers::NONE, Key::Escape);
+    fake.finish_join(Err(CommandError::CodeExpired));
+    desk.run();
+    desk.shows("Joining did not work.");
+    desk.hides("Show how joining goes");
+}
+
+#[test]
 fn the_connection_panel_says_who_is_reached_how_and_what_to_do() {
     let (fake, _, bo) = with_room();
     let peer = |device, name: &str, archive| {

@@ -57,6 +57,10 @@ impl Join {
         let field = text_field(ui, "code", &mut self.input, "Room code", "7KQ2-M4X9-TB3H-0RVW-5C", 400);
         if !std::mem::replace(&mut self.asked, true) {
             field.request_focus();
+            // A code that failed before is there to be corrected or tried again.
+            if let Some(joining) = failed.filter(|_| self.input.is_empty()) {
+                self.input = joining.code.to_string();
+            }
         }
         let typed = read_typed(&self.input);
         groups(ui, &typed);

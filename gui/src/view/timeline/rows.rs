@@ -84,6 +84,9 @@ pub(super) fn build(timeline: &Timeline, marker: Option<Order>, zone: &TimeZone)
     let mut today = None;
     let mut open_group: Option<usize> = None;
     for (index, Item { message, version }) in items.iter().enumerate() {
+        if is_makers_joining(items, index) {
+            continue;
+        }
         let date = days.of(message.at);
         let mut broken = false;
         if today != Some(date) {
@@ -111,6 +114,16 @@ pub(super) fn build(timeline: &Timeline, marker: Option<Order>, zone: &TimeZone)
         rows.push(Row::Message { message: Arc::clone(message), version: *version, first: !joined, last: true });
     }
     rows
+}
+
+/// Who makes a room also joins it; saying both would be noise.
+fn is_makers_joining(items: &[Item], index: usize) -> bool {
+    let Some(message) = items.get(index).map(|item| &item.message).filter(|m| m.body == MessageBody::Joined) else {
+        return false;
+    };
+    let before = index.checked_sub(1).and_then(|at| items.get(at));
+    let mut beside = before.into_iter().chain(items.get(index + 1));
+    beside.any(|item| item.message.body == MessageBody::RoomCreated && item.message.author == message.author)
 }
 
 fn continues(before: &Message, message: &Message) -> bool {
