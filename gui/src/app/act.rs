@@ -195,6 +195,10 @@ impl<B: Backend> App<B> {
         if leaves && self.model.open_chat().is_some_and(|chat| chat.draft.writing != Writing::New) {
             self.act(ui.ctx(), Action::CancelWriting);
         }
+        if ui.input(|input| input.key_pressed(Key::Escape)) {
+            // Out of a menu or a message, back to where one writes.
+            self.composer.focus();
+        }
         let typing = |event: &egui::Event| matches!(event, egui::Event::Text(_) | egui::Event::Paste(_));
         if focus.is_none() && ui.input(|input| input.events.iter().any(typing)) {
             ui.memory_mut(|memory| memory.request_focus(egui::Id::new(COMPOSER)));

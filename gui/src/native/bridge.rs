@@ -75,3 +75,56 @@ impl Backend for Bridge {
         self.events.try_iter().take(QUEUE).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::{Backend as _, Bridge};
+    use parlor_node::{Command, Event, Node, NodeConfig, Reply};
+    use parlor_protocol::Name;
+    use std::{sync::Arc, time::Duration};
+    use tokio::sync::Notify;
+
+    /// A window that is not there: it rings when it would be woken, and then draws a frame.
+    struct Window {
+        ctx: egui::Context,
+        bell: Arc<Notify>,
+    }
+
+    /// A node of its own, without network.
+    async fn bridge(dir: &std::path::Path) -> (Node, Bridge, Window) {
+        let mut config = NodeConfig::new(Some("test".into()), Some(dir.to_owned()));
+        config.online = false;
+        let node = Box::pin(Node::start(config)).await.unwrap();
+        let (ctx, bell) = (egui::Context::default(), Arc::new(Notify::new()));
+        let rings = Arc::clone(&bell);
+        ctx.set_request_repaint_callback(move |_| rings.notify_one());
+        let bridge = Bridge::new(node.handle(), ctx.clone());
+        (node, bridge, Window { ctx, bell })
+    }
+
+    async fn wait_for(bridge: &mut Bridge, window: &Window, wanted: impl Fn(&Event) -> bool) {
+        let found = async {
+            while !bridge.drain().iter().any(&wanted) {
+                window.bell.notified().await;
+                let _ = window.ctx.run_ui(egui::RawInput::default(), |_| {});
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("the event never came");
+    }
+
+    #[tokio::test]
+    async fn answers_of_a_real_node_wake_the_window() {
+        let dir = tempfile::tempdir().unwrap();
+        let (node, mut bridge, window) = bridge(dir.path()).await;
+        let id = bridge.submit(Command::SetName(Name::new("Ada").unwrap())).unwrap();
+        wait_for(&mut bridge, &window, |event| matches!(event, Event::Replied { id: of, result: Ok(_) } if *of == id))
+            .await;
+        let id = bridge.submit(Command::Me).unwrap();
+        let named = |event: &Event| matches!(event, Event::Replied { id: of, result: Ok(Reply::Me(me)) } if *of == id && me.name == "Ada");
+        wait_for(&mut bridge, &window, named).await;
+        node.shutdown().await;
+        // The last handle keeps the stream open, so the end is told by the node's refusal.
+        assert!(bridge.submit(Command::Me).is_err());
+    }
+}
