@@ -1,7 +1,7 @@
 //! Screens before there is a conversation: starting, the first start, a failed start, no room.
 
 use egui::{Align, Key, Layout, RichText, Sense, Ui, Vec2, vec2};
-use parlor_protocol::{Name, limits::NAME_MAX};
+use parlor_protocol::Name;
 
 use super::{Action, dialog::Dialog};
 use crate::{
@@ -86,7 +86,6 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
             error_line(ui, problem);
         }
     });
-    let _ = NAME_MAX;
     actions
 }
 

@@ -214,7 +214,7 @@ fn message_row(
         WidgetInfo::labeled(WidgetType::Button, true, format!("Actions for {who}{by} at {clock}"))
     });
     if first && !message.own {
-        head(ui, message, place.rect, bubble, palette);
+        head(ui, message, place.rect, bubble);
     }
     let tail = if last { 4 } else { radius::L };
     let corner = CornerRadius {
@@ -247,13 +247,12 @@ fn message_row(
     actions
 }
 
-fn head(ui: &Ui, message: &Message, row: Rect, bubble: Rect, palette: &Palette) {
+fn head(ui: &Ui, message: &Message, row: Rect, bubble: Rect) {
     let face = Rect::from_min_size(pos2(row.left(), bubble.top() - 18.0), Vec2::splat(34.0));
     avatar(ui.painter(), face, message.author.as_bytes(), &message.author_name, false);
     let color = theme::author(message.author.as_bytes(), ui.visuals().dark_mode);
     let name = words::shorten(&message.author_name, 48);
     let at = pos2(bubble.left() + 2.0, bubble.top() - 4.0);
-    let _ = palette;
     ui.painter().text(at, Align2::LEFT_BOTTOM, name, theme::font(size::SMALL), color);
 }
 
