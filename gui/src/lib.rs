@@ -1,1 +1,21 @@
-//! gui
+//! The Parlor app, drawn with egui. It talks only to a node's handle, through [`backend`]; it
+//! must never touch a socket, a file of the store, or a key.
+//!
+//! [`model`] is what the app knows, `view` draws it and says what the person wants, [`app`]
+//! carries that out. Nothing outside `native` uses threads, files, tokio or the system's
+//! clock types, so that a browser shell can be added. See `docs/architecture.md`.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod backend;
+pub mod config;
+#[doc(hidden)]
+pub mod fake;
+pub mod model;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+pub mod theme;
+pub mod view;
+pub mod widgets;
+pub mod words;

@@ -1,0 +1,314 @@
+//! The app: takes in events, shows the views, carries out what they ask for. The same for
+//! every shell; what only a shell can do comes back as a [`Wish`].
+
+mod act;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use jiff::tz::TimeZone;
+use parlor_protocol::{EntryId, RoomId};
+use std::collections::HashMap;
+
+use crate::{
+    backend::Backend,
+    config::Look,
+    model::{Ask, Effect, Model, Notice},
+    theme,
+    view::{Action, Composer, Sight, Welcome, dialog::Dialog, timeline::TimelineView},
+    words,
+};
+
+/// Pages read at most to find one message: 20,000 messages.
+const HUNT_PAGES: u32 = 200;
+
+/// What only the shell can do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// Tell the desktop of a message.
+    Notify(Notice),
+    /// Keep how the app looks.
+    KeepLook(Look),
+    /// Leave.
+    Quit,
+}
+
+/// What the shell gives the app.
+pub struct Setting {
+    /// The wall clock, in milliseconds since 1970.
+    pub clock: Box<dyn Fn() -> u64>,
+    /// The person's time zone.
+    pub zone: TimeZone,
+    /// How the app looks.
+    pub look: Look,
+    /// Where the data is, to show it; empty where there are no folders.
+    pub data_folder: String,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setting")
+            .field("look", &self.look)
+            .field("data_folder", &self.data_folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let clock = || {
+            let since = web_time::SystemTime::now().duration_since(web_time::SystemTime::UNIX_EPOCH);
+            since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        };
+        let zone = TimeZone::system();
+        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new() }
+    }
+}
+
+/// A message that is looked for by reading older and older stretches.
+#[derive(Debug)]
+struct Hunt {
+    room: RoomId,
+    message: EntryId,
+    pages_left: u32,
+}
+
+/// The app over any node.
+#[derive(Debug)]
+pub struct App<B> {
+    backend: B,
+    setting: Setting,
+    model: Model,
+    sight: Sight,
+    dialog: Option<Dialog>,
+    welcome: Welcome,
+    composer: Composer,
+    timelines: HashMap<RoomId, TimelineView>,
+    hunt: Option<Hunt>,
+    wishes: Vec<Wish>,
+    zoom_seen: f32,
+    title_told: String,
+}
+
+impl<B: Backend> App<B> {
+    /// The app; sets the theme on the context and asks the node the first questions.
+    pub fn new(ctx: &egui::Context, backend: B, setting: Setting) -> Self {
+        theme::install(ctx);
+        let look = setting.look.bounded();
+        ctx.set_theme(look.preference());
+        ctx.set_zoom_factor(look.zoom);
+        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone() };
+        let mut app = Self {
+            backend,
+            setting: Setting { look, ..setting },
+            model: Model::default(),
+            sight,
+            dialog: None,
+            welcome: Welcome::default(),
+            composer: Composer::default(),
+            timelines: HashMap::new(),
+            hunt: None,
+            wishes: Vec::new(),
+            zoom_seen: look.zoom,
+            title_told: String::new(),
+        };
+        app.carry_out(Model::first_questions());
+        app
+    }
+
+    /// What the app knows.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The dialog that is open.
+    #[must_use]
+    pub fn dialog(&self) -> Option<&Dialog> {
+        self.dialog.as_ref()
+    }
+
+    /// The drawing state of a room's conversation.
+    #[must_use]
+    pub fn timeline(&self, room: RoomId) -> Option<&TimelineView> {
+        self.timelines.get(&room)
+    }
+
+    /// Takes in what happened. The shell calls it even while the window is hidden, so that
+    /// notifications come.
+    pub fn take_in(&mut self) -> Vec<Wish> {
+        self.sight.now_ms = (self.setting.clock)();
+        self.model.now_ms = self.sight.now_ms;
+        for event in self.backend.drain() {
+            let effects = self.model.apply(event);
+            self.carry_out(effects);
+        }
+        self.go_on_hunting();
+        self.tell_failed_join();
+        std::mem::take(&mut self.wishes)
+    }
+
+    /// The person does not look at the window any more.
+    pub fn look_away(&mut self) {
+        // Marking as read needs attention, so nothing is asked here.
+        let _ = self.model.set_attentive(false);
+    }
+
+    /// Draws one frame and carries out what the person wants.
+    pub fn frame(&mut self, ui: &mut egui::Ui) -> Vec<Wish> {
+        let mut wishes = self.take_in();
+        self.shortcuts(ui);
+        let actions = self.draw(ui);
+        for action in actions {
+            self.act(ui.ctx(), action);
+        }
+        self.watch_zoom(ui.ctx());
+        self.plan_repaint(ui.ctx());
+        wishes.append(&mut self.wishes);
+        wishes
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        let mut effects = std::collections::VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Ask(ask) => {
+                    let Ask { command, purpose } = *ask;
+                    match self.backend.submit(command) {
+                        Ok(id) => self.model.expect(id, purpose),
+                        Err(error) => effects.extend(self.model.answer(purpose, Err(error))),
+                    }
+                }
+                Effect::Notify(notice) => {
+                    if self.setting.look.notify {
+                        self.wishes.push(Wish::Notify(notice));
+                    }
+                }
+                Effect::Open(room) => {
+                    self.dialog = None;
+                    self.composer.focus();
+                    effects.extend(self.model.open_room(room));
+                }
+                Effect::Share(room) => self.dialog = Some(Dialog::share(room)),
+            }
+        }
+    }
+
+    /// A message that was asked for is shown as soon as it is loaded.
+    fn go_on_hunting(&mut self) {
+        let Some(hunt) = &mut self.hunt else { return };
+        let Some(chat) = self.model.chat(hunt.room).filter(|_| self.model.open == Some(hunt.room)) else {
+            self.hunt = None;
+            return;
+        };
+        if chat.timeline.find(hunt.message).is_some() {
+            self.timelines.entry(hunt.room).or_default().jump_to(hunt.message);
+            self.hunt = None;
+        } else if chat.timeline.is_loading() || !chat.timeline.is_loaded() {
+            // Its answer brings this further.
+        } else if chat.timeline.wants_older() && hunt.pages_left > 0 {
+            hunt.pages_left -= 1;
+            let effects = self.model.load_older();
+            self.carry_out(effects);
+        } else {
+            self.hunt = None;
+            self.model.toast(
+                "That message is not on this machine.",
+                "It may still arrive when more members are here.",
+                false,
+            );
+        }
+    }
+
+    /// A join that fails while its dialog is closed is told in a toast.
+    fn tell_failed_join(&mut self) {
+        if matches!(self.dialog, Some(Dialog::Join(_))) {
+            return;
+        }
+        let error = self.model.joining.as_ref().and_then(|joining| joining.error.clone());
+        if let Some(error) = error {
+            self.model.joining = None;
+            if error != parlor_node::CommandError::Cancelled {
+                self.model.toast("Joining did not work.", words::command_error(&error), true);
+            }
+        }
+    }
+
+    /// Ctrl and + or - change the zoom inside egui; the shell keeps it.
+    fn watch_zoom(&mut self, ctx: &egui::Context) {
+        let zoom = ctx.zoom_factor();
+        if (zoom - self.zoom_seen).abs() > f32::EPSILON {
+            self.zoom_seen = zoom;
+            self.setting.look.zoom = zoom;
+            self.setting.look = self.setting.look.bounded();
+            self.wishes.push(Wish::KeepLook(self.setting.look));
+        }
+    }
+
+    /// Nothing is drawn without a cause; what goes out of date by itself is drawn when it does.
+    fn plan_repaint(&mut self, ctx: &egui::Context) {
+        let now = self.sight.now_ms;
+        self.model.toasts.retain(|toast| toast.until > now);
+        let toast = self.model.toasts.iter().map(|toast| toast.until).min();
+        let typing = self.model.open_chat().and_then(|chat| chat.typing_until(now));
+        if let Some(at) = toast.into_iter().chain(typing).min() {
+            ctx.request_repaint_after(std::time::Duration::from_millis(at.saturating_sub(now) + 20));
+        }
+    }
+
+    fn hunt_for(&mut self, room: RoomId, message: EntryId) {
+        self.hunt = Some(Hunt { room, message, pages_left: HUNT_PAGES });
+        if self.model.open != Some(room) {
+            let effects = self.model.open_room(room);
+            self.carry_out(effects);
+        }
+        self.go_on_hunting();
+    }
+
+    fn step_room(&mut self, step: isize) {
+        let rooms = self.model.rooms.as_deref().unwrap_or_default();
+        let count = rooms.len();
+        if count == 0 {
+            return;
+        }
+        let at = self.model.open.and_then(|open| rooms.iter().position(|room| room.room == open));
+        let next = match at {
+            None => 0,
+            Some(at) => at.saturating_add_signed(step).min(count - 1),
+        };
+        if let Some(room) = rooms.get(next).map(|room| room.room).filter(|room| Some(*room) != self.model.open) {
+            self.carry_out(vec![Effect::Open(room)]);
+        }
+    }
+
+    fn open_dialog(&mut self, dialog: Dialog) {
+        if let Dialog::Share(share) = &dialog {
+            let room = share.room();
+            self.carry_out(vec![Effect::Ask(Box::new(Ask::new(
+                parlor_node::Command::Code { room },
+                crate::model::Purpose::Code(room),
+            )))]);
+        }
+        if matches!(dialog, Dialog::Connection) {
+            let ask = Ask::new(parlor_node::Command::Connection, crate::model::Purpose::Connection);
+            self.carry_out(vec![Effect::Ask(Box::new(ask))]);
+        }
+        self.model.name_problem = None;
+        self.model.address_problem = None;
+        self.dialog = Some(dialog);
+    }
+
+    fn show_toast(&mut self, action: &Action) {
+        if let Action::Copy { what, .. } = action {
+            self.model.toast(format!("{what} copied"), "", false);
+        }
+    }
+
+    fn window_title(&self) -> String {
+        let unread = self.model.unread();
+        let room = self.model.open.and_then(|room| self.model.summary(room));
+        let name =
+            room.map_or_else(|| "Parlor".to_owned(), |room| format!("{} - Parlor", words::shorten(&room.name, 60)));
+        if unread > 0 { format!("({unread}) {name}") } else { name }
+    }
+}

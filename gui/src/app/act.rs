@@ -1,0 +1,207 @@
+//! Carries out what the views ask for, and the keys that work everywhere.
+
+use egui::{Context, Key, Modifiers, Ui};
+use parlor_node::{Command, MessageBody};
+
+use super::{App, Wish};
+use crate::{
+    backend::Backend,
+    model::{Ask, Effect, Purpose, Writing},
+    view::{Action, COMPOSER, dialog::Dialog},
+};
+
+impl<B: Backend> App<B> {
+    fn ask(&mut self, command: Command, purpose: Purpose) {
+        self.carry_out(vec![Effect::Ask(Box::new(Ask::new(command, purpose)))]);
+    }
+
+    pub(super) fn act(&mut self, ctx: &Context, action: Action) {
+        self.show_toast(&action);
+        match action {
+            Action::OpenRoom(room) => self.carry_out(vec![Effect::Open(room)]),
+            Action::CloseRoom => self.model.close_room(),
+            Action::StepRoom(step) => self.step_room(step),
+            Action::Open(dialog) => self.open_dialog(dialog),
+            Action::CloseDialog => {
+                self.dialog = None;
+                self.composer.focus();
+            }
+            Action::SetName(name) => self.ask(Command::SetName(name), Purpose::SetName),
+            Action::CreateRoom(name, history) => {
+                self.model.creating = true;
+                self.ask(Command::CreateRoom { name, history }, Purpose::Create);
+            }
+            Action::Join(code) => {
+                let effects = self.model.join(code);
+                self.carry_out(effects);
+            }
+            Action::CancelJoin => {
+                let effects = self.model.cancel_join();
+                self.carry_out(effects);
+            }
+            Action::Send => self.send(),
+            Action::Typed => {
+                let effects = self.model.typed();
+                self.carry_out(effects);
+            }
+            Action::ComposerProblem(problem) => {
+                if let Some(room) = self.model.open {
+                    self.model.chat_mut(room).draft.problem = Some(problem);
+                }
+            }
+            Action::LoadOlder => {
+                let effects = self.model.load_older();
+                self.carry_out(effects);
+            }
+            Action::ShowMessage(room, message) => self.hunt_for(room, message),
+            Action::Search(words) => {
+                let effects = self.model.search(None, &words);
+                self.carry_out(effects);
+            }
+            Action::AddAddress(address) => {
+                self.model.address_problem = None;
+                self.ask(Command::AddAddress(address.clone()), Purpose::AddAddress(address));
+            }
+            Action::RemoveAddress(address) => self.ask(Command::RemoveAddress(address), Purpose::Shown),
+            Action::Copy { text, .. } => ctx.copy_text(text),
+            Action::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
+            Action::ToggleMembers => {
+                let mut look = self.setting.look;
+                look.members = !look.members;
+                self.set_look(ctx, look);
+            }
+            Action::SetLook(look) => self.set_look(ctx, look),
+            Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
+            Action::Quit => self.wishes.push(Wish::Quit),
+            Action::Reply(_)
+            | Action::Edit(_)
+            | Action::EditLast
+            | Action::CancelWriting
+            | Action::Delete(_)
+            | Action::DeleteNow(_)
+            | Action::React(..) => self.act_on_message(action),
+        }
+    }
+
+    fn act_on_message(&mut self, action: Action) {
+        let Some(room) = self.model.open else { return };
+        match action {
+            Action::Reply(message) => {
+                self.model.chat_mut(room).draft.reply(message);
+                self.composer.focus();
+            }
+            Action::Edit(message) => self.edit(room, message),
+            Action::EditLast => {
+                if let Some(id) = self.model.open_chat().and_then(|chat| chat.last_own()).map(|message| message.id) {
+                    self.edit(room, id);
+                }
+            }
+            Action::CancelWriting => {
+                self.model.chat_mut(room).draft.cancel();
+                self.composer.focus();
+            }
+            Action::Delete(message) => self.dialog = Some(Dialog::Delete(message)),
+            Action::DeleteNow(target) => self.ask(Command::Delete { room, target }, Purpose::Shown),
+            Action::React(target, emoji, present) => {
+                self.ask(Command::React { room, target, emoji, present }, Purpose::Shown);
+            }
+            _ => {}
+        }
+    }
+
+    fn edit(&mut self, room: parlor_protocol::RoomId, message: parlor_protocol::EntryId) {
+        let chat = self.model.chat_mut(room);
+        let found = chat.timeline.find(message).map(|message| message.body.clone());
+        if let Some(MessageBody::Text { text }) = found {
+            chat.draft.edit(message, &text);
+            self.composer.focus();
+        }
+    }
+
+    fn send(&mut self) {
+        let edits = self.model.open_chat().is_some_and(|chat| matches!(chat.draft.writing, Writing::Edit(_)));
+        let effects = self.model.send();
+        // After sending, one wants to see what was sent.
+        if let Some(room) = self.model.open.filter(|_| !effects.is_empty() && !edits) {
+            self.timelines.entry(room).or_default().jump_to_end();
+        }
+        self.carry_out(effects);
+        self.composer.focus();
+    }
+
+    fn set_look(&mut self, ctx: &Context, look: crate::config::Look) {
+        let look = look.bounded();
+        ctx.set_theme(look.preference());
+        if (look.zoom - self.setting.look.zoom).abs() > f32::EPSILON {
+            ctx.set_zoom_factor(look.zoom);
+            self.zoom_seen = look.zoom;
+        }
+        self.setting.look = look;
+        self.wishes.push(Wish::KeepLook(look));
+    }
+
+    /// Keys that work everywhere. They are taken before any field sees them.
+    pub(super) fn shortcuts(&mut self, ui: &Ui) {
+        if self.model.profile.as_ref().is_none_or(|profile| profile.name.is_empty()) || self.dialog.is_some() {
+            return;
+        }
+        let room = self.model.open;
+        let key = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        let mut action = None;
+        for (name, wanted) in [
+            (Key::K, Action::Open(Dialog::switcher())),
+            (Key::N, Action::Open(Dialog::create())),
+            (Key::J, Action::Open(Dialog::join())),
+            (Key::F, Action::Open(Dialog::search())),
+            (Key::Comma, Action::Open(Dialog::settings(&self.model))),
+            (Key::ArrowUp, Action::StepRoom(-1)),
+            (Key::ArrowDown, Action::StepRoom(1)),
+        ] {
+            if key(Modifiers::COMMAND, name) {
+                action = Some(wanted);
+            }
+        }
+        if let Some(room) = room.filter(|_| key(Modifiers::COMMAND, Key::I)) {
+            action = Some(Action::Open(Dialog::share(room)));
+        }
+        if room.is_some() && key(Modifiers::ALT, Key::ArrowLeft) {
+            action = Some(Action::CloseRoom);
+        }
+        if let Some(room) = room {
+            self.move_keys(ui, room);
+        }
+        if let Some(action) = action {
+            self.act(ui.ctx(), action);
+        }
+    }
+
+    /// Moving in the conversation, and typing without having clicked into the field.
+    fn move_keys(&mut self, ui: &Ui, room: parlor_protocol::RoomId) {
+        let empty = self.model.open_chat().is_none_or(|chat| chat.draft.text.is_empty());
+        let focus = ui.memory(|memory| memory.focused());
+        let key = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+        let view = self.timelines.entry(room).or_default();
+        if key(Key::PageUp) {
+            view.turn_pages(-0.9);
+        }
+        if key(Key::PageDown) {
+            view.turn_pages(0.9);
+        }
+        if empty && key(Key::End) {
+            view.jump_to_end();
+        }
+        // egui takes the keyboard from the field on Esc before the field could see it.
+        let leaves = ui.input(|input| input.key_pressed(Key::Escape)) && !egui::Popup::is_any_open(ui.ctx());
+        if leaves && self.model.open_chat().is_some_and(|chat| chat.draft.writing != Writing::New) {
+            self.act(ui.ctx(), Action::CancelWriting);
+        }
+        if ui.input(|input| input.key_pressed(Key::Escape)) {
+            // Out of a menu or a message, back to where one writes.
+            self.composer.focus();
+        }
+        let typing = |event: &egui::Event| matches!(event, egui::Event::Text(_) | egui::Event::Paste(_));
+        if focus.is_none() && ui.input(|input| input.events.iter().any(typing)) {
+            ui.memory_mut(|memory| memory.request_focus(egui::Id::new(COMPOSER)));
+        }
+    }
+}

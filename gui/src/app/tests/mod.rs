@@ -1,0 +1,169 @@
+//! The app driven as a person does: widgets are found by what they are called.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod dialogs;
+mod keys;
+mod start;
+mod timeline;
+mod writing;
+
+use egui::{Event, Key, Modifiers, Vec2};
+use egui_kittest::{Harness, kittest::Queryable as _};
+use jiff::tz::TimeZone;
+use parlor_node::Command;
+use parlor_protocol::{DeviceId, RoomId};
+use std::{cell::RefCell, rc::Rc};
+
+use super::{App, Setting, Wish};
+use crate::{fake::Fake, model::Model};
+
+/// Tuesday, 14 November 2023, 22:13:20 UTC.
+pub(super) const NOW: u64 = 1_700_000_000_000;
+pub(super) const MINUTE: u64 = 60_000;
+pub(super) const DAY: u64 = 24 * 60 * MINUTE;
+
+/// The app in a window that is not there.
+pub(super) struct Desk {
+    pub(super) fake: Fake,
+    pub(super) wishes: Rc<RefCell<Vec<Wish>>>,
+    harness: Harness<'static, Option<App<Fake>>>,
+}
+
+impl Desk {
+    pub(super) fn new(fake: &Fake) -> Self {
+        Self::of_size(fake, [1200.0, 800.0])
+    }
+
+    pub(super) fn of_size(fake: &Fake, size: [f32; 2]) -> Self {
+        let wishes = Rc::new(RefCell::new(Vec::new()));
+        let (node, seen) = (fake.clone(), Rc::clone(&wishes));
+        let harness = Harness::builder().with_size(Vec2::from(size)).with_max_steps(60).build_ui_state(
+            move |ui, app: &mut Option<App<Fake>>| {
+                let app = app.get_or_insert_with(|| {
+                    let data_folder = "/data/parlor".to_owned();
+                    let setting =
+                        Setting { clock: Box::new(|| NOW), zone: TimeZone::UTC, data_folder, ..Setting::default() };
+                    App::new(ui.ctx(), node.clone(), setting)
+                });
+                seen.borrow_mut().extend(app.frame(ui));
+            },
+            None,
+        );
+        let mut desk = Self { fake: fake.clone(), wishes, harness };
+        desk.run();
+        desk
+    }
+
+    pub(super) fn run(&mut self) {
+        self.harness.run();
+        // What was answered in the last frame is drawn in the next.
+        self.harness.run();
+    }
+
+    pub(super) fn app(&self) -> &App<Fake> {
+        self.harness.state().as_ref().unwrap()
+    }
+
+    pub(super) fn model(&self) -> &Model {
+        self.app().model()
+    }
+
+    pub(super) fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.run();
+    }
+
+    pub(super) fn click_containing(&mut self, label: &str) {
+        self.harness.get_by_label_contains(label).click();
+        self.run();
+    }
+
+    pub(super) fn click_secondary(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_secondary();
+        self.run();
+    }
+
+    pub(super) fn sees(&self, label: &str) -> bool {
+        self.harness.query_all_by_label_contains(label).next().is_some()
+    }
+
+    pub(super) fn shows(&self, label: &str) {
+        assert!(self.sees(label), "{label:?} is not on the screen");
+    }
+
+    pub(super) fn hides(&self, label: &str) {
+        assert!(!self.sees(label), "{label:?} is on the screen");
+    }
+
+    pub(super) fn field(&self, label: &str) -> String {
+        self.harness.get_by_label(label).value().unwrap_or_default()
+    }
+
+    pub(super) fn focus(&mut self, label: &str) {
+        self.harness.get_by_label(label).focus();
+        self.run();
+    }
+
+    pub(super) fn types(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.run();
+    }
+
+    pub(super) fn pastes(&mut self, text: &str) {
+        self.harness.event(Event::Paste(text.to_owned()));
+        self.run();
+    }
+
+    pub(super) fn press(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.run();
+    }
+
+    pub(super) fn resize(&mut self, size: [f32; 2]) {
+        self.harness.set_size(Vec2::from(size));
+        self.run();
+    }
+
+    pub(super) fn scroll(&mut self, label: &str, points: f32) {
+        let at = self.harness.get_all_by_label_contains(label).next().unwrap().rect().center();
+        self.harness.event(Event::PointerMoved(at));
+        self.harness.event(Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, points),
+            modifiers: Modifiers::NONE,
+            phase: egui::TouchPhase::Move,
+        });
+        self.run();
+    }
+
+    pub(super) fn top_of(&self, label: &str) -> f32 {
+        self.harness.get_by_label(label).rect().top()
+    }
+
+    pub(super) fn loses_focus(&mut self) {
+        self.harness.input_mut().focused = false;
+        self.harness.event(Event::WindowFocused(false));
+        self.run();
+    }
+
+    /// The last command of a kind.
+    pub(super) fn last<T>(&self, pick: impl Fn(&Command) -> Option<T>) -> Option<T> {
+        self.fake.given().iter().rev().find_map(pick)
+    }
+
+    pub(super) fn sent(&self) -> Vec<String> {
+        let texts = self.fake.given();
+        let text = |command: &Command| {
+            if let Command::Send { text, .. } = command { Some(text.as_str().to_owned()) } else { None }
+        };
+        texts.iter().filter_map(text).collect()
+    }
+}
+
+/// A node with a room and another person in it.
+pub(super) fn with_room() -> (Fake, RoomId, DeviceId) {
+    let fake = Fake::new("Ada");
+    let room = fake.room("Kitchen", NOW - DAY);
+    let bo = fake.member(room, 1, "Bo", true);
+    (fake, room, bo)
+}

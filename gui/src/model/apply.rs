@@ -1,0 +1,216 @@
+//! What events change in the model.
+
+use parlor_node::{CommandError, CommandId, CommandResult, Event, JoinStage, Message, MessageBody, Reply, RoomSummary};
+use parlor_protocol::RoomId;
+use std::sync::Arc;
+
+use super::{
+    chat::Writing,
+    command::{Effect, Notice, Purpose},
+    state::{Model, history},
+};
+use crate::words;
+
+/// Characters of a message in a notification.
+const NOTICE_CHARS: usize = 160;
+
+impl Model {
+    /// Takes in one event.
+    pub fn apply(&mut self, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Replied { id, result } => return self.replied(id, result),
+            Event::ProfileChanged(profile) => self.profile = Some(profile),
+            Event::RoomChanged(summary) => self.room_changed(summary),
+            Event::JoinProgress { code, stage } => self.join_progress(&code, stage),
+            Event::MessagesAdded { room, messages, live } => return self.messages_added(room, messages, live),
+            Event::MessageChanged(message) => self.message_changed(message),
+            Event::MembersChanged { room, members } => self.chat_mut(room).members = members,
+            Event::TypingSeen { room, author } => {
+                let now = self.now_ms;
+                self.chat_mut(room).saw_typing(author, now);
+            }
+            Event::ConnectionChanged(connection) => self.connection = connection,
+            Event::ProblemRaised(problem) => self.problem(problem),
+            Event::Lagged { .. } => return self.read_again(),
+            Event::Stopped if !self.stopped => {
+                self.stopped = true;
+                self.toast("Parlor has stopped.", "Close this window and start it again.", true);
+            }
+            Event::Stopped => {}
+        }
+        Vec::new()
+    }
+
+    fn room_changed(&mut self, summary: RoomSummary) {
+        let room = summary.room;
+        if self.summary(room).is_none_or(|known| known.sync != summary.sync) {
+            self.chat_mut(room).timeline.unstall();
+        }
+        let rooms = self.rooms.get_or_insert_default();
+        rooms.retain(|known| known.room != room);
+        let at = rooms.partition_point(|known| known.active_at > summary.active_at);
+        rooms.insert(at, summary);
+    }
+
+    fn join_progress(&mut self, code: &parlor_protocol::RoomCode, stage: JoinStage) {
+        if let Some(joining) = self.joining.as_mut().filter(|joining| joining.code == *code) {
+            joining.stage = stage;
+        }
+    }
+
+    fn messages_added(&mut self, room: RoomId, messages: Vec<Arc<Message>>, live: bool) -> Vec<Effect> {
+        let watched = self.attentive && self.open == Some(room);
+        let chat = self.chat_mut(room);
+        for message in &messages {
+            chat.stopped_typing(message.author);
+        }
+        let others = messages.iter().filter(|message| !message.own && live);
+        if !watched && chat.marker.is_none() && chat.timeline.is_loaded() {
+            chat.marker = others.clone().map(|message| message.order).min();
+        }
+        // A burst is one notification, of its newest message.
+        let newest = others.filter(|message| matches!(message.body, MessageBody::Text { .. })).max_by_key(|m| m.order);
+        let newest = newest.filter(|_| !watched).cloned();
+        chat.timeline.add(messages);
+        newest.map(|message| Effect::Notify(self.notice(&message))).into_iter().collect()
+    }
+
+    fn notice(&self, message: &Message) -> Notice {
+        let room = self.summary(message.room).map_or("", |summary| summary.name.as_str());
+        let title =
+            if room.is_empty() { message.author_name.clone() } else { format!("{} in {room}", message.author_name) };
+        Notice { room: message.room, title, body: words::one_line(message, NOTICE_CHARS) }
+    }
+
+    fn message_changed(&mut self, message: Arc<Message>) {
+        for summary in self.rooms.iter_mut().flatten() {
+            if summary.last.as_ref().is_some_and(|last| last.id == message.id) {
+                summary.last = Some(Arc::clone(&message));
+            }
+        }
+        for found in self.found.messages.iter_mut().flatten() {
+            if found.id == message.id {
+                *found = Arc::clone(&message);
+            }
+        }
+        if let Some(chat) = self.chats.get_mut(&message.room) {
+            let gone = message.body == MessageBody::Deleted;
+            if gone && matches!(chat.draft.writing, Writing::Edit(id) | Writing::Reply(id) if id == message.id) {
+                chat.draft.cancel();
+            }
+            chat.timeline.change(message);
+        }
+    }
+
+    fn read_again(&mut self) -> Vec<Effect> {
+        let mut effects = Self::first_questions();
+        let open = self.open;
+        // Windows of other rooms may have holes now: they are read when they are opened.
+        for (room, chat) in &mut self.chats {
+            if Some(*room) != open {
+                chat.timeline = super::Timeline::default();
+            }
+        }
+        if let Some(room) = open {
+            self.chat_mut(room).timeline.expect_page();
+            effects.push(history(room, None));
+            effects.push(Effect::ask(parlor_node::Command::Members { room }, Purpose::Members(room)));
+        }
+        effects
+    }
+
+    fn replied(&mut self, id: CommandId, result: CommandResult) -> Vec<Effect> {
+        // Other subscribers' questions are answered on the same stream.
+        let Some(purpose) = self.waiting.remove(&id) else { return Vec::new() };
+        self.answer(purpose, result)
+    }
+
+    /// Takes in the answer to a question.
+    pub fn answer(&mut self, purpose: Purpose, result: CommandResult) -> Vec<Effect> {
+        match result {
+            Ok(reply) => self.succeeded(purpose, reply),
+            Err(error) => {
+                self.failed(purpose, error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn succeeded(&mut self, purpose: Purpose, reply: Reply) -> Vec<Effect> {
+        match (purpose, reply) {
+            (_, Reply::Me(profile)) => self.profile = Some(profile),
+            (_, Reply::Rooms(rooms)) => self.rooms = Some(rooms),
+            (_, Reply::Connection(connection)) => self.connection = connection,
+            (Purpose::SetName, _) => self.name_problem = None,
+            (Purpose::AddAddress(_), _) => self.address_problem = None,
+            (Purpose::Members(room), Reply::Members(members)) => self.chat_mut(room).members = members,
+            (Purpose::History { room, before }, Reply::History { messages, more }) => {
+                let chat = self.chat_mut(room);
+                chat.timeline.take_page(before, messages, more);
+                chat.place_marker();
+            }
+            (Purpose::Code(room), Reply::Code(code)) => self.chat_mut(room).code = Some(code),
+            (Purpose::Create, Reply::Created { room, code }) => {
+                self.creating = false;
+                self.chat_mut(room).code = Some(code);
+                return vec![Effect::Open(room), Effect::Share(room)];
+            }
+            (Purpose::Join(code), Reply::Joined(room))
+                if self.joining.as_ref().is_some_and(|joining| joining.code == code) =>
+            {
+                self.joining = None;
+                return vec![Effect::Open(room)];
+            }
+            (Purpose::Search(serial), Reply::Found(messages)) if self.found.serial == serial => {
+                self.found.messages = Some(messages);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, purpose: Purpose, error: CommandError) {
+        let what = words::command_error(&error);
+        match purpose {
+            Purpose::Quiet => {}
+            Purpose::SetName => self.name_problem = Some(what),
+            Purpose::AddAddress(_) => self.address_problem = Some(what),
+            Purpose::Create => {
+                self.creating = false;
+                self.toast("The room was not made.", what, true);
+            }
+            Purpose::Join(code) => {
+                if let Some(joining) = self.joining.as_mut().filter(|joining| joining.code == code) {
+                    joining.stage = JoinStage::Failed;
+                    joining.error = Some(error);
+                }
+            }
+            Purpose::History { room, .. } => {
+                self.chat_mut(room).timeline.miss_page();
+                self.toast("Older messages could not be read.", what, true);
+            }
+            Purpose::Send { room, text, reply_to } => {
+                let writing = reply_to.map_or(Writing::New, Writing::Reply);
+                self.give_back(room, text, writing, what);
+            }
+            Purpose::Edit { room, target, text } => self.give_back(room, text, Writing::Edit(target), what),
+            Purpose::Search(_) => {
+                self.found.messages = Some(Vec::new());
+                self.toast("The search failed.", what, true);
+            }
+            _ => self.toast("That did not work.", what, true),
+        }
+    }
+
+    /// Nothing a person wrote is lost: it stands in the composer again.
+    fn give_back(&mut self, room: RoomId, text: String, writing: Writing, problem: String) {
+        let draft = &mut self.chat_mut(room).draft;
+        if draft.text.is_empty() {
+            draft.text = text;
+            draft.writing = writing;
+        } else {
+            draft.text = format!("{text}\n{}", draft.text);
+        }
+        draft.problem = Some(problem);
+    }
+}

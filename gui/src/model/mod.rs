@@ -1,0 +1,14 @@
+//! What the app knows: rooms, loaded messages, drafts, connection. No drawing, no IO.
+
+mod apply;
+mod chat;
+mod command;
+mod state;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use chat::{Chat, Draft, Writing};
+pub use command::{Ask, Effect, Notice, Purpose};
+pub use state::{Found, Joining, Model, Toast};
+pub use timeline::{Item, Timeline};

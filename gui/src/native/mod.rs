@@ -1,0 +1,13 @@
+//! The desktop shell: the window, the thread of the node, the file of settings, notifications.
+//! Everything that only exists on a desktop is here and nowhere else in this crate.
+
+mod arguments;
+mod bridge;
+mod notify;
+mod runtime;
+mod settings;
+mod start;
+mod window;
+
+pub use arguments::Arguments;
+pub use window::run;

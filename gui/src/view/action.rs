@@ -1,0 +1,86 @@
+//! What a person wants, as the views say it.
+
+use jiff::tz::TimeZone;
+use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId};
+
+use super::dialog::Dialog;
+use crate::config::Look;
+
+/// Something to do, in the imperative.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Show a room.
+    OpenRoom(RoomId),
+    /// Show the list of rooms (on a narrow screen).
+    CloseRoom,
+    /// Show the room after (1) or before (-1) the open one.
+    StepRoom(isize),
+    /// Show a dialog.
+    Open(Dialog),
+    /// Close the dialog.
+    CloseDialog,
+    /// Take a name.
+    SetName(Name),
+    /// Make a room.
+    CreateRoom(Name, HistoryPolicy),
+    /// Join a room.
+    Join(RoomCode),
+    /// Give up joining.
+    CancelJoin,
+    /// Send the open room's draft.
+    Send,
+    /// The open room's draft changed.
+    Typed,
+    /// Say in the composer what is wrong.
+    ComposerProblem(String),
+    /// Answer a message.
+    Reply(EntryId),
+    /// Edit an own message.
+    Edit(EntryId),
+    /// Edit the newest own message.
+    EditLast,
+    /// Stop answering or editing.
+    CancelWriting,
+    /// Delete an own message, after asking.
+    Delete(EntryId),
+    /// Delete it now.
+    DeleteNow(EntryId),
+    /// Add or take back a reaction.
+    React(EntryId, String, bool),
+    /// Put a text on the clipboard and say so.
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, for the confirmation.
+        what: &'static str,
+    },
+    /// Open a web page.
+    OpenLink(String),
+    /// Show one message of a room, reading older ones until it is there.
+    ShowMessage(RoomId, EntryId),
+    /// Read older messages.
+    LoadOlder,
+    /// Search in all rooms.
+    Search(String),
+    /// Add an address by hand.
+    AddAddress(String),
+    /// Forget an address.
+    RemoveAddress(String),
+    /// Show or hide the column of members.
+    ToggleMembers,
+    /// Change how the app looks.
+    SetLook(Look),
+    /// Take a message to the person away.
+    DismissToast(u64),
+    /// Leave the app.
+    Quit,
+}
+
+/// What views need to know besides the model: the person's clock.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+    /// The person's time zone.
+    pub zone: TimeZone,
+}

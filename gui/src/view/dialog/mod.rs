@@ -1,0 +1,108 @@
+//! What opens over the conversation. Each dialog keeps only what is being typed in it.
+
+mod connection;
+mod create;
+mod join;
+mod search;
+mod settings;
+mod share;
+mod small;
+mod switcher;
+
+use egui::Context;
+use parlor_protocol::{EntryId, RoomId};
+
+use super::{Action, Sight};
+use crate::{config::Look, model::Model};
+
+pub use create::Create;
+pub use join::Join;
+pub use search::Search;
+pub use settings::Settings;
+pub use share::Share;
+pub use switcher::Switcher;
+
+/// The dialog that is open.
+#[derive(Clone, Debug)]
+pub enum Dialog {
+    /// Make a room.
+    Create(Create),
+    /// Join with a code.
+    Join(Join),
+    /// Show a room's code.
+    Share(Share),
+    /// Settings.
+    Settings(Settings),
+    /// How this machine is connected.
+    Connection,
+    /// Who is in the room (where there is no column for them).
+    Members,
+    /// Search in all rooms.
+    Search(Search),
+    /// Go to a room by name.
+    Switcher(Switcher),
+    /// Really delete?
+    Delete(EntryId),
+}
+
+/// What dialogs show besides the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// How the app looks.
+    pub look: &'a Look,
+    /// Where everything of this profile is kept; empty where there are no folders.
+    pub data_folder: &'a str,
+}
+
+impl Dialog {
+    /// Make a room.
+    #[must_use]
+    pub fn create() -> Self {
+        Self::Create(Create::default())
+    }
+
+    /// Join with a code.
+    #[must_use]
+    pub fn join() -> Self {
+        Self::Join(Join::default())
+    }
+
+    /// Show a room's code.
+    #[must_use]
+    pub fn share(room: RoomId) -> Self {
+        Self::Share(Share::new(room))
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn settings(model: &Model) -> Self {
+        Self::Settings(Settings::new(model))
+    }
+
+    /// Search.
+    #[must_use]
+    pub fn search() -> Self {
+        Self::Search(Search::default())
+    }
+
+    /// Go to a room.
+    #[must_use]
+    pub fn switcher() -> Self {
+        Self::Switcher(Switcher::default())
+    }
+
+    /// Draws the dialog and says what the person wants.
+    pub fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight, facts: Facts<'_>) -> Vec<Action> {
+        match self {
+            Self::Create(state) => state.show(ctx, model),
+            Self::Join(state) => state.show(ctx, model),
+            Self::Share(state) => state.show(ctx, model),
+            Self::Settings(state) => state.show(ctx, model, facts),
+            Self::Connection => connection::show(ctx, model),
+            Self::Members => small::members(ctx, model),
+            Self::Search(state) => state.show(ctx, model, sight),
+            Self::Switcher(state) => state.show(ctx, model),
+            Self::Delete(message) => small::delete(ctx, model, *message),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Shows a room's code to give to others: to read out, to copy, to scan.
+
+use egui::{Align2, Context, CornerRadius, FontId, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use parlor_protocol::{RoomCode, RoomId};
+
+use crate::{
+    model::Model,
+    theme::{self, radius, size, space},
+    view::Action,
+    widgets::{QrPicture, dialog, main_button, plain_button, qr},
+};
+
+/// The picture of the code, made once. It is a secret, so `Debug` does not show it.
+#[derive(Clone)]
+pub struct Share {
+    room: RoomId,
+    picture: Option<(RoomCode, QrPicture)>,
+}
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Share({:?})", self.room)
+    }
+}
+
+impl Share {
+    pub(super) fn new(room: RoomId) -> Self {
+        Self { room, picture: None }
+    }
+
+    /// The room whose code is shown.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        self.room
+    }
+
+    pub(super) fn show(&mut self, ctx: &Context, model: &Model) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let code = model.chat(self.room).and_then(|chat| chat.code.as_ref());
+        let name = model.summary(self.room).map_or("this room", |summary| summary.name.as_str());
+        let closed = dialog(ctx, "Share this room", |ui| match code {
+            None => {
+                ui.label("Making a code");
+            }
+            Some(code) => actions.extend(self.code(ui, code, name)),
+        });
+        if closed {
+            actions.push(Action::CloseDialog);
+        }
+        actions
+    }
+
+    fn code(&mut self, ui: &mut Ui, code: &RoomCode, name: &str) -> Vec<Action> {
+        let palette = theme::palette(ui.visuals());
+        let mut actions = Vec::new();
+        let text = format!("Who has this code can join “{name}”. Show it only to people you want here.");
+        ui.label(RichText::new(text).color(palette.soft));
+        ui.add_space(space::S);
+        let written = code.to_string();
+        if self.picture.as_ref().is_none_or(|(known, _)| known != code) {
+            self.picture = Some((code.clone(), QrPicture::of(&code.link())));
+        }
+        ui.vertical_centered(|ui| {
+            if let Some((_, picture)) = &self.picture {
+                qr(ui, picture, 200.0, "QR picture of the code");
+            }
+            ui.add_space(space::S);
+            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::hover());
+            response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, format!("Code {written}")));
+            ui.painter().rect_filled(rect, CornerRadius::same(radius::S), palette.chosen);
+            let font = FontId::monospace((rect.width() / 15.5).min(22.0));
+            ui.painter().text(rect.center(), Align2::CENTER_CENTER, &written, font, palette.text);
+        });
+        ui.add_space(space::S);
+        ui.horizontal(|ui| {
+            if main_button(ui, "Copy code", true).clicked() {
+                actions.push(Action::Copy { text: written, what: "Code" });
+            }
+            if plain_button(ui, "Copy link").clicked() {
+                actions.push(Action::Copy { text: code.link(), what: "Link" });
+            }
+        });
+        let hint = "It works while any member or the archive is reachable, also when this machine is off.";
+        ui.label(RichText::new(hint).size(size::SMALL).color(palette.faint));
+        actions
+    }
+}

@@ -1,0 +1,20 @@
+//! What is on the screen. Every view draws a part of the model and returns what the person
+//! wants as [`Action`]s; it changes nothing but its own state of drawing and typing.
+
+mod action;
+mod composer;
+pub mod dialog;
+mod header;
+mod members;
+mod rooms;
+mod start;
+pub mod timeline;
+mod toasts;
+
+pub use action::{Action, Sight};
+pub use composer::{COMPOSER, Composer};
+pub use header::header;
+pub use members::members;
+pub use rooms::rooms;
+pub use start::{Welcome, nothing_open, start_failed, starting, welcome};
+pub use toasts::toasts;

@@ -1,0 +1,142 @@
+//! Screens before there is a conversation: starting, the first start, a failed start, no room.
+
+use egui::{Align, Key, Layout, RichText, Sense, Ui, Vec2, vec2};
+use parlor_protocol::Name;
+
+use super::{Action, dialog::Dialog};
+use crate::{
+    model::Model,
+    theme::{self, size, space},
+    widgets::{Icon, error_line, main_button, plain_button, text_field},
+    words,
+};
+
+/// What is being typed on the first screen.
+#[derive(Debug, Default)]
+pub struct Welcome {
+    name: String,
+    problem: Option<String>,
+    asked: bool,
+}
+
+fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
+    let wide = 400.0_f32.min(ui.available_width() - space::XL * 2.0);
+    let above = ((ui.available_height() - tall) * 0.42).max(space::L);
+    ui.add_space(above);
+    ui.vertical_centered(|ui| {
+        ui.allocate_ui_with_layout(vec2(wide, tall), Layout::top_down(Align::Min), |ui| {
+            ui.set_width(wide);
+            content(ui);
+        });
+    });
+}
+
+fn mark(ui: &mut Ui) {
+    let palette = theme::palette(ui.visuals());
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(60.0), Sense::hover());
+    ui.painter().rect_filled(rect, egui::CornerRadius::same(18), palette.accent);
+    Icon::Bubble.paint(ui.painter(), rect.shrink(14.0).translate(vec2(0.0, 1.0)), palette.on_accent);
+}
+
+/// While the node starts.
+pub fn starting(ui: &mut Ui) {
+    let palette = theme::palette(ui.visuals());
+    centered(ui, 140.0, |ui| {
+        mark(ui);
+        ui.add_space(space::M);
+        ui.label(RichText::new("Opening Parlor").size(size::HEADING).color(palette.text));
+    });
+}
+
+/// The first start: a name, no questions more.
+pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
+    let palette = theme::palette(ui.visuals());
+    let mut actions = Vec::new();
+    centered(ui, 360.0, |ui| {
+        mark(ui);
+        ui.add_space(space::L);
+        ui.label(RichText::new("Welcome to Parlor").size(size::DISPLAY).color(palette.text));
+        let text = "Private chat for the machines around you. No server, no account. What is your name?";
+        ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
+        ui.add_space(space::M);
+        let field = text_field(ui, "welcome name", &mut state.name, "Your name", "Your name", 256);
+        if !std::mem::replace(&mut state.asked, true) {
+            field.request_focus();
+        }
+        if field.changed() {
+            state.problem = None;
+        }
+        ui.label(
+            RichText::new("The others in your rooms see it. You can change it later.")
+                .size(size::SMALL)
+                .color(palette.faint),
+        );
+        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        ui.add_space(space::S);
+        if main_button(ui, "Start", !state.name.trim().is_empty()).clicked() || entered {
+            match Name::new(&state.name) {
+                Ok(name) => actions.push(Action::SetName(name)),
+                Err(error) => {
+                    state.problem = Some(words::name_problem(&error));
+                    field.request_focus();
+                }
+            }
+        }
+        if let Some(problem) = state.problem.as_ref().or(model.name_problem.as_ref()) {
+            error_line(ui, problem);
+        }
+    });
+    actions
+}
+
+/// The node could not start: why, and what to do.
+pub fn start_failed(ui: &mut Ui, why: &str) -> Vec<Action> {
+    let palette = theme::palette(ui.visuals());
+    let mut actions = Vec::new();
+    centered(ui, 300.0, |ui| {
+        mark(ui);
+        ui.add_space(space::L);
+        ui.label(RichText::new("Parlor could not start").size(size::HEADING).color(palette.text));
+        error_line(ui, why);
+        ui.add_space(space::S);
+        ui.horizontal(|ui| {
+            if main_button(ui, "Quit", true).clicked() {
+                actions.push(Action::Quit);
+            }
+            if plain_button(ui, "Copy message").clicked() {
+                actions.push(Action::Copy { text: why.to_owned(), what: "Message" });
+            }
+        });
+    });
+    actions
+}
+
+/// Beside the list while no room is open.
+pub fn nothing_open(ui: &mut Ui, model: &Model) -> Vec<Action> {
+    let palette = theme::palette(ui.visuals());
+    let mut actions = Vec::new();
+    let any = model.rooms.as_ref().is_some_and(|rooms| !rooms.is_empty());
+    centered(ui, 260.0, |ui| {
+        ui.vertical_centered(|ui| {
+            mark(ui);
+            ui.add_space(space::M);
+            let (title, text) = if any {
+                ("Choose a room", "Pick one from the list, or press Ctrl+K to go to a room by name.")
+            } else {
+                ("Start a conversation", "Make a room and share its code with the people around you, or join theirs with the code they show you.")
+            };
+            ui.label(RichText::new(title).size(size::HEADING).color(palette.text));
+            ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
+            ui.add_space(space::S);
+            if !any {
+                if main_button(ui, "Make a room", true).clicked() {
+                    actions.push(Action::Open(Dialog::create()));
+                }
+                if plain_button(ui, "I have a code").clicked() {
+                    actions.push(Action::Open(Dialog::join()));
+                }
+            }
+        });
+    });
+    actions
+}

@@ -1,0 +1,18 @@
+//! Small drawn things that several views share. They know colours and shapes, nothing of chat.
+
+mod avatar;
+mod button;
+mod field;
+mod icon;
+mod panel;
+mod qr;
+mod rich;
+
+pub use avatar::{avatar, initials};
+pub(crate) use button::ring;
+pub use button::{icon_button, link_button, main_button, plain_button, warn_button};
+pub use field::{name_it, text_field};
+pub use icon::Icon;
+pub use panel::{dialog, error_line, hint_line, section, title_row};
+pub use qr::{QrPicture, qr};
+pub use rich::{Rich, rich_galley, rich_text};
