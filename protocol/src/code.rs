@@ -8,7 +8,7 @@
 use rand_core::CryptoRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::CodeError;
 
@@ -84,12 +84,18 @@ fn is_separator(c: char) -> bool {
 }
 
 /// What typing has come to so far, for live checking in a form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TypedCode {
     /// The groups as they will be written, upper case, at most five; the last may be partial.
     pub groups: Vec<String>,
     /// What is wrong so far. [`CodeError::TooShort`] only means: go on typing.
     pub state: Result<RoomCode, CodeError>,
+}
+
+impl fmt::Debug for TypedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TypedCode({} groups, complete: {})", self.groups.len(), self.state.is_ok())
+    }
 }
 
 /// Reads a code as it is being typed or pasted, with or without the `parlor:` link in front.
@@ -102,7 +108,7 @@ pub fn read_typed(input: &str) -> TypedCode {
         }
         _ => trimmed,
     };
-    let mut values = Vec::with_capacity(CODE_SYMBOLS);
+    let mut values = Zeroizing::new(Vec::with_capacity(CODE_SYMBOLS));
     let mut groups: Vec<String> = Vec::new();
     let mut bad = None;
     let mut got = 0;
