@@ -69,6 +69,9 @@ pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError
 /// [`CodecError`] for another version, or a message that is empty, too long, malformed or has
 /// bytes left over.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, CodecError> {
+    if bytes.len() > max {
+        return Err(CodecError::TooLong { max, got: bytes.len() });
+    }
     match bytes.split_first() {
         None => Err(CodecError::Empty),
         Some((&VERSION, body)) => decode_bare(body, max, what),

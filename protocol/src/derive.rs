@@ -118,3 +118,6 @@ impl Label {
 pub fn store_key(guard: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     Purpose::StoreKey.secret(guard)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ use crate::{
 };
 
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use record::{EpochChange, EpochRecord, SEALED_KEY_LEN, SealedKey};
 

@@ -137,3 +137,6 @@ pub(crate) fn epoch_key_responder(
         .and_then(Builder::build_responder)
         .map_err(|_| SealError::Unopenable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! The bodies of the fuzz targets: one function for each parser of `parlor-protocol`.
+//!
+//! Shared by the fuzzer (`tests/fuzz`) and by the test that replays the corpus
+//! (`protocol/tests/suite/corpus.rs`). What is refused is fine; what is taken must survive
+//! encoding and decoding again unchanged, and nothing may panic.
+
+use parlor_protocol::{
+    RoomCode, RoomId,
+    code::read_typed,
+    content::Content,
+    entry::Entry,
+    epoch::{AdmissionCert, EpochRecord, Genesis},
+    error::CodecError,
+    invite::InviteBody,
+    limits::BODY_MAX,
+    log::{Height, verify_page, verify_suffix},
+    wire::{Answer, Gossip, Request, gossip_id},
+};
+
+/// A target: takes any bytes, panics when a promise is broken.
+pub type Target = fn(&[u8]);
+
+/// All targets by name; the names are those of the corpus folders.
+pub const TARGETS: [(&str, Target); 12] = [
+    ("code", code),
+    ("entry", entry),
+    ("page", page),
+    ("genesis", genesis),
+    ("epoch", epoch),
+    ("admission", admission),
+    ("invite", invite),
+    ("content", content),
+    ("signal", signal),
+    ("gossip", gossip),
+    ("request", request),
+    ("answer", answer),
+];
+
+fn comes_back<T: PartialEq + std::fmt::Debug>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, CodecError>,
+    encode: impl Fn(&T) -> Result<Vec<u8>, CodecError>,
+) {
+    if let Ok(value) = decode(bytes) {
+        let again = encode(&value).map(|bytes| decode(&bytes));
+        assert_eq!(again, Ok(Ok(value)), "what was taken must come back");
+    }
+}
+
+/// Room codes, as typed or pasted.
+pub fn code(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let typed = read_typed(&text);
+    assert!(typed.groups.len() <= 5, "a code has five groups");
+    if let Ok(code) = typed.state {
+        assert_eq!(code.to_string().parse::<RoomCode>(), Ok(code.clone()), "printed and read");
+        assert_eq!(code.link().parse::<RoomCode>(), Ok(code), "linked and read");
+    }
+}
+
+/// One entry.
+pub fn entry(bytes: &[u8]) {
+    if let Ok(entry) = Entry::decode(bytes) {
+        assert_eq!(entry.bytes().as_ref(), bytes, "an entry is its bytes");
+        let _ = entry.verify();
+    }
+}
+
+/// A page: entries one after the other, each behind its length in two bytes.
+pub fn page(bytes: &[u8]) {
+    let (mut rest, mut entries) = (bytes, Vec::new());
+    while let Some((len, tail)) = rest.split_first_chunk::<2>() {
+        let len = usize::from(u16::from_le_bytes(*len)).min(tail.len());
+        let (one, tail) = tail.split_at(len);
+        let Ok(entry) = Entry::decode(one) else { return };
+        entries.push(entry);
+        rest = tail;
+    }
+    let Some(first) = entries.first() else { return };
+    let (room, log, count): (RoomId, _, _) = (first.room(), first.log_key(), entries.len());
+    let whole = verify_page(room, log, Height::EMPTY, entries.clone());
+    let suffix = verify_suffix(room, log, entries);
+    if let Ok(verified) = &suffix {
+        assert_eq!(verified.len(), count, "all or nothing");
+    }
+    assert!(whole.is_err() || suffix.is_ok(), "a page from the beginning is a suffix too");
+}
+
+/// The body of a genesis entry.
+pub fn genesis(bytes: &[u8]) {
+    comes_back(bytes, Genesis::decode, Genesis::encode);
+}
+
+/// The body of an epoch entry.
+pub fn epoch(bytes: &[u8]) {
+    comes_back(bytes, EpochRecord::decode, EpochRecord::encode);
+}
+
+/// The body of an admission entry.
+pub fn admission(bytes: &[u8]) {
+    comes_back(bytes, AdmissionCert::decode, AdmissionCert::encode);
+}
+
+/// The body of an invite entry.
+pub fn invite(bytes: &[u8]) {
+    comes_back(bytes, InviteBody::decode, InviteBody::encode);
+}
+
+/// A padded content, as it lies inside a sealed entry.
+pub fn content(bytes: &[u8]) {
+    comes_back(bytes, Content::decode, |content| content.encode(2 * BODY_MAX).map(|padded| padded.to_vec()));
+}
+
+/// A signal, in its gossip frame.
+pub fn signal(bytes: &[u8]) {
+    gossip(&[&[1, 2], bytes].concat());
+}
+
+/// A gossip message.
+pub fn gossip(bytes: &[u8]) {
+    let _ = gossip_id(bytes);
+    comes_back(bytes, Gossip::decode, Gossip::encode);
+}
+
+/// A request.
+pub fn request(bytes: &[u8]) {
+    comes_back(bytes, Request::decode, Request::encode);
+}
+
+/// An answer.
+pub fn answer(bytes: &[u8]) {
+    comes_back(bytes, Answer::decode, Answer::encode);
+}
