@@ -78,3 +78,6 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &'static str)
         Some((&theirs, _)) => Err(CodecError::Version { theirs, ours: VERSION }),
     }
 }
+
+#[cfg(test)]
+mod tests;

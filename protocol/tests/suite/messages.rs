@@ -180,3 +180,18 @@ proptest! {
         prop_assert_eq!(Answer::decode(&[&bytes[..], &[0]].concat()), Err(CodecError::Trailing { extra: 1 }));
     }
 }
+
+#[test]
+fn short_messages_with_large_claims_at_any_place_are_survived() {
+    // Lengths as bincode writes them: u32 after 252, u64 after 253, little endian.
+    let claims: [&[u8]; 3] =
+        [&[252, 0, 0, 48, 0], &[252, 255, 255, 255, 255], &[253, 255, 255, 255, 255, 255, 255, 255, 127]];
+    for (claim, kind) in claims.into_iter().flat_map(|claim| (0..12u8).map(move |kind| (claim, kind))) {
+        for place in 0..180 {
+            let mut bytes = vec![1, kind];
+            bytes.resize(2 + place, 0);
+            bytes.extend_from_slice(claim);
+            crate::targets::TARGETS.iter().for_each(|(_, target)| target(&bytes));
+        }
+    }
+}
