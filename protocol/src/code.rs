@@ -8,7 +8,7 @@
 use rand_core::CryptoRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::CodeError;
 
@@ -94,8 +94,7 @@ pub struct TypedCode {
 
 impl fmt::Debug for TypedCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The groups are the code, so only their number may be seen.
-        f.debug_struct("TypedCode").field("groups", &self.groups.len()).field("state", &self.state).finish()
+        write!(f, "TypedCode({} groups, complete: {})", self.groups.len(), self.state.is_ok())
     }
 }
 
@@ -109,7 +108,7 @@ pub fn read_typed(input: &str) -> TypedCode {
         }
         _ => trimmed,
     };
-    let mut values = Vec::with_capacity(CODE_SYMBOLS);
+    let mut values = Zeroizing::new(Vec::with_capacity(CODE_SYMBOLS));
     let mut groups: Vec<String> = Vec::new();
     let mut bad = None;
     let mut got = 0;

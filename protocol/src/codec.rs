@@ -3,7 +3,7 @@
 //! Everything that is not hashed or signed directly goes through here, so that the library can
 //! be exchanged without touching anything else.
 
-use bincode::config::{self, Config};
+use bincode::{config, error::DecodeError};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
@@ -15,12 +15,28 @@ use crate::error::CodecError;
 /// The protocol version that this crate speaks. It is the first byte of every message.
 pub const VERSION: u8 = 1;
 
-/// What bincode may allocate before it has seen the bytes: the largest message plus overhead of
-/// decoded vectors.
-const ALLOCATION_MAX: usize = 4 * 1024 * 1024;
+/// What a decoder may claim for one message, by the length of the message: a length field in a
+/// few bytes must not make us reserve megabytes. bincode counts a number as 8 bytes however short
+/// it was written, so an honest message claims at most eight times its length.
+const CLAIM_SMALL: usize = 16 * 1024;
+const CLAIM_MIDDLE: usize = 512 * 1024;
+const CLAIM_LARGE: usize = 16 * 1024 * 1024;
 
-fn limits() -> impl Config {
-    config::standard().with_limit::<ALLOCATION_MAX>()
+fn decode_claiming<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let claims = bytes.len().saturating_mul(8);
+    if claims < CLAIM_SMALL {
+        bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_SMALL>())
+    } else if claims < CLAIM_MIDDLE {
+        bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_MIDDLE>())
+    } else {
+        bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_LARGE>())
+    }
+}
+
+fn append<T: Serialize>(mut out: Vec<u8>, value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
+    bincode::serde::encode_into_std_write(value, &mut out, config::standard())
+        .map_err(|_| CodecError::Malformed("value"))?;
+    if out.len() > max { Err(CodecError::TooLong { max, got: out.len() }) } else { Ok(out) }
 }
 
 /// Encodes a value without a version byte, for what lies inside a signed or sealed frame.
@@ -28,8 +44,7 @@ fn limits() -> impl Config {
 /// # Errors
 /// [`CodecError::TooLong`] when it would be longer than `max` bytes.
 pub(crate) fn encode_bare<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, config::standard()).map_err(|_| CodecError::Malformed("value"))?;
-    if bytes.len() > max { Err(CodecError::TooLong { max, got: bytes.len() }) } else { Ok(bytes) }
+    append(Vec::new(), value, max)
 }
 
 /// Decodes a value without a version byte; every byte must belong to it.
@@ -40,7 +55,7 @@ pub(crate) fn decode_bare<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &
     if bytes.len() > max {
         return Err(CodecError::TooLong { max, got: bytes.len() });
     }
-    let (value, used) = bincode::serde::decode_from_slice(bytes, limits()).map_err(|_| CodecError::Malformed(what))?;
+    let (value, used) = decode_claiming(bytes).map_err(|_| CodecError::Malformed(what))?;
     if used < bytes.len() { Err(CodecError::Trailing { extra: bytes.len() - used }) } else { Ok(value) }
 }
 
@@ -49,11 +64,7 @@ pub(crate) fn decode_bare<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &
 /// # Errors
 /// [`CodecError::TooLong`] when it would be longer than `max` bytes.
 pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
-    let body = encode_bare(value, max.saturating_sub(1))?;
-    let mut out = Vec::with_capacity(body.len() + 1);
-    out.push(VERSION);
-    out.extend_from_slice(&body);
-    Ok(out)
+    append(vec![VERSION], value, max)
 }
 
 /// Decodes a versioned message.
@@ -62,9 +73,11 @@ pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError
 /// [`CodecError`] for another version, or a message that is empty, too long, malformed or has
 /// bytes left over.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, CodecError> {
+    if bytes.len() > max {
+        return Err(CodecError::TooLong { max, got: bytes.len() });
+    }
     match bytes.split_first() {
         None => Err(CodecError::Empty),
-        Some((&VERSION, _)) if bytes.len() > max => Err(CodecError::TooLong { max, got: bytes.len() }),
         Some((&VERSION, body)) => decode_bare(body, max, what),
         Some((&theirs, _)) => Err(CodecError::Version { theirs, ours: VERSION }),
     }
@@ -100,3 +113,6 @@ where
 
     d.deserialize_seq(Bounded::<MAX, T>(PhantomData))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! Layout: length as 4 bytes little endian, a versioned encoding, zero bytes.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use crate::{
     card::{DeviceCard, Prekey},
@@ -12,7 +13,7 @@ use crate::{
     error::CodecError,
     hlc::Hlc,
     ids::{DeviceId, EntryId},
-    limits::{BODY_MAX, PADDING_FLOOR, REACTION_MAX},
+    limits::{BODY_MAX, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX},
     text::{Name, Text},
 };
 
@@ -77,7 +78,7 @@ pub enum Body {
 }
 
 /// A reaction: up to 64 bytes without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Emoji(String);
 
@@ -86,6 +87,13 @@ impl Emoji {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+// What people feel is as private as what they write.
+impl fmt::Debug for Emoji {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Emoji({} bytes)", self.0.len())
     }
 }
 
@@ -139,11 +147,16 @@ impl Content {
         let len = u32::from_le_bytes(*len) as usize;
         let (inner, padding) =
             rest.split_at_checked(len).ok_or(CodecError::CutOff { expected: len, got: rest.len() })?;
-        // Padding that is not zero would be a place to hide things in.
         if padding.iter().any(|byte| *byte != 0) {
             return Err(CodecError::Malformed("padding"));
         }
-        codec::decode(inner, BODY_MAX, "content")
+        let content: Self = codec::decode(inner, BODY_MAX, "content")?;
+        match &content.body {
+            Body::Text { mentions, .. } if mentions.len() > DEVICES_MAX => {
+                Err(CodecError::TooMany { what: "mentions", max: DEVICES_MAX, got: mentions.len() })
+            }
+            _ => Ok(content),
+        }
     }
 }
 
@@ -156,5 +169,6 @@ pub fn padded_len(len: usize) -> usize {
     let exponent = len.ilog2();
     let kept = exponent.ilog2() + 1;
     let mask = (1usize << (exponent - kept)) - 1;
-    (len + mask) & !mask
+    // Nothing near the end of `usize` is ever padded; it only must not wrap.
+    len.checked_add(mask).map_or(len, |sum| sum & !mask)
 }

@@ -69,7 +69,8 @@ impl Kind {
 pub struct Header {
     /// What it is for.
     pub kind: Kind,
-    /// The room; all zero in a genesis entry, whose hash names the room.
+    /// The room; all zero in a genesis entry, whose hash names the room. A genesis entry stands at
+    /// place 0 and links to nothing.
     pub room: RoomId,
     /// The device that wrote and signed it.
     pub author: DeviceId,
@@ -92,8 +93,27 @@ impl Header {
         LogKey { author: self.author, log: self.log }
     }
 
+    /// The rules that a header must keep whatever log it is in.
+    fn check(&self) -> Result<(), CodecError> {
+        if self.session > self.seq {
+            return Err(CodecError::Malformed("session of an entry"));
+        }
+        // The place after the last one must still be a number (`Height::next`).
+        if self.seq == u64::MAX {
+            return Err(CodecError::Malformed("place of an entry"));
+        }
+        let founds_cleanly = self.seq == 0
+            && self.room == RoomId::default()
+            && self.prev == EntryId::default()
+            && self.epoch == EpochId::default();
+        if self.kind == Kind::Genesis && !founds_cleanly {
+            return Err(CodecError::Malformed("header of a genesis entry"));
+        }
+        Ok(())
+    }
+
     fn encode(&self, body_len: usize) -> Result<[u8; HEADER_LEN], CodecError> {
-        self.check_places()?;
+        self.check()?;
         let max = self.kind.body_max();
         let len = u32::try_from(body_len).ok().filter(|len| *len as usize <= max);
         let len = len.ok_or(CodecError::TooLong { max, got: body_len })?;
@@ -139,20 +159,8 @@ impl Header {
         if len > kind.body_max() {
             return Err(CodecError::TooLong { max: kind.body_max(), got: len });
         }
-        header.check_places()?;
+        header.check()?;
         Ok((header, len))
-    }
-
-    /// A session begins at or before its entries, and every entry leaves a place for the next
-    /// one: otherwise the last place could be taken again and again.
-    fn check_places(&self) -> Result<(), CodecError> {
-        if self.session > self.seq {
-            Err(CodecError::Malformed("session of an entry"))
-        } else if self.seq == u64::MAX {
-            Err(CodecError::Malformed("place of an entry"))
-        } else {
-            Ok(())
-        }
     }
 }
 
@@ -178,11 +186,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Writes and signs an entry.
+    /// Writes and signs an entry. `author` of the header must be the key's device.
     ///
     /// # Errors
     /// [`CodecError::TooLong`] when the body is longer than its kind allows,
-    /// [`CodecError::Malformed`] when `author` is not the key's device or a place is impossible.
+    /// [`CodecError::Malformed`] when the header breaks a rule or names another author.
     pub fn sign(key: &DeviceKey, header: Header, body: &[u8]) -> Result<Verified<Self>, CodecError> {
         if header.author != key.id() {
             return Err(CodecError::Malformed("author of an entry"));

@@ -4,24 +4,25 @@
 //! body could be made that opens differently under two keys (Grubbs et al., "Message Franking via
 //! Committing Authenticated Encryption", 2017). The id stands in every signed header.
 
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _};
 use ed25519_dalek::{Signer as _, SigningKey};
-use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::{
-    card::DeviceCard,
     codec,
     derive::{Label, Purpose},
     error::{CodecError, KeyError, SealError},
-    ids::{DeviceId, EpochId, LogKey, RoomId, TopicId, UserId},
+    ids::{DeviceId, EpochId, RoomId, TopicId, UserId},
     keys::{self, DhPublic, DhSecret, Secret, Sig},
-    limits::{BODY_MAX, DEVICES_MAX, EPOCH_BODY_MAX, EPOCH_PARENTS_MAX, LOGS_MAX},
-    log::Height,
-    noise,
+    limits::{BODY_MAX, DEVICES_MAX},
     policy::HistoryPolicy,
 };
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use record::{EpochChange, EpochRecord, SEALED_KEY_LEN, SealedKey};
 
 /// The body of a genesis entry. The room's id is the hash of that entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,9 @@ impl Genesis {
     /// Encodes the body.
     ///
     /// # Errors
-    /// [`CodecError`] when there are too many owners.
+    /// [`CodecError`] when there is no owner or there are too many.
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        self.check()?;
         codec::encode(self, BODY_MAX)
     }
 
@@ -49,8 +51,12 @@ impl Genesis {
     /// [`CodecError`] when it is malformed or has no owner or too many.
     pub fn decode(body: &[u8]) -> Result<Self, CodecError> {
         let genesis: Self = codec::decode(body, BODY_MAX, "genesis")?;
-        count("owners", genesis.owners.len(), DEVICES_MAX)?;
-        if genesis.owners.is_empty() { Err(CodecError::Malformed("genesis without owner")) } else { Ok(genesis) }
+        genesis.check().map(|()| genesis)
+    }
+
+    fn check(&self) -> Result<(), CodecError> {
+        count("owners", self.owners.len(), DEVICES_MAX)?;
+        if self.owners.is_empty() { Err(CodecError::Malformed("genesis without owner")) } else { Ok(()) }
     }
 }
 
@@ -227,208 +233,4 @@ impl AdmissionCert {
     fn message(room: RoomId, epoch: EpochId, device: DeviceId) -> Vec<u8> {
         [room.as_bytes().as_slice(), epoch.as_bytes(), device.as_bytes()].concat()
     }
-}
-
-/// Bytes of an epoch key sealed to one device.
-pub const SEALED_KEY_LEN: usize = 80;
-
-/// A new epoch's key, sealed to one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedKey {
-    /// The device.
-    pub device: DeviceId,
-    /// A one-way Noise `K` message of 80 bytes.
-    pub sealed: Vec<u8>,
-}
-
-/// What a new epoch changes; decided by an owner before sealing.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct EpochChange {
-    /// The epochs that this one follows; none in a room's first epoch.
-    pub parents: Vec<EpochId>,
-    /// Devices that are removed.
-    pub removed: Vec<DeviceId>,
-    /// Heads of all logs as the owner knows them: what the removed wrote up to here stands.
-    pub heads: Vec<(LogKey, Height)>,
-    /// The devices that get the new key, each with its newest prekey.
-    pub recipients: Vec<(DeviceId, DhPublic)>,
-}
-
-/// The body of an epoch entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// The new epoch.
-    pub id: EpochId,
-    /// The epochs that it follows.
-    pub parents: Vec<EpochId>,
-    /// The public half of its admission key.
-    pub admission: [u8; 32],
-    /// The owner's card: shows that the entry's author is a device of an owner.
-    pub owner: DeviceCard,
-    /// Devices that are removed.
-    pub removed: Vec<DeviceId>,
-    /// Heads of all logs as the owner knew them.
-    pub heads: Vec<(LogKey, Height)>,
-    /// The key, sealed to each remaining device.
-    pub keys: Vec<SealedKey>,
-    /// Where newcomers may read everything: the keys of the parents, each sealed under the new
-    /// key. Empty otherwise.
-    pub previous: Vec<Vec<u8>>,
-}
-
-/// Bytes of a key sealed under another: nonce, key, tag.
-const PREVIOUS_LEN: usize = 24 + 32 + 16;
-
-impl EpochRecord {
-    /// Makes the record of a new epoch. `links` are the parents' secrets when newcomers may read
-    /// everything, and empty otherwise.
-    ///
-    /// # Errors
-    /// [`SealError`] when a prekey is refused.
-    pub fn seal(
-        secrets: &EpochSecrets,
-        change: &EpochChange,
-        links: &[&EpochSecrets],
-        owner: &DeviceCard,
-        owner_secret: &DhSecret,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<Self, SealError> {
-        let mut record = Self {
-            id: secrets.id,
-            parents: change.parents.clone(),
-            admission: secrets.admission_public(),
-            owner: owner.clone(),
-            removed: change.removed.clone(),
-            heads: change.heads.clone(),
-            keys: Vec::with_capacity(change.recipients.len()),
-            previous: Vec::with_capacity(links.len()),
-        };
-        for (device, prekey) in &change.recipients {
-            let prologue = record.prologue(secrets.room, *device);
-            let mut state = noise::epoch_key_initiator(rng, &prologue, owner_secret, prekey)?;
-            let mut sealed = vec![0; SEALED_KEY_LEN];
-            state.write_message(secrets.key.expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
-            record.keys.push(SealedKey { device: *device, sealed });
-        }
-        for parent in links {
-            record.previous.push(seal_previous(secrets, parent, rng)?);
-        }
-        Ok(record)
-    }
-
-    /// Opens the new epoch with this device's prekeys, newest first.
-    ///
-    /// # Errors
-    /// [`SealError::Unopenable`] when no key of this device is in it or opens it, or when the id
-    /// does not commit to the key.
-    pub fn open(&self, room: RoomId, device: DeviceId, prekeys: &[&DhSecret]) -> Result<EpochSecrets, SealError> {
-        let sealed = self.keys.iter().find(|key| key.device == device).ok_or(SealError::Unopenable)?;
-        let prologue = self.prologue(room, device);
-        for prekey in prekeys {
-            let mut state = noise::epoch_key_responder(&prologue, prekey, &self.owner.noise)?;
-            let mut key = zeroize::Zeroizing::new([0; 32]);
-            if state.read_message(&sealed.sealed, key.as_mut()) == Ok(32) {
-                return EpochSecrets::derive_checked(room, &self.parents, Secret::from_bytes(*key), self.id);
-            }
-        }
-        Err(SealError::Unopenable)
-    }
-
-    /// Opens the key of a parent epoch where newcomers may read everything.
-    ///
-    /// # Errors
-    /// [`SealError::Unopenable`] when it is not linked or does not fit its id.
-    pub fn open_previous(
-        &self,
-        secrets: &EpochSecrets,
-        parent: EpochId,
-        grandparents: &[EpochId],
-    ) -> Result<EpochSecrets, SealError> {
-        if !self.parents.contains(&parent) {
-            return Err(SealError::Unopenable);
-        }
-        // A merge by an owner who lacks the key of one branch links only the others, so places
-        // tell nothing; the id shows which key is which, and there are 16 at most.
-        let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-        self.previous
-            .iter()
-            .find_map(|sealed| {
-                let previous = open_previous_key(&key, sealed)?;
-                EpochSecrets::derive_checked(secrets.room, grandparents, previous, parent).ok()
-            })
-            .ok_or(SealError::Unopenable)
-    }
-
-    /// Binds a sealed key to everything else in the record and to its recipient.
-    fn prologue(&self, room: RoomId, recipient: DeviceId) -> Vec<u8> {
-        let mut hasher = Purpose::EpochChange.hasher();
-        hasher.update(room.as_bytes()).update(self.id.as_bytes()).update(&self.admission);
-        let mut part = |tag: u8, bytes: Vec<u8>| {
-            hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
-        };
-        part(1, self.parents.iter().flat_map(|p| *p.as_bytes()).collect());
-        part(2, self.removed.iter().flat_map(|d| *d.as_bytes()).collect());
-        part(
-            3,
-            self.heads
-                .iter()
-                .flat_map(|(key, height)| {
-                    [
-                        key.author.as_bytes().as_slice(),
-                        &key.log.0.to_le_bytes(),
-                        &height.next.to_le_bytes(),
-                        height.head.as_bytes(),
-                    ]
-                    .concat()
-                })
-                .collect(),
-        );
-        part(4, recipient.as_bytes().to_vec());
-        hasher.finalize().as_bytes().to_vec()
-    }
-
-    /// Encodes the body.
-    ///
-    /// # Errors
-    /// [`CodecError::TooLong`] when the room has too many devices and logs for one record.
-    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        codec::encode(self, EPOCH_BODY_MAX)
-    }
-
-    /// Decodes a body and checks its counts and the owner's card.
-    ///
-    /// # Errors
-    /// [`CodecError`] when it is malformed or over a limit.
-    pub fn decode(body: &[u8]) -> Result<Self, CodecError> {
-        let record: Self = codec::decode(body, EPOCH_BODY_MAX, "epoch")?;
-        count("parents", record.parents.len(), EPOCH_PARENTS_MAX)?;
-        count("removed devices", record.removed.len(), DEVICES_MAX)?;
-        count("heads", record.heads.len(), LOGS_MAX)?;
-        count("sealed keys", record.keys.len(), DEVICES_MAX)?;
-        count("linked keys", record.previous.len(), record.parents.len())?;
-        let lengths_fit = record.keys.iter().all(|key| key.sealed.len() == SEALED_KEY_LEN)
-            && record.previous.iter().all(|key| key.len() == PREVIOUS_LEN);
-        let card_fits = record.owner.check().is_ok();
-        if lengths_fit && card_fits { Ok(record) } else { Err(CodecError::Malformed("epoch")) }
-    }
-}
-
-fn seal_previous(secrets: &EpochSecrets, parent: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
-    let mut out = vec![0; 24];
-    rng.fill_bytes(&mut out);
-    let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-    let sealed = XChaCha20Poly1305::new(key.as_ref().into())
-        .encrypt(XNonce::from_slice(&out), parent.key.expose().as_slice())
-        .map_err(|_| SealError::Unopenable)?;
-    out.extend_from_slice(&sealed);
-    Ok(out)
-}
-
-fn open_previous_key(key: &[u8; 32], sealed: &[u8]) -> Option<Secret> {
-    let (nonce, sealed) = sealed.split_at_checked(24)?;
-    let plain = XChaCha20Poly1305::new(key.into())
-        .decrypt(XNonce::from_slice(nonce), sealed)
-        .map(zeroize::Zeroizing::new)
-        .ok()?;
-    <[u8; 32]>::try_from(plain.as_slice()).ok().map(Secret::from_bytes)
 }

@@ -39,7 +39,9 @@ impl Hlc {
         Self(bits)
     }
 
-    /// The next point for a message written now: later than everything seen so far.
+    /// The next point for a message written now: later than everything seen so far. What was seen
+    /// must have been [`capped`](Self::capped) first: one point at the end of time would otherwise
+    /// stop the clock of everyone who saw it.
     #[must_use]
     pub fn next(self, now_ms: u64) -> Self {
         Self::at(now_ms).max(Self(self.0.saturating_add(1)))

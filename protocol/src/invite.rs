@@ -80,7 +80,8 @@ pub struct Invitation {
     pub parents: Vec<EpochId>,
     /// Its key.
     pub key: Secret,
-    /// When the code stops working, in milliseconds since 1970.
+    /// When the code stops working, in milliseconds since 1970. Only who opens the invite can see
+    /// and heed it; a revocation is heeded by everyone.
     pub expires: Option<u64>,
 }
 
@@ -144,10 +145,13 @@ impl Invite {
     /// # Errors
     /// [`KeyError`] when the signature does not fit.
     pub fn check(&self) -> Result<(), KeyError> {
-        if self.sealed.len() > INVITE_MAX {
-            return Err(KeyError::BadSignature);
-        }
+        self.check_len().map_err(|_| KeyError::BadSignature)?;
         keys::verify(self.signer.as_bytes(), Label::Invite, &Self::message(self.locator, &self.sealed), &self.sig)
+    }
+
+    pub(crate) fn check_len(&self) -> Result<(), CodecError> {
+        let got = self.sealed.len();
+        if got > INVITE_MAX { Err(CodecError::TooLong { max: INVITE_MAX, got }) } else { Ok(()) }
     }
 
     /// Opens the invite with its code.
@@ -197,10 +201,8 @@ impl InviteBody {
     pub fn decode(body: &[u8]) -> Result<Self, CodecError> {
         let decoded: Self = codec::decode(body, BODY_MAX, "invite")?;
         match &decoded {
-            Self::Made(invite) if invite.sealed.len() > INVITE_MAX => {
-                Err(CodecError::TooLong { max: INVITE_MAX, got: invite.sealed.len() })
-            }
-            _ => Ok(decoded),
+            Self::Made(invite) => invite.check_len().map(|()| decoded),
+            Self::Revoked(_) => Ok(decoded),
         }
     }
 }

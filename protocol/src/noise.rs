@@ -72,6 +72,14 @@ fn seed(rng: &mut dyn CryptoRng) -> Zeroizing<[u8; 32]> {
     seed
 }
 
+/// Refuses a handshake whose ephemeral key is of small order: snow would go on with a shared
+/// secret of zeros.
+pub(crate) fn check_ephemeral(handshake: &[u8]) -> Result<(), SealError> {
+    let too_short = SealError::TooShort { min: 32, got: handshake.len() };
+    DhPublic::new(*handshake.first_chunk().ok_or(too_short)?)?;
+    Ok(())
+}
+
 /// The writing side of a message session.
 pub(crate) fn message_initiator(
     rng: &mut dyn CryptoRng,
@@ -129,3 +137,6 @@ pub(crate) fn epoch_key_responder(
         .and_then(Builder::build_responder)
         .map_err(|_| SealError::Unopenable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,10 @@
 
 use rand_core::CryptoRng;
 use snow::StatelessTransportState;
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use crate::{
     content::Content,
@@ -37,26 +40,40 @@ fn prologue(opener: &Header) -> Vec<u8> {
     out
 }
 
+fn check_opener(secrets: &EpochSecrets, opener: &Header) -> Result<(), SealError> {
+    let Header { kind, room, seq, epoch, session, .. } = *opener;
+    let opens = kind == Kind::Content && session == seq && epoch == secrets.id() && room == secrets.room();
+    if opens { Ok(()) } else { Err(SealError::OutOfSession { session, seq }) }
+}
+
+/// Whether the entry at `seq` can belong to the session that began at `start`.
+const fn in_reach(start: u64, seq: u64) -> bool {
+    seq >= start && seq - start < SESSION_ENTRIES_MAX
+}
+
 /// The writing side. One for each log and start of the program; never kept on disk, so that no
 /// restored state can seal twice under one nonce.
 pub struct SealingSession {
     state: StatelessTransportState,
     start: u64,
     handshake: [u8; HANDSHAKE_LEN],
+    /// The first place that was not sealed yet: no nonce is used twice.
+    unused: AtomicU64,
 }
 
 impl SealingSession {
     /// Opens a session whose first entry will have this header (its `session` is its `seq`).
     ///
     /// # Errors
-    /// [`SealError`] when a key is refused.
+    /// [`SealError::OutOfSession`] when the header is not one that opens a session of this epoch.
     pub fn open(secrets: &EpochSecrets, opener: &Header, rng: &mut dyn CryptoRng) -> Result<Self, SealError> {
+        check_opener(secrets, opener)?;
         let prologue = prologue(opener);
         let mut state = noise::message_initiator(rng, &prologue, secrets.psk(), secrets.room_public())?;
         let mut handshake = [0; HANDSHAKE_LEN];
         state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, start: opener.seq, handshake })
+        Ok(Self { state, start: opener.seq, handshake, unused: AtomicU64::new(opener.seq) })
     }
 
     /// Place of the opening entry: the `session` field of every header sealed with it.
@@ -65,22 +82,23 @@ impl SealingSession {
         self.start
     }
 
-    /// Whether the session may seal the entry at this place.
+    /// Whether the session may still seal the entry at this place.
     #[must_use]
-    pub const fn covers(&self, seq: u64) -> bool {
-        seq >= self.start && seq - self.start < SESSION_ENTRIES_MAX
+    pub fn covers(&self, seq: u64) -> bool {
+        seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
     }
 
-    /// Seals a content as the body of the entry at `seq`. The caller never asks twice for the
-    /// same `seq` with different contents: entries are written once and sent again as they are.
+    /// Seals a content as the body of the entry at `seq`. No place is sealed twice, not even when
+    /// the first body was thrown away: for that a new session is opened at the place.
     ///
     /// # Errors
-    /// [`SealError`] when the content is too long or the place is outside the session.
+    /// [`SealError`] when the content is too long or the place is outside the session or used.
     pub fn seal(&self, seq: u64, content: &Content) -> Result<Vec<u8>, SealError> {
-        if !self.covers(seq) {
+        let plain = content.encode(BODY_MAX - HANDSHAKE_LEN - TAG_LEN)?;
+        let fits = in_reach(self.start, seq) && self.unused.fetch_max(seq.saturating_add(1), Ordering::Relaxed) <= seq;
+        if !fits {
             return Err(SealError::OutOfSession { session: self.start, seq });
         }
-        let plain = content.encode(BODY_MAX - HANDSHAKE_LEN - TAG_LEN)?;
         let mut body = if seq == self.start { self.handshake.to_vec() } else { Vec::new() };
         let offset = body.len();
         body.resize(offset + plain.len() + TAG_LEN, 0);
@@ -99,7 +117,7 @@ impl fmt::Debug for SealingSession {
 /// The reading side.
 pub struct OpeningSession {
     state: StatelessTransportState,
-    start: u64,
+    opener: Header,
 }
 
 impl OpeningSession {
@@ -109,15 +127,14 @@ impl OpeningSession {
     /// [`SealError`] when the entry opens no session or the epoch's key does not fit.
     pub fn accept(secrets: &EpochSecrets, opener: &Verified<Entry>) -> Result<Self, SealError> {
         let header = opener.header();
-        if header.kind != Kind::Content || header.session != header.seq || header.epoch != secrets.id() {
-            return Err(SealError::OutOfSession { session: header.session, seq: header.seq });
-        }
+        check_opener(secrets, header)?;
         let too_short = SealError::TooShort { min: HANDSHAKE_LEN, got: opener.body().len() };
         let handshake = opener.body().first_chunk::<HANDSHAKE_LEN>().ok_or(too_short)?;
+        noise::check_ephemeral(handshake)?;
         let mut state = noise::message_responder(&prologue(header), secrets.psk(), secrets.room_secret())?;
         state.read_message(handshake, &mut []).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, start: header.seq })
+        Ok(Self { state, opener: *header })
     }
 
     /// Opens an entry of this session.
@@ -125,10 +142,11 @@ impl OpeningSession {
     /// # Errors
     /// [`SealError`] when it is of another session, altered, or holds no content this version knows.
     pub fn open(&self, entry: &Verified<Entry>) -> Result<Content, SealError> {
-        let Header { kind, session, seq, .. } = *entry.header();
-        let in_session = kind == Kind::Content && session == self.start && seq - session < SESSION_ENTRIES_MAX;
-        if !in_session {
-            return Err(SealError::OutOfSession { session: self.start, seq });
+        let Header { kind, room, author, log, seq, epoch, session, .. } = *entry.header();
+        let same_log = (room, author, log) == (self.opener.room, self.opener.author, self.opener.log);
+        let same_session = (epoch, session) == (self.opener.epoch, self.opener.seq) && in_reach(session, seq);
+        if kind != Kind::Content || !same_log || !same_session {
+            return Err(SealError::OutOfSession { session: self.opener.seq, seq });
         }
         let skip = if seq == session { HANDSHAKE_LEN } else { 0 };
         let too_short = SealError::TooShort { min: skip + TAG_LEN, got: entry.body().len() };
@@ -141,6 +159,6 @@ impl OpeningSession {
 
 impl fmt::Debug for OpeningSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OpeningSession(from {})", self.start)
+        write!(f, "OpeningSession(from {})", self.opener.seq)
     }
 }

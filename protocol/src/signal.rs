@@ -8,7 +8,7 @@ use crate::{
     codec,
     derive::Label,
     epoch::EpochSecrets,
-    error::{KeyError, SealError},
+    error::{CodecError, KeyError, SealError},
     ids::{DeviceId, EpochId, RoomId},
     keys::{self, DeviceKey, Sig},
 };
@@ -75,7 +75,7 @@ impl Signal {
     /// # Errors
     /// [`SealError`] when the signature or the key does not fit.
     pub fn open(&self, secrets: &EpochSecrets) -> Result<SignalBody, SealError> {
-        if self.epoch != secrets.id() || self.sealed.len() > SEALED_MAX {
+        if self.epoch != secrets.id() {
             return Err(SealError::Unopenable);
         }
         self.check(secrets.room())?;
@@ -85,14 +85,17 @@ impl Signal {
         Ok(codec::decode(&plain, SEALED_MAX, "signal")?)
     }
 
+    pub(crate) fn check_len(&self) -> Result<(), CodecError> {
+        let got = self.sealed.len();
+        if got > SEALED_MAX { Err(CodecError::TooLong { max: SEALED_MAX, got }) } else { Ok(()) }
+    }
+
     /// Checks length and signature, for relays, which cannot open it.
     ///
     /// # Errors
     /// [`KeyError`] when it does not fit.
     pub fn check(&self, room: RoomId) -> Result<(), KeyError> {
-        if self.sealed.len() > SEALED_MAX {
-            return Err(KeyError::BadSignature);
-        }
+        self.check_len().map_err(|_| KeyError::BadSignature)?;
         keys::verify(self.author.as_bytes(), Label::Signal, &self.message(room), &self.sig)
     }
 

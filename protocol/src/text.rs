@@ -41,8 +41,11 @@ impl Name {
 /// Control characters, and the invisible marks that let one name pass for another or
 /// turn the rest of a line around (Unicode TR 36, "bidirectional text spoofing").
 fn is_forbidden_in_name(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let marks_and_separators = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    // Letters that show as nothing: a name of these alone would look empty.
+    let fillers = matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+        | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    c.is_control() || marks_and_separators || fillers
 }
 
 /// The text of one message: up to 16 KiB of UTF-8, not empty.

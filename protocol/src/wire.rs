@@ -52,7 +52,10 @@ impl Gossip {
         match bytes {
             [] => Err(CodecError::Empty),
             [VERSION, ENTRY_FRAME, entry @ ..] => Entry::decode(entry).map(Self::Entry),
-            [VERSION, SIGNAL_FRAME, signal @ ..] => codec::decode_bare(signal, GOSSIP_MAX, "signal").map(Self::Signal),
+            [VERSION, SIGNAL_FRAME, signal @ ..] => {
+                let signal: Signal = codec::decode_bare(signal, GOSSIP_MAX, "signal")?;
+                signal.check_len().map(|()| Self::Signal(signal))
+            }
             [VERSION] => Err(CodecError::CutOff { expected: 2, got: 1 }),
             [VERSION, kind, ..] => Err(CodecError::UnknownKind(*kind)),
             [theirs, ..] => Err(CodecError::Version { theirs: *theirs, ours: VERSION }),
@@ -60,16 +63,12 @@ impl Gossip {
     }
 }
 
-/// The id under which gossip recognises duplicates: of an entry the first 20 bytes of its id, so
-/// that copies with altered signatures are one message; of anything else a hash.
+/// The id under which gossip recognises duplicates: 20 bytes of the hash of all bytes, signature
+/// included. gossipsub notes an id before it lets us look at the message, so under the entry's own
+/// id a copy with a broken signature would keep the true one out (see `docs/decisions.md`).
 #[must_use]
 pub fn gossip_id(bytes: &[u8]) -> [u8; 20] {
-    let hash = match bytes {
-        [VERSION, ENTRY_FRAME, entry @ ..] => Entry::decode(entry).ok().map(|entry| *entry.id().as_bytes()),
-        _ => None,
-    };
-    let hash = hash.unwrap_or_else(|| *blake3::hash(bytes).as_bytes());
-    hash.first_chunk::<20>().copied().unwrap_or_default()
+    blake3::hash(bytes).as_bytes().first_chunk::<20>().copied().unwrap_or_default()
 }
 
 /// A request to a peer.
@@ -119,7 +118,7 @@ pub enum RoomRequest {
     Register {
         /// The genesis entry.
         genesis: Entry,
-        /// All epoch entries, oldest first.
+        /// Epoch entries, oldest first; when there are more than fit, the rest in further requests.
         epochs: Vec<Entry>,
         /// The topics of live epochs, so that the archive can listen and pass on.
         topics: Vec<TopicId>,
@@ -240,6 +239,7 @@ impl Answer {
         let answer: Self = codec::decode(bytes, WIRE_MAX, "answer")?;
         match &answer {
             Self::Heights(heights) | Self::Pushed(heights) => count("heights", heights.len(), LOGS_MAX)?,
+            Self::Invite(Some(invite)) => invite.check_len()?,
             Self::Page(entries) => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
             Self::Tail(tail) => {
                 count("suffixes", tail.suffixes.len(), LOGS_MAX)?;

@@ -13,8 +13,8 @@ async fn a_late_joiner_reads_everything_from_the_archive_while_all_others_are_st
     let dir = tempfile::tempdir().unwrap();
     let archive = archive(&dir.path().join("archive")).await;
     let at = address(archive.net());
-    let anna = node(dir.path(), "anna", &[at.clone()]).await;
-    let ben = node(dir.path(), "ben", &[at.clone()]).await;
+    let anna = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
     let (room, code) = create(&anna.handle(), "kitchen").await;
     join(&ben.handle(), &code).await;
     send(&anna.handle(), room, "hello").await;

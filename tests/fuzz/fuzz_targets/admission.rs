@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parlor_fuzz::targets::admission(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::admission(bytes));

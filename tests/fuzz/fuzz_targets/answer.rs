@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parlor_fuzz::targets::answer(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::answer(bytes));

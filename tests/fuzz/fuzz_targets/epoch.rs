@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parlor_fuzz::targets::epoch(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::epoch(bytes));

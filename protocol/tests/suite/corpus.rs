@@ -1,0 +1,102 @@
+//! Replays the fuzz corpus through the fuzz targets. With `PARLOR_WRITE_VECTORS=1` the seeds are
+//! written anew; what a fuzzer found is kept beside them under other names.
+
+use crate::{
+    fixtures::{Device, Room, conversation, plain_log, rng, says},
+    targets::TARGETS,
+};
+use parlor_protocol::{
+    Locator, LogId, LogKey, RoomCode,
+    epoch::{EpochChange, EpochRecord},
+    invite::InviteBody,
+    limits::BODY_MAX,
+    log::Height,
+    signal::{Signal, SignalBody, SignalKind},
+    wire::{Answer, Gossip, Refusal, Request, RoomRequest, Tail},
+};
+use std::{fs, path::PathBuf};
+
+fn corpus() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus")
+}
+
+/// One good example or a few for each target.
+fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let code = RoomCode::random(&mut rng(1));
+    let log = conversation(&room, &device, &["one", "two"], 1);
+    let plain = plain_log(&room, &device, 3);
+    let page: Vec<u8> = plain
+        .iter()
+        .flat_map(|entry| [&u16::try_from(entry.bytes().len()).unwrap().to_le_bytes(), entry.bytes().as_ref()].concat())
+        .collect();
+    let change = EpochChange { recipients: vec![(device.id(), device.prekey.public())], ..EpochChange::default() };
+    let (card, noise) = (room.maker.card(), &room.maker.noise);
+    let record = EpochRecord::seal(&room.secrets, &change, &[], &card, noise, &mut rng(2)).unwrap();
+    let body = SignalBody { at: 1, kind: SignalKind::Online };
+    let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
+    let signal = Gossip::Signal(signal).encode().unwrap();
+    let key = LogKey { author: device.id(), log: LogId(1) };
+    let cert = room.secrets.admit(device.id());
+    let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
+    let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
+    vec![
+        ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
+        ("entry", vec![log[0].bytes().to_vec(), room.genesis.bytes().to_vec()]),
+        ("page", vec![page]),
+        ("genesis", vec![room.genesis.body().to_vec()]),
+        ("epoch", vec![record.encode().unwrap()]),
+        ("admission", vec![cert.encode().unwrap()]),
+        ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
+        ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec()]),
+        ("signal", vec![signal[2..].to_vec()]),
+        ("gossip", vec![signal, Gossip::Entry(plain[0].clone()).encode().unwrap()]),
+        (
+            "request",
+            vec![
+                Request::Invite(Locator([1; 16])).encode().unwrap(),
+                ask(RoomRequest::Heights { digest: [1; 32] }),
+                ask(RoomRequest::Push { entries: plain.clone() }),
+            ],
+        ),
+        (
+            "answer",
+            vec![
+                Answer::Heights(vec![(key, Height::EMPTY)]).encode().unwrap(),
+                Answer::Tail(tail).encode().unwrap(),
+                Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn every_file_of_the_corpus_passes_its_target() {
+    if std::env::var_os("PARLOR_WRITE_VECTORS").is_some() {
+        for (name, examples) in seeds() {
+            fs::create_dir_all(corpus().join(name)).unwrap();
+            for (at, bytes) in examples.iter().enumerate() {
+                fs::write(corpus().join(name).join(format!("seed-{at}")), bytes).unwrap();
+            }
+        }
+    }
+    for (name, target) in TARGETS {
+        let files: Vec<PathBuf> = fs::read_dir(corpus().join(name)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{name} has no examples");
+        files.iter().for_each(|file| target(&fs::read(file).unwrap()));
+    }
+}
+
+#[test]
+fn every_example_survives_one_changed_byte() {
+    for ((name, target), (same, examples)) in TARGETS.into_iter().zip(seeds()) {
+        assert_eq!(name, same);
+        for example in examples {
+            for at in 0..example.len().min(400) {
+                let mut altered = example.clone();
+                altered[at] ^= 0x41;
+                target(&altered);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Entries: layout, ids, signatures.
+
+use crate::fixtures::{Device, Room, flipped};
+use parlor_protocol::{
+    EntryId, EpochId, LogId, RoomId,
+    entry::{Entry, HEADER_LEN, Header, Kind, SIG_LEN},
+    error::{CodecError, LogError},
+    limits::{BODY_MAX, EPOCH_BODY_MAX},
+    log::Height,
+};
+use proptest::prelude::*;
+
+fn entry(body: &[u8]) -> Entry {
+    let (room, device) = (Room::new(1), Device::new(2));
+    Entry::sign(&device.key, room.content_header(&device, Height::EMPTY), body).unwrap().into_inner()
+}
+
+fn refused(bytes: Vec<u8>) -> CodecError {
+    Entry::decode(bytes).unwrap_err()
+}
+
+#[test]
+fn an_entry_has_the_documented_layout() {
+    let device = Device::new(2);
+    let header = Header {
+        kind: Kind::Content,
+        room: RoomId::from_bytes([1; 32]),
+        author: device.id(),
+        log: LogId(0x0807_0605_0403_0201),
+        seq: 3,
+        prev: EntryId::from_bytes([4; 32]),
+        epoch: EpochId::from_bytes([5; 32]),
+        session: 2,
+    };
+    let entry = Entry::sign(&device.key, header, b"body").unwrap();
+    let mut expected = vec![1, 5];
+    expected.extend_from_slice(&[1; 32]);
+    expected.extend_from_slice(device.id().as_bytes());
+    expected.extend_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    expected.extend_from_slice(&3u64.to_le_bytes());
+    expected.extend_from_slice(&[4; 32]);
+    expected.extend_from_slice(&[5; 32]);
+    expected.extend_from_slice(&2u64.to_le_bytes());
+    expected.extend_from_slice(&4u32.to_le_bytes());
+    assert_eq!(expected.len(), HEADER_LEN);
+    assert_eq!(entry.bytes()[..HEADER_LEN], expected[..]);
+    assert_eq!(entry.body(), b"body");
+    assert_eq!(entry.bytes().len(), HEADER_LEN + 4 + SIG_LEN);
+    let mut hasher = blake3::Hasher::new_derive_key("parlor/v1/entry");
+    hasher.update(&expected).update(blake3::hash(b"body").as_bytes());
+    assert_eq!(entry.id().as_bytes(), hasher.finalize().as_bytes());
+}
+
+#[test]
+fn every_cut_and_every_extra_byte_is_refused() {
+    let entry = entry(b"some body");
+    for len in 0..entry.bytes().len() {
+        assert!(matches!(refused(entry.bytes()[..len].to_vec()), CodecError::CutOff { .. }), "{len} bytes");
+    }
+    let longer = [entry.bytes().as_ref(), &[0]].concat();
+    assert_eq!(refused(longer), CodecError::Trailing { extra: 1 });
+}
+
+#[test]
+fn every_changed_bit_is_refused_or_makes_another_entry_that_does_not_verify() {
+    let entry = entry(b"some body");
+    for (at, bit) in (0..entry.bytes().len()).flat_map(|at| (0..8).map(move |bit| (at, 1 << bit))) {
+        let Some(altered) = flipped(&entry, at, bit) else { continue };
+        let in_signature = at >= entry.bytes().len() - SIG_LEN;
+        assert_eq!(altered.id() == entry.id(), in_signature, "byte {at}");
+        // Checking signatures is slow: one bit of each byte will do.
+        if bit == 1 {
+            assert!(altered.verify().is_err(), "byte {at}");
+        }
+    }
+    assert!(entry.verify().is_ok());
+}
+
+#[test]
+fn versions_kinds_lengths_and_sessions_are_checked() {
+    let good = entry(b"x").bytes().to_vec();
+    let with = |at: usize, bytes: &[u8]| {
+        let mut altered = good.clone();
+        altered[at..at + bytes.len()].copy_from_slice(bytes);
+        refused(altered)
+    };
+    assert_eq!(with(0, &[2]), CodecError::Version { theirs: 2, ours: 1 });
+    assert_eq!(with(1, &[0]), CodecError::UnknownKind(0));
+    assert_eq!(with(1, &[6]), CodecError::UnknownKind(6));
+    let len = u32::try_from(BODY_MAX + 1).unwrap();
+    assert_eq!(with(154, &len.to_le_bytes()), CodecError::TooLong { max: BODY_MAX, got: BODY_MAX + 1 });
+    assert_eq!(with(146, &1u64.to_le_bytes()), CodecError::Malformed("session of an entry"));
+    assert_eq!(with(74, &u64::MAX.to_le_bytes()), CodecError::Malformed("place of an entry"));
+}
+
+#[test]
+fn bodies_are_bounded_by_kind() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let sign = |kind, len| {
+        let header = device.header(kind, room.id(), room.secrets.id(), Height::EMPTY);
+        Entry::sign(&device.key, header, &vec![0; len]).map(|entry| Entry::decode(entry.bytes().to_vec()).is_ok())
+    };
+    assert_eq!(sign(Kind::Content, BODY_MAX), Ok(true));
+    assert_eq!(sign(Kind::Content, BODY_MAX + 1), Err(CodecError::TooLong { max: BODY_MAX, got: BODY_MAX + 1 }));
+    assert_eq!(sign(Kind::Epoch, EPOCH_BODY_MAX), Ok(true));
+    assert!(sign(Kind::Epoch, EPOCH_BODY_MAX + 1).is_err());
+}
+
+#[test]
+fn nobody_signs_for_another_device_or_at_an_impossible_place() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let header = room.content_header(&device, Height::EMPTY);
+    let foreign = Entry::sign(&Device::new(3).key, header, b"").err();
+    assert_eq!(foreign, Some(CodecError::Malformed("author of an entry")));
+    let session_ahead = Header { session: 1, ..header };
+    assert!(Entry::sign(&device.key, session_ahead, b"").is_err());
+    let last = Header { seq: u64::MAX, ..header };
+    assert!(Entry::sign(&device.key, last, b"").is_err());
+}
+
+#[test]
+fn an_author_with_a_weak_key_never_verifies() {
+    let mut bytes = entry(b"x").bytes().to_vec();
+    bytes[34..66].fill(0);
+    bytes[34] = 1;
+    // With the identity as key and R, the equation would hold for every message if it were let in.
+    let sig = bytes.len() - SIG_LEN;
+    bytes[sig..].fill(0);
+    bytes[sig] = 1;
+    assert_eq!(Entry::decode(bytes).unwrap().verify(), Err(LogError::BadSignature { seq: 0 }));
+}
+
+proptest! {
+    #[test]
+    fn entries_come_back(body in prop::collection::vec(any::<u8>(), 0..2000), seq in 0..u64::MAX, back in 0..100u64, prev: [u8; 32], log: u64) {
+        let (room, device) = (Room::new(1), Device::new(2));
+        let mut header = room.content_header(&device, Height { next: seq, head: EntryId::from_bytes(prev) });
+        header.session = seq.saturating_sub(back);
+        header.log = LogId(log);
+        let entry = Entry::sign(&device.key, header, &body).unwrap();
+        let decoded = Entry::decode(entry.bytes().to_vec()).unwrap();
+        prop_assert_eq!(decoded.header(), &header);
+        prop_assert_eq!(decoded.body(), &body[..]);
+        prop_assert_eq!(decoded.id(), entry.id());
+        prop_assert_eq!(decoded.sig(), entry.sig());
+        prop_assert_eq!(decoded.verify(), Ok(entry));
+    }
+
+    #[test]
+    fn any_bytes_are_no_entry_or_exactly_one(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        crate::targets::entry(&bytes);
+        crate::targets::entry(&[b"\x01\x05".as_slice(), &bytes].concat());
+    }
+}

@@ -1,0 +1,114 @@
+//! Genesis bodies and admission certificates.
+
+use crate::fixtures::{Device, Room, altered, rng};
+use parlor_protocol::{
+    EpochId, HistoryPolicy, RoomId, UserId,
+    entry::{Entry, Kind},
+    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    error::{CodecError, KeyError},
+    keys::Secret,
+    log::Height,
+};
+use proptest::prelude::*;
+
+#[test]
+fn a_genesis_without_owner_or_with_too_many_is_refused() {
+    let genesis = |owners| Genesis { owners, history: HistoryPolicy::Everything, salt: [1; 16] };
+    assert!(genesis(vec![]).encode().is_err());
+    let too_many = genesis(vec![UserId::default(); 513]);
+    assert_eq!(too_many.encode(), Err(CodecError::TooMany { what: "owners", max: 512, got: 513 }));
+    // Version, no owner, policy, salt.
+    let mut bytes = vec![1, 0, 0];
+    bytes.extend_from_slice(&[1; 16]);
+    assert_eq!(Genesis::decode(&bytes), Err(CodecError::Malformed("genesis without owner")));
+}
+
+#[test]
+fn a_room_is_named_by_all_of_its_genesis_entry() {
+    let room = Room::new(1);
+    assert_eq!(room.genesis.room(), room.id());
+    assert_ne!(Room::new(2).id(), room.id());
+    let header = *room.genesis.header();
+    let other = Entry::sign(&room.maker.key, header, b"another body").unwrap();
+    assert_ne!(other.room(), room.id());
+}
+
+#[test]
+fn a_genesis_entry_names_no_room_epoch_or_entry_before_it() {
+    let maker = Device::new(1);
+    let good = maker.header(Kind::Genesis, RoomId::default(), EpochId::default(), Height::EMPTY);
+    assert!(Entry::sign(&maker.key, good, b"").is_ok());
+    let mut with_room = good;
+    with_room.room = RoomId::from_bytes([1; 32]);
+    let mut with_epoch = good;
+    with_epoch.epoch = EpochId::from_bytes([1; 32]);
+    let mut later = good;
+    (later.seq, later.session) = (1, 1);
+    for bad in [with_room, with_epoch, later] {
+        assert_eq!(Entry::sign(&maker.key, bad, b"").err(), Some(CodecError::Malformed("header of a genesis entry")));
+    }
+}
+
+#[test]
+fn an_admission_holds_for_its_room_epoch_and_device_only() {
+    let (room, guest) = (Room::new(1), Device::new(9));
+    let public = room.secrets.admission_public();
+    let cert = room.secrets.admit(guest.id());
+    assert_eq!(cert.check(room.id(), &public), Ok(()));
+    assert_eq!(cert.check(Room::new(2).id(), &public), Err(KeyError::BadSignature));
+    let other_epoch = EpochSecrets::derive(room.id(), &[room.secrets.id()], Secret::random(&mut rng(3))).unwrap();
+    assert_eq!(cert.check(room.id(), &other_epoch.admission_public()), Err(KeyError::BadSignature));
+    let for_another = altered(&cert, |cert| cert.device = Device::new(8).id());
+    assert_eq!(for_another.check(room.id(), &public), Err(KeyError::BadSignature));
+    let in_another = altered(&cert, |cert| cert.epoch = other_epoch.id());
+    assert_eq!(in_another.check(room.id(), &public), Err(KeyError::BadSignature));
+}
+
+#[test]
+fn an_admission_key_of_small_order_is_refused() {
+    let room = Room::new(1);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    assert_eq!(room.secrets.admit(Device::new(2).id()).check(room.id(), &identity), Err(KeyError::WeakPoint));
+}
+
+#[test]
+fn another_version_asks_for_an_update() {
+    let mut body = Room::new(1).secrets.admit(Device::new(2).id()).encode().unwrap();
+    body[0] = 2;
+    let error = AdmissionCert::decode(&body).unwrap_err();
+    assert_eq!(error, CodecError::Version { theirs: 2, ours: 1 });
+    assert!(error.to_string().contains("update Parlor"));
+    assert_eq!(AdmissionCert::decode(&[]), Err(CodecError::Empty));
+}
+
+proptest! {
+    #[test]
+    fn genesis_bodies_come_back(owners in prop::collection::vec(any::<[u8; 32]>(), 1..20), joining: bool, salt: [u8; 16]) {
+        let history = if joining { HistoryPolicy::FromJoining } else { HistoryPolicy::Everything };
+        let genesis = Genesis { owners: owners.into_iter().map(UserId::from_bytes).collect(), history, salt };
+        prop_assert_eq!(Genesis::decode(&genesis.encode().unwrap()), Ok(genesis));
+    }
+
+    #[test]
+    fn any_bytes_are_no_genesis_or_a_lasting_one(bytes: Vec<u8>) {
+        crate::targets::genesis(&bytes);
+        crate::targets::genesis(&[b"\x01".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn an_altered_admission_is_refused(at in 0..129usize, mask in 1..=255u8) {
+        let room = Room::new(1);
+        let mut body = room.secrets.admit(Device::new(2).id()).encode().unwrap();
+        prop_assert_eq!(body.len(), 129);
+        body[at] ^= mask;
+        let refused = AdmissionCert::decode(&body).map_or(true, |cert| cert.check(room.id(), &room.secrets.admission_public()).is_err());
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn any_bytes_are_no_admission_or_a_lasting_one(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        crate::targets::admission(&bytes);
+        crate::targets::admission(&[b"\x01".as_slice(), &bytes].concat());
+    }
+}

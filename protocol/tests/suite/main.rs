@@ -1,0 +1,24 @@
+//! What the protocol promises, tried through its public interface only.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(missing_docs, unreachable_pub, reason = "modules of a test program")]
+
+mod codes;
+mod contents;
+mod corpus;
+mod entries;
+mod epochs;
+mod fixtures;
+mod founding;
+mod identifiers;
+mod invites;
+mod keys;
+mod logs;
+mod messages;
+mod secrecy;
+mod sessions;
+mod signals;
+mod vectors;
+
+#[path = "../../../tests/fuzz/src/targets.rs"]
+mod targets;

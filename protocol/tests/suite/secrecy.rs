@@ -1,0 +1,78 @@
+//! `Debug` shows nothing of a secret: what is printed ends in logs and bug reports.
+
+use crate::fixtures::{Device, Room, conversation, hex, rng, says};
+use parlor_protocol::{
+    Name, RoomCode,
+    code::read_typed,
+    content::{Body, Emoji},
+    invite::Invitation,
+    keys::Secret,
+    session::{OpeningSession, SealingSession},
+};
+
+/// Looks for the secret as hex, as a list of numbers, and as text.
+fn assert_hidden(shown: &str, secret: &[u8]) {
+    let numbers = format!("{secret:?}");
+    let numbers = numbers.trim_matches(['[', ']']);
+    assert!(!shown.contains(&hex(&secret[..4])), "{shown}");
+    assert!(!shown.contains(numbers), "{shown}");
+    assert!(!shown.contains(&*String::from_utf8_lossy(secret)), "{shown}");
+}
+
+#[test]
+fn keys_are_never_printed() {
+    let device = Device::new(1);
+    assert_eq!(format!("{:?}", Secret::from_bytes([7; 32])), "Secret(..)");
+    assert_eq!(format!("{:?}", device.noise), "DhSecret(Secret(..))");
+    assert_hidden(&format!("{:?}", device.key), device.key.seed().as_ref());
+    assert_eq!(format!("{:?}", device.key), format!("DeviceKey({})", device.id().short()));
+    assert_eq!(format!("{:?}", device.user), format!("UserKey({})", device.user.id().short()));
+}
+
+#[test]
+fn codes_are_never_printed() {
+    let code = RoomCode::random(&mut rng(1));
+    let text = code.to_string();
+    assert_eq!(format!("{code:?}"), "RoomCode(..)");
+    let typed = format!("{:?}", read_typed(&text));
+    assert_eq!(typed, "TypedCode(5 groups, complete: true)");
+    assert!(text.split('-').all(|group| !typed.contains(group)));
+    let stretched = code.stretch().unwrap();
+    let shown = format!("{stretched:?}");
+    assert!(shown.contains("key: Secret(..)"), "{shown}");
+}
+
+#[test]
+fn epochs_sessions_and_invitations_are_never_printed() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let key = room.secrets.key().expose();
+    let shown = format!("{:?}", room.secrets);
+    assert_eq!(shown, format!("EpochSecrets({} of {})", room.secrets.id().short(), room.id().short()));
+    let header = room.content_header(&device, parlor_protocol::log::Height::EMPTY);
+    let sealing = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    let log = conversation(&room, &device, &["a"], 1);
+    let opening = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    assert_eq!(format!("{sealing:?} {opening:?}"), "SealingSession(from 0) OpeningSession(from 0)");
+    let invitation = Invitation {
+        name: Name::new("Secret society").unwrap(),
+        genesis: room.genesis.inner().clone(),
+        epoch: room.secrets.id(),
+        parents: vec![],
+        key: room.secrets.key().clone(),
+        expires: None,
+    };
+    let shown = format!("{invitation:?}");
+    assert_hidden(&shown, key);
+    assert!(!shown.contains("society"), "{shown}");
+}
+
+#[test]
+fn what_people_write_is_never_printed() {
+    let mut content = says("meet me at noon");
+    assert!(!format!("{content:?}").contains("noon"));
+    content.body = Device::new(1).profile("Adelaide");
+    assert!(!format!("{content:?}").contains("Adelaide"));
+    let emoji = Emoji::try_from("🎉".to_owned()).unwrap();
+    content.body = Body::Reaction { target: crate::fixtures::entry_id(1), emoji, present: true };
+    assert!(!format!("{content:?}").contains('🎉'));
+}

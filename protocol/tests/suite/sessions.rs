@@ -1,0 +1,229 @@
+//! Sessions: sealing and opening contents.
+
+use crate::fixtures::{Device, Room, conversation, flipped, rng, says};
+use parlor_protocol::{
+    EpochId,
+    entry::{Entry, Header, Kind, Verified},
+    epoch::EpochSecrets,
+    error::SealError,
+    keys::Secret,
+    limits::{PADDING_FLOOR, SESSION_ENTRIES_MAX},
+    log::Height,
+    session::{HANDSHAKE_LEN, OpeningSession, SealingSession, TAG_LEN},
+};
+use proptest::prelude::*;
+
+const TEXTS: [&str; 5] = ["one", "two", "three", "four", "five"];
+
+fn room_and_log() -> (Room, Device, Vec<Verified<Entry>>) {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let log = conversation(&room, &device, &TEXTS, 7);
+    (room, device, log)
+}
+
+/// Signs the entry again with another body or header, as its own author could.
+fn resigned(device: &Device, header: Header, body: &[u8]) -> Verified<Entry> {
+    Entry::sign(&device.key, header, body).unwrap()
+}
+
+#[test]
+fn every_holder_of_the_epoch_opens_every_entry_in_any_order() {
+    let (room, _, log) = room_and_log();
+    let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    for at in [4, 0, 2, 2, 1, 3] {
+        assert_eq!(session.open(&log[at]), Ok(says(TEXTS[at])));
+    }
+}
+
+#[test]
+fn a_late_joiner_with_the_key_alone_opens_it_too() {
+    let (room, _, log) = room_and_log();
+    let (key, id) = (room.secrets.key().clone(), room.secrets.id());
+    let joiner = EpochSecrets::derive_checked(room.id(), &[], key, id).unwrap();
+    assert_eq!(OpeningSession::accept(&joiner, &log[0]).unwrap().open(&log[3]), Ok(says("four")));
+}
+
+#[test]
+fn sizes_are_those_of_the_padding() {
+    let (_, _, log) = room_and_log();
+    assert_eq!(log[0].body().len(), HANDSHAKE_LEN + PADDING_FLOOR + TAG_LEN);
+    assert!(log[1..].iter().all(|entry| entry.body().len() == PADDING_FLOOR + TAG_LEN));
+}
+
+#[test]
+fn another_epoch_does_not_open_it() {
+    let (room, device, log) = room_and_log();
+    let next = EpochSecrets::derive(room.id(), &[room.secrets.id()], Secret::random(&mut rng(1))).unwrap();
+    assert!(matches!(OpeningSession::accept(&next, &log[0]), Err(SealError::OutOfSession { .. })));
+    // The author claims the other epoch for the same bytes.
+    let claimed = resigned(&device, Header { epoch: next.id(), ..*log[0].header() }, log[0].body());
+    assert_eq!(OpeningSession::accept(&next, &claimed).err(), Some(SealError::Unopenable));
+    let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    let later = resigned(&device, Header { epoch: next.id(), ..*log[1].header() }, log[1].body());
+    assert!(matches!(session.open(&later), Err(SealError::OutOfSession { .. })));
+}
+
+#[test]
+fn a_session_is_bound_to_its_place_and_author() {
+    let (room, device, log) = room_and_log();
+    let opener = *log[0].header();
+    let thief = Device::new(3);
+    let moved = [
+        resigned(&device, Header { seq: 1, session: 1, ..opener }, log[0].body()),
+        resigned(&device, Header { prev: crate::fixtures::entry_id(1), ..opener }, log[0].body()),
+        resigned(&device, Header { log: thief.log, ..opener }, log[0].body()),
+        resigned(&thief, Header { author: thief.id(), ..opener }, log[0].body()),
+    ];
+    for entry in moved {
+        assert_eq!(OpeningSession::accept(&room.secrets, &entry).err(), Some(SealError::Unopenable));
+    }
+}
+
+#[test]
+fn what_another_wrote_cannot_be_passed_off_as_own() {
+    let (room, _, log) = room_and_log();
+    let thief = Device::new(3);
+    let own = conversation(&room, &thief, &["x", "y"], 8);
+    let stolen = resigned(&thief, *own[1].header(), log[1].body());
+    let (theirs, mine) = (&log[0], &own[0]);
+    assert_eq!(OpeningSession::accept(&room.secrets, mine).unwrap().open(&stolen), Err(SealError::Unopenable));
+    let with_theirs = OpeningSession::accept(&room.secrets, theirs).unwrap().open(&stolen);
+    assert!(matches!(with_theirs, Err(SealError::OutOfSession { .. })));
+}
+
+#[test]
+fn moved_and_altered_bodies_do_not_open() {
+    let (room, device, log) = room_and_log();
+    let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    let at_other_place = resigned(&device, *log[2].header(), log[1].body());
+    assert_eq!(session.open(&at_other_place), Err(SealError::Unopenable));
+    for at in (0..log[1].body().len()).step_by(7) {
+        let mut body = log[1].body().to_vec();
+        body[at] ^= 1;
+        assert_eq!(session.open(&resigned(&device, *log[1].header(), &body)), Err(SealError::Unopenable));
+    }
+    for at in 0..HANDSHAKE_LEN {
+        let mut body = log[0].body().to_vec();
+        body[at] ^= 1;
+        assert!(OpeningSession::accept(&room.secrets, &resigned(&device, *log[0].header(), &body)).is_err());
+    }
+}
+
+#[test]
+fn short_bodies_are_refused() {
+    let (room, device, log) = room_and_log();
+    let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    let opener = |len: usize| resigned(&device, *log[0].header(), &log[0].body()[..len]);
+    for len in [0, 31, 32, 47] {
+        let error = OpeningSession::accept(&room.secrets, &opener(len)).err();
+        assert_eq!(error, Some(SealError::TooShort { min: 48, got: len }));
+    }
+    assert!(OpeningSession::accept(&room.secrets, &opener(48)).is_ok());
+    assert_eq!(session.open(&opener(60)), Err(SealError::TooShort { min: 64, got: 60 }));
+    let short = resigned(&device, *log[1].header(), &[0; 15]);
+    assert_eq!(session.open(&short), Err(SealError::TooShort { min: 16, got: 15 }));
+    let bare_tag = resigned(&device, *log[1].header(), &[0; 16]);
+    assert_eq!(session.open(&bare_tag), Err(SealError::Unopenable));
+}
+
+#[test]
+fn a_handshake_with_a_small_order_key_is_refused() {
+    let (room, device, log) = room_and_log();
+    let mut body = log[0].body().to_vec();
+    body[..32].fill(0);
+    let opener = resigned(&device, *log[0].header(), &body);
+    assert!(matches!(OpeningSession::accept(&room.secrets, &opener), Err(SealError::Key(_))));
+}
+
+#[test]
+fn only_content_entries_of_the_session_are_opened() {
+    let (room, device, log) = room_and_log();
+    let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+    let other_kind = resigned(&device, Header { kind: Kind::Invite, ..*log[1].header() }, log[1].body());
+    assert!(matches!(session.open(&other_kind), Err(SealError::OutOfSession { .. })));
+    let other_session = resigned(&device, Header { session: 1, ..*log[1].header() }, log[1].body());
+    assert!(matches!(session.open(&other_session), Err(SealError::OutOfSession { .. })));
+    assert!(matches!(OpeningSession::accept(&room.secrets, &log[1]), Err(SealError::OutOfSession { .. })));
+    let elsewhere = conversation(&Room::new(9), &device, &["a", "b"], 7);
+    assert!(matches!(session.open(&elsewhere[1]), Err(SealError::OutOfSession { .. })));
+}
+
+#[test]
+fn a_session_ends_after_its_last_entry() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let start = 10;
+    let header = room.content_header(&device, Height { next: start, head: crate::fixtures::entry_id(1) });
+    let sealing = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    let opener = resigned(&device, header, &sealing.seal(start, &says("first")).unwrap());
+    let opening = OpeningSession::accept(&room.secrets, &opener).unwrap();
+
+    let last = start + SESSION_ENTRIES_MAX - 1;
+    let body = sealing.seal(last, &says("last")).unwrap();
+    let last_entry = resigned(&device, Header { seq: last, ..header }, &body);
+    assert_eq!(opening.open(&last_entry), Ok(says("last")));
+
+    let beyond = last + 1;
+    assert!(!sealing.covers(beyond));
+    assert_eq!(sealing.seal(beyond, &says("x")), Err(SealError::OutOfSession { session: start, seq: beyond }));
+    assert!(sealing.seal(start - 1, &says("x")).is_err());
+    let entry = resigned(&device, Header { seq: beyond, ..header }, &body);
+    assert_eq!(opening.open(&entry), Err(SealError::OutOfSession { session: start, seq: beyond }));
+}
+
+#[test]
+fn no_place_is_sealed_twice() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let header = room.content_header(&device, Height::EMPTY);
+    let session = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    assert!(session.covers(0));
+    session.seal(0, &says("a")).unwrap();
+    assert!(!session.covers(0), "so that its owner opens a new session instead");
+    assert_eq!(session.seal(0, &says("b")), Err(SealError::OutOfSession { session: 0, seq: 0 }));
+    session.seal(2, &says("c")).unwrap();
+    assert!(session.seal(1, &says("d")).is_err());
+    assert!(session.seal(3, &says("e")).is_ok());
+}
+
+#[test]
+fn a_session_opens_only_at_its_own_place_and_epoch() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let header = room.content_header(&device, Height { next: 4, head: crate::fixtures::entry_id(1) });
+    let open = |header: Header| SealingSession::open(&room.secrets, &header, &mut rng(1)).is_ok();
+    assert!(open(header));
+    assert!(!open(Header { session: 3, ..header }));
+    assert!(!open(Header { epoch: EpochId::default(), ..header }));
+    assert!(!open(Header { kind: Kind::Invite, ..header }));
+    assert!(!open(Header { room: Room::new(2).id(), ..header }));
+}
+
+#[test]
+fn two_sessions_never_give_the_same_bytes() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let one = conversation(&room, &device, &TEXTS, 1);
+    let two = conversation(&room, &device, &TEXTS, 2);
+    for (a, b) in one.iter().zip(&two) {
+        assert_ne!(a.body()[..32], b.body()[..32]);
+        assert_ne!(a.body(), b.body());
+    }
+}
+
+#[test]
+fn an_entry_with_a_broken_signature_never_reaches_a_session() {
+    let (_, _, log) = room_and_log();
+    let last = log[1].bytes().len() - 1;
+    assert!(flipped(&log[1], last, 1).unwrap().verify().is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_body_is_refused_or_opened_without_panic(body in prop::collection::vec(any::<u8>(), 0..400), opens: bool) {
+        let (room, device, log) = room_and_log();
+        let header = *log[usize::from(!opens)].header();
+        let entry = resigned(&device, header, &body);
+        prop_assert!(OpeningSession::accept(&room.secrets, &entry).is_err());
+        let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
+        prop_assert!(session.open(&entry).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! Our own fixed vectors, so that another implementation can check itself, and so that no change
+//! of the bytes goes unnoticed. `PARLOR_WRITE_VECTORS=1` writes them anew.
+//!
+//! Whatever draws randomness in them draws it from ChaCha20 with the seed that is given: the key is
+//! the number in 8 bytes little endian expanded as `rand_core`'s `seed_from_u64` does.
+
+use crate::fixtures::{Device, Room, conversation, hex, rng, says};
+use parlor_protocol::{
+    EntryId, EpochId, Locator, LogId, LogKey, Name, RoomCode, RoomId, TopicId,
+    content::padded_len,
+    entry::{Entry, Header, Kind},
+    epoch::{EpochChange, EpochRecord, EpochSecrets},
+    invite::{Invitation, Invite, InviteBody},
+    keys::Secret,
+    limits::BODY_MAX,
+    log::{Height, Heights, digest},
+    wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
+};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+fn compare(name: &str, actual: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+    if std::env::var_os("PARLOR_WRITE_VECTORS").is_some() {
+        fs::write(&path, format!("{actual:#}\n")).unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(&kept, actual, "{name}: the bytes of the protocol changed");
+}
+
+/// A derivation written out by hand, so that the table in the code is checked and not just used.
+fn derive(purpose: &str, material: &[u8]) -> String {
+    hex(&blake3::derive_key(&format!("parlor/v1/{purpose}"), material))
+}
+
+fn epoch_one() -> EpochSecrets {
+    let (room, parent) = (RoomId::from_bytes([1; 32]), EpochId::from_bytes([2; 32]));
+    EpochSecrets::derive(room, &[parent], Secret::from_bytes([3; 32])).unwrap()
+}
+
+#[test]
+fn codes_stretch_to_these_locators() {
+    let vectors: Vec<Value> = (1..=3)
+        .map(|seed| {
+            let code = RoomCode::random(&mut rng(seed));
+            let locator = code.stretch().unwrap().locator();
+            json!({ "code": code.to_string(), "symbols": hex(code.symbols()), "locator": hex(&locator.0) })
+        })
+        .collect();
+    compare("codes.json", &json!(vectors));
+}
+
+#[test]
+fn epochs_derive_these_values() {
+    let secrets = epoch_one();
+    let key = secrets.key().expose();
+    let device = Device::new(1);
+    let parents = [EpochId::from_bytes([2; 32])];
+    let mut id_input = key.to_vec();
+    id_input.extend_from_slice(secrets.room().as_bytes());
+    id_input.extend_from_slice(&1u32.to_le_bytes());
+    id_input.extend_from_slice(parents[0].as_bytes());
+    assert_eq!(derive("epoch id", &id_input), secrets.id().to_string());
+    assert_eq!(derive("epoch topic", key), secrets.topic().to_string());
+    compare(
+        "epochs.json",
+        &json!({
+            "room": secrets.room().to_string(),
+            "parents": [parents[0].to_string()],
+            "key": hex(key),
+            "id": secrets.id().to_string(),
+            "topic": secrets.topic().to_string(),
+            "psk": derive("epoch psk", key),
+            "room_secret": derive("epoch room secret", key),
+            "admission_seed": derive("epoch admission", key),
+            "admission_public": hex(&secrets.admission_public()),
+            "signal_key": derive("epoch signal", key),
+            "previous_key": derive("epoch previous key", key),
+            "admitted_device": device.id().to_string(),
+            "admission_body": hex(&secrets.admit(device.id()).encode().unwrap()),
+        }),
+    );
+}
+
+#[test]
+fn a_change_of_epoch_gives_this_record() {
+    let (room, stays, removed) = (Room::new(1), Device::new(2), Device::new(3));
+    let parents = vec![room.secrets.id()];
+    let next = EpochSecrets::derive(room.id(), &parents, Secret::from_bytes([4; 32])).unwrap();
+    let head = Height { next: 7, head: EntryId::from_bytes([7; 32]) };
+    let change = EpochChange {
+        parents,
+        removed: vec![removed.id()],
+        heads: vec![(LogKey { author: removed.id(), log: removed.log }, head)],
+        recipients: vec![(stays.id(), stays.prekey.public())],
+    };
+    let prekey: Vec<u8> = serde_json::from_value(serde_json::to_value(&stays.prekey).unwrap()).unwrap();
+    let (card, noise) = (room.maker.card(), &room.maker.noise);
+    let record = EpochRecord::seal(&next, &change, &[&room.secrets], &card, noise, &mut rng(5)).unwrap();
+    compare(
+        "epoch_change.json",
+        &json!({
+            "room": room.id().to_string(),
+            "key": hex(next.key().expose()),
+            "previous_key": hex(room.secrets.key().expose()),
+            "recipient": stays.id().to_string(),
+            "recipient_prekey_secret": hex(&prekey),
+            "owner_noise_public": hex(card.noise.as_bytes()),
+            "body": hex(&record.encode().unwrap()),
+        }),
+    );
+}
+
+#[test]
+fn entries_have_these_bytes() {
+    let room = Room::new(1);
+    let header = Header {
+        kind: Kind::Content,
+        room: RoomId::from_bytes([1; 32]),
+        author: room.maker.id(),
+        log: LogId(0x0102_0304_0506_0708),
+        seq: 5,
+        prev: EntryId::from_bytes([2; 32]),
+        epoch: EpochId::from_bytes([3; 32]),
+        session: 4,
+    };
+    let content = Entry::sign(&room.maker.key, header, b"body").unwrap();
+    let vectors = [&content, &room.genesis].map(|entry| {
+        json!({
+            "seed": hex(room.maker.key.seed().as_ref()),
+            "bytes": hex(entry.bytes()),
+            "id": entry.id().to_string(),
+            "room": entry.room().to_string(),
+            "signature": hex(&entry.sig().0),
+            "gossip": hex(&Gossip::Entry((*entry).inner().clone()).encode().unwrap()),
+            "gossip_id": hex(&gossip_id(&Gossip::Entry((*entry).inner().clone()).encode().unwrap())),
+        })
+    });
+    compare("entries.json", &json!(vectors));
+}
+
+#[test]
+fn sessions_seal_to_these_bytes() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let log = conversation(&room, &device, &["first", "second"], 3);
+    let plain: Vec<String> = ["first", "second"].map(|text| hex(&says(text).encode(BODY_MAX).unwrap())).to_vec();
+    compare(
+        "sessions.json",
+        &json!({
+            "room": room.id().to_string(),
+            "epoch": room.secrets.id().to_string(),
+            "epoch_key": hex(room.secrets.key().expose()),
+            "plain": plain,
+            "entries": log.iter().map(|entry| hex(entry.bytes())).collect::<Vec<_>>(),
+        }),
+    );
+}
+
+#[test]
+fn invites_seal_to_these_bytes() {
+    let room = Room::new(1);
+    let code = RoomCode::random(&mut rng(1));
+    let invitation = Invitation {
+        name: Name::new("Kitchen").unwrap(),
+        genesis: room.genesis.inner().clone(),
+        epoch: room.secrets.id(),
+        parents: Vec::new(),
+        key: room.secrets.key().clone(),
+        expires: Some(1_800_000_000_000),
+    };
+    let invite = Invite::seal(&code.stretch().unwrap(), &invitation, &room.maker.key, &mut rng(2)).unwrap();
+    compare(
+        "invites.json",
+        &json!({
+            "code": code.to_string(),
+            "name": "Kitchen",
+            "epoch": room.secrets.id().to_string(),
+            "epoch_key": hex(room.secrets.key().expose()),
+            "expires": 1_800_000_000_000u64,
+            "genesis": hex(room.genesis.bytes()),
+            "body": hex(&InviteBody::Made(invite).encode().unwrap()),
+            "revoked": hex(&InviteBody::Revoked(Locator([7; 16])).encode().unwrap()),
+        }),
+    );
+}
+
+#[test]
+fn lengths_are_padded_to_these() {
+    let lengths = [0, 1, 256, 257, 300, 512, 513, 1000, 4096, 4097, 16_400, 61_376];
+    compare("padding.json", &json!(lengths.map(|len| json!([len, padded_len(len)]))));
+}
+
+#[test]
+fn requests_and_answers_have_these_bytes() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let log = LogKey { author: device.id(), log: LogId(7) };
+    let height = Height { next: 300, head: EntryId::from_bytes([9; 32]) };
+    let heights: Heights = [(log, height)].into();
+    let ask = |ask| Request::Room { room: room.id(), cert: room.secrets.admit(device.id()), ask };
+    let bytes = |request: Request| hex(&request.encode().unwrap());
+    let genesis = room.genesis.inner().clone();
+    let topics = vec![TopicId::from_bytes([5; 32])];
+    compare(
+        "messages.json",
+        &json!({
+            "digest": hex(&digest(&heights)),
+            "request_invite": bytes(Request::Invite(Locator([1; 16]))),
+            "request_heights": bytes(ask(RoomRequest::Heights { digest: digest(&heights) })),
+            "request_page": bytes(ask(RoomRequest::Page { log, from: 300 })),
+            "request_tail": bytes(ask(RoomRequest::Tail { limit: 50 })),
+            "request_push": bytes(ask(RoomRequest::Push { entries: vec![genesis.clone()] })),
+            "request_register": bytes(ask(RoomRequest::Register { genesis: genesis.clone(), epochs: vec![], topics })),
+            "request_received": bytes(ask(RoomRequest::Received { heights: vec![(log, 300)] })),
+            "answer_same": hex(&Answer::Same.encode().unwrap()),
+            "answer_heights": hex(&Answer::Heights(vec![(log, height)]).encode().unwrap()),
+            "answer_page": hex(&Answer::Page(vec![genesis]).encode().unwrap()),
+            "answer_done": hex(&Answer::Done.encode().unwrap()),
+        }),
+    );
+}
