@@ -55,6 +55,7 @@ impl std::fmt::Debug for Setting {
 }
 
 impl Default for Setting {
+    #[allow(clippy::disallowed_methods, reason = "web-time, which is the system's own clock on a desktop")]
     fn default() -> Self {
         let clock = || {
             let since = web_time::SystemTime::now().duration_since(web_time::SystemTime::UNIX_EPOCH);

@@ -14,6 +14,7 @@ pub mod config;
 pub mod fake;
 pub mod model;
 #[cfg(not(target_arch = "wasm32"))]
+#[allow(clippy::disallowed_methods, reason = "only the desktop shell has it")]
 pub mod native;
 pub mod theme;
 pub mod view;

@@ -6,6 +6,8 @@
 //! cargo run -p parlor-node --example net_ping -- --seed 2 --add 192.168.1.20
 //! ```
 
+#![allow(clippy::disallowed_methods, reason = "a program for native systems")]
+
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     time::{Duration, Instant},

@@ -4,15 +4,20 @@
 
 #![forbid(unsafe_code)]
 
+#[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod actor;
 mod command;
+#[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod doctor;
 pub mod engine;
 mod error;
 mod event;
 mod handle;
+#[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod net;
+#[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod node;
+#[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod store;
 
 pub use command::{Command, CommandId, CommandResult, Reply};

@@ -8,15 +8,18 @@ use std::path::PathBuf;
 #[command(name = "parlor-gui", version, about)]
 pub struct Arguments {
     /// The profile to use; each has its own name, rooms and keys
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, env = "PARLOR_PROFILE", value_name = "NAME")]
     pub profile: Option<String>,
     /// The folder that holds the profiles
     #[arg(long, value_name = "DIR", env = "PARLOR_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Do not look for others by multicast; only addresses given by hand are used
+    /// Neither find others nor be found by multicast; only addresses given by hand are used
     #[arg(long)]
     pub no_mdns: bool,
-    /// The port to listen on (TCP and QUIC); any free one when it is 0
+    /// TCP and UDP port; 47801, or a free one when that is taken. 0 takes any
     #[arg(long, value_name = "N")]
-    pub listen_port: Option<u16>,
+    pub port: Option<u16>,
+    /// Reach this address (host, host:port or a multiaddr); may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub connect: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Starts the node. The one place of this crate that knows how.
 
-use parlor_node::{Node, NodeConfig, net::Port};
+use parlor_node::{Node, NodeConfig, net::Ports};
 
 use super::Arguments;
 
@@ -8,10 +8,8 @@ use super::Arguments;
 pub(super) fn node_config(arguments: &Arguments) -> NodeConfig {
     let mut config = NodeConfig::new(arguments.profile.clone(), arguments.data_dir.clone());
     config.mdns = !arguments.no_mdns;
-    if let Some(port) = arguments.listen_port {
-        config.ports.tcp = Port::Exactly(port);
-        config.ports.quic = Port::Exactly(port);
-    }
+    config.connect.clone_from(&arguments.connect);
+    config.ports = arguments.port.map(Ports::from_number).unwrap_or_default();
     config
 }
 

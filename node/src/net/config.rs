@@ -57,6 +57,15 @@ impl Default for Ports {
     }
 }
 
+impl Ports {
+    /// From one number that a person typed for TCP and QUIC: 0 means any free ports.
+    #[must_use]
+    pub fn from_number(port: u16) -> Self {
+        let ws = if port == 0 { Port::Any } else { Port::Preferred(DEFAULT_WS_PORT) };
+        Self { tcp: port.into(), quic: port.into(), ws }
+    }
+}
+
 /// Which network interfaces take part in discovery, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceFilter {

@@ -1,6 +1,7 @@
 //! What the protocol promises, tried through its public interface only.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::disallowed_methods, reason = "reads vectors and a corpus")]
 #![allow(missing_docs, unreachable_pub, reason = "modules of a test program")]
 
 mod codes;

@@ -1,6 +1,7 @@
 //! The program `parlor`: a full member of rooms on the command line.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "only native systems have a command line")]
 
 mod cli;
 mod messages;

@@ -2,7 +2,7 @@
 
 use parlor_node::{
     Command, CommandError, CommandResult, Event, Node, NodeConfig, NodeHandle, RoomSummary, SyncState,
-    net::{InterfaceFilter, Port},
+    net::{InterfaceFilter, Ports},
 };
 use parlor_protocol::RoomId;
 use std::time::Duration;
@@ -22,12 +22,7 @@ pub(crate) fn config(cli: &Cli, online: bool) -> NodeConfig {
     config.mdns = !cli.no_mdns;
     config.connect.clone_from(&cli.connect);
     config.interfaces = InterfaceFilter { include: cli.interface.clone(), exclude: cli.exclude_interface.clone() };
-    if let Some(port) = cli.port {
-        (config.ports.tcp, config.ports.quic) = (Port::from(port), Port::from(port));
-        if port == 0 {
-            config.ports.ws = Port::Any;
-        }
-    }
+    config.ports = cli.port.map(Ports::from_number).unwrap_or_default();
     config
 }
 
