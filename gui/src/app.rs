@@ -89,6 +89,8 @@ pub struct App<B> {
     wishes: Vec<Wish>,
     zoom_seen: f32,
     title_told: String,
+    /// The room to open again once the rooms are known.
+    reopen: Option<RoomId>,
 }
 
 impl<B: Backend> App<B> {
@@ -112,6 +114,7 @@ impl<B: Backend> App<B> {
             wishes: Vec::new(),
             zoom_seen: look.zoom,
             title_told: String::new(),
+            reopen: look.room,
         };
         app.carry_out(Model::first_questions());
         app
@@ -149,6 +152,17 @@ impl<B: Backend> App<B> {
         std::mem::take(&mut self.wishes)
     }
 
+    /// Opens the room that was open when the app was closed; on a narrow screen the list of rooms
+    /// comes first.
+    fn open_last_room(&mut self, wide: f32) {
+        let Some(rooms) = &self.model.rooms else { return };
+        let Some(last) = self.reopen.take() else { return };
+        let known = rooms.iter().any(|room| room.room == last);
+        if known && self.model.open.is_none() && wide >= theme::width::NARROW {
+            self.carry_out(vec![Effect::Open(last)]);
+        }
+    }
+
     /// The person does not look at the window any more.
     pub fn look_away(&mut self) {
         // Marking as read needs attention, so nothing is asked here.
@@ -158,6 +172,7 @@ impl<B: Backend> App<B> {
     /// Draws one frame and carries out what the person wants.
     pub fn frame(&mut self, ui: &mut egui::Ui) -> Vec<Wish> {
         let mut wishes = self.take_in();
+        self.open_last_room(ui.available_width());
         self.shortcuts(ui);
         let actions = self.draw(ui);
         for action in actions {
@@ -187,6 +202,9 @@ impl<B: Backend> App<B> {
                 }
                 Effect::Open(room) => {
                     self.dialog = None;
+                    if self.setting.look.room.replace(room) != Some(room) {
+                        self.wishes.push(Wish::KeepLook(self.setting.look));
+                    }
                     self.composer.focus();
                     effects.extend(self.model.open_room(room));
                 }
@@ -307,6 +325,9 @@ impl<B: Backend> App<B> {
 
     fn window_title(&self) -> String {
         let unread = self.model.unread();
+        if self.model.profile.as_ref().is_some_and(|profile| profile.name.is_empty()) {
+            return "Welcome to Parlor".to_owned();
+        }
         let room = self.model.open.and_then(|room| self.model.summary(room));
         let name =
             room.map_or_else(|| "Parlor".to_owned(), |room| format!("{} - Parlor", words::shorten(&room.name, 60)));

@@ -1,5 +1,6 @@
 //! What people set about the app itself. Kept by the shell, not by the node.
 
+use parlor_protocol::RoomId;
 use serde::{Deserialize, Serialize};
 
 /// Smallest and largest zoom.
@@ -32,11 +33,13 @@ pub struct Look {
     pub notify: bool,
     /// The window's size in points.
     pub window: [f32; 2],
+    /// The room that was open last; it is opened again at the next start.
+    pub room: Option<RoomId>,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { theme: Theme::System, zoom: 1.0, members: true, notify: true, window: [1120.0, 760.0] }
+        Self { theme: Theme::System, zoom: 1.0, members: true, notify: true, window: [1120.0, 760.0], room: None }
     }
 }
 

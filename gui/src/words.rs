@@ -162,8 +162,9 @@ pub fn sync(state: SyncState) -> Option<String> {
 #[must_use]
 pub fn members(members: &[Member], known: usize) -> String {
     let all = count(members.len().max(known), "member", "members");
-    let online = members.iter().filter(|member| member.online && !member.own).count();
-    if online == 0 { all } else { format!("{all}, {online} online") }
+    let others = members.iter().filter(|member| member.online && !member.own).count();
+    let me = members.iter().filter(|member| member.own).count();
+    if others == 0 { all } else { format!("{all}, {} online", others + me) }
 }
 
 /// How a peer is reached: `QUIC, 1.2 ms`.

@@ -4,3 +4,4 @@
 
 pub mod real;
 pub mod sim;
+pub mod window;

@@ -154,6 +154,7 @@ impl<B: Backend> App<B> {
             (Key::J, Action::Open(Dialog::join())),
             (Key::F, Action::Open(Dialog::search())),
             (Key::Comma, Action::Open(Dialog::settings(&self.model))),
+            (Key::Q, Action::Quit),
             (Key::ArrowUp, Action::StepRoom(-1)),
             (Key::ArrowDown, Action::StepRoom(1)),
         ] {

@@ -1,6 +1,8 @@
 //! What events change in the model.
 
-use parlor_node::{CommandError, CommandId, CommandResult, Event, JoinStage, Message, MessageBody, Reply, RoomSummary};
+use parlor_node::{
+    Command, CommandError, CommandId, CommandResult, Event, JoinStage, Message, MessageBody, Reply, RoomSummary,
+};
 use parlor_protocol::RoomId;
 use std::sync::Arc;
 
@@ -129,10 +131,7 @@ impl Model {
     pub fn answer(&mut self, purpose: Purpose, result: CommandResult) -> Vec<Effect> {
         match result {
             Ok(reply) => self.succeeded(purpose, reply),
-            Err(error) => {
-                self.failed(purpose, error);
-                Vec::new()
-            }
+            Err(error) => self.failed(purpose, error),
         }
     }
 
@@ -169,9 +168,16 @@ impl Model {
         Vec::new()
     }
 
-    fn failed(&mut self, purpose: Purpose, error: CommandError) {
+    fn failed(&mut self, purpose: Purpose, error: CommandError) -> Vec<Effect> {
         let what = words::command_error(&error);
         match purpose {
+            // The app stays open, so it can wait for the first machine to be switched on.
+            Purpose::Join(code)
+                if error == CommandError::NobodyFound
+                    && self.joining.as_ref().is_some_and(|joining| joining.code == code) =>
+            {
+                return vec![Effect::ask(Command::Join(code.clone()), Purpose::Join(code))];
+            }
             Purpose::Quiet => {}
             Purpose::SetName => self.name_problem = Some(what),
             Purpose::AddAddress(_) => self.address_problem = Some(what),
@@ -200,6 +206,7 @@ impl Model {
             }
             _ => self.toast("That did not work.", what, true),
         }
+        Vec::new()
     }
 
     /// Nothing a person wrote is lost: it stands in the composer again.

@@ -7,6 +7,8 @@ use parlor_protocol::{
     wire::Gossip,
 };
 
+use rand_core::RngCore as _;
+
 use super::{Engine, io::Output, timers::Timer};
 use crate::{
     event::Event,
@@ -15,6 +17,8 @@ use crate::{
 
 /// How often a device says that it is here, in milliseconds.
 pub(super) const SIGNAL_EVERY_MS: u64 = 20_000;
+/// How soon a device tells a newcomer that it is here, in milliseconds.
+const ANSWER_WITHIN_MS: u64 = 1_000;
 /// After this long without a word a device counts as offline: two signals may be lost.
 pub(super) const ONLINE_FOR_MS: u64 = 65_000;
 
@@ -53,6 +57,11 @@ impl Engine {
             return Verdict::Ignore;
         }
         member.last_signal = body.at;
+        if !is_recent(member.heard, now) && body.kind == SignalKind::Online {
+            // Whoever comes sees soon who is here already; the timer makes one signal of many.
+            let soon = now + self.rng.next_u64() % ANSWER_WITHIN_MS;
+            self.timers.set(soon, Timer::Signal(room_id));
+        }
         match body.kind {
             SignalKind::Online => self.heard(room_id, signal.author),
             SignalKind::Typing => {

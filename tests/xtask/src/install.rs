@@ -9,7 +9,6 @@ const TOOLS: &[(&str, &[&str])] = &[
     ("Xvfb", &["xvfb"]),
     ("xdotool", &["xdotool"]),
     ("import", &["imagemagick"]),
-    ("openbox", &["openbox"]),
     ("ip", &["iproute2"]),
 ];
 

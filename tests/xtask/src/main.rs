@@ -28,6 +28,8 @@ enum Do {
     },
     /// Installs what the tests need, then checks form, lints, docs and runs all tests.
     Test,
+    /// Takes the pictures of the documentation anew, from the real app.
+    Pictures,
     /// Measures, in a release build, and prints one table.
     Bench {
         /// Only these rows; all when absent.
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().action {
         Do::Demo { no_app } => demo::run(no_app),
         Do::Test => test::run(),
+        Do::Pictures => test::pictures(),
         Do::Bench { rows } => bench(&rows),
     };
     match result {

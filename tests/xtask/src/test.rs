@@ -18,6 +18,15 @@ fn run_all(steps: &[Step<'_>]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The window test, which keeps what it saw.
+pub(crate) fn pictures() -> anyhow::Result<()> {
+    install::all();
+    run_all(&[
+        (&["build", "--workspace", "--bins"], &[]),
+        (&["test", "--package", "parlor-tests", "--test", "window"], &[("PARLOR_KEEP_PICTURES", "1")]),
+    ])
+}
+
 pub(crate) fn run() -> anyhow::Result<()> {
     install::all();
     run_all(&[

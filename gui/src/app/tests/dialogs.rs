@@ -56,6 +56,23 @@ fn a_symbol_that_no_code_has_is_named_while_typing() {
 }
 
 #[test]
+fn joining_alone_goes_on_until_somebody_comes_or_it_is_cancelled() {
+    let (fake, room, _) = with_room();
+    let mut desk = Desk::new(&fake);
+    desk.click("Join with a code");
+    desk.pastes(&fake::code().to_string());
+    desk.press(Modifiers::NONE, Key::Enter);
+    fake.finish_join(Err(CommandError::NobodyFound));
+    desk.run();
+    let joins = || fake.given().iter().filter(|command| matches!(command, Command::Join(_))).count();
+    assert_eq!(joins(), 2, "it asks again by itself");
+    desk.shows("Cancel joining");
+    fake.finish_join(Ok(Reply::Joined(room)));
+    desk.run();
+    desk.shows("Room Kitchen");
+}
+
+#[test]
 fn joining_shows_progress_can_be_cancelled_and_opens_the_room() {
     let (fake, room, _) = with_room();
     let mut desk = Desk::new(&fake);

@@ -15,7 +15,7 @@ use parlor_protocol::{DeviceId, RoomId};
 use std::{cell::RefCell, rc::Rc};
 
 use super::{App, Setting, Wish};
-use crate::{fake::Fake, model::Model};
+use crate::{config::Look, fake::Fake, model::Model};
 
 /// Tuesday, 14 November 2023, 22:13:20 UTC.
 pub(super) const NOW: u64 = 1_700_000_000_000;
@@ -35,14 +35,17 @@ impl Desk {
     }
 
     pub(super) fn of_size(fake: &Fake, size: [f32; 2]) -> Self {
+        Self::looking(fake, size, Look::default())
+    }
+
+    pub(super) fn looking(fake: &Fake, size: [f32; 2], look: Look) -> Self {
         let wishes = Rc::new(RefCell::new(Vec::new()));
         let (node, seen) = (fake.clone(), Rc::clone(&wishes));
         let harness = Harness::builder().with_size(Vec2::from(size)).with_max_steps(60).build_ui_state(
             move |ui, app: &mut Option<App<Fake>>| {
                 let app = app.get_or_insert_with(|| {
                     let data_folder = "/data/parlor".to_owned();
-                    let setting =
-                        Setting { clock: Box::new(|| NOW), zone: TimeZone::UTC, data_folder, ..Setting::default() };
+                    let setting = Setting { clock: Box::new(|| NOW), zone: TimeZone::UTC, data_folder, look };
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));

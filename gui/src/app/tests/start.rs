@@ -2,7 +2,7 @@ use egui::{Key, Modifiers};
 use parlor_node::{Command, CommandError, Event, MessageBody};
 
 use super::{DAY, Desk, MINUTE, NOW, with_room};
-use crate::{app::Wish, fake::Fake};
+use crate::{app::Wish, config::Look, fake::Fake};
 
 #[test]
 fn the_first_start_asks_for_a_name_and_nothing_more() {
@@ -47,6 +47,17 @@ fn rooms_show_unread_counts_and_opening_one_marks_it_read() {
     desk.shows("Tea is ready");
     desk.hides("unread");
     assert!(fake.given().iter().any(|command| matches!(command, Command::MarkRead { .. })));
+}
+
+#[test]
+fn the_room_that_was_open_last_is_open_again_but_a_narrow_window_starts_with_the_list() {
+    let (fake, room, bo) = with_room();
+    fake.says(room, bo, "Tea is ready", NOW - MINUTE);
+    let look = Look { room: Some(room), ..Look::default() };
+    let desk = Desk::looking(&fake, [1200.0, 800.0], look);
+    desk.shows("Room Kitchen");
+    let desk = Desk::looking(&fake, [400.0, 800.0], look);
+    desk.hides("Room Kitchen");
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn groups(ui: &mut Ui, typed: &TypedCode) {
             };
             ui.painter().rect(rect, CornerRadius::same(radius::S), fill, Stroke::new(1.0, edge), StrokeKind::Inside);
             let color = if bad { palette.bad } else { palette.text };
-            let (text, color) = if text.is_empty() { ("····", palette.faint) } else { (text, color) };
+            let empty = if number == count { "··" } else { "····" };
+            let (text, color) = if text.is_empty() { (empty, palette.faint) } else { (text, color) };
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, FontId::monospace(17.0), color);
         }
     });
@@ -142,7 +143,7 @@ fn progress(ui: &mut Ui, joining: &Joining) -> Vec<Action> {
             1,
             "Looking for machines that know this room".to_owned(),
             Some(
-                "None is in sight yet. It goes on by itself as soon as one appears. If it takes long, the network may filter multicast: add another machine's address in Settings.",
+                "None is in sight yet. It goes on by itself as soon as one appears. Is the other machine on the same network? If it is, the network may filter multicast: add another machine's address in Settings.",
             ),
         ),
         JoinStage::Searching { asked } => (1, format!("Asking {}", words::count(*asked, "machine", "machines")), None),
