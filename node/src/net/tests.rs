@@ -379,6 +379,10 @@ async fn two_that_start_one_after_the_other_find_each_other_by_mdns() {
     let search = async {
         while !(found.contains(&a.device()) && found.contains(&archive)) {
             if let Found::Here { device, archive: is_archive, addresses } = browser.next().await {
+                // Somebody may be using Parlor on this machine.
+                if device != a.device() && device != archive {
+                    continue;
+                }
                 assert_eq!(is_archive, device == archive);
                 assert!(!addresses.is_empty());
                 found.insert(device);
