@@ -5,12 +5,8 @@ use crate::process::{self, command, run, succeeds};
 use std::{env, path::PathBuf};
 
 /// Programs and the Debian packages that have them.
-const TOOLS: &[(&str, &[&str])] = &[
-    ("Xvfb", &["xvfb"]),
-    ("xdotool", &["xdotool"]),
-    ("import", &["imagemagick"]),
-    ("ip", &["iproute2"]),
-];
+const TOOLS: &[(&str, &[&str])] =
+    &[("Xvfb", &["xvfb"]), ("xdotool", &["xdotool"]), ("import", &["imagemagick"]), ("ip", &["iproute2"])];
 
 /// Libraries that a window needs, by a file and the packages that have it.
 const LIBRARIES: &[(&str, &[&str])] = &[
