@@ -5,8 +5,12 @@
 #![expect(unreachable_pub, reason = "a program: nothing is seen from outside")]
 
 mod author;
+mod big_room;
 mod compare;
 mod crypto;
+mod ingest;
+mod join;
+mod mongodb_server;
 mod parlor;
 mod raw;
 mod rows;

@@ -16,6 +16,8 @@ use crate::{
     compare::{Arrival, Group, PATIENCE, Sender, Transport},
 };
 
+/// Any free ports.
+pub const ANY_PORTS: Ports = Ports { tcp: Port::Any, quic: Port::Any, ws: Port::Off };
 /// Reports that may wait.
 const QUEUE: usize = 8192;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     compare::{self, Transport},
-    crypto,
+    crypto, ingest, join,
     table::Outcome,
 };
 
@@ -50,5 +50,25 @@ pub const ROWS: &[Row] = &[
         name: "rate-10",
         what: "messages a second until nine others have all",
         measure: |quick| compare::rate(10, quick),
+    },
+    Row {
+        name: "join-10k",
+        what: "a room of 10,000 texts joined from the archive",
+        measure: |quick| join::join(10_000, quick),
+    },
+    Row {
+        name: "join-100k",
+        what: "a room of 100,000 texts joined from the archive",
+        measure: |quick| join::join(100_000, quick),
+    },
+    Row {
+        name: "ingest-embedded",
+        what: "entries a second that an archive acknowledges as durable, embedded store",
+        measure: ingest::embedded,
+    },
+    Row {
+        name: "ingest-mongodb",
+        what: "the same with MongoDB, beside the bare driver's insert_many",
+        measure: ingest::mongodb,
     },
 ];
