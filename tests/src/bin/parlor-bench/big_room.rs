@@ -74,7 +74,9 @@ async fn append(
         entries: vec![Kept { entry, checked: true }],
         invites: invites.clone(),
     });
-    let done = try_join_all(runs.map(|run| store.append(run))).await?;
-    anyhow::ensure!(done.iter().all(|done| matches!(done, Appended::Stored(_))), "the store refused an entry");
+    // Each append queues its run when it is first polled, in order, if nothing makes it wait.
+    let done = tokio::task::unconstrained(try_join_all(runs.map(|run| store.append(run)))).await?;
+    let refused = done.iter().position(|done| !matches!(done, Appended::Stored(_)));
+    anyhow::ensure!(refused.is_none(), "the store refused entry {refused:?} of {}", done.len());
     Ok(())
 }

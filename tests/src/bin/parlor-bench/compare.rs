@@ -125,6 +125,7 @@ impl Group {
         for node in self.nodes {
             node.shutdown().await;
         }
+        drop(self.dir);
     }
 }
 
