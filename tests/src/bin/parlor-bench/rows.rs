@@ -2,7 +2,7 @@
 
 use crate::{
     compare::{self, Transport},
-    crypto, ingest, join,
+    crypto, ingest, join, memory,
     table::Outcome,
 };
 
@@ -70,5 +70,15 @@ pub const ROWS: &[Row] = &[
         name: "ingest-mongodb",
         what: "the same with MongoDB, beside the bare driver's insert_many",
         measure: ingest::mongodb,
+    },
+    Row {
+        name: "memory",
+        what: "resident memory and idle processor time of node and archive with 100,000 texts",
+        measure: memory::memory,
+    },
+    Row {
+        name: "cold-start",
+        what: "two node processes from their start until they are connected",
+        measure: memory::cold_start,
     },
 ];
