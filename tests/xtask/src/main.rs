@@ -54,6 +54,8 @@ fn main() -> ExitCode {
 }
 
 fn bench(rows: &[String]) -> anyhow::Result<()> {
+    // Some rows measure the programs as processes of their own.
+    process::cargo(&["build", "--release", "--quiet", "--package", "parlor-node", "--package", "parlor-archive"])?;
     let mut args = vec!["run", "--release", "--quiet", "--package", "parlor-tests", "--bin", "parlor-bench", "--"];
     args.extend(rows.iter().map(String::as_str));
     process::cargo(&args)

@@ -1,0 +1,82 @@
+//! A room of many entries in an archive's store, as ten members would have written it, and its code.
+
+use futures::future::try_join_all;
+use parlor_archive::store::{Appended, EmbeddedStore, InviteChange, Kept, RoomRow, Run, Store};
+use parlor_protocol::{
+    RoomCode, RoomId,
+    entry::{Entry, Verified},
+    invite::Invite,
+};
+use std::path::Path;
+
+use crate::{
+    author::{Author, Founded},
+    sample::wall_ms,
+};
+
+/// Members who wrote the room.
+const AUTHORS: usize = 10;
+/// One text every ten seconds.
+const PACE_MS: u64 = 10_000;
+/// Appends that are given to the store at once.
+const AT_ONCE: usize = 1_000;
+
+/// What a joining node needs.
+pub struct BigRoom {
+    /// Lets it in.
+    pub code: RoomCode,
+    /// How many texts there are to read.
+    pub texts: usize,
+}
+
+/// Fills the store of an archive that does not run yet. Every entry arrives by itself, as from gossip.
+pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
+    std::fs::create_dir_all(dir)?;
+    let store = EmbeddedStore::open(dir)?;
+    let begin = wall_ms().saturating_sub(texts as u64 * PACE_MS);
+    let mut authors: Vec<_> = (0..AUTHORS as u64).map(|seed| Author::new(seed + 1)).collect();
+    let (owner, others) = authors.split_first_mut().ok_or_else(|| anyhow::anyhow!("no authors"))?;
+    let room = Founded::new(owner, begin)?;
+    let id = room.secrets.room();
+    let topics = vec![room.secrets.topic()];
+    store.put_room(RoomRow { room: id, genesis: room.genesis.clone(), topics, registered: begin }).await?;
+    let mut entries = room.start.clone();
+    let (code, invite, entry) = room.code(owner)?;
+    append(&store, id, std::mem::take(&mut entries), None).await?;
+    append(&store, id, vec![entry], Some(invite)).await?;
+    for (number, author) in others.iter_mut().enumerate() {
+        append(&store, id, author.enter(&room.secrets, &format!("member {number}"), begin)?, None).await?;
+    }
+    let mut waiting = Vec::with_capacity(AT_ONCE);
+    for number in 0..texts {
+        let at = begin + number as u64 * PACE_MS;
+        let Some(author) = authors.get_mut(number % AUTHORS) else { continue };
+        waiting.push(author.say(&room.secrets, number, at)?);
+        if waiting.len() == AT_ONCE {
+            append(&store, id, std::mem::take(&mut waiting), None).await?;
+        }
+    }
+    append(&store, id, waiting, None).await?;
+    store.close().await;
+    Ok(BigRoom { code, texts })
+}
+
+async fn append(
+    store: &EmbeddedStore,
+    room: RoomId,
+    entries: Vec<Verified<Entry>>,
+    invite: Option<Invite>,
+) -> anyhow::Result<()> {
+    let invites: Vec<_> = invite.into_iter().map(InviteChange::Put).collect();
+    let runs = entries.into_iter().map(|entry| Run {
+        room,
+        log: entry.log_key(),
+        entries: vec![Kept { entry, checked: true }],
+        invites: invites.clone(),
+    });
+    // Each append queues its run when it is first polled, in order, if nothing makes it wait.
+    let done = tokio::task::unconstrained(try_join_all(runs.map(|run| store.append(run)))).await?;
+    let refused = done.iter().position(|done| !matches!(done, Appended::Stored(_)));
+    anyhow::ensure!(refused.is_none(), "the store refused entry {refused:?} of {}", done.len());
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `parlor-bench`: measures and prints one table. Ratios compare systems within one run, on one
+//! machine, taking turns; no figure is compared with one of another day.
+
+#![forbid(unsafe_code)]
+#![expect(unreachable_pub, reason = "a program: nothing is seen from outside")]
+
+mod author;
+mod big_room;
+mod compare;
+mod crypto;
+mod ingest;
+mod join;
+mod memory;
+mod mongodb_server;
+mod parlor;
+mod process;
+mod raw;
+mod rows;
+mod sample;
+mod table;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Measures Parlor and prints one table.
+#[derive(Debug, Parser)]
+#[command(name = "parlor-bench")]
+struct Cli {
+    /// Only these rows; all when absent.
+    rows: Vec<String>,
+    /// Lists the rows.
+    #[arg(long)]
+    list: bool,
+    /// Fewer repetitions: to see that a row works, not to quote its figure.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.list {
+        rows::ROWS.iter().for_each(|row| println!("{:<18} {}", row.name, row.what));
+        return ExitCode::SUCCESS;
+    }
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("parlor-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let known = |name: &String| rows::ROWS.iter().any(|row| row.name == name);
+    if let Some(unknown) = cli.rows.iter().find(|name| !known(name)) {
+        anyhow::bail!("there is no row {unknown:?}; `--list` shows them all");
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("This is not a release build: the figures mean nothing.");
+    }
+    let mut table = table::Table::default();
+    for row in rows::ROWS.iter().filter(|row| cli.rows.is_empty() || cli.rows.iter().any(|name| name == row.name)) {
+        eprintln!("{} ...", row.name);
+        match (row.measure)(cli.quick) {
+            Ok(outcome) => table.add(row.name, outcome),
+            Err(error) => table.add(row.name, table::Outcome::failed(format!("{error:#}"))),
+        }
+    }
+    table.print();
+    Ok(())
+}
