@@ -138,7 +138,8 @@ fn sealed_len() -> anyhow::Result<usize> {
 }
 
 async fn both(transport: Transport, peers: usize) -> anyhow::Result<(Group, Group)> {
-    let (mut ours, mut bare) = (parlor::group(transport, peers).await?, raw::group(transport, peers, sealed_len()?).await?);
+    let (mut ours, mut bare) =
+        (parlor::group(transport, peers).await?, raw::group(transport, peers, sealed_len()?).await?);
     // Meshes form with the first heartbeats; nothing before is measured.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut ignored = Sample::new()?;

@@ -108,10 +108,7 @@ async fn measure(handle: &NodeHandle, room: &BigRoom) -> anyhow::Result<Joined> 
 }
 
 /// Watches a join from outside until the first sync is over.
-async fn watch(
-    events: &mut Subscription,
-    start: Instant,
-) -> anyhow::Result<(RoomId, Duration, Duration, Duration)> {
+async fn watch(events: &mut Subscription, start: Instant) -> anyhow::Result<(RoomId, Duration, Duration, Duration)> {
     let (mut stretched, mut screen) = (None, None);
     loop {
         match events.next().await {

@@ -55,9 +55,7 @@ pub fn memory(quick: bool) -> anyhow::Result<Outcome> {
     let is_small = node_mb <= MEMORY_TARGET_MB && archive_mb <= MEMORY_TARGET_MB;
     let is_calm = node_idle < IDLE_TARGET_PERCENT && archive_idle < IDLE_TARGET_PERCENT;
     Ok(Outcome {
-        figure: format!(
-            "node {node_mb:.0} MB {node_idle:.1} % archive {archive_mb:.0} MB {archive_idle:.1} %"
-        ),
+        figure: format!("node {node_mb:.0} MB {node_idle:.1} % archive {archive_mb:.0} MB {archive_idle:.1} %"),
         target: "<= 150 MB, < 1 %",
         met: Some(is_small && is_calm),
         notes: vec![format!(

@@ -41,11 +41,7 @@ pub const ROWS: &[Row] = &[
         what: "send in one node to event in each of nine others, QUIC",
         measure: |quick| compare::latency(Transport::Quic, 10, quick),
     },
-    Row {
-        name: "rate-2",
-        what: "messages a second until the other has all",
-        measure: |quick| compare::rate(2, quick),
-    },
+    Row { name: "rate-2", what: "messages a second until the other has all", measure: |quick| compare::rate(2, quick) },
     Row {
         name: "rate-10",
         what: "messages a second until nine others have all",
