@@ -1,7 +1,7 @@
 //! The engine under a simulated network: what people rely on, under loss, delay and restarts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use parlor_node::{Command, CommandError, MessageBody, Reply};
+use parlor_node::{Command, CommandError, Event, MessageBody, Reply};
 use parlor_protocol::{RoomCode, Text};
 use parlor_tests::sim::{Faults, Network};
 use rand_core::SeedableRng as _;
@@ -137,6 +137,28 @@ fn a_full_disk_loses_nothing_that_was_acknowledged_and_says_so() {
     network.call(0, send("again")).unwrap();
     assert!(network.run_until(|network| network.texts(1, room) == ["kept", "again"]));
     assert_eq!(network.texts(0, room), ["kept", "again"]);
+}
+
+#[test]
+fn what_a_full_disk_could_not_take_is_saved_once_there_is_space() {
+    let mut network = Network::new(2, 12, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.run_for(1_000);
+    network.hosts[1].disk_full = true;
+    network.send(0, room, "one");
+    network.run_for(20_000);
+    network.send(0, room, "two");
+    network.run_for(20_000);
+    let told = network.hosts[1].events.iter().filter(|event| matches!(event, Event::ProblemRaised(_))).count();
+    assert_eq!(told, 1, "one failing disk is told once");
+    network.hosts[1].disk_full = false;
+    assert!(network.run_until(|network| network.texts(1, room) == ["one", "two"]));
+    network.run_for(10_000);
+    network.stop(0);
+    network.stop(1);
+    network.start(1);
+    assert!(network.run_until(|network| network.texts(1, room) == ["one", "two"]), "it was only in memory");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use parlor_protocol::{DeviceId, RoomId, TopicId, signal::SignalKind, wire::RoomRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, io::Output, sync::Asked, writing::Pending};
+use super::{Engine, io::Output, sync::Asked, unsaved::Again, writing::Pending};
 use crate::{
     event::{Connection, Event, Peer},
     net::{NetCommand, NetEvent},
@@ -165,14 +165,18 @@ impl Engine {
         record.addresses.truncate(ADDRESSES_MAX);
         self.connections.remembered.push(record.clone());
         if is_news {
-            self.write(vec![Write::PutPeer(record)], Pending::default());
+            self.write(vec![Write::PutPeer(record)], Pending::unasked(Again::Nothing));
         }
+    }
+
+    pub(super) fn save_manual(&mut self) {
+        self.write(vec![Write::PutManual(self.connections.manual.clone())], Pending::unasked(Again::Manual));
     }
 
     pub(super) fn add_address(&mut self, address: String) {
         if !self.connections.manual.contains(&address) {
             self.connections.manual.push(address.clone());
-            self.write(vec![Write::PutManual(self.connections.manual.clone())], Pending::default());
+            self.save_manual();
         }
         self.out.push(Output::Net(NetCommand::AddAddress(address)));
         self.tell_connection();
@@ -180,7 +184,7 @@ impl Engine {
 
     pub(super) fn remove_address(&mut self, address: String) {
         self.connections.manual.retain(|known| *known != address);
-        self.write(vec![Write::PutManual(self.connections.manual.clone())], Pending::default());
+        self.save_manual();
         self.out.push(Output::Net(NetCommand::RemoveAddress(address)));
         self.tell_connection();
     }

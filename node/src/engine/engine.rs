@@ -18,6 +18,7 @@ use super::{
     serve::Serving,
     sync::Asked,
     timers::{Timer, Timers},
+    unsaved::{Again, Unsaved},
     writing::Pending,
 };
 use crate::{
@@ -58,6 +59,7 @@ pub struct Engine {
     pub(super) pending: BTreeMap<WriteId, Pending>,
     pub(super) reads: HashMap<ReadId, ReadFor>,
     pub(super) timers: Timers,
+    pub(super) unsaved: Unsaved,
     counter: u64,
     is_stopping: bool,
 }
@@ -85,6 +87,7 @@ impl Engine {
             pending: BTreeMap::new(),
             reads: HashMap::new(),
             timers: Timers::default(),
+            unsaved: Unsaved::default(),
             counter: 0,
             is_stopping: false,
         };
@@ -160,6 +163,7 @@ impl Engine {
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Join(job) => self.check_join(job),
+                Timer::Retry => self.retry_unsaved(),
             }
         }
     }
@@ -238,7 +242,7 @@ impl Engine {
 
     pub(super) fn save_identity(&mut self) {
         let identity = Box::new(self.identity.clone());
-        self.write(vec![Write::PutIdentity(identity)], Pending::default());
+        self.write(vec![Write::PutIdentity(identity)], Pending::unasked(Again::Identity));
     }
 
     pub(super) fn profile(&self) -> Profile {

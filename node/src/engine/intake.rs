@@ -8,12 +8,12 @@ use super::{
     membership::Refused,
     room::Effects,
     timers::Timer,
-    writing::Pending,
+    unsaved::Run,
 };
 use crate::{
     event::{Event, MessageBody},
     net::{GossipId, NetCommand, Verdict},
-    store::{Read, ReadResult, StoredEntry, Write},
+    store::{Read, ReadResult, StoredEntry},
 };
 use bytes::Bytes;
 use parlor_protocol::{
@@ -119,8 +119,7 @@ impl Engine {
             result
         });
         if !stored.is_empty() {
-            let pending = Pending::taken(room_id, log, stored.last().map_or(0, |end| end.entry.header().seq + 1));
-            self.write(vec![Write::Append { room: room_id, entries: stored }], pending);
+            self.write_run(Run { room: room_id, log, entries: stored });
         }
         self.tell_effects(room_id, effects, live);
         result.unwrap_or(Err(Refused::NotYet))
@@ -189,7 +188,7 @@ impl Engine {
         }
         room.logs.entry(log).frozen = Some(Frozen::Forked);
         let name = room.name_of(log.author);
-        self.write(vec![Write::PutFork(Box::new(proof))], Pending::default());
+        self.write_fork(proof);
         self.problem(
             format!("{name}'s device wrote two different histories"),
             "Its copy was probably restored from an old backup. Ask them to leave the room and join again.",

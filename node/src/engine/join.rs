@@ -22,6 +22,7 @@ use super::{
     room::Room,
     sync::Asked,
     timers::Timer,
+    unsaved::Again,
     writing::Pending,
 };
 use crate::{
@@ -146,7 +147,7 @@ impl Engine {
             archived: 0,
             received: Vec::new(),
         };
-        self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::default());
+        self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
         self.open_room(Room::new(record, genesis, vec![secrets], &Heights::new()));
     }
 

@@ -21,6 +21,8 @@ pub(super) enum Frozen {
     Forked,
     /// It holds something that no honest device writes.
     Invalid,
+    /// The disk refused some of its entries; they are tried again.
+    Unsaved,
 }
 
 /// One log.

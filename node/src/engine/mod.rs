@@ -20,6 +20,7 @@ mod sync;
 mod telling;
 mod timeline;
 mod timers;
+mod unsaved;
 mod writing;
 
 pub use engine::Engine;

@@ -2,7 +2,9 @@
 
 use parlor_protocol::{EntryId, RoomId};
 
-use super::{Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, writing::Pending};
+use super::{
+    Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, unsaved::Again, writing::Pending,
+};
 use crate::{
     event::{Event, Member, RoomSummary, SyncState},
     store::Write,
@@ -106,6 +108,6 @@ impl Engine {
         room.record_changed = false;
         room.record.received = room.received.iter().map(|(device, next)| (*device, *next)).collect();
         let record = Box::new(room.record.clone());
-        self.write(vec![Write::PutRoom(record)], Pending::default());
+        self.write(vec![Write::PutRoom(record)], Pending::unasked(Again::Room(room_id)));
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Save(RoomId),
     /// See how a join stands.
     Join(JobId),
+    /// Give the store again what it refused.
+    Retry,
 }
 
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use parlor_protocol::{
-    DeviceId, EntryId, LogKey, RoomId,
+    DeviceId, EntryId, RoomId,
     card::{DeviceCard, Prekey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
@@ -19,6 +19,7 @@ use super::{
     Engine,
     io::{CallId, Output, WriteId},
     room::Effects,
+    unsaved::Again,
 };
 use crate::{
     command::Reply,
@@ -27,26 +28,26 @@ use crate::{
     store::{StoredEntry, Write},
 };
 
-/// What follows when a batch of writes is durable.
-#[derive(Debug, Default)]
+/// What follows when a batch of writes is durable, or is not.
+#[derive(Debug)]
 pub(super) struct Pending {
-    /// A log that grows up to this place.
-    grown: Option<(RoomId, LogKey, u64)>,
     /// Own entries to publish.
     publish: Vec<Verified<Entry>>,
     /// A command to answer.
     reply: Option<(CallId, Reply)>,
+    /// What is tried again when it fails.
+    again: Again,
 }
 
 impl Pending {
-    /// Entries of another device.
-    pub(super) fn taken(room: RoomId, log: LogKey, next: u64) -> Self {
-        Self { grown: Some((room, log, next)), ..Self::default() }
+    /// Something that no command asked for.
+    pub(super) fn unasked(again: Again) -> Self {
+        Self { publish: Vec::new(), reply: None, again }
     }
 
     /// A command to answer when all is durable.
     pub(super) fn answering(call: Option<CallId>, reply: Reply) -> Self {
-        Self { reply: call.map(|call| (call, reply)), ..Self::default() }
+        Self { publish: Vec::new(), reply: call.map(|call| (call, reply)), again: Again::Nothing }
     }
 }
 
@@ -135,9 +136,8 @@ impl Engine {
 
     /// Hands entries to the store; publishing and the answer wait for it.
     pub(super) fn commit(&mut self, room: RoomId, entries: Vec<Verified<Entry>>, call: Option<CallId>, reply: Reply) {
-        let grown = entries.last().map(|entry| (room, entry.log_key(), entry.header().seq + 1));
         let stored = entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect();
-        let pending = Pending { grown, publish: entries, reply: call.map(|call| (call, reply)) };
+        let pending = Pending { publish: entries, reply: call.map(|call| (call, reply)), again: Again::Nothing };
         self.write(vec![Write::Append { room, entries: stored }], pending);
     }
 
@@ -150,15 +150,12 @@ impl Engine {
     }
 
     fn on_durable(&mut self, pending: Pending) {
-        if let Some((room_id, log, next)) = pending.grown {
-            if let Some(room) = self.rooms.get_mut(&room_id) {
-                let durable = &mut room.logs.entry(log).durable;
-                *durable = (*durable).max(next);
-            }
-            self.owe_receipt(room_id, log.author);
-            let archives = if log.author == self.me() { self.connections.archives() } else { Vec::new() };
-            archives.into_iter().for_each(|archive| self.push_missing(room_id, archive));
+        let run = if let Again::Run(run) = pending.again { Some(run) } else { None };
+        let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));
+        for last in taken.into_iter().chain(pending.publish.last()) {
+            self.note_durable(last);
         }
+        self.note_saved(run.as_ref());
         for entry in pending.publish {
             self.publish(&entry);
             let room = entry.room();
@@ -167,6 +164,17 @@ impl Engine {
         if let Some((call, reply)) = pending.reply {
             self.reply(Some(call), Ok(reply));
         }
+    }
+
+    fn note_durable(&mut self, last: &Verified<Entry>) {
+        let (room_id, log) = (last.room(), last.log_key());
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            let durable = &mut room.logs.entry(log).durable;
+            *durable = (*durable).max(last.header().seq + 1);
+        }
+        self.owe_receipt(room_id, log.author);
+        let archives = if log.author == self.me() { self.connections.archives() } else { Vec::new() };
+        archives.into_iter().for_each(|archive| self.push_missing(room_id, archive));
     }
 
     fn publish(&mut self, entry: &Verified<Entry>) {
@@ -181,20 +189,12 @@ impl Engine {
     }
 
     fn on_write_failed(&mut self, pending: Pending, reason: String) {
-        if let Some((room, log, _)) = pending.grown {
-            if log.author == self.me() {
-                self.undo(room, pending.publish.first());
-            } else if let Some(room) = self.rooms.get_mut(&room) {
-                // The height in memory is ahead of the disk: stop here, sync goes on after a restart.
-                room.logs.entry(log).frozen.get_or_insert(super::logs::Frozen::Invalid);
-            }
+        if let Some(first) = pending.publish.first() {
+            self.undo(first.room(), Some(first));
         }
         match pending.reply {
             Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
-            None => self.problem(
-                format!("could not save to disk ({reason})"),
-                "Free some space or check the data folder, then start Parlor again. Nothing that was sent is lost.",
-            ),
+            None => self.keep_unsaved(pending.again, &reason),
         }
     }
 

@@ -3,6 +3,7 @@
 //! One thread writes and commits in groups: while one transaction is made durable the next runs
 //! gather. Reads happen on threads for blocking work and see every acknowledged write.
 
+mod handle;
 mod read;
 mod tables;
 #[cfg(test)]
@@ -17,13 +18,14 @@ use parlor_protocol::{
 };
 use redb::Database;
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
     thread,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use handle::Handle;
 use write::{Change, Job};
 
 /// The name of the file in the data folder.
@@ -34,9 +36,7 @@ const QUEUE: usize = 1024;
 /// The embedded store.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    file: PathBuf,
-    /// None once it is closed.
-    db: Mutex<Option<Arc<Database>>>,
+    db: Arc<Handle>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -47,19 +47,14 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError`] when the file is damaged, newer, in use or cannot be written.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let file = dir.join(STORE_FILE);
-        // redb trusts its file and may panic on one that was altered behind its back.
-        let opened = std::panic::catch_unwind(|| tables::open(&file));
-        let broken = |_| StoreError::Damaged { what: format!("{} has a broken structure", file.display()) };
-        let db = Arc::new(opened.map_err(broken)??);
+        let db = Arc::new(Handle::open(dir.join(STORE_FILE))?);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = {
             let db = Arc::clone(&db);
             thread::Builder::new().name("archive-writer".into()).spawn(move || write::run(&db, queue))
         };
         let writer = writer.map_err(|error| StoreError::Other(error.to_string()))?;
-        let db = Mutex::new(Some(db));
-        Ok(Self { file, db, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
+        Ok(Self { db, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
     }
 
     async fn write(&self, change: Change) -> Result<Appended, StoreError> {
@@ -73,8 +68,8 @@ impl EmbeddedStore {
         &self,
         act: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let db = self.db.lock().map_err(|_| StoreError::Stopped)?.clone().ok_or(StoreError::Stopped)?;
-        let result = tokio::task::spawn_blocking(move || act(&db)).await;
+        let db = Arc::clone(&self.db);
+        let result = tokio::task::spawn_blocking(move || db.with(act)).await;
         result.map_err(|error| StoreError::Damaged { what: error.to_string() })?
     }
 }
@@ -147,7 +142,11 @@ impl Store for EmbeddedStore {
             }
         }
         // The file is free for others when the last read under way has ended.
-        drop(self.db.lock().map(|mut db| db.take()));
+        let db = Arc::clone(&self.db);
+        let closed = tokio::task::spawn_blocking(move || db.close()).await;
+        if closed.is_err() {
+            tracing::error!("the store's file was not closed");
+        }
     }
 
     fn is_shared(&self) -> bool {
@@ -155,6 +154,6 @@ impl Store for EmbeddedStore {
     }
 
     fn describe(&self) -> String {
-        format!("embedded store in {}", self.file.display())
+        format!("embedded store in {}", self.db.file().display())
     }
 }

@@ -38,12 +38,15 @@ pub(super) const USAGE: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableD
 /// What redb reports, in our words.
 pub(super) fn fault(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
-        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-            StoreError::Full { reason: error.to_string() }
-        }
+        redb::Error::Io(error) if is_full(&error) => StoreError::Full { reason: error.to_string() },
         redb::Error::Corrupted(what) => StoreError::Damaged { what },
         error => StoreError::Other(error.to_string()),
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
@@ -54,7 +57,7 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         }
         redb::DatabaseError::Storage(redb::StorageError::Io(error)) => match error.kind() {
             std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => damaged(error.to_string()),
-            std::io::ErrorKind::StorageFull => StoreError::Full { reason: error.to_string() },
+            _ if is_full(&error) => StoreError::Full { reason: error.to_string() },
             _ => StoreError::Other(format!("{}: {error}", file.display())),
         },
         error => damaged(error.to_string()),

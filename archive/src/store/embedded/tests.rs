@@ -54,6 +54,19 @@ async fn a_file_that_is_no_store_is_named_and_kept() {
 }
 
 #[tokio::test]
+async fn the_file_is_opened_again_after_the_disk_failed() {
+    let folder = folder();
+    let store = EmbeddedStore::open(folder.0.path()).unwrap();
+    let room = founded(&store, 1).await;
+    let full = || StoreError::Full { reason: "no space left".into() };
+    assert_eq!(store.db.with(|_| Err::<(), _>(full())), Err(full()));
+    store.check().await.unwrap();
+    assert_eq!(store.run(room.id, room.owner.log_key(), 0, 9, usize::MAX).await.unwrap().len(), 2);
+    store.close().await;
+    assert_eq!(store.check().await, Err(StoreError::Stopped));
+}
+
+#[tokio::test]
 async fn an_altered_entry_is_noticed_when_it_is_read() {
     let folder = folder();
     let store = folder.open().await;

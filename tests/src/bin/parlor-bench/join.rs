@@ -120,10 +120,8 @@ async fn watch(events: &mut Subscription, start: Instant) -> anyhow::Result<(Roo
                 let finished = start.elapsed();
                 return Ok((room, stretched.unwrap_or_default(), screen.unwrap_or(finished), finished));
             }
-            Event::MessagesAdded { messages, .. } => {
-                if messages.iter().any(|message| is_numbered(&message.body)) {
-                    screen.get_or_insert_with(|| start.elapsed());
-                }
+            Event::MessagesAdded { messages, .. } if messages.iter().any(|message| is_numbered(&message.body)) => {
+                screen.get_or_insert_with(|| start.elapsed());
             }
             Event::Lagged { missed } => eprintln!("    the subscriber missed {missed} events"),
             Event::Stopped => anyhow::bail!("the node stopped"),

@@ -45,13 +45,12 @@ pub fn memory(quick: bool) -> anyhow::Result<Outcome> {
     node.until_idle()?;
     archive.until_idle()?;
     let time = Duration::from_secs(if quick { 5 } else { 40 });
-    let idle = std::thread::scope(|scope| {
-        let of_archive = scope.spawn(|| archive.cpu_percent(time));
-        let of_node = node.cpu_percent(time);
-        (of_archive.join(), of_node)
-    });
-    let archive_idle = idle.0.map_err(|_| anyhow::anyhow!("a thread ended badly"))??;
-    let (node_idle, node_mb, archive_mb) = (idle.1?, node.resident_mb()?, archive.resident_mb()?);
+    let before = (node.cpu_seconds()?, archive.cpu_seconds()?);
+    std::thread::sleep(time);
+    let percent = |before: f64, after: f64| (after - before) / time.as_secs_f64() * 100.0;
+    let node_idle = percent(before.0, node.cpu_seconds()?);
+    let archive_idle = percent(before.1, archive.cpu_seconds()?);
+    let (node_mb, archive_mb) = (node.resident_mb()?, archive.resident_mb()?);
     let is_small = node_mb <= MEMORY_TARGET_MB && archive_mb <= MEMORY_TARGET_MB;
     let is_calm = node_idle < IDLE_TARGET_PERCENT && archive_idle < IDLE_TARGET_PERCENT;
     Ok(Outcome {

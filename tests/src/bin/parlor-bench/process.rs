@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use std::{
-    io::{BufRead as _, BufReader, Read, Write as _},
+    io::{BufRead as _, BufReader, Read},
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -37,7 +37,7 @@ pub struct Background {
 impl Background {
     /// Starts it.
     pub fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let out = child.stdout.take().context("no output")?;
         Ok(Self { child, lines: read_lines(out) })
     }
@@ -53,13 +53,6 @@ impl Background {
                 Err(_) => anyhow::bail!("{what:?} did not come within {PATIENCE:?}"),
             }
         }
-    }
-
-    /// Gives it a line to read.
-    pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
-        let input = self.child.stdin.as_mut().context("no input")?;
-        writeln!(input, "{line}")?;
-        Ok(input.flush()?)
     }
 
     fn status(&self, field: &str) -> anyhow::Result<f64> {
@@ -79,7 +72,8 @@ impl Background {
         self.status("VmHWM")
     }
 
-    fn cpu_seconds(&self) -> anyhow::Result<f64> {
+    /// Processor time used so far, user and system.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The second field is the name in parentheses; what follows begins with the state.
         let (_, rest) = stat.rsplit_once(')').context("not in /proc")?;
@@ -87,20 +81,17 @@ impl Background {
         Ok(ticks as f64 / TICKS_PER_SECOND)
     }
 
-    /// Share of one core used over some time, in percent.
-    pub fn cpu_percent(&self, time: Duration) -> anyhow::Result<f64> {
-        let (before, start) = (self.cpu_seconds()?, Instant::now());
-        thread::sleep(time);
-        Ok((self.cpu_seconds()? - before) / start.elapsed().as_secs_f64() * 100.0)
-    }
-
     /// Waits until it has nothing left to do.
     pub fn until_idle(&self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.cpu_percent(Duration::from_secs(2))? > 3.0 {
+        loop {
+            let before = self.cpu_seconds()?;
+            thread::sleep(Duration::from_secs(2));
+            if self.cpu_seconds()? - before < 0.06 {
+                return Ok(());
+            }
             anyhow::ensure!(Instant::now() < deadline, "still busy after {PATIENCE:?}");
         }
-        Ok(())
     }
 }
 

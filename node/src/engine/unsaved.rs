@@ -1,0 +1,120 @@
+//! What the disk refused, kept in memory and given to the store again until it is saved.
+//!
+//! Own entries are not kept: their commands have failed, and whoever wrote them knows. A log
+//! whose entries wait here takes no more, so this cannot grow without bound.
+
+use parlor_protocol::{LogKey, RoomId, log::ForkProof};
+use std::collections::BTreeSet;
+
+use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
+use crate::store::{StoredEntry, Write};
+
+/// How long after a failure the store is tried again, in milliseconds.
+const RETRY_AFTER_MS: u64 = 5_000;
+
+/// Entries of others for one log.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) room: RoomId,
+    pub(super) log: LogKey,
+    pub(super) entries: Vec<StoredEntry>,
+}
+
+/// What a batch of writes was, as far as it is tried again when it fails.
+#[derive(Debug)]
+pub(super) enum Again {
+    Run(Run),
+    Room(RoomId),
+    Fork(Box<ForkProof>),
+    Identity,
+    /// Addresses that the user gave.
+    Manual,
+    /// Where a peer was seen: the next sighting writes it.
+    Nothing,
+}
+
+/// What waits for the disk.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    runs: Vec<Run>,
+    forks: Vec<ForkProof>,
+    rooms: BTreeSet<RoomId>,
+    identity: bool,
+    manual: bool,
+    /// The user knows.
+    told: bool,
+}
+
+impl Engine {
+    /// Keeps what the store refused and sets the time of the next try.
+    pub(super) fn keep_unsaved(&mut self, again: Again, reason: &str) {
+        match again {
+            Again::Run(run) => {
+                if let Some(room) = self.rooms.get_mut(&run.room) {
+                    // What is in memory is ahead of the disk: nothing may be added to it for now.
+                    room.logs.entry(run.log).frozen.get_or_insert(Frozen::Unsaved);
+                }
+                self.unsaved.runs.push(run);
+            }
+            Again::Room(room) => drop(self.unsaved.rooms.insert(room)),
+            Again::Fork(proof) => self.unsaved.forks.push(*proof),
+            Again::Identity => self.unsaved.identity = true,
+            Again::Manual => self.unsaved.manual = true,
+            Again::Nothing => {}
+        }
+        if !std::mem::replace(&mut self.unsaved.told, true) {
+            self.problem(
+                format!("could not save to disk ({reason})"),
+                "Free some space or check the data folder. Parlor tries again by itself; nothing is lost.",
+            );
+        }
+        self.timers.set(self.now.mono + RETRY_AFTER_MS, Timer::Retry);
+    }
+
+    /// Gives the store everything again that it refused.
+    pub(super) fn retry_unsaved(&mut self) {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        // Until something is saved the next failure is still the same one.
+        self.unsaved.told = unsaved.told;
+        if unsaved.identity {
+            self.save_identity();
+        }
+        if unsaved.manual {
+            self.save_manual();
+        }
+        for room in unsaved.rooms {
+            self.save_room_now(room);
+        }
+        for proof in unsaved.forks {
+            self.write_fork(proof);
+        }
+        for run in unsaved.runs {
+            self.write_run(run);
+        }
+    }
+
+    /// Writes entries of others.
+    pub(super) fn write_run(&mut self, run: Run) {
+        let write = Write::Append { room: run.room, entries: run.entries.clone() };
+        self.write(vec![write], Pending::unasked(Again::Run(run)));
+    }
+
+    /// Writes the proof of a fork.
+    pub(super) fn write_fork(&mut self, proof: ForkProof) {
+        let write = Write::PutFork(Box::new(proof.clone()));
+        self.write(vec![write], Pending::unasked(Again::Fork(Box::new(proof))));
+    }
+
+    /// The store works: the next failure is a new one, and a log that has caught up goes on.
+    pub(super) fn note_saved(&mut self, run: Option<&Run>) {
+        self.unsaved.told = false;
+        let Some(run) = run else { return };
+        let Some(room) = self.rooms.get_mut(&run.room) else { return };
+        let log = room.logs.entry(run.log);
+        if log.frozen == Some(Frozen::Unsaved) && log.durable >= log.height.next {
+            log.frozen = None;
+            // What came meanwhile was not taken.
+            self.timers.set(self.now.mono, Timer::Check(run.room));
+        }
+    }
+}
