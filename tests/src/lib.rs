@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod process;
 pub mod real;
 pub mod sim;
 pub mod window;

@@ -4,13 +4,13 @@
 use std::{
     env,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::real::PATIENCE;
+use crate::{process::program, real::PATIENCE};
 
 /// Size of the screen, which the app fills, in pixels.
 pub const SIZE: (u32, u32) = (1120, 760);
@@ -162,7 +162,7 @@ impl App {
     /// When it was not built.
     #[must_use]
     pub fn start(screen: &Screen, data_dir: &Path, profile: &str, connect: &[String]) -> Self {
-        let program = built("parlor-gui");
+        let program = program("parlor-gui").expect("the app was built");
         let child = Command::new(program)
             .env("DISPLAY", screen.name())
             .env_remove("WAYLAND_DISPLAY")
@@ -173,7 +173,7 @@ impl App {
             .args(["--profile", profile, "--no-mdns", "--port", "0"])
             .args(connect.iter().flat_map(|address| ["--connect", address]))
             .spawn()
-            .expect("the app was built: cargo build --workspace --bins");
+            .expect("the app starts");
         Self(child)
     }
 
@@ -199,11 +199,4 @@ impl Drop for App {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// A program of ours, beside the folder of the running test.
-fn built(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("the test's own path");
-    let folder = test.ancestors().nth(2).expect("target/debug");
-    folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }

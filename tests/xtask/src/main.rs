@@ -2,13 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-mod demo;
 mod install;
 mod process;
 mod test;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 /// Work on Parlor itself.
 #[derive(Debug, Parser)]
@@ -39,7 +38,7 @@ enum Do {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().action {
-        Do::Demo { no_app } => demo::run(no_app),
+        Do::Demo { no_app } => demo(no_app),
         Do::Test => test::run(),
         Do::Pictures => test::pictures(),
         Do::Bench { rows } => bench(&rows),
@@ -51,6 +50,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a window could be shown.
+fn has_display() -> bool {
+    cfg!(any(windows, target_os = "macos"))
+        || env::var_os("DISPLAY").is_some_and(|name| !name.is_empty())
+        || env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty())
+}
+
+fn demo(no_app: bool) -> anyhow::Result<()> {
+    let opens_app = has_display() && !no_app;
+    println!("Building (the first time this takes some minutes) ...");
+    let mut build = vec!["build", "--package", "parlor-node", "--package", "parlor-archive"];
+    if opens_app {
+        build.extend(["--package", "parlor-gui"]);
+    }
+    process::cargo(&build)?;
+    let dir = process::target().join("demo");
+    let dir = dir.to_string_lossy();
+    let mut run = vec!["run", "--quiet", "--package", "parlor-tests", "--bin", "parlor-demo", "--", &dir];
+    run.extend(opens_app.then_some("--app"));
+    process::cargo(&run)
 }
 
 fn bench(rows: &[String]) -> anyhow::Result<()> {

@@ -1,7 +1,6 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand, ValueEnum};
-use parlor_protocol::HistoryPolicy;
+use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Private chat for the machines of one house, office or classroom.
@@ -46,22 +45,6 @@ pub(crate) struct Cli {
     pub(crate) wait: u64,
 }
 
-/// What newcomers may read.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum History {
-    /// Everything from the first message on.
-    #[default]
-    Everything,
-}
-
-impl From<History> for HistoryPolicy {
-    fn from(history: History) -> Self {
-        match history {
-            History::Everything => Self::Everything,
-        }
-    }
-}
-
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Do {
@@ -80,9 +63,6 @@ pub(crate) enum Do {
     Create {
         /// The room's name.
         name: String,
-        /// What newcomers may read.
-        #[arg(long, value_enum, default_value_t)]
-        history: History,
     },
     /// Prints a code that lets others into a room.
     Code {

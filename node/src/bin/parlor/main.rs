@@ -25,7 +25,12 @@ fn main() -> ExitCode {
     let verbose = cli.verbose;
     let result = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::start(format!("the system refused threads ({error})")))
-        .and_then(|runtime| runtime.block_on(carry_out(cli)));
+        .and_then(|runtime| {
+            let result = runtime.block_on(carry_out(cli));
+            // A thread may still wait for the next line of the input, for ever.
+            runtime.shutdown_background();
+            result
+        });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -46,7 +51,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Do::Init { name } => rooms::init(&cli, name.as_deref()).await,
         Do::Name { name } => rooms::set_name(&cli, &name).await,
-        Do::Create { name, history } => rooms::create(&cli, &name, history).await,
+        Do::Create { name } => rooms::create(&cli, &name).await,
         Do::Code { room, new, expires } => rooms::code(&cli, &room, new, expires.as_deref()).await,
         Do::Join { code, no_wait } => rooms::join(&cli, &code, no_wait).await,
         Do::Rooms => rooms::list(&cli).await,

@@ -15,6 +15,7 @@ use std::{
 use crate::{
     cli::Cli,
     output::{self, Failure},
+    run::stop_signal,
     session::{self, Session},
 };
 
@@ -65,12 +66,15 @@ pub(crate) async fn send(cli: &Cli, room: &str, text: &str) -> Result<(), Failur
         output::json(&serde_json::json!({ "sent": id, "delivery": delivery }));
     } else if delivery.archived || delivery.reached > 0 {
         let archive = if delivery.archived { ", archived" } else { "" };
-        println!("Sent: reached {} of {}{archive}.", delivery.reached, delivery.of);
+        output::print(format_args!("Sent: reached {} of {}{archive}.", delivery.reached, delivery.of));
     } else {
-        println!("Saved, but nobody of the room was found within {} seconds.", session.wait.as_secs());
-        println!(
+        output::print(format_args!(
+            "Saved, but nobody of the room was found within {} seconds.",
+            session.wait.as_secs()
+        ));
+        output::print(format_args!(
             "It is delivered when this profile next meets a member or the archive, for example with `parlor run`."
-        );
+        ));
     }
     session.end().await;
     Ok(())
@@ -111,9 +115,10 @@ pub(crate) async fn tail(cli: &Cli, room: &str, follow: bool, lines: usize) -> R
 
 /// Prints what arrives until the person has enough.
 async fn follow_room(events: &mut Subscription, room: RoomId, as_json: bool) {
+    let mut stop = std::pin::pin!(stop_signal());
     loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => return,
+            () = &mut stop => return,
             event = events.next() => match event {
                 Event::MessagesAdded { room: other, messages, .. } if other == room => {
                     messages.iter().for_each(|message| output::message(message, as_json));

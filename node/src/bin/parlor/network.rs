@@ -25,7 +25,13 @@ pub(crate) async fn peers(cli: &Cli) -> Result<(), Failure> {
         if cli.json {
             output::json(peer);
         } else {
-            println!("{}  {}  {} ({})", peer.device.short(), output::safe(&peer.name), peer.address, peer.transport);
+            output::print(format_args!(
+                "{}  {}  {} ({})",
+                peer.device.short(),
+                output::safe(&peer.name),
+                peer.address,
+                peer.transport
+            ));
         }
     }
     if connection.peers.is_empty() {
@@ -46,7 +52,7 @@ pub(crate) async fn doctor(cli: &Cli) -> Result<(), Failure> {
     if cli.json {
         output::json(&report);
     } else {
-        println!("{report}");
+        output::print(format_args!("{report}"));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use parlor_node::{CommandError, Message, MessageBody, StartError};
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, io::Write as _};
 
 /// Why a command failed: a message with its remedy, and an exit code.
 #[derive(Debug)]
@@ -71,10 +71,22 @@ impl From<StartError> for Failure {
     }
 }
 
+/// Prints a line. When nobody reads any more (`parlor history kitchen | head`) the program ends:
+/// all that was to be kept is on the disk by then.
+pub(crate) fn print(text: impl fmt::Display) {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        let is_wanted = error.kind() == std::io::ErrorKind::BrokenPipe;
+        if !is_wanted {
+            eprintln!("parlor: cannot print: {error}");
+        }
+        std::process::exit(i32::from(!is_wanted));
+    }
+}
+
 /// Prints one JSON line.
 pub(crate) fn json<T: Serialize>(value: &T) {
     match serde_json::to_string(value) {
-        Ok(line) => println!("{line}"),
+        Ok(line) => print(format_args!("{line}")),
         Err(error) => eprintln!("parlor: cannot be shown as JSON: {error}"),
     }
 }
@@ -107,12 +119,12 @@ pub(crate) fn message(message: &Message, as_json: bool) {
             let edited = if message.edited { " (edited)" } else { "" };
             // Further lines are set in, so that nobody can write lines that look like others'.
             let text = safe(text).replace('\n', "\n    ");
-            println!("{when}  {name}: {text}{edited}");
+            print(format_args!("{when}  {name}: {text}{edited}"));
         }
-        MessageBody::Deleted => println!("{when}  {name} deleted a message"),
-        MessageBody::Joined => println!("{when}  * {name} joined"),
-        MessageBody::Renamed { from } => println!("{when}  * {} is now {name}", safe(from)),
-        MessageBody::RoomCreated => println!("{when}  * {name} made the room"),
-        MessageBody::NeedsUpdate => println!("{when}  {name}: (a newer Parlor is needed to show this)"),
+        MessageBody::Deleted => print(format_args!("{when}  {name} deleted a message")),
+        MessageBody::Joined => print(format_args!("{when}  * {name} joined")),
+        MessageBody::Renamed { from } => print(format_args!("{when}  * {} is now {name}", safe(from))),
+        MessageBody::RoomCreated => print(format_args!("{when}  * {name} made the room")),
+        MessageBody::NeedsUpdate => print(format_args!("{when}  {name}: (a newer Parlor is needed to show this)")),
     }
 }

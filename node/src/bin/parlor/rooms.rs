@@ -2,11 +2,11 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parlor_node::{Command, Event, JoinStage, Reply, SyncState};
-use parlor_protocol::{Name, RoomCode};
+use parlor_protocol::{HistoryPolicy, Name, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
-    cli::{Cli, History},
+    cli::Cli,
     output::{self, Failure},
     session::{self, Session},
 };
@@ -33,7 +33,7 @@ pub(crate) async fn init(cli: &Cli, wanted: Option<&str>) -> Result<(), Failure>
         if cli.json {
             output::json(&me);
         } else {
-            println!("You are {} on device {}.", output::safe(&me.name), me.device.short());
+            output::print(format_args!("You are {} on device {}.", output::safe(&me.name), me.device.short()));
         }
     }
     session.end().await;
@@ -52,16 +52,16 @@ pub(crate) async fn set_name(cli: &Cli, wanted: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) async fn create(cli: &Cli, wanted: &str, history: History) -> Result<(), Failure> {
+pub(crate) async fn create(cli: &Cli, wanted: &str) -> Result<(), Failure> {
     let name = name(wanted, "room's name")?;
     let session = Session::online(cli).await?;
-    let reply = session.call(Command::CreateRoom { name, history: history.into() }).await?;
+    let reply = session.call(Command::CreateRoom { name, history: HistoryPolicy::Everything }).await?;
     if let Reply::Created { room, code } = &reply {
         if cli.json {
             output::json(&reply);
         } else {
-            println!("Made the room {} ({}).", output::safe(wanted), room.short());
-            println!("Others join with this code: {code}");
+            output::print(format_args!("Made the room {} ({}).", output::safe(wanted), room.short()));
+            output::print(format_args!("Others join with this code: {code}"));
         }
     }
     // An archive, or members that are here, get the room before this node goes.
@@ -106,7 +106,7 @@ pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>
         if cli.json {
             output::json(&serde_json::json!({ "code": code, "link": code.link() }));
         } else {
-            println!("{code}");
+            output::print(format_args!("{code}"));
         }
     }
     if new {
@@ -162,7 +162,7 @@ pub(crate) async fn join(cli: &Cli, code: &str, no_wait: bool) -> Result<(), Fai
     if cli.json {
         output::json(&serde_json::json!({ "joined": room, "name": name, "complete": is_complete }));
     } else {
-        println!("Joined {} ({}).", output::safe(&name), room.short());
+        output::print(format_args!("Joined {} ({}).", output::safe(&name), room.short()));
     }
     settle(&session).await;
     session.end().await;
@@ -207,11 +207,18 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
         } else {
             let unread = if room.unread > 0 { format!("  {} new", room.unread) } else { String::new() };
             let when = output::time(room.active_at);
-            println!("{}  {when}  {} ({} members){unread}", room.room.short(), output::safe(&room.name), room.members);
+            let members = if room.members == 1 { "1 member".to_owned() } else { format!("{} members", room.members) };
+            output::print(format_args!(
+                "{}  {when}  {} ({members}){unread}",
+                room.room.short(),
+                output::safe(&room.name)
+            ));
         }
     }
     if rooms.is_empty() && !cli.json {
-        println!("No rooms yet. Make one with `parlor create NAME`, or join one with `parlor join CODE`.");
+        output::print(format_args!(
+            "No rooms yet. Make one with `parlor create NAME`, or join one with `parlor join CODE`."
+        ));
     }
     session.end().await;
     Ok(())
@@ -230,7 +237,7 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
                 (false, true) => "  (owner)",
                 (false, false) => "",
             };
-            println!("{}  {}{mark}", member.device.short(), output::safe(&member.name));
+            output::print(format_args!("{}  {}{mark}", member.device.short(), output::safe(&member.name)));
         }
     }
     session.end().await;
@@ -241,13 +248,16 @@ pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
     let dir = session::config(cli, false).profile_dir()?;
     let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
     let salvage = parlor_node::store::repair(&dir, &stamp).map_err(|error| Failure::failed(error.to_string()))?;
-    println!("Saved {} rooms and {} messages and records.", salvage.rooms, salvage.entries);
+    output::print(format_args!("Saved {} rooms and {} messages and records.", salvage.rooms, salvage.entries));
     if !salvage.identity {
-        println!("The keys and the name of this device were lost; join the rooms again.");
+        output::print(format_args!("The keys and the name of this device were lost; join the rooms again."));
     }
     if salvage.lost_entries > 0 {
-        println!("{} are damaged; they come back from other members or the archive.", salvage.lost_entries);
+        output::print(format_args!(
+            "{} are damaged; they come back from other members or the archive.",
+            salvage.lost_entries
+        ));
     }
-    println!("The damaged file is kept as {}.", salvage.kept.display());
+    output::print(format_args!("The damaged file is kept as {}.", salvage.kept.display()));
     Ok(())
 }

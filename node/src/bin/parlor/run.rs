@@ -4,17 +4,41 @@
 //! `{"id":1,"cmd":"send","room":"kitchen","text":"hello"}`. Commands: `rooms`, `members`, `send`,
 //! `history`, `join`, `code`, `connection`.
 
+use bytes::BytesMut;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use parlor_node::{Command, CommandError, Event, Reply};
 use parlor_protocol::{RoomCode, Text};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use std::io;
+use tokio_util::codec::{Decoder, FramedRead, LinesCodec, LinesCodecError};
 
 use crate::{
     cli::Cli,
     output::{self, Failure},
     session::Session,
 };
+
+/// Longest command line, in bytes: far more than the longest text takes as JSON.
+const LINE_MAX: usize = 1024 * 1024;
+/// Joins under way at once.
+const JOINS_MAX: usize = 16;
+
+/// Lines, and in their place what is wrong with one: a bad line does not end the input.
+struct Lines(LinesCodec);
+
+impl Decoder for Lines {
+    type Item = Result<String, LinesCodecError>;
+    type Error = io::Error;
+
+    fn decode(&mut self, from: &mut BytesMut) -> io::Result<Option<Self::Item>> {
+        Ok(self.0.decode(from).transpose())
+    }
+
+    fn decode_eof(&mut self, from: &mut BytesMut) -> io::Result<Option<Self::Item>> {
+        Ok(self.0.decode_eof(from).transpose())
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "cmd", rename_all = "snake_case")]
@@ -33,19 +57,33 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
     let mut events = session.handle.subscribe();
     if let (false, Reply::Me(me)) = (cli.json, session.call(Command::Me).await?) {
         let name = if me.name.is_empty() { "somebody without a name" } else { &me.name };
-        println!("Parlor is up as {} ({}). Stop it with Ctrl-C.", output::safe(name), me.device.short());
+        output::print(format_args!(
+            "Parlor is up as {} ({}). Stop it with Ctrl-C.",
+            output::safe(name),
+            me.device.short()
+        ));
     }
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = FramedRead::new(tokio::io::stdin(), Lines(LinesCodec::new_with_max_length(LINE_MAX)));
     let mut has_input = cli.json;
+    // A join may take a minute; what is asked after it is answered meanwhile.
+    let mut joins = FuturesUnordered::new();
+    let mut stop = std::pin::pin!(stop_signal());
     loop {
         tokio::select! {
-            _ = stop_signal() => break,
-            line = lines.next_line(), if has_input => match line {
-                Ok(Some(line)) if line.trim().is_empty() => {}
-                Ok(Some(line)) => answer(&session, &line).await,
+            () = &mut stop => break,
+            line = lines.next(), if has_input => match line {
+                Some(Ok(Ok(line))) if line.trim().is_empty() => {}
+                Some(Ok(Ok(line))) => match parse(&line) {
+                    (id, Ok(Line::Join { code })) if joins.len() < JOINS_MAX => joins.push(join(&session, id, code)),
+                    (id, command) => answer(id, carry_out(&session, command).await),
+                },
+                Some(Ok(Err(error))) => {
+                    answer(Value::Null, Err(Failure::usage(format!("a line was not read: {error}"))));
+                }
                 // The input has ended; events go on.
-                _ => has_input = false,
+                Some(Err(_)) | None => has_input = false,
             },
+            Some(()) = joins.next() => {}
             event = events.next() => match event {
                 Event::Stopped => break,
                 event if cli.json => print_event(&event),
@@ -57,11 +95,13 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
             },
         }
     }
+    drop(joins);
     session.end().await;
     Ok(())
 }
 
-async fn stop_signal() {
+/// Comes when the person or the system wants the program to end.
+pub(crate) async fn stop_signal() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {
@@ -73,20 +113,31 @@ async fn stop_signal() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn answer(session: &Session, line: &str) {
-    let value: Value = serde_json::from_str(line).unwrap_or(Value::Null);
-    let id = value.get("id").cloned().unwrap_or(Value::Null);
-    match carry_out(session, value).await {
+fn answer(id: Value, result: Result<Reply, Failure>) {
+    match result {
         Ok(reply) => output::json(&json!({ "id": id, "ok": reply })),
         Err(failure) => output::json(&json!({ "id": id, "error": failure.to_string() })),
     }
 }
 
-async fn carry_out(session: &Session, value: Value) -> Result<Reply, Failure> {
-    let line: Line = serde_json::from_value(value)
-        .map_err(|error| Failure::usage(format!("not a command ({error}); see `parlor run --help`")))?;
+/// What a line asks for, and its id.
+fn parse(line: &str) -> (Value, Result<Line, Failure>) {
+    let bad = |error: serde_json::Error| Failure::usage(format!("not a command ({error}); see `parlor run --help`"));
+    let value: Value = match serde_json::from_str(line) {
+        Ok(value) => value,
+        Err(error) => return (Value::Null, Err(bad(error))),
+    };
+    let id = value.get("id").cloned().unwrap_or(Value::Null);
+    (id, serde_json::from_value(value).map_err(bad))
+}
+
+async fn join(session: &Session, id: Value, code: String) {
+    answer(id, carry_out(session, Ok(Line::Join { code })).await);
+}
+
+async fn carry_out(session: &Session, line: Result<Line, Failure>) -> Result<Reply, Failure> {
     let invalid = |what: String| Failure::from(CommandError::Invalid { what });
-    let command = match line {
+    let command = match line? {
         Line::Rooms => Command::Rooms,
         Line::Connection => Command::Connection,
         Line::Members { room } => Command::Members { room: session.room(&room).await? },

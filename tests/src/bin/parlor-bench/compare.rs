@@ -18,8 +18,7 @@ use crate::{
     table::Outcome,
 };
 
-/// How long anything may take before the row fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use parlor_tests::real::PATIENCE;
 /// Messages that are sent and not yet received by everybody, in the rate rows.
 const WINDOW: usize = 200;
 const LATENCY_TARGET: f64 = 1.5;

@@ -13,7 +13,6 @@ mod join;
 mod memory;
 mod mongodb_server;
 mod parlor;
-mod process;
 mod raw;
 mod rows;
 mod sample;

@@ -1,15 +1,11 @@
 //! Resident memory and idle processor time of the real programs, and how fast two find each other.
 
-use std::{
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use parlor_tests::process::{self, Background, free_port, parlor, parlor_on, run};
+use std::time::{Duration, Instant};
 
 use crate::{
     big_room,
     compare::runtime,
-    process::{Background, free_port, program, run},
     sample::{median, show_micros},
     table::Outcome,
 };
@@ -19,28 +15,22 @@ const MEMORY_TARGET_MB: f64 = 150.0;
 const IDLE_TARGET_PERCENT: f64 = 1.0;
 const START_TARGET: Duration = Duration::from_secs(2);
 
-fn parlor(dir: &Path, profile: &str, args: &[&str]) -> anyhow::Result<Command> {
-    let mut command = Command::new(program("parlor")?);
-    command.arg("--data-dir").arg(dir).args(["--profile", profile, "--no-mdns"]).args(args);
-    Ok(command)
-}
-
 /// An archive and a node with a room of 100,000 texts: memory, and the processor while nothing happens.
 pub fn memory(quick: bool) -> anyhow::Result<Outcome> {
     if !cfg!(target_os = "linux") {
         return Ok(Outcome::skipped("only Linux shows these figures in /proc"));
     }
     let dir = tempfile::tempdir()?;
-    let (folder, port) = (dir.path().join("archive"), free_port()?.to_string());
+    let (folder, port) = (dir.path().join("archive"), free_port()?);
     let room = runtime()?.block_on(big_room::fill(&folder, TEXTS))?;
-    let mut command = Command::new(program("parlor-archive")?);
-    command.arg("--data-dir").arg(&folder);
-    let archive = Background::start(command.args(["--no-mdns", "--port", &port, "--ws-port", "0", "--http", "off"]))?;
+    let mut command = process::archive(&folder, port)?;
+    let archive = Background::start(command.env_remove("RUST_LOG"))?;
     archive.wait_for("is running")?;
     let connect = format!("127.0.0.1:{port}");
-    run(&mut parlor(dir.path(), "late", &["init", "--name", "late"])?)?;
-    run(&mut parlor(dir.path(), "late", &["--port", "0", "--connect", &connect, "join", &room.code.to_string()])?)?;
-    let node = Background::start(&mut parlor(dir.path(), "late", &["--port", "0", "--connect", &connect, "run"])?)?;
+    let late = || parlor(dir.path(), "late", Some(&connect));
+    run(late()?.args(["init", "--name", "late"]))?;
+    run(late()?.args(["join", &room.code.to_string()]))?;
+    let node = Background::start(late()?.arg("run"))?;
     node.wait_for("is up")?;
     node.until_idle()?;
     archive.until_idle()?;
@@ -72,17 +62,16 @@ pub fn memory(quick: bool) -> anyhow::Result<Outcome> {
 pub fn cold_start(quick: bool) -> anyhow::Result<Outcome> {
     let dir = tempfile::tempdir()?;
     for name in ["anna", "ben"] {
-        run(&mut parlor(dir.path(), name, &["init", "--name", name])?)?;
+        run(parlor(dir.path(), name, None)?.args(["init", "--name", name]))?;
     }
     let mut times = Vec::new();
     for _ in 0..if quick { 1 } else { 7 } {
-        let port = free_port()?.to_string();
+        let port = free_port()?;
         let connect = format!("127.0.0.1:{port}");
         let start = Instant::now();
-        let anna = Background::start(&mut parlor(dir.path(), "anna", &["--port", &port, "--json", "run"])?)?;
-        let ben = ["--port", "0", "--connect", &connect, "--json", "run"];
-        let ben = Background::start(&mut parlor(dir.path(), "ben", &ben)?)?;
-        let connected = anna.wait_for(r#""peers":[{"#)?.max(ben.wait_for(r#""peers":[{"#)?);
+        let anna = Background::start(parlor_on(dir.path(), "anna", port)?.args(["--json", "run"]))?;
+        let ben = Background::start(parlor(dir.path(), "ben", Some(&connect))?.args(["--json", "run"]))?;
+        let connected = anna.wait_for(r#""peers":[{"#)?.0.max(ben.wait_for(r#""peers":[{"#)?.0);
         times.push((connected - start).as_secs_f64() * 1e6);
     }
     let (count, time) = (times.len(), median(times));

@@ -1,0 +1,254 @@
+//! The real programs as processes of their own, and what the system says of them.
+
+use anyhow::Context as _;
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::real::PATIENCE;
+
+/// Ticks of processor time in a second, as Linux shows them to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A program of ours, from the same build as the running one.
+///
+/// # Errors
+/// When it was not built.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    let here = env::current_exe()?;
+    // Tests lie one folder deeper than programs.
+    let found = here.ancestors().skip(1).take(2).map(|dir| dir.join(&file)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is missing; build it first: cargo build --workspace --bins"))
+}
+
+/// A port that was free a moment ago.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// `parlor` for one profile, on any port, without mDNS, told this address.
+///
+/// # Errors
+/// When it was not built.
+pub fn parlor(dir: &Path, profile: &str, connect: Option<&str>) -> anyhow::Result<Command> {
+    let mut command = parlor_on(dir, profile, 0)?;
+    command.args(connect.into_iter().flat_map(|address| ["--connect", address]));
+    Ok(command)
+}
+
+/// `parlor` for one profile on a port, without mDNS.
+///
+/// # Errors
+/// When it was not built.
+pub fn parlor_on(dir: &Path, profile: &str, port: u16) -> anyhow::Result<Command> {
+    let mut command = Command::new(program("parlor")?);
+    let own = ["PARLOR_PROFILE", "PARLOR_DATA_DIR", "RUST_LOG"];
+    for name in own {
+        command.env_remove(name);
+    }
+    command.arg("--data-dir").arg(dir).args(["--profile", profile, "--no-mdns", "--port", &port.to_string()]);
+    Ok(command)
+}
+
+/// `parlor-archive` on one port, without mDNS and health page, that tells all it can in its log.
+///
+/// # Errors
+/// When it was not built.
+pub fn archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
+    let mut command = Command::new(program("parlor-archive")?);
+    let own = ["PARLOR_MONGODB", "PARLOR_ARCHIVE_CONFIG", "PARLOR_ARCHIVE_DATA_DIR"];
+    for name in own {
+        command.env_remove(name);
+    }
+    command.env("RUST_LOG", "trace,libp2p_gossipsub=info");
+    command.arg("--data-dir").arg(dir).args(["--no-mdns", "--port", &port.to_string()]);
+    command.args(["--ws-port", "0", "--http", "off"]);
+    Ok(command)
+}
+
+/// Runs a program to its end and gives what it printed.
+///
+/// # Errors
+/// When it does not start, or fails: then with what it said.
+pub fn run(command: &mut Command) -> anyhow::Result<String> {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output()?;
+    anyhow::ensure!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr).trim());
+    Ok(String::from_utf8(stdout)?)
+}
+
+/// A program in the background with what it prints. It is killed when dropped.
+#[derive(Debug)]
+pub struct Background {
+    child: Child,
+    lines: Receiver<(Instant, String)>,
+    said: Arc<Mutex<String>>,
+}
+
+impl Background {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let (sender, lines) = channel();
+        let said = Arc::new(Mutex::new(String::new()));
+        listen(child.stdout.take().context("no output")?, Some(sender), &said);
+        listen(child.stderr.take().context("no output")?, None, &said);
+        Ok(Self { child, lines, said })
+    }
+
+    /// The next line on its standard output that has `what` in it, and when it came.
+    ///
+    /// # Errors
+    /// When none comes within [`PATIENCE`], with all it said.
+    pub fn wait_for(&self, what: &str) -> anyhow::Result<(Instant, String)> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok((at, line)) if line.contains(what) => return Ok((at, line)),
+                Ok(_) => {}
+                Err(_) => anyhow::bail!("{what:?} did not come within {PATIENCE:?}; it said:\n{}", self.said()),
+            }
+        }
+    }
+
+    /// Everything it said so far, on both outputs.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives it a line to read.
+    ///
+    /// # Errors
+    /// When it reads no more.
+    pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.child.stdin.as_mut().context("no input")?;
+        writeln!(input, "{line}")?;
+        Ok(input.flush()?)
+    }
+
+    /// Asks it to stop, and says whether it ended well.
+    ///
+    /// # Errors
+    /// When it does not end within [`PATIENCE`].
+    pub fn stop(&mut self) -> anyhow::Result<bool> {
+        // There is no such signal on Windows; what a killed program leaves is tested all the same.
+        if !cfg!(unix) {
+            self.kill()?;
+            return Ok(true);
+        }
+        anyhow::ensure!(Command::new("kill").arg(self.child.id().to_string()).status()?.success(), "it was gone");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.success());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "it does not end; it said:\n{}", self.said());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it without warning.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("not in /proc")?;
+        let kb: f64 = line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kb / 1024.0)
+    }
+
+    /// Resident memory now, in MB.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn resident_mb(&self) -> anyhow::Result<f64> {
+        self.status("VmRSS")
+    }
+
+    /// Resident memory at its highest, in MB.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn peak_mb(&self) -> anyhow::Result<f64> {
+        self.status("VmHWM")
+    }
+
+    /// Processor time used so far, user and system.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The second field is the name in parentheses; what follows begins with the state.
+        let (_, rest) = stat.rsplit_once(')').context("not in /proc")?;
+        let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(ticks as f64 / TICKS_PER_SECOND)
+    }
+
+    /// Waits until it has nothing left to do.
+    ///
+    /// # Errors
+    /// When it is busy for longer than [`PATIENCE`].
+    pub fn until_idle(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = self.cpu_seconds()?;
+            thread::sleep(Duration::from_secs(2));
+            if self.cpu_seconds()? - before < 0.06 {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "still busy after {PATIENCE:?}");
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listen(from: impl Read + Send + 'static, to: Option<Sender<(Instant, String)>>, said: &Arc<Mutex<String>>) {
+    let said = Arc::clone(said);
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            {
+                let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                said.push_str(&line);
+                said.push('\n');
+            }
+            if let Some(to) = &to {
+                // Nobody may be waiting any more.
+                let _ = to.send((Instant::now(), line));
+            }
+        }
+    });
+}
