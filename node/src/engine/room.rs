@@ -224,6 +224,8 @@ impl Room {
                 effects.members_changed = true;
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
+                    // Who made the room is told by that line.
+                    None if author == self.record.genesis.header().author => {}
                     Some(from) => self.show(entry, hlc, MessageBody::Renamed { from }, None, viewer, effects),
                     None => self.show(entry, hlc, MessageBody::Joined, None, viewer, effects),
                 }

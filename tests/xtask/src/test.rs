@@ -22,7 +22,7 @@ fn run_all(steps: &[Step<'_>]) -> anyhow::Result<()> {
 pub(crate) fn pictures() -> anyhow::Result<()> {
     install::all();
     run_all(&[
-        (&["build", "--workspace", "--bins"], &[]),
+        (&["build", "--workspace", "--all-targets"], &[]),
         (&["test", "--package", "parlor-tests", "--test", "window"], &[("PARLOR_KEEP_PICTURES", "1")]),
     ])
 }
@@ -34,7 +34,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         (&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
         (&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]),
         // The tests start the programs themselves.
-        (&["build", "--workspace", "--bins"], &[]),
+        (&["build", "--workspace", "--all-targets"], &[]),
         (&["test", "--workspace"], &[]),
     ])?;
     if succeeds("cargo", &["deny", "--version"]) {
