@@ -8,7 +8,7 @@ use thiserror::Error;
 #[serde(tag = "error", rename_all = "snake_case")]
 pub enum CommandError {
     /// No such room here.
-    #[error("this device is in no such room; `parlor rooms` lists the rooms it is in")]
+    #[error("this device is in no such room; look at the list of its rooms")]
     NoSuchRoom,
     /// No such message here.
     #[error("there is no such message here (yet); it may still be arriving")]
@@ -17,7 +17,7 @@ pub enum CommandError {
     #[error("only the person who wrote a message can change it")]
     NotYours,
     /// A name has to be chosen first.
-    #[error("choose a name first, so that others know who writes: `parlor init --name NAME`")]
+    #[error("choose a name first, so that others know who writes")]
     NoName,
     /// Nobody knows the code.
     #[error(

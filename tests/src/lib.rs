@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod lan;
 pub mod process;
 pub mod real;
 pub mod sim;

@@ -216,7 +216,7 @@ impl Service {
                 self.peers.remove(&peer);
                 self.count_peers();
             }
-            NetEvent::Listening(address) => tracing::info!(%address, "listening"),
+            NetEvent::Listening(address) => tracing::debug!(%address, "listening"),
             NetEvent::Hint { text: Some(text), .. } => tracing::warn!("{text}"),
             _ => {}
         }

@@ -128,8 +128,9 @@ impl Engine {
         }
         // A peer may be told twice, the second time as an archive: what is known of it stays.
         let known = self.connections.peers.remove(&peer);
+        let looked_up_until = known.as_ref().map_or(0, |known| known.looked_up_until);
         let rooms = known.map(|known| known.rooms).unwrap_or_default();
-        let connected = Connected { address, transport, archive, rtt_us: None, rooms, looked_up_until: 0 };
+        let connected = Connected { address, transport, archive, rtt_us: None, rooms, looked_up_until };
         self.connections.peers.insert(peer, connected);
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {

@@ -151,6 +151,16 @@ impl Engine {
         self.open_room(Room::new(record, genesis, vec![secrets], &Heights::new()));
     }
 
+    /// A room whose first entries could not be saved: as if it had never been made or joined.
+    pub(super) fn forget_room(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.remove(&id) else { return };
+        for secrets in room.membership.known_secrets() {
+            self.topics.remove(&secrets.topic());
+            self.out.push(Output::Net(crate::net::NetCommand::Unsubscribe(secrets.topic())));
+        }
+        self.unsaved.forget(id);
+    }
+
     pub(super) fn make_code(&mut self, call: CallId, room: RoomId, lifetime_ms: Option<u64>) {
         if !self.rooms.contains_key(&room) {
             self.reply(Some(call), Err(CommandError::NoSuchRoom));
@@ -192,9 +202,15 @@ impl Engine {
             }
             (Some(Job::NewCode { call, .. }), None) => self.reply(call, Err(no_memory())),
             (Some(Job::Join(mut join)), Some(stretched)) => {
+                // The code may be one of a room that this device is in.
+                let locator = stretched.locator();
+                let own = self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned();
                 join.stretched = Some(stretched);
                 self.jobs.insert(id, Job::Join(join));
-                self.check_join(id);
+                match own {
+                    Some(invite) => self.on_invite(id, self.me(), Some(invite)),
+                    None => self.check_join(id),
+                }
             }
             (Some(Job::Join(join)), None) => self.fail_join(join, no_memory()),
             (None, _) => {}

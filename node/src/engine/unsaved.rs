@@ -45,6 +45,14 @@ pub(super) struct Unsaved {
     told: bool,
 }
 
+impl Unsaved {
+    /// A room is gone: nothing of it is to be saved.
+    pub(super) fn forget(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
+        self.runs.retain(|run| run.room != room);
+    }
+}
+
 impl Engine {
     /// Keeps what the store refused and sets the time of the next try.
     pub(super) fn keep_unsaved(&mut self, again: Again, reason: &str) {

@@ -192,6 +192,9 @@ impl Engine {
         if let Some(first) = pending.publish.first() {
             self.undo(first.room(), Some(first));
         }
+        if let Some((_, Reply::Created { room, .. } | Reply::Joined(room))) = &pending.reply {
+            self.forget_room(*room);
+        }
         match pending.reply {
             Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
             None => self.keep_unsaved(pending.again, &reason),

@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     /// Neither finds others nor is found by mDNS.
     #[arg(long, global = true)]
     pub(crate) no_mdns: bool,
+    /// Only shows what this machine has; asks nobody for news.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
     /// TCP and UDP port; 47801, or a free one when that is taken. 0 takes any.
     #[arg(long, global = true, value_name = "N")]
     pub(crate) port: Option<u16>,

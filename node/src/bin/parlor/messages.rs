@@ -64,9 +64,11 @@ pub(crate) async fn send(cli: &Cli, room: &str, text: &str) -> Result<(), Failur
     let delivery = message.map(|message| message.delivery).unwrap_or_default();
     if cli.json {
         output::json(&serde_json::json!({ "sent": id, "delivery": delivery }));
-    } else if delivery.archived || delivery.reached > 0 {
+    } else if delivery.reached > 0 {
         let archive = if delivery.archived { ", archived" } else { "" };
         output::print(format_args!("Sent: reached {} of {}{archive}.", delivery.reached, delivery.of));
+    } else if delivery.archived {
+        output::print("Sent: archived; the others get it from there.");
     } else {
         output::print(format_args!(
             "Saved, but nobody of the room was found within {} seconds.",
@@ -100,7 +102,7 @@ async fn page(
 }
 
 pub(crate) async fn tail(cli: &Cli, room: &str, follow: bool, lines: usize) -> Result<(), Failure> {
-    let session = if follow { Session::online(cli).await? } else { Session::offline(cli).await? };
+    let session = if follow { Session::online(cli).await? } else { Session::updated(cli).await? };
     let room = session.room(room).await?;
     let mut events = session.handle.subscribe();
     for message in newest(&session, room, lines).await? {
@@ -168,7 +170,7 @@ fn since_millis(text: &str) -> Result<u64, Failure> {
 
 pub(crate) async fn history(cli: &Cli, room: &str, since: Option<&str>, limit: Option<usize>) -> Result<(), Failure> {
     let since = since.map(since_millis).transpose()?.unwrap_or(0);
-    let session = Session::offline(cli).await?;
+    let session = Session::updated(cli).await?;
     let room = session.room(room).await?;
     for message in collect(&session, room, limit.unwrap_or(usize::MAX), since).await? {
         output::message(&message, cli.json);
@@ -178,7 +180,7 @@ pub(crate) async fn history(cli: &Cli, room: &str, since: Option<&str>, limit: O
 }
 
 pub(crate) async fn search(cli: &Cli, words: &str, room: Option<&str>, limit: usize) -> Result<(), Failure> {
-    let session = Session::offline(cli).await?;
+    let session = Session::updated(cli).await?;
     for known in session.handle.rooms().await? {
         session.room(&known.room.to_string()).await?;
     }

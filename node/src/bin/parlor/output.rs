@@ -54,7 +54,12 @@ impl From<CommandError> for Failure {
             CommandError::Invalid { .. } => 2,
             _ => 1,
         };
-        Self { message: error.to_string(), causes: Vec::new(), code }
+        let hint = match error {
+            CommandError::NoSuchRoom => ": `parlor rooms`",
+            CommandError::NoName => ": `parlor init --name NAME`",
+            _ => "",
+        };
+        Self { message: format!("{error}{hint}"), causes: Vec::new(), code }
     }
 }
 

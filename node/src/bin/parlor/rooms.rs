@@ -196,7 +196,7 @@ fn show_stage(bar: &ProgressBar, stage: &JoinStage) -> bool {
 }
 
 pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
-    let session = Session::offline(cli).await?;
+    let session = Session::updated(cli).await?;
     for known in session.handle.rooms().await? {
         session.room(&known.room.to_string()).await?;
     }
@@ -225,7 +225,7 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
 }
 
 pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
-    let session = Session::offline(cli).await?;
+    let session = Session::updated(cli).await?;
     let room = session.room(room).await?;
     for member in session.handle.members(room).await? {
         if cli.json {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::{cli::Cli, output::Failure};
 
+/// How long it takes at most until a machine that is there is found.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
+
 /// A node for the time of one command.
 pub(crate) struct Session {
     node: Node,
@@ -35,6 +38,31 @@ impl Session {
     /// A node without network, for commands that only read what is here.
     pub(crate) async fn offline(cli: &Cli) -> Result<Self, Failure> {
         Self::start(cli, false).await
+    }
+
+    /// A node that has taken what others have, when somebody is there; for commands that only
+    /// read. With `--offline` it shows what is here.
+    pub(crate) async fn updated(cli: &Cli) -> Result<Self, Failure> {
+        if cli.offline {
+            return Self::start(cli, false).await;
+        }
+        let session = Self::start(cli, true).await?;
+        let mut events = session.handle.subscribe();
+        let start = tokio::time::Instant::now();
+        loop {
+            let rooms = session.handle.rooms().await?;
+            let is_syncing = rooms.iter().any(|room| matches!(room.sync, SyncState::Syncing { .. }));
+            let is_alone = rooms.iter().any(|room| room.sync == SyncState::Alone);
+            let patience = match (is_syncing, is_alone) {
+                (true, _) => session.wait,
+                (false, true) => session.wait.min(FOUND_WITHIN),
+                (false, false) => return Ok(session),
+            };
+            match tokio::time::timeout_at(start + patience, events.next()).await {
+                Ok(Event::Stopped) | Err(_) => return Ok(session),
+                Ok(_) => {}
+            }
+        }
     }
 
     async fn start(cli: &Cli, online: bool) -> Result<Self, Failure> {

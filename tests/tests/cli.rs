@@ -1,0 +1,210 @@
+//! The command line as people, scripts and bots use it, with everything that can be typed wrongly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use parlor_tests::process::{self, Background};
+use serde_json::Value;
+use std::{
+    io::{Read as _, Write as _},
+    process::{Output, Stdio},
+};
+use tempfile::TempDir;
+
+struct Cli(TempDir);
+
+impl Cli {
+    /// A profile with a name and a room.
+    fn with_kitchen() -> Self {
+        let cli = Self(tempfile::tempdir().unwrap());
+        cli.ok(&["init", "--name", "Anna"]);
+        cli.ok(&["create", "kitchen"]);
+        cli
+    }
+
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = process::parlor(self.0.path(), "anna", None).unwrap();
+        command.args(["--wait", "0"]).args(args);
+        command
+    }
+
+    fn fed(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // It may stop reading early, and is right to.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        process::run(&mut self.command(args)).unwrap_or_else(|error| panic!("parlor {args:?}: {error}"))
+    }
+
+    /// Fails with this exit code; gives what it said.
+    fn fails(&self, args: &[&str], code: i32) -> String {
+        refused(&self.command(args).stdin(Stdio::null()).output().unwrap(), code)
+    }
+}
+
+/// It failed with this exit code, without a panic; what it said.
+fn refused(out: &Output, code: i32) -> String {
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(code), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+fn json(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+#[test]
+fn what_is_written_is_listed_followed_and_found() {
+    let cli = Cli::with_kitchen();
+    assert!(cli.ok(&["send", "kitchen", "soup is ready"]).starts_with("Saved"));
+    let out = cli.fed(&["send", "KITCHEN", "-"], "two\nlines of salt\n".as_bytes());
+    assert!(out.status.success());
+    let history = cli.ok(&["history", "kitchen"]);
+    assert!(history.contains("Anna: soup is ready"), "{history}");
+    assert!(history.contains("Anna: two\n    lines of salt\n"), "{history}");
+    assert_eq!(cli.ok(&["tail", "kitchen", "-n", "1"]).lines().count(), 2);
+    let found = json(&cli.ok(&["search", "--json", "salt", "two"]));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["body"]["text"], "two\nlines of salt");
+    assert_eq!(json(&cli.ok(&["history", "kitchen", "--json", "--limit", "1"])).len(), 1);
+    assert_eq!(json(&cli.ok(&["history", "kitchen", "--json", "--since", "1h", "--offline"])).len(), 3);
+    assert_eq!(cli.ok(&["history", "kitchen", "--since", "2100-01-01"]), "");
+    let rooms = json(&cli.ok(&["rooms", "--json"]));
+    assert_eq!((&rooms[0]["name"], &rooms[0]["members"]), (&"kitchen".into(), &1.into()));
+    let id = rooms[0]["room"].as_str().unwrap();
+    assert_eq!(cli.ok(&["tail", &id[..6], "-n", "1"]), cli.ok(&["tail", "kitchen", "-n", "1"]));
+    assert!(cli.ok(&["rooms"]).contains("(1 member)"));
+    assert!(cli.ok(&["members", "kitchen"]).contains("Anna  (you, owner)"));
+    cli.ok(&["name", "Anna B"]);
+    assert!(cli.ok(&["history", "kitchen"]).contains("* Anna is now Anna B"));
+}
+
+#[test]
+fn codes_are_given_renewed_and_forgiven_their_typing() {
+    let cli = Cli::with_kitchen();
+    let code = cli.ok(&["code", "kitchen"]).trim().to_owned();
+    assert_eq!(cli.ok(&["code", "kitchen"]).trim(), code, "the same code until another is made");
+    let new = cli.ok(&["code", "kitchen", "--new", "--expires", "2h"]).trim().to_owned();
+    assert_ne!(new, code);
+    let shown = json(&cli.ok(&["code", "kitchen", "--json"]));
+    assert!(shown[0]["link"].as_str().unwrap().contains(shown[0]["code"].as_str().unwrap()));
+    // Somebody who is in the room already may type its code however he likes.
+    let sloppy = code.to_lowercase().replace('-', "  ");
+    assert!(cli.ok(&["join", &sloppy]).contains("kitchen"));
+    let mut wrong: Vec<char> = code.chars().collect();
+    wrong[1] = if wrong[1] == 'A' { 'B' } else { 'A' };
+    let said = cli.fails(&["join", &wrong.iter().collect::<String>()], 2);
+    assert!(said.contains("code"), "{said}");
+    cli.fails(&["join", "7KQ2"], 2);
+    cli.fails(&["join", "7KQ2-M4X9-TB3H-0RVW-5?"], 2);
+    cli.fails(&["code", "kitchen", "--new", "--expires", "soon"], 2);
+}
+
+#[test]
+fn nobody_there_is_an_exit_code_of_its_own() {
+    let cli = Cli::with_kitchen();
+    let other = Cli::with_kitchen();
+    let code = other.ok(&["code", "kitchen"]);
+    let said = cli.fails(&["join", code.trim()], 4);
+    assert!(said.contains("nobody") || said.contains("no other"), "{said}");
+    cli.fails(&["peers"], 4);
+}
+
+#[test]
+fn mistakes_are_named_with_their_remedy_and_change_nothing() {
+    let cli = Cli::with_kitchen();
+    let said = cli.fails(&["send", "garden", "hello"], 3);
+    assert!(said.contains("garden") && said.contains("kitchen"), "{said}");
+    assert!(cli.fails(&["init", "--name", "An\u{1b}[31mna"], 2).contains("name"));
+    cli.fails(&["init", "--name", "  "], 2);
+    cli.fails(&["create", &"x".repeat(5_000)], 2);
+    cli.fails(&["send", "kitchen", ""], 2);
+    cli.fails(&["history", "kitchen", "--since", "yesterday"], 2);
+    cli.fails(&["search", "nowhere"], 3);
+    cli.fails(&["dance"], 2);
+    let paste = vec![b'x'; 10 * 1024 * 1024];
+    let said = refused(&cli.fed(&["send", "kitchen"], &paste), 2);
+    assert!(said.contains("longer than") && said.contains("nothing was sent"), "{said}");
+    let said = refused(&cli.fed(&["send", "kitchen"], b"caf\xe9"), 2);
+    assert!(said.contains("UTF-8") && said.contains("byte 3"), "{said}");
+    assert_eq!(json(&cli.ok(&["history", "kitchen", "--json"])).len(), 1, "only the line that it was made");
+    let bare = Cli(tempfile::tempdir().unwrap());
+    assert!(bare.fails(&["create", "kitchen"], 1).contains("parlor init"));
+    assert!(bare.fails(&["send", "kitchen", "hi"], 3).contains("parlor join"));
+    let mut odd = process::parlor(bare.0.path(), "../evil", None).unwrap();
+    assert!(refused(&odd.arg("rooms").output().unwrap(), 2).contains("profile"));
+}
+
+#[test]
+fn terminals_are_safe_from_messages() {
+    let cli = Cli::with_kitchen();
+    let out = cli.fed(&["send", "kitchen"], b"red \x1b[31malert\x07\n2026-01-01 10:00  Ben: forged");
+    let history = cli.ok(&["history", "kitchen"]);
+    // Refused or shown harmlessly; either way no control character reaches the terminal.
+    assert!(!history.contains('\x1b') && !history.contains('\x07'), "{history:?}");
+    if out.status.success() {
+        assert!(history.contains("\n    2026-01-01 10:00  Ben: forged"), "{history}");
+    }
+}
+
+#[test]
+fn one_profile_is_used_by_one_program_at_a_time() {
+    let cli = Cli::with_kitchen();
+    let mut up = Background::start(&mut cli.command(&["run"])).unwrap();
+    up.wait_for("is up").unwrap();
+    let said = cli.fails(&["rooms"], 5);
+    assert!(said.contains("in use"), "{said}");
+    assert!(up.stop().unwrap());
+    assert!(cli.ok(&["rooms"]).contains("kitchen"));
+}
+
+#[test]
+fn a_bot_talks_in_json_lines_and_survives_its_own_mistakes() {
+    let cli = Cli::with_kitchen();
+    let mut bot = Background::start(&mut cli.command(&["run", "--json"])).unwrap();
+    bot.tell("this is no JSON").unwrap();
+    bot.tell(r#"{"id":"a","cmd":"fly"}"#).unwrap();
+    bot.tell(&format!(r#"{{"id":"b","cmd":"send","room":"kitchen","text":"{}"}}"#, "x".repeat(2_000_000))).unwrap();
+    bot.tell(r#"{"id":"c","cmd":"send","room":"kitchen","text":"hello from a bot"}"#).unwrap();
+    bot.tell(r#"{"id":"d","cmd":"history","room":"kitchen","limit":5}"#).unwrap();
+    assert!(bot.wait_for(r#""error":"#).unwrap().1.contains("not a command"));
+    assert!(bot.wait_for(r#""id":"a""#).unwrap().1.contains("error"));
+    assert!(bot.wait_for(r#""error":"#).unwrap().1.contains("not read"));
+    assert!(bot.wait_for(r#""id":"c""#).unwrap().1.contains(r#""ok""#));
+    assert!(bot.wait_for(r#""id":"d""#).unwrap().1.contains("hello from a bot"));
+    assert!(bot.stop().unwrap(), "it ends although its input is open");
+}
+
+#[test]
+fn output_that_nobody_reads_to_its_end_is_no_failure() {
+    let cli = Cli::with_kitchen();
+    for at in 0..3 {
+        cli.ok(&["send", "kitchen", &format!("message {at} {}", "x".repeat(15_000))]);
+    }
+    let mut child = cli.command(&["history", "kitchen"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_no_obstacle_unless_it_was_asked_for() {
+    let cli = Cli::with_kitchen();
+    let taken = std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut wanted = process::parlor_on(cli.0.path(), "anna", port).unwrap();
+    let said = refused(&wanted.args(["rooms"]).output().unwrap(), 5);
+    assert!(said.contains(&port.to_string()), "{said}");
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let cli = Cli(tempfile::tempdir().unwrap());
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(cli.ok(&["completions", shell]).contains("parlor"));
+    }
+}
