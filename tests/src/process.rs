@@ -129,6 +129,25 @@ impl Background {
         }
     }
 
+    /// The system's number for it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has said something, on either output.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`], with all it said.
+    pub fn until_said(&self, what: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.said().contains(what) {
+            anyhow::ensure!(Instant::now() < deadline, "{what:?} was not said; it said:\n{}", self.said());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Everything it said so far, on both outputs.
     #[must_use]
     pub fn said(&self) -> String {
