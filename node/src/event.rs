@@ -37,6 +37,16 @@ pub enum Event {
         /// True for messages that were written just now, false for backlog that sync brought.
         live: bool,
     },
+    /// Own messages that were shown could not be saved: they were never sent. The command that
+    /// wrote them has failed.
+    MessagesGone {
+        /// The room.
+        room: RoomId,
+        /// Which messages.
+        ids: Vec<EntryId>,
+    },
+    /// A room whose making or joining could not be saved is no room. The command has failed.
+    RoomGone(RoomId),
     /// A message changed: edited, deleted, reacted to, delivered further.
     MessageChanged(Arc<Message>),
     /// Someone joined, was renamed, came online or went offline.

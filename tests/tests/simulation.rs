@@ -133,6 +133,12 @@ fn a_full_disk_loses_nothing_that_was_acknowledged_and_says_so() {
     let send = |text: &str| Command::Send { room, text: Text::new(text).unwrap(), reply_to: None };
     let refused = network.call(0, send("lost")).unwrap_err();
     assert!(matches!(refused, CommandError::Storage { .. }), "{refused}");
+    let is_taken_back = |event: &Event| matches!(event, Event::MessagesGone { ids, .. } if ids.len() == 1);
+    assert!(network.hosts[0].events.iter().any(is_taken_back), "the screen is told");
+    let kept = network.messages(0, room).pop().unwrap();
+    let edit = Command::Edit { room, target: kept.id, text: Text::new("changed").unwrap() };
+    network.call(0, edit).unwrap_err();
+    assert_eq!(network.texts(0, room), ["kept"]);
     network.hosts[0].disk_full = false;
     network.call(0, send("again")).unwrap();
     assert!(network.run_until(|network| network.texts(1, room) == ["kept", "again"]));

@@ -26,6 +26,8 @@ impl Model {
             Event::JoinProgress { code, stage } => self.join_progress(&code, stage),
             Event::MessagesAdded { room, messages, live } => return self.messages_added(room, messages, live),
             Event::MessageChanged(message) => self.message_changed(message),
+            Event::MessagesGone { room, ids } => self.chat_mut(room).timeline.remove(&ids),
+            Event::RoomGone(room) => self.room_gone(room),
             Event::MembersChanged { room, members } => self.chat_mut(room).members = members,
             Event::TypingSeen { room, author } => {
                 let now = self.now_ms;
@@ -52,6 +54,16 @@ impl Model {
         rooms.retain(|known| known.room != room);
         let at = rooms.partition_point(|known| known.active_at > summary.active_at);
         rooms.insert(at, summary);
+    }
+
+    fn room_gone(&mut self, room: RoomId) {
+        if let Some(rooms) = &mut self.rooms {
+            rooms.retain(|known| known.room != room);
+        }
+        self.chats.remove(&room);
+        if self.open == Some(room) {
+            self.open = None;
+        }
     }
 
     fn join_progress(&mut self, code: &parlor_protocol::RoomCode, stage: JoinStage) {

@@ -119,3 +119,14 @@ fn messages_before_the_first_page_are_left_to_it() {
     assert_eq!(timeline.add(vec![Arc::new(message(1, 1))]), 0);
     assert!(timeline.items().is_empty());
 }
+
+#[test]
+fn messages_that_could_not_be_saved_leave_the_screen() {
+    let mut timeline = Timeline::default();
+    timeline.take_page(None, vec![Arc::new(message(1, 10)), Arc::new(message(2, 20))], false);
+    let revision = timeline.revision();
+    timeline.remove(&[message(2, 20).id]);
+    assert_eq!(timeline.items().len(), 1);
+    assert!(timeline.find(message(2, 20).id).is_none() && timeline.find(message(1, 10).id).is_some());
+    assert_ne!(timeline.revision(), revision, "the screen is drawn anew");
+}

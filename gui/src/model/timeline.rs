@@ -125,6 +125,13 @@ impl Timeline {
         }
     }
 
+    /// Messages that were never sent.
+    pub fn remove(&mut self, ids: &[EntryId]) {
+        self.items.retain(|item| !ids.contains(&item.message.id));
+        self.orders.retain(|id, _| !ids.contains(id));
+        self.revision += 1;
+    }
+
     /// Another read may bring older messages now.
     pub fn unstall(&mut self) {
         self.stalled = false;

@@ -108,7 +108,7 @@ impl Engine {
         if let Some(room) = self.rooms.get_mut(&id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
         }
-        self.commit(id, vec![entry], None, Reply::Done);
+        self.commit(id, vec![entry], Vec::new(), None, Reply::Done);
         let silent = |engine: &mut Self, kind, body: &[u8]| engine.write_plain(id, kind, body, None, Reply::Done);
         silent(self, Kind::Epoch, &record.encode().ok()?);
         self.write_admission(id);
@@ -159,6 +159,7 @@ impl Engine {
             self.out.push(Output::Net(crate::net::NetCommand::Unsubscribe(secrets.topic())));
         }
         self.unsaved.forget(id);
+        self.event(Event::RoomGone(id));
     }
 
     pub(super) fn make_code(&mut self, call: CallId, room: RoomId, lifetime_ms: Option<u64>) {

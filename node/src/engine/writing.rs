@@ -24,6 +24,7 @@ use super::{
 use crate::{
     command::Reply,
     error::CommandError,
+    event::Event,
     net::NetCommand,
     store::{StoredEntry, Write},
 };
@@ -33,6 +34,8 @@ use crate::{
 pub(super) struct Pending {
     /// Own entries to publish.
     publish: Vec<Verified<Entry>>,
+    /// What own entries change about messages: seen when it is certain.
+    changes: Vec<(Verified<Entry>, Content)>,
     /// A command to answer.
     reply: Option<(CallId, Reply)>,
     /// What is tried again when it fails.
@@ -42,12 +45,12 @@ pub(super) struct Pending {
 impl Pending {
     /// Something that no command asked for.
     pub(super) fn unasked(again: Again) -> Self {
-        Self { publish: Vec::new(), reply: None, again }
+        Self { publish: Vec::new(), changes: Vec::new(), reply: None, again }
     }
 
     /// A command to answer when all is durable.
     pub(super) fn answering(call: Option<CallId>, reply: Reply) -> Self {
-        Self { publish: Vec::new(), reply: call.map(|call| (call, reply)), again: Again::Nothing }
+        Self { reply: call.map(|call| (call, reply)), ..Self::unasked(Again::Nothing) }
     }
 }
 
@@ -60,10 +63,13 @@ impl Engine {
         call: Option<CallId>,
         reply: impl FnOnce(EntryId) -> Reply,
     ) {
-        let mut entries = Vec::with_capacity(bodies.len());
+        let (mut entries, mut changes) = (Vec::with_capacity(bodies.len()), Vec::new());
         for body in bodies {
             match self.seal(room, body) {
-                Ok(entry) => entries.push(entry),
+                Ok((entry, change)) => {
+                    changes.extend(change.map(|change| (entry.clone(), change)));
+                    entries.push(entry);
+                }
                 Err(error) => {
                     self.undo(room, entries.first());
                     self.reply(call, Err(error));
@@ -72,13 +78,13 @@ impl Engine {
             }
         }
         let id = entries.last().map(|entry| entry.id()).unwrap_or_default();
-        self.commit(room, entries, call, reply(id));
+        self.commit(room, entries, changes, call, reply(id));
     }
 
     /// Writes an entry whose body is not sealed (admission, epoch, invite).
     pub(super) fn write_plain(&mut self, room: RoomId, kind: Kind, body: &[u8], call: Option<CallId>, reply: Reply) {
         match self.sign(room, kind, body) {
-            Ok(entry) => self.commit(room, vec![entry], call, reply),
+            Ok(entry) => self.commit(room, vec![entry], Vec::new(), call, reply),
             Err(error) => self.reply(call, Err(error)),
         }
     }
@@ -109,8 +115,9 @@ impl Engine {
         Ok(entry)
     }
 
-    /// Seals one content as the next own entry and shows it at once, not yet stored.
-    fn seal(&mut self, room_id: RoomId, body: Body) -> Result<Verified<Entry>, CommandError> {
+    /// Seals one content as the next own entry. What is new is shown at once, as not yet stored;
+    /// what changes a message is given back, to be shown when it is durable.
+    fn seal(&mut self, room_id: RoomId, body: Body) -> Result<(Verified<Entry>, Option<Content>), CommandError> {
         let mut header = self.header(room_id, Kind::Content)?;
         let wall = self.now.wall;
         let room = self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?;
@@ -125,19 +132,33 @@ impl Engine {
         let content = Content { hlc: room.record.hlc.next(wall), body };
         let sealed = session.seal(header.seq, &content).map_err(|error| too_long(&error))?;
         let entry = Entry::sign(&self.key, header, &sealed).map_err(|error| too_long(&error))?;
-        let mut effects = Effects::default();
-        self.with_room(room_id, |room, viewer| {
+        if let Some(room) = self.rooms.get_mut(&room_id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
-            room.apply(&entry, content, viewer, &mut effects);
-        });
-        self.tell_effects(room_id, effects, true);
-        Ok(entry)
+        }
+        if matches!(content.body, Body::Edit { .. } | Body::Delete { .. } | Body::Reaction { .. }) {
+            return Ok((entry, Some(content)));
+        }
+        self.show_own(&entry, content);
+        Ok((entry, None))
     }
 
-    /// Hands entries to the store; publishing and the answer wait for it.
-    pub(super) fn commit(&mut self, room: RoomId, entries: Vec<Verified<Entry>>, call: Option<CallId>, reply: Reply) {
+    fn show_own(&mut self, entry: &Verified<Entry>, content: Content) {
+        let mut effects = Effects::default();
+        self.with_room(entry.room(), |room, viewer| room.apply(entry, content, viewer, &mut effects));
+        self.tell_effects(entry.room(), effects, true);
+    }
+
+    /// Hands entries to the store; changes, publishing and the answer wait for it.
+    pub(super) fn commit(
+        &mut self,
+        room: RoomId,
+        entries: Vec<Verified<Entry>>,
+        changes: Vec<(Verified<Entry>, Content)>,
+        call: Option<CallId>,
+        reply: Reply,
+    ) {
         let stored = entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect();
-        let pending = Pending { publish: entries, reply: call.map(|call| (call, reply)), again: Again::Nothing };
+        let pending = Pending { publish: entries, changes, ..Pending::answering(call, reply) };
         self.write(vec![Write::Append { room, entries: stored }], pending);
     }
 
@@ -156,6 +177,9 @@ impl Engine {
             self.note_durable(last);
         }
         self.note_saved(run.as_ref());
+        for (entry, change) in pending.changes {
+            self.show_own(&entry, change);
+        }
         for entry in pending.publish {
             self.publish(&entry);
             let room = entry.room();
@@ -220,8 +244,11 @@ impl Engine {
             .filter(|message| message.order.log == log && message.order.seq >= seq)
             .map(|message| message.id)
             .collect();
-        gone.into_iter().for_each(|id| room.timeline.remove(id));
+        gone.iter().for_each(|id| room.timeline.remove(*id));
         room.summary_changed = true;
+        if !gone.is_empty() {
+            self.event(Event::MessagesGone { room: room_id, ids: gone });
+        }
     }
 
     /// What tells others who this device is.

@@ -163,6 +163,8 @@ fn print_event(event: &Event) {
             json!({ "event": "messages_added", "room": room, "live": live, "messages": messages })
         }
         Event::MessageChanged(message) => json!({ "event": "message_changed", "message": message }),
+        Event::MessagesGone { room, ids } => json!({ "event": "messages_gone", "room": room, "ids": ids }),
+        Event::RoomGone(room) => json!({ "event": "room_gone", "room": room }),
         Event::RoomChanged(room) => json!({ "event": "room_changed", "room": room }),
         Event::MembersChanged { room, members } => {
             json!({ "event": "members_changed", "room": room, "members": members })
