@@ -2,6 +2,7 @@
 //! every shell; what only a shell can do comes back as a [`Wish`].
 
 mod act;
+mod glyphs;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ pub enum Wish {
     Notify(Notice),
     /// Keep how the app looks.
     KeepLook(Look),
+    /// Find fonts that have these characters.
+    Glyphs(Vec<char>),
     /// Leave.
     Quit,
 }
@@ -89,6 +92,7 @@ pub struct App<B> {
     wishes: Vec<Wish>,
     zoom_seen: f32,
     title_told: String,
+    glyphs: glyphs::Glyphs,
     /// The room to open again once the rooms are known.
     reopen: Option<RoomId>,
 }
@@ -114,6 +118,7 @@ impl<B: Backend> App<B> {
             wishes: Vec::new(),
             zoom_seen: look.zoom,
             title_told: String::new(),
+            glyphs: glyphs::Glyphs::default(),
             reopen: look.room,
         };
         app.carry_out(Model::first_questions());
@@ -180,6 +185,10 @@ impl<B: Backend> App<B> {
         }
         self.watch_zoom(ui.ctx());
         self.plan_repaint(ui.ctx());
+        let missing = self.glyphs.missing(ui.ctx());
+        if !missing.is_empty() {
+            wishes.push(Wish::Glyphs(missing));
+        }
         wishes.append(&mut self.wishes);
         wishes
     }

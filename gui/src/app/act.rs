@@ -2,6 +2,7 @@
 
 use egui::{Context, Key, Modifiers, Ui};
 use parlor_node::{Command, MessageBody};
+use parlor_protocol::HistoryPolicy;
 
 use super::{App, Wish};
 use crate::{
@@ -27,8 +28,9 @@ impl<B: Backend> App<B> {
                 self.composer.focus();
             }
             Action::SetName(name) => self.ask(Command::SetName(name), Purpose::SetName),
-            Action::CreateRoom(name, history) => {
+            Action::CreateRoom(name) => {
                 self.model.creating = true;
+                let history = HistoryPolicy::Everything;
                 self.ask(Command::CreateRoom { name, history }, Purpose::Create);
             }
             Action::Join(code) => {

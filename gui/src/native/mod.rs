@@ -3,6 +3,7 @@
 
 mod arguments;
 mod bridge;
+mod fonts;
 mod notify;
 mod runtime;
 mod settings;

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::{
     Arguments,
     bridge::Bridge,
+    fonts::SystemFonts,
     notify::Desktop,
     runtime::{NodeRuntime, Started},
     settings, start,
@@ -73,6 +74,7 @@ struct Window {
     // Dropped after the app, so that the bridge is gone when the node stops.
     node: Option<NodeRuntime>,
     desktop: Desktop,
+    fonts: SystemFonts,
     dir: Option<PathBuf>,
     look: Look,
 }
@@ -89,7 +91,7 @@ impl Window {
                 None,
             ),
         };
-        Self { stage, node, desktop: Desktop::new(), dir, look }
+        Self { stage, node, desktop: Desktop::new(), fonts: SystemFonts::new(ctx), dir, look }
     }
 
     fn look_whether_started(&mut self, ctx: &egui::Context) {
@@ -129,6 +131,7 @@ impl Window {
                     self.look = Look { window: self.look.window, ..look };
                     self.keep_look();
                 }
+                Wish::Glyphs(chars) => self.fonts.want(chars),
                 Wish::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             }
         }

@@ -1,7 +1,7 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId};
+use parlor_protocol::{EntryId, Name, RoomCode, RoomId};
 
 use super::dialog::Dialog;
 use crate::config::Look;
@@ -22,7 +22,7 @@ pub enum Action {
     /// Take a name.
     SetName(Name),
     /// Make a room.
-    CreateRoom(Name, HistoryPolicy),
+    CreateRoom(Name),
     /// Join a room.
     Join(RoomCode),
     /// Give up joining.

@@ -72,6 +72,12 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::NoName));
             return;
         }
+        if history != HistoryPolicy::Everything {
+            // Newcomers get the key of everything; to promise less would be a lie.
+            let what = "this Parlor cannot hide the past from newcomers yet; make the room with full history".into();
+            self.reply(Some(call), Err(CommandError::Invalid { what }));
+            return;
+        }
         match self.found_room(&name, history) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);

@@ -156,3 +156,18 @@ fn who_types_and_how_reading_goes_stand_in_the_header() {
     desk.run();
     desk.hides("Bo is typing");
 }
+
+#[test]
+fn writing_that_no_font_has_is_asked_for_once() {
+    let (fake, room, bo) = with_room();
+    fake.says(room, bo, "\u{6f22}\u{5b57} and letters", NOW - MINUTE);
+    let mut desk = Desk::new(&fake);
+    desk.click("Kitchen");
+    desk.run();
+    let wishes = desk.wishes.borrow();
+    let asked: Vec<char> = wishes
+        .iter()
+        .flat_map(|wish| if let crate::app::Wish::Glyphs(chars) = wish { chars.clone() } else { Vec::new() })
+        .collect();
+    assert_eq!(asked, ['\u{5b57}', '\u{6f22}']);
+}

@@ -1,7 +1,7 @@
 //! Makes a room.
 
 use egui::{Context, Key, RichText, Ui};
-use parlor_protocol::{HistoryPolicy, Name};
+use parlor_protocol::Name;
 
 use crate::{
     model::Model,
@@ -12,18 +12,11 @@ use crate::{
 };
 
 /// What is being typed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Create {
     name: String,
-    history: HistoryPolicy,
     problem: Option<String>,
     asked: bool,
-}
-
-impl Default for Create {
-    fn default() -> Self {
-        Self { name: String::new(), history: HistoryPolicy::Everything, problem: None, asked: false }
-    }
 }
 
 impl Create {
@@ -46,14 +39,9 @@ impl Create {
         if field.changed() {
             self.problem = None;
         }
-        section(ui, "What newcomers may read");
-        for (policy, title, text) in [
-            (HistoryPolicy::Everything, "Everything", "Who joins later can read back to the beginning."),
-            (HistoryPolicy::FromJoining, "Only from joining on", "Who joins later reads what is written from then on."),
-        ] {
-            ui.radio_value(&mut self.history, policy, title);
-            ui.indent(title, |ui| ui.label(RichText::new(text).size(size::SMALL).color(palette.soft)));
-        }
+        ui.add_space(space::S);
+        let text = "Who joins with the code can read back to the room's beginning.";
+        ui.label(RichText::new(text).size(size::SMALL).color(palette.soft));
         if let Some(problem) = &self.problem {
             error_line(ui, problem);
         }
@@ -63,7 +51,7 @@ impl Create {
         let pressed = main_button(ui, if model.creating { "Making the room" } else { "Make room" }, ready).clicked();
         if (pressed || entered) && !model.creating {
             match Name::new(&self.name) {
-                Ok(name) => actions.push(Action::CreateRoom(name, self.history)),
+                Ok(name) => actions.push(Action::CreateRoom(name)),
                 Err(error) => {
                     self.problem = Some(words::name_problem(&error));
                     field.request_focus();
