@@ -47,7 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     let dir = config.data_dir.clone();
-    let limits = config.limits;
+    let (limits, is_found) = (config.limits, config.mdns);
     let archive = Archive::start(config).await?;
     let port = |port: Option<u16>| port.map_or_else(|| "off".to_owned(), |port| port.to_string());
     let net = archive.net();
@@ -71,8 +71,12 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
         limits.rooms,
         if limits.is_open { "open" } else { "closed" }
     );
-    println!("Machines with Parlor on this network find it by themselves (mDNS). Where that is filtered, give");
-    println!("them this machine's address and the TCP port above. Stop it with Ctrl-C.");
+    if is_found {
+        println!("Machines with Parlor on this network find it by themselves (mDNS). Where that is filtered, give");
+        println!("them this machine's address and the TCP port above. Stop it with Ctrl-C.");
+    } else {
+        println!("Give this machine's address and the TCP port above to the others. Stop it with Ctrl-C.");
+    }
     wait_for_stop().await;
     println!("Stopping: storing what was taken ...");
     archive.shutdown().await;

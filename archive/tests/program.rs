@@ -127,7 +127,7 @@ fn it_starts_by_itself_says_what_one_needs_and_stops_when_told() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("data");
     let first = Running::start(&folder);
-    for word in ["device", "listening", "QUIC", "embedded store", "limits", "registration open", "mDNS"] {
+    for word in ["device", "listening", "QUIC", "embedded store", "limits", "registration open", "TCP port above"] {
         assert!(first.printed.contains(word), "{word}: {}", first.printed);
     }
     assert!(first.printed.contains(folder.to_str().unwrap()));

@@ -61,7 +61,7 @@ pub enum CommandError {
     },
     /// The log of this device is frozen because of a fork.
     #[error(
-        "this device's copy of the room was restored from an old backup while a newer one had been used; leave and join the room again"
+        "this device's copy of the room was restored from an old backup while a newer one had been used; start with a new profile and join the room again"
     )]
     Forked,
     /// The node has stopped.

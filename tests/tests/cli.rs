@@ -157,6 +157,7 @@ fn one_profile_is_used_by_one_program_at_a_time() {
     up.wait_for("is up").unwrap();
     let said = cli.fails(&["rooms"], 5);
     assert!(said.contains("in use"), "{said}");
+    assert!(cli.fails(&["repair"], 5).contains("in use"), "a store in use is not repaired");
     assert!(up.stop().unwrap());
     assert!(cli.ok(&["rooms"]).contains("kitchen"));
 }

@@ -80,6 +80,8 @@ enum Done {
         /// How far the log is held when everything went as planned.
         planned: Height,
         added: Usage,
+        /// A gossip message for members who should know.
+        news: Option<Vec<u8>>,
         result: Result<Appended, StoreError>,
     },
     Registered {

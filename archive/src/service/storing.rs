@@ -1,12 +1,13 @@
 //! Storing: one run of a log after the other, acknowledged when durable.
 
+use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
     entry::Entry,
     epoch::Genesis,
     log::{ForkProof, Height},
-    wire::{Answer, Refusal},
+    wire::{Answer, Gossip, Refusal},
 };
 use std::{
     collections::hash_map,
@@ -181,10 +182,14 @@ impl Service {
             entries: ready.entries.len() as u64,
             bytes: ready.entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum(),
         };
+        // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
+        // it shows them that something is missing.
+        let news = ready.entries.last().filter(|kept| waiter.is_some() && kept.checked);
+        let news = news.and_then(|kept| Gossip::Entry(kept.entry.inner().clone()).encode().ok());
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
             let result = store.append(run).await;
-            Done::Appended { room, log, waiter, planned, added, result }
+            Done::Appended { room, log, waiter, planned, added, news, result }
         });
     }
 
@@ -202,8 +207,11 @@ impl Service {
     pub(super) async fn on_done(&mut self, done: Done) {
         match done {
             Done::Answer(inbound, answer) => self.answer(inbound, &answer).await,
-            Done::Appended { room, log, waiter, planned, added, result } => {
+            Done::Appended { room, log, waiter, planned, added, news, result } => {
                 let answer = self.on_appended(room, log, planned, added, result);
+                if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
+                    self.pass_on(room, news).await;
+                }
                 if let Some(inbound) = waiter {
                     self.answer(inbound, &answer).await;
                 }
@@ -233,6 +241,14 @@ impl Service {
             Done::Nothing => {}
         }
         self.start_waiting();
+    }
+
+    async fn pass_on(&self, room: RoomId, news: Vec<u8>) {
+        let Some(room) = self.rooms.get(&room) else { return };
+        let bytes = Bytes::from(news);
+        for topic in &room.topics {
+            self.tell(NetCommand::Publish { topic: *topic, bytes: bytes.clone() }).await;
+        }
     }
 
     fn on_appended(

@@ -191,7 +191,7 @@ impl Engine {
         self.write_fork(proof);
         self.problem(
             format!("{name}'s device wrote two different histories"),
-            "Its copy was probably restored from an old backup. Ask them to leave the room and join again.",
+            "Its copy was probably restored from an old backup. Ask them to start with a new profile and to join the room again.",
         );
     }
 

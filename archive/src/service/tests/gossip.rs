@@ -124,3 +124,23 @@ async fn a_fork_that_comes_by_gossip_is_noticed() {
     timeout(PATIENCE, wait).await.expect("no proof");
     stage.shut_down().await;
 }
+
+#[tokio::test]
+async fn what_is_pushed_is_told_to_those_who_are_there_and_what_came_by_gossip_is_not_told_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let entries = room.contents(&mut member, 3);
+    assert_eq!(stage.push(&room, &member, entries.clone()).await, pushed(&member));
+    let last = Gossip::Entry(entries[2].clone()).encode().unwrap();
+    let told = (room.secrets.topic(), Bytes::from(last));
+    assert_eq!(stage.published.last(), Some(&told), "the end of the run");
+    let count = stage.published.len();
+    assert_eq!(stage.push(&room, &member, entries).await, pushed(&member), "once more");
+    let entry = room.content(&mut member, b"sealed");
+    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    assert_eq!(stage.published.len(), count);
+    stage.shut_down().await;
+}

@@ -47,6 +47,7 @@ struct Stage {
     answers: HashMap<InboundId, Answer>,
     verdicts: HashMap<GossipId, Verdict>,
     subscribed: Vec<TopicId>,
+    published: Vec<(TopicId, Bytes)>,
 }
 
 fn embedded(folder: &TempDir) -> Arc<dyn Store> {
@@ -78,6 +79,7 @@ impl Stage {
             answers: HashMap::new(),
             verdicts: HashMap::new(),
             subscribed: Vec::new(),
+            published: Vec::new(),
         }
     }
 
@@ -89,6 +91,7 @@ impl Stage {
             }
             NetCommand::Judge { message, verdict } => drop(self.verdicts.insert(message, verdict)),
             NetCommand::Subscribe(topic) => self.subscribed.push(topic),
+            NetCommand::Publish { topic, bytes } => self.published.push((topic, bytes)),
             other => panic!("an archive does not do {other:?}"),
         }
     }

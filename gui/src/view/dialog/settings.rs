@@ -174,7 +174,7 @@ fn folder(ui: &mut Ui, folder: &str) -> Vec<Action> {
             actions.push(Action::Copy { text: folder.to_owned(), what: "Folder" });
         }
     });
-    let text = "Everything Parlor keeps is here. To move to another machine, copy this folder while Parlor is closed.";
+    let text = "Everything Parlor keeps is here. To go to another machine, close Parlor and move this folder there; never use two copies of it.";
     ui.label(RichText::new(text).size(size::SMALL).color(palette.faint));
     actions
 }

@@ -28,7 +28,7 @@ pub(crate) struct Cli {
     /// Neither finds others nor is found by mDNS.
     #[arg(long, global = true)]
     pub(crate) no_mdns: bool,
-    /// Only shows what this machine has; asks nobody for news.
+    /// Stays off the network: shows only what this machine has, sends what is written later.
     #[arg(long, global = true)]
     pub(crate) offline: bool,
     /// TCP and UDP port; 47801, or a free one when that is taken. 0 takes any.

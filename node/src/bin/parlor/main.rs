@@ -44,6 +44,9 @@ fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<(), Failure> {
+    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Doctor | Do::Run) {
+        return Err(Failure::usage("this needs the network; leave out --offline"));
+    }
     match cli.action.clone() {
         Do::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "parlor", &mut std::io::stdout());

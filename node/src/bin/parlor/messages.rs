@@ -52,7 +52,8 @@ pub(crate) async fn send(cli: &Cli, room: &str, text: &str) -> Result<(), Failur
     let Reply::Sent(id) = session.call(Command::Send { room, text, reply_to: None }).await? else {
         return Err(Failure::failed("the message was not sent"));
     };
-    let deadline = tokio::time::Instant::now() + session.wait;
+    let patience = if cli.offline { Duration::ZERO } else { session.wait };
+    let deadline = tokio::time::Instant::now() + patience;
     let mut message = find(&session, room, id).await;
     while !message.as_ref().is_some_and(|m| m.delivery.archived || m.delivery.reached > 0) {
         match tokio::time::timeout_at(deadline, events.next()).await {

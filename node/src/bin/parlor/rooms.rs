@@ -1,7 +1,7 @@
 //! Commands about the profile and its rooms.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use parlor_node::{Command, Event, JoinStage, Reply, SyncState};
+use parlor_node::{Command, Event, JoinStage, Reply, StartError, SyncState, store::ProfileLock};
 use parlor_protocol::{HistoryPolicy, Name, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
@@ -245,12 +245,19 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
 }
 
 pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
-    let dir = session::config(cli, false).profile_dir()?;
+    let config = session::config(cli, false);
+    let dir = config.profile_dir()?;
+    if !dir.is_dir() {
+        return Err(Failure::not_found(format!("there is no profile in {}", dir.display())));
+    }
+    // Held to the end: no other program may use the store meanwhile.
+    let _lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
     let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
     let salvage = parlor_node::store::repair(&dir, &stamp).map_err(|error| Failure::failed(error.to_string()))?;
-    output::print(format_args!("Saved {} rooms and {} messages and records.", salvage.rooms, salvage.entries));
+    let rooms = if salvage.rooms == 1 { "1 room".to_owned() } else { format!("{} rooms", salvage.rooms) };
+    output::print(format_args!("Saved {rooms} and {} messages and records.", salvage.entries));
     if !salvage.identity {
-        output::print(format_args!("The keys and the name of this device were lost; join the rooms again."));
+        output::print("The keys and the name of this device were lost; join the rooms again.");
     }
     if salvage.lost_entries > 0 {
         output::print(format_args!(
@@ -258,6 +265,6 @@ pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
             salvage.lost_entries
         ));
     }
-    output::print(format_args!("The damaged file is kept as {}.", salvage.kept.display()));
+    output::print(format_args!("The file as it was is kept as {}.", salvage.kept.display()));
     Ok(())
 }

@@ -122,7 +122,11 @@ fn answer(id: Value, result: Result<Reply, Failure>) {
 
 /// What a line asks for, and its id.
 fn parse(line: &str) -> (Value, Result<Line, Failure>) {
-    let bad = |error: serde_json::Error| Failure::usage(format!("not a command ({error}); see `parlor run --help`"));
+    let bad = |error: serde_json::Error| {
+        Failure::usage(format!(
+            "not a command ({error}); commands: rooms, members, send, history, join, code, connection"
+        ))
+    };
     let value: Value = match serde_json::from_str(line) {
         Ok(value) => value,
         Err(error) => return (Value::Null, Err(bad(error))),

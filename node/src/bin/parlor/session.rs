@@ -30,9 +30,9 @@ pub(crate) fn config(cli: &Cli, online: bool) -> NodeConfig {
 }
 
 impl Session {
-    /// A node on the network.
+    /// A node on the network, unless that is not wanted.
     pub(crate) async fn online(cli: &Cli) -> Result<Self, Failure> {
-        Self::start(cli, true).await
+        Self::start(cli, !cli.offline).await
     }
 
     /// A node without network, for commands that only read what is here.
