@@ -208,7 +208,9 @@ impl Actor {
                 },
                 Output::Net(command) if self.has_net => self.to_net.push_back(command),
                 Output::Net(_) => {}
-                Output::Write { id, writes } => self.to_store.push_back(Job::Write { id, writes }),
+                Output::Write { id, writes, urgent } => self.to_store.push_back(Job::Write { id, writes, urgent }),
+                Output::Flush => self.to_store.push_back(Job::Flush),
+                Output::Tidy => self.to_store.push_back(Job::Tidy),
                 Output::Read { id, read } => self.to_store.push_back(Job::Read { id, read }),
                 Output::Stretch { job, code } => self.to_stretch.push_back((job, code)),
             }

@@ -31,6 +31,11 @@ use crate::{
 /// How often a room's summary is told at most, in milliseconds: a sync changes it all the time.
 pub(super) const SUMMARY_EVERY_MS: u64 = 150;
 
+/// How long entries of others wait for company before they are made durable, in milliseconds.
+const FLUSH_AFTER_MS: u64 = 50;
+/// How often the store is prepared for a crash while things are written, in milliseconds.
+const TIDY_AFTER_MS: u64 = 3_000;
+
 /// What a read is for.
 #[derive(Debug)]
 pub(super) enum ReadFor {
@@ -164,6 +169,8 @@ impl Engine {
                 Timer::Save(room) => self.save_room(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Retry => self.retry_unsaved(),
+                Timer::Flush => self.out.push(Output::Flush),
+                Timer::Tidy => self.out.push(Output::Tidy),
             }
         }
     }
@@ -235,9 +242,20 @@ impl Engine {
 
     /// Gives a batch to the store. An own entry may be published when it is durable, not before.
     pub(super) fn write(&mut self, writes: Vec<Write>, pending: Pending) {
+        self.give(writes, pending, true);
+    }
+
+    /// Gives a batch to the store that nobody waits for.
+    pub(super) fn write_soon(&mut self, writes: Vec<Write>, pending: Pending) {
+        self.give(writes, pending, false);
+        self.timers.set(self.now.mono + FLUSH_AFTER_MS, Timer::Flush);
+    }
+
+    fn give(&mut self, writes: Vec<Write>, pending: Pending, urgent: bool) {
         let id = WriteId(self.number());
         self.pending.insert(id, pending);
-        self.out.push(Output::Write { id, writes });
+        self.out.push(Output::Write { id, writes, urgent });
+        self.timers.set(self.now.mono + TIDY_AFTER_MS, Timer::Tidy);
     }
 
     pub(super) fn save_identity(&mut self) {

@@ -93,7 +93,14 @@ pub enum Output {
         id: WriteId,
         /// The changes.
         writes: Vec<Write>,
+        /// Whether somebody waits for it. The others are made durable with the next urgent one, or
+        /// at [`Output::Flush`].
+        urgent: bool,
     },
+    /// Make durable what waits.
+    Flush,
+    /// Nothing was written for a while: prepare the store for a crash.
+    Tidy,
     /// Read after all writes given before, then report [`Input::Read`].
     Read {
         /// For the report.

@@ -24,6 +24,10 @@ pub(super) enum Timer {
     Join(JobId),
     /// Give the store again what it refused.
     Retry,
+    /// Make durable what waits.
+    Flush,
+    /// Prepare the store for a crash.
+    Tidy,
 }
 
 #[derive(Debug, Default)]

@@ -104,7 +104,7 @@ impl Engine {
     /// Writes entries of others.
     pub(super) fn write_run(&mut self, run: Run) {
         let write = Write::Append { room: run.room, entries: run.entries.clone() };
-        self.write(vec![write], Pending::unasked(Again::Run(run)));
+        self.write_soon(vec![write], Pending::unasked(Again::Run(run)));
     }
 
     /// Writes the proof of a fork.

@@ -28,7 +28,13 @@ pub(crate) enum Job {
         id: WriteId,
         /// The batch.
         writes: Vec<Write>,
+        /// Whether somebody waits for it; the others wait for the next one or for [`Job::Flush`].
+        urgent: bool,
     },
+    /// Make durable what waits.
+    Flush,
+    /// Prepare for a crash, when there is time.
+    Tidy,
     /// Answer a question after everything that was given before.
     Read {
         /// For the report.
@@ -76,23 +82,68 @@ pub(crate) fn start(mut store: Box<dyn LocalStore>) -> io::Result<StorePorts> {
 }
 
 fn run(store: &mut dyn LocalStore, queue: &mut mpsc::Receiver<Job>, reports: &mpsc::Sender<Done>) {
+    let mut writer = Writer { store, reports, taken: Vec::new(), taken_bytes: 0 };
     while let Some(job) = queue.blocking_recv() {
         let mut group = Group::default();
-        let mut question = group.take(job);
+        let mut next = group.add(job);
         // What waits already goes into the same transaction, up to the first question, which
         // must see exactly the batches before it.
-        while question.is_none() && group.bytes < GROUP_BYTES {
-            let Ok(next) = queue.try_recv() else { break };
-            question = group.take(next);
+        while next.is_none() && group.bytes < GROUP_BYTES {
+            let Ok(job) = queue.try_recv() else { break };
+            next = group.add(job);
         }
-        let results = if group.batches.is_empty() { Vec::new() } else { store.apply(&group.batches) };
-        for (id, result) in group.ids.into_iter().zip(results) {
-            if reports.blocking_send(Done::Written { id, result }).is_err() {
-                tracing::debug!("nobody takes the store's reports any more");
+        writer.write(group);
+        match next {
+            Some(Job::Read { id, read }) => writer.read(id, &read),
+            Some(Job::Tidy) => writer.store.tidy(),
+            _ => {}
+        }
+    }
+    writer.flush();
+}
+
+struct Writer<'a> {
+    store: &'a mut dyn LocalStore,
+    reports: &'a mpsc::Sender<Done>,
+    /// Batches that the store took and that are not durable yet.
+    taken: Vec<WriteId>,
+    taken_bytes: usize,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, group: Group) {
+        if group.is_urgent || self.taken_bytes + group.bytes >= GROUP_BYTES {
+            let results = if group.batches.is_empty() { Vec::new() } else { self.store.apply(&group.batches) };
+            // A transaction makes durable what was taken before it; if it failed this says so.
+            self.flush();
+            group.ids.into_iter().zip(results).for_each(|(id, result)| self.report(id, result));
+            return;
+        }
+        for (id, result) in group.ids.into_iter().zip(self.store.take(&group.batches)) {
+            match result {
+                Ok(()) => self.taken.push(id),
+                Err(reason) => self.report(id, Err(reason)),
             }
         }
-        if let Some((id, read)) = question {
-            let _ = reports.blocking_send(Done::Read { id, result: store.read(&read) });
+        self.taken_bytes += group.bytes;
+    }
+
+    fn flush(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let result = self.store.flush();
+        std::mem::take(&mut self.taken).into_iter().for_each(|id| self.report(id, result.clone()));
+        self.taken_bytes = 0;
+    }
+
+    fn read(&mut self, id: ReadId, read: &Read) {
+        let _ = self.reports.blocking_send(Done::Read { id, result: self.store.read(read) });
+    }
+
+    fn report(&self, id: WriteId, result: Result<(), String>) {
+        if self.reports.blocking_send(Done::Written { id, result }).is_err() {
+            tracing::debug!("nobody takes the store's reports any more");
         }
     }
 }
@@ -102,18 +153,25 @@ struct Group {
     ids: Vec<WriteId>,
     batches: Vec<Vec<Write>>,
     bytes: usize,
+    is_urgent: bool,
 }
 
 impl Group {
-    fn take(&mut self, job: Job) -> Option<(ReadId, Read)> {
+    /// Adds a batch; gives back what is no batch and has to be done after the group.
+    fn add(&mut self, job: Job) -> Option<Job> {
         match job {
-            Job::Write { id, writes } => {
+            Job::Write { id, writes, urgent } => {
                 self.bytes += writes.iter().map(size).sum::<usize>();
                 self.ids.push(id);
                 self.batches.push(writes);
+                self.is_urgent |= urgent;
                 None
             }
-            Job::Read { id, read } => Some((id, read)),
+            Job::Flush => {
+                self.is_urgent = true;
+                None
+            }
+            other => Some(other),
         }
     }
 }

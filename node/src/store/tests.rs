@@ -5,6 +5,7 @@ mod contract;
 mod crash;
 mod disk;
 mod repair;
+mod taken;
 
 use parlor_protocol::{
     EntryId, EpochId, Hlc, LogId, LogKey, RoomId,
