@@ -259,7 +259,9 @@ async fn when_mongodb_goes_away_it_stays_and_goes_on_when_mongodb_is_back() {
 /// Writes a sealed text, as a member does.
 fn sealed(room: &TestRoom, writer: &mut Writer, session: &SealingSession, text: &str) -> Entry {
     let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
-    let body = session.seal(writer.height.next, &Content { hlc: Hlc::at(1_700_000_000_000), body }).unwrap();
+    let body = session
+        .seal(writer.height.next, &Content { hlc: Hlc::at(1_700_000_000_000), at: 1_700_000_000_000, body })
+        .unwrap();
     let header = Header {
         kind: Kind::Content,
         room: room.id,

@@ -139,7 +139,7 @@ pub struct Member {
 /// Where a message stands on the screen: sorts by time, then author, then place in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Order {
-    /// Hybrid logical time, capped when a clock is far ahead.
+    /// Hybrid logical time.
     pub hlc: Hlc,
     /// Author and log.
     pub log: LogKey,

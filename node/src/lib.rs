@@ -19,6 +19,7 @@ pub mod net;
 mod node;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod store;
+pub mod unwind;
 
 pub use command::{Command, CommandId, CommandResult, Reply};
 pub use error::CommandError;

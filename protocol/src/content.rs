@@ -13,15 +13,17 @@ use crate::{
     error::CodecError,
     hlc::Hlc,
     ids::{DeviceId, EntryId},
-    limits::{BODY_MAX, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX},
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX},
     text::{Name, Text},
 };
 
 /// What a person wrote or did, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// When, for the order on the screen.
+    /// When, for the order on the screen: the same for everybody.
     pub hlc: Hlc,
+    /// The author's clock, right or wrong, in milliseconds since 1970.
+    pub at: u64,
     /// What.
     pub body: Body,
 }
@@ -121,6 +123,16 @@ impl From<Emoji> for String {
 const LEN_BYTES: usize = 4;
 
 impl Content {
+    /// The time to show, in milliseconds since 1970, to somebody whose clock shows `now_ms`. It is
+    /// the hybrid time, which makes up for clocks that are late; where somebody's clock was far
+    /// ahead, the author's own time; and never more than five minutes ahead.
+    #[must_use]
+    pub fn shown_at(&self, now_ms: u64) -> u64 {
+        let latest = now_ms.saturating_add(CLOCK_AHEAD_MAX_MS);
+        let hybrid = self.hlc.millis();
+        if hybrid <= latest { hybrid } else { self.at.min(latest) }
+    }
+
     /// Encodes and pads to at most `max` bytes.
     ///
     /// # Errors

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::CLOCK_AHEAD_MAX_MS;
+/// The first half of time that can be written, in milliseconds since 1970.
+const FOLLOWED_MAX_MS: u64 = 1 << 47;
 
 const COUNTER_BITS: u32 = 16;
 
@@ -39,18 +40,17 @@ impl Hlc {
         Self(bits)
     }
 
-    /// The next point for a message written now: later than everything seen so far. What was seen
-    /// must have been [`capped`](Self::capped) first: one point at the end of time would otherwise
-    /// stop the clock of everyone who saw it.
+    /// The next point for a message written now: later than everything that is followed.
     #[must_use]
     pub fn next(self, now_ms: u64) -> Self {
         Self::at(now_ms).max(Self(self.0.saturating_add(1)))
     }
 
-    /// The same point, but at most five minutes ahead of `now_ms`. A message from a clock
-    /// that runs far ahead is shown late, never refused.
+    /// The later of this point and another one that was seen, which is how order keeps to cause and
+    /// effect even when a clock is years off. A point in the last half of time is not followed:
+    /// nobody has such a clock by mistake, and everyone's clock would stop at the end.
     #[must_use]
-    pub fn capped(self, now_ms: u64) -> Self {
-        self.min(Self::at(now_ms.saturating_add(CLOCK_AHEAD_MAX_MS)))
+    pub fn follow(self, seen: Self) -> Self {
+        if seen.millis() < FOLLOWED_MAX_MS { self.max(seen) } else { self }
     }
 }

@@ -35,6 +35,13 @@ pub(super) struct Effects {
     pub(super) epochs_changed: bool,
 }
 
+/// When something was written: for the order, and for people.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    hlc: Hlc,
+    shown_at: u64,
+}
+
 /// Who looks at a room: needed to open and to attribute what is taken in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Viewer<'a> {
@@ -143,9 +150,8 @@ impl Room {
         match session.map(|(_, session)| session.open(entry)) {
             Some(Ok(content)) => self.apply(entry, content, viewer, effects),
             Some(Err(_)) | None => {
-                let hlc = self.record.hlc;
-                let body = MessageBody::NeedsUpdate;
-                self.show(entry, hlc, body, None, viewer, effects);
+                let when = When { hlc: self.record.hlc, shown_at: self.record.hlc.millis().min(viewer.wall) };
+                self.show(entry, when, MessageBody::NeedsUpdate, None, viewer, effects);
             }
         }
     }
@@ -172,6 +178,7 @@ impl Room {
         for (entry, shown) in openers.iter().map(|e| (e, false)).chain(entries.iter().map(|e| (e, true))) {
             let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
             let Ok(content) = session.open(entry) else { continue };
+            let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
             match content.body {
                 Body::Profile { name, card, prekey } => {
                     let author = entry.header().author;
@@ -181,8 +188,8 @@ impl Room {
                     }
                 }
                 Body::Text { text, reply_to, .. } if shown => {
-                    let message =
-                        self.message(entry, content.hlc, MessageBody::Text { text: text.to_string() }, viewer);
+                    let body = MessageBody::Text { text: text.to_string() };
+                    let message = self.message(entry, when, body, viewer);
                     let message = Message { reply_to, ..message };
                     effects.added.extend(self.timeline.insert(message, true));
                 }
@@ -200,9 +207,11 @@ impl Room {
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) {
-        let Content { hlc, body } = content;
+        let shown_at = content.shown_at(viewer.wall);
+        let Content { hlc, body, .. } = content;
+        let when = When { hlc, shown_at };
         let author = entry.header().author;
-        self.record.hlc = self.record.hlc.max(hlc.capped(viewer.wall));
+        self.record.hlc = self.record.hlc.follow(hlc);
         let mut change = |target, kind| {
             if self.timeline.apply(target, Change { by: author, hlc, kind }).is_some() {
                 effects.changed.insert(target);
@@ -210,7 +219,7 @@ impl Room {
         };
         match body {
             Body::Text { text, reply_to, .. } => {
-                self.show(entry, hlc, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
+                self.show(entry, when, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
             }
             Body::Edit { target, text } => change(target, ChangeKind::Edit(text.to_string())),
             Body::Delete { target } => change(target, ChangeKind::Delete),
@@ -226,8 +235,8 @@ impl Room {
                     Some(from) if from == name.as_str() => {}
                     // Who made the room is told by that line.
                     None if author == self.record.genesis.header().author => {}
-                    Some(from) => self.show(entry, hlc, MessageBody::Renamed { from }, None, viewer, effects),
-                    None => self.show(entry, hlc, MessageBody::Joined, None, viewer, effects),
+                    Some(from) => self.show(entry, when, MessageBody::Renamed { from }, None, viewer, effects),
+                    None => self.show(entry, when, MessageBody::Joined, None, viewer, effects),
                 }
             }
             Body::RoomName { name } => {
@@ -237,7 +246,7 @@ impl Room {
                     self.summary_changed = true;
                 }
                 if !std::mem::replace(&mut self.has_created_line, true) {
-                    self.show(entry, hlc, MessageBody::RoomCreated, None, viewer, effects);
+                    self.show(entry, when, MessageBody::RoomCreated, None, viewer, effects);
                 }
             }
         }
@@ -274,28 +283,27 @@ impl Room {
     fn show(
         &mut self,
         entry: &Verified<Entry>,
-        hlc: Hlc,
+        when: When,
         body: MessageBody,
         reply_to: Option<EntryId>,
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) {
-        let message = Message { reply_to, ..self.message(entry, hlc, body, viewer) };
+        let message = Message { reply_to, ..self.message(entry, when, body, viewer) };
         effects.added.extend(self.timeline.insert(message, false));
         self.summary_changed = true;
     }
 
-    fn message(&self, entry: &Verified<Entry>, hlc: Hlc, body: MessageBody, viewer: Viewer<'_>) -> Message {
+    fn message(&self, entry: &Verified<Entry>, when: When, body: MessageBody, viewer: Viewer<'_>) -> Message {
         let header = entry.header();
-        let hlc = hlc.capped(viewer.wall);
         Message {
             id: entry.id(),
             room: self.id(),
-            order: Order { hlc, log: entry.log_key(), seq: header.seq },
+            order: Order { hlc: when.hlc, log: entry.log_key(), seq: header.seq },
             author: header.author,
             author_name: self.name_of(header.author),
             own: header.author == viewer.me,
-            at: hlc.millis(),
+            at: when.shown_at,
             body,
             reply_to: None,
             edited: false,

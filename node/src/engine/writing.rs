@@ -129,7 +129,7 @@ impl Engine {
         }
         let Some(session) = room.sealing.as_ref() else { return Err(CommandError::Stopped) };
         header.session = session.start();
-        let content = Content { hlc: room.record.hlc.next(wall), body };
+        let content = Content { hlc: room.record.hlc.next(wall), at: wall, body };
         let sealed = session.seal(header.seq, &content).map_err(|error| too_long(&error))?;
         let entry = Entry::sign(&self.key, header, &sealed).map_err(|error| too_long(&error))?;
         if let Some(room) = self.rooms.get_mut(&room_id) {

@@ -7,7 +7,6 @@ use parlor_protocol::{LogKey, RoomId, log::Height};
 use redb::{Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable, Table};
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -23,6 +22,8 @@ use super::{
         encode_entry, encode_height, encode_record, entry_key, fork_key, log_key, record_key, seq_of, split_log_key,
     },
 };
+
+use crate::unwind;
 
 mod load;
 
@@ -78,12 +79,12 @@ impl DiskStore {
     fn prepare(&mut self) -> Result<(), StoreError> {
         let file = self.file.clone();
         // redb trusts its file and may panic on one that was altered behind its back.
-        let opened = catch_unwind(AssertUnwindSafe(|| -> Result<(), StoreError> {
+        let opened = unwind::catch(|| -> Result<(), StoreError> {
             let db = open_database(&file)?;
             self.check_or_init(&db)?;
             self.db = Some(db);
             Ok(())
-        }));
+        });
         match opened {
             Ok(result) => result,
             Err(_) => Err(StoreError::Damaged { file: self.file.clone(), detail: "its structure is broken".into() }),
@@ -150,7 +151,7 @@ impl DiskStore {
             })?;
         }
         let Some(db) = self.db.as_ref() else { return Err("the store is closed".into()) };
-        match catch_unwind(AssertUnwindSafe(|| run(db, &self.sealer))) {
+        match unwind::catch(|| run(db, &self.sealer)) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => {
                 self.close();
@@ -172,7 +173,11 @@ impl DiskStore {
     }
 
     fn close(&mut self) {
-        self.db = None;
+        let db = self.db.take();
+        // Closing writes, and so may panic as well.
+        if unwind::catch(|| drop(db)).is_err() {
+            tracing::warn!(file = %self.file.display(), "the store is damaged");
+        }
         if self.taken == Taken::Waiting {
             self.taken = Taken::Lost;
         }
@@ -190,6 +195,12 @@ impl DiskStore {
             // One transaction too large for the disk may be several that fit.
             Err(_) => batches.iter().flat_map(|batch| self.commit(std::slice::from_ref(batch), is_durable)).collect(),
         }
+    }
+}
+
+impl Drop for DiskStore {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -228,7 +239,7 @@ impl LocalStore for DiskStore {
         }
         let damaged = |detail: &str| StoreError::Damaged { file: self.file.clone(), detail: detail.to_owned() };
         let Some(db) = self.db.as_ref() else { return Err(damaged("it is closed")) };
-        match catch_unwind(AssertUnwindSafe(|| load::load(db, &self.sealer, &self.file))) {
+        match unwind::catch(|| load::load(db, &self.sealer, &self.file)) {
             Ok(loaded) => loaded,
             Err(_) => Err(damaged("its structure is broken")),
         }

@@ -5,7 +5,7 @@ use parlor_protocol::{
     DeviceId, Hlc, Name, Text,
     content::{Body, Content, Emoji, padded_len},
     error::CodecError,
-    limits::{BODY_MAX, DEVICES_MAX, PADDING_FLOOR, TEXT_MAX},
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, PADDING_FLOOR, TEXT_MAX},
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn emoji(text: &str) -> Emoji {
 }
 
 fn comes_back(body: Body) {
-    let content = Content { hlc: Hlc::at(1_700_000_000_000), body };
+    let content = Content { hlc: Hlc::at(1_700_000_000_000), at: 1_700_000_000_000, body };
     let padded = content.encode(BODY_MAX).unwrap();
     assert_eq!(padded.len(), padded_len(padded.len()), "already of a padded size");
     assert_eq!(Content::decode(&padded), Ok(content));
@@ -57,6 +57,7 @@ fn padding_never_cuts_a_content_off_at_the_limit() {
     let max = BODY_MAX - 64;
     let profile = |len: usize| Content {
         hlc: Hlc::at(1),
+        at: 1,
         body: Body::Text { text: Text::new(&"x".repeat(len)).unwrap(), reply_to: None, mentions: vec![] },
     };
     for (limit, len) in [(max, TEXT_MAX), (1000, 900), (400, 380), (300, 280)] {
@@ -102,6 +103,16 @@ fn too_many_mentions_are_refused() {
     assert!(matches!(Content::decode(&padded), Err(CodecError::TooMany { what: "mentions", .. })));
 }
 
+#[test]
+fn the_time_shown_makes_up_for_late_clocks_and_for_ones_far_ahead() {
+    let now = 1_700_000_000_000;
+    let body = || Body::Delete { target: parlor_protocol::EntryId::default() };
+    let shown = |hlc: u64, at: u64| Content { hlc: Hlc::at(hlc), at, body: body() }.shown_at(now);
+    assert_eq!(shown(now - 5, 0), now - 5, "a clock that starts in 1970 every time");
+    assert_eq!(shown(now + 400_000_000, now - 7), now - 7, "written after one whose clock is ahead");
+    assert_eq!(shown(now + 400_000_000, now + 400_000_000), now + CLOCK_AHEAD_MAX_MS, "the one whose clock is ahead");
+}
+
 proptest! {
     #[test]
     fn padding_grows_by_an_eighth_at_most(len in 0..200_000usize) {
@@ -117,7 +128,7 @@ proptest! {
         prop_assume!(Text::new(&text).is_ok());
         let reply_to = reply.map(parlor_protocol::EntryId::from_bytes);
         let body = Body::Text { text: Text::new(&text).unwrap(), reply_to, mentions: vec![] };
-        let content = Content { hlc: Hlc::from_bits(hlc), body };
+        let content = Content { hlc: Hlc::from_bits(hlc), at: hlc, body };
         prop_assert_eq!(Content::decode(&content.encode(BODY_MAX).unwrap()), Ok(content));
     }
 

@@ -96,7 +96,8 @@ impl Room {
 
 pub fn says(text: &str) -> Content {
     let text = Text::new(text).unwrap();
-    Content { hlc: Hlc::at(1_700_000_000_000), body: Body::Text { text, reply_to: None, mentions: Vec::new() } }
+    let body = Body::Text { text, reply_to: None, mentions: Vec::new() };
+    Content { hlc: Hlc::at(1_700_000_000_000), at: 1_700_000_000_000, body }
 }
 
 /// A log of sealed messages in one session, from place 0.

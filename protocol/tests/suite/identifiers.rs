@@ -3,7 +3,7 @@
 use parlor_protocol::{
     DeviceId, EntryId, Hlc, Locator, LogId, LogKey, Name, RoomId, Text,
     error::{IdError, TextError},
-    limits::{CLOCK_AHEAD_MAX_MS, NAME_MAX, TEXT_MAX},
+    limits::{NAME_MAX, TEXT_MAX},
 };
 use proptest::prelude::*;
 
@@ -69,9 +69,8 @@ fn hybrid_time_at_the_end_of_time_does_not_wrap() {
     let last = Hlc::from_bits(u64::MAX);
     assert_eq!(last.next(0), last);
     assert_eq!(Hlc::at(u64::MAX).millis(), u64::MAX >> 16);
-    assert_eq!(last.capped(u64::MAX), Hlc::at(u64::MAX));
-    assert_eq!(last.capped(1000).millis(), 1000 + CLOCK_AHEAD_MAX_MS);
-    assert!(last.capped(1000).next(1000) > Hlc::at(1000));
+    assert_eq!(Hlc::at(1000).follow(last), Hlc::at(1000), "nobody follows to where no next is left");
+    assert_eq!(Hlc::at(1000).follow(Hlc::at(5000)), Hlc::at(5000));
 }
 
 proptest! {
@@ -106,9 +105,7 @@ proptest! {
     fn hybrid_time_never_runs_back(bits: u64, now: u64) {
         let before = Hlc::from_bits(bits);
         prop_assert!(before.next(now) >= before);
-        prop_assert!(before.capped(now) <= before);
-        let now = now >> 17;
-        let capped = before.capped(now);
-        prop_assert!(capped.next(now) > capped, "after capping there is always a next");
+        let followed = Hlc::at(now >> 17).follow(before);
+        prop_assert!(followed.next(0) > followed, "after following there is always a next");
     }
 }

@@ -1,9 +1,9 @@
 //! The open database, opened anew after the disk failed: redb refuses all work once an IO error
 //! came, until its file is opened again.
 
+use parlor_node::unwind;
 use redb::Database;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
@@ -43,22 +43,18 @@ impl Handle {
         let state = self.read();
         let State::Open(db) = &*state else { return Err(StoreError::Stopped) };
         // redb trusts its file and may panic on one that was altered behind its back.
-        let result = catch_unwind(AssertUnwindSafe(|| act(db))).unwrap_or_else(|_| Err(broken(&self.file)));
+        let result = unwind::catch(|| act(db)).unwrap_or_else(|_| Err(broken(&self.file)));
         let has_failed = matches!(result, Err(StoreError::Full { .. } | StoreError::Other(_)));
         drop(state);
         if has_failed {
-            self.change(|state| {
-                if matches!(state, State::Open(_)) {
-                    *state = State::Failed;
-                }
-            });
+            self.leave(State::Failed);
         }
         result
     }
 
     /// Closes the file when what runs has ended.
     pub(super) fn close(&self) {
-        self.change(|state| *state = State::Closed);
+        self.leave(State::Closed);
     }
 
     fn revive(&self) -> Result<(), StoreError> {
@@ -81,10 +77,24 @@ impl Handle {
     fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Closes the database, if it is open. Nobody opens the file again before it is closed.
+    fn leave(&self, next: State) {
+        self.change(|state| {
+            if matches!(state, State::Closed) {
+                return;
+            }
+            let before = std::mem::replace(state, next);
+            // Closing writes, and so may panic as well.
+            if unwind::catch(|| drop(before)).is_err() {
+                tracing::warn!(file = %self.file.display(), "the store is damaged");
+            }
+        });
+    }
 }
 
 fn open(file: &Path) -> Result<Database, StoreError> {
-    catch_unwind(|| tables::open(file)).unwrap_or_else(|_| Err(broken(file)))
+    unwind::catch(|| tables::open(file)).unwrap_or_else(|_| Err(broken(file)))
 }
 
 fn broken(file: &Path) -> StoreError {

@@ -90,3 +90,60 @@ async fn an_altered_entry_is_noticed_when_it_is_read() {
     assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
     store.close().await;
 }
+
+/// Everything that can be read is as it was written; false when the store is refused.
+async fn is_read(
+    dir: &std::path::Path,
+    room: &crate::fixture::TestRoom,
+    written: &[parlor_protocol::entry::Entry],
+) -> bool {
+    let Ok(store) = EmbeddedStore::open(dir) else { return false };
+    let log = room.owner.log_key();
+    let read = async {
+        store.rooms().await?;
+        store.heights(room.id).await?;
+        store.newest(room.id, 100).await?;
+        store.run(room.id, log, 0, 1_000, usize::MAX).await
+    };
+    let read = read.await;
+    for kept in read.iter().flatten() {
+        let seq = usize::try_from(kept.entry.header().seq).unwrap();
+        assert_eq!(Some(kept.entry.inner()), written.get(seq), "place {seq} holds what nobody wrote");
+    }
+    store.close().await;
+    read.is_ok()
+}
+
+#[tokio::test]
+async fn a_thousand_cuts_and_flips_are_noticed_or_harmless() {
+    let home = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    let mut room = founded(&store, 1).await;
+    let mut owner = room.owner.clone();
+    let mut written = room.start.clone();
+    for _ in 0..8 {
+        let entries = room.contents(&mut owner, 7);
+        written.extend(entries.iter().cloned());
+        store.append(room.run(entries)).await.unwrap();
+    }
+    room.owner = owner;
+    store.close().await;
+    drop(store);
+    let whole = std::fs::read(home.path().join(STORE_FILE)).unwrap();
+    let mut rng = crate::fixture::rng(7);
+    let mut refused = 0;
+    for place in 0..1_000 {
+        let dir = tempfile::tempdir().unwrap();
+        let at = usize::try_from(rand_core::RngCore::next_u64(&mut rng)).unwrap() % whole.len();
+        let mut bytes = whole.clone();
+        if place % 4 == 0 {
+            bytes.truncate(at);
+        } else {
+            let end = (at + 1 + place % 40).min(bytes.len());
+            bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1 << (place % 8));
+        }
+        std::fs::write(dir.path().join(STORE_FILE), &bytes).unwrap();
+        refused += usize::from(!is_read(dir.path(), &room, &written).await);
+    }
+    assert!(refused > 0, "nothing was ever noticed");
+}

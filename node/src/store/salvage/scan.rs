@@ -6,9 +6,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
+
+use crate::unwind;
 
 use super::{
     super::{
@@ -38,7 +39,7 @@ pub(super) struct Present {
 pub(super) fn present_in(file: &Path) -> Present {
     let mut present = Present::default();
     // redb may panic on a file whose structure is broken; what was read until then counts.
-    let read = catch_unwind(AssertUnwindSafe(|| read_tables(file, &mut present)));
+    let read = unwind::catch(|| read_tables(file, &mut present));
     if !matches!(read, Ok(Ok(()))) {
         tracing::debug!("the tables cannot be read to the end");
     }

@@ -107,7 +107,7 @@ impl Author {
         };
         header.session = session.start();
         self.hlc = self.hlc.next(wall);
-        let sealed = session.seal(header.seq, &Content { hlc: self.hlc, body })?;
+        let sealed = session.seal(header.seq, &Content { hlc: self.hlc, at: self.hlc.millis(), body })?;
         self.session = Some(session);
         let entry = Entry::sign(&self.key, header, &sealed)?;
         self.height = Height::after(&entry);
