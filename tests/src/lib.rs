@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 pub mod lan;
+pub mod mongodb;
 pub mod process;
 pub mod real;
 pub mod sim;

@@ -18,11 +18,12 @@ use parlor_protocol::{
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+use parlor_tests::mongodb::Server;
+
 use crate::{
     author::{Author, Founded},
     compare::{PATIENCE, runtime},
     join::archive,
-    mongodb_server::Server,
     parlor::ANY_PORTS,
     sample::{median, wall_ms},
     table::Outcome,

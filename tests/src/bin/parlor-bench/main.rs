@@ -11,7 +11,6 @@ mod crypto;
 mod ingest;
 mod join;
 mod memory;
-mod mongodb_server;
 mod parlor;
 mod raw;
 mod rows;
