@@ -20,6 +20,9 @@ use crate::real::PATIENCE;
 /// Ticks of processor time in a second, as Linux shows them to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// What is kept of what a program says.
+const SAID_MAX: usize = 64 * 1024 * 1024;
+
 /// A program of ours, from the same build as the running one.
 ///
 /// # Errors
@@ -148,7 +151,20 @@ impl Background {
         Ok(())
     }
 
-    /// Everything it said so far, on both outputs.
+    /// The lines on its standard output that nobody took yet.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.lines.try_iter().map(|(_, line)| line)
+    }
+
+    /// Files and sockets that it has open.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn open_files(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Everything it said so far, on both outputs, up to [`SAID_MAX`] bytes.
     #[must_use]
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -261,8 +277,10 @@ fn listen(from: impl Read + Send + 'static, to: Option<Sender<(Instant, String)>
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             {
                 let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-                said.push_str(&line);
-                said.push('\n');
+                if said.len() + line.len() < SAID_MAX {
+                    said.push_str(&line);
+                    said.push('\n');
+                }
             }
             if let Some(to) = &to {
                 // Nobody may be waiting any more.

@@ -29,6 +29,15 @@ enum Do {
     Test,
     /// Takes the pictures of the documentation anew, from the real app.
     Pictures,
+    /// Lets programs talk, die and come back for a while, and counts what was lost.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Repeats a run's choices.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Measures, in a release build, and prints one table.
     Bench {
         /// Only these rows; all when absent.
@@ -41,6 +50,7 @@ fn main() -> ExitCode {
         Do::Demo { no_app } => demo(no_app),
         Do::Test => test::run(),
         Do::Pictures => test::pictures(),
+        Do::Soak { minutes, seed } => soak(minutes, seed),
         Do::Bench { rows } => bench(&rows),
     };
     match result {
@@ -72,6 +82,29 @@ fn demo(no_app: bool) -> anyhow::Result<()> {
     let mut run = vec!["run", "--quiet", "--package", "parlor-tests", "--bin", "parlor-demo", "--", &dir];
     run.extend(opens_app.then_some("--app"));
     process::cargo(&run)
+}
+
+fn soak(minutes: u64, seed: u64) -> anyhow::Result<()> {
+    test::with_tools(&[
+        (&["build", "--release", "--package", "parlor-node", "--package", "parlor-archive"], &[]),
+        (
+            &[
+                "run",
+                "--release",
+                "--quiet",
+                "--package",
+                "parlor-tests",
+                "--bin",
+                "parlor-soak",
+                "--",
+                "--minutes",
+                &minutes.to_string(),
+                "--seed",
+                &seed.to_string(),
+            ],
+            &[],
+        ),
+    ])
 }
 
 fn bench(rows: &[String]) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use crate::{
 use std::env;
 
 /// Arguments of cargo, and environment variables for it.
-type Step<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+pub(crate) type Step<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 fn run_all(steps: &[Step<'_>]) -> anyhow::Result<()> {
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -16,6 +16,12 @@ fn run_all(steps: &[Step<'_>]) -> anyhow::Result<()> {
         process::run(command(&cargo_path(), args).env("PATH", &paths).envs(variables.iter().copied()))?;
     }
     Ok(())
+}
+
+/// Runs cargo with the tools that tests need.
+pub(crate) fn with_tools(steps: &[Step<'_>]) -> anyhow::Result<()> {
+    install::all();
+    run_all(steps)
 }
 
 /// The window test, which keeps what it saw.
