@@ -59,11 +59,6 @@ pub enum CommandError {
         /// The system's reason.
         reason: String,
     },
-    /// The log of this device is frozen because of a fork.
-    #[error(
-        "this device's copy of the room was restored from an old backup while a newer one had been used; start with a new profile and join the room again"
-    )]
-    Forked,
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

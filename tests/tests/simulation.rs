@@ -169,6 +169,47 @@ fn what_a_full_disk_could_not_take_is_saved_once_there_is_space() {
 }
 
 #[test]
+fn a_device_restored_from_an_older_copy_gets_back_what_it_wrote_and_goes_on() {
+    let mut network = Network::new(2, 14, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.send(0, room, "one");
+    network.run_for(1_000);
+    let older = network.hosts[0].store.clone();
+    network.send(0, room, "two");
+    assert!(network.run_until(|network| network.texts(1, room) == ["one", "two"]));
+    network.stop(0);
+    network.hosts[0].store = older;
+    network.start(0);
+    assert!(network.run_until(|network| network.texts(0, room) == ["one", "two"]), "it comes back");
+    network.send(0, room, "three");
+    assert!(network.run_until(|network| network.texts(1, room) == ["one", "two", "three"]));
+    assert_eq!(network.problems(1), Vec::<String>::new(), "nobody sees a fork");
+}
+
+#[test]
+fn a_device_restored_from_an_older_copy_that_writes_before_it_knows_is_heard_again() {
+    let mut network = Network::new(3, 15, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.join(2, &code).unwrap();
+    network.run_for(1_000);
+    let older = network.hosts[0].store.clone();
+    network.send(0, room, "one");
+    assert!(network.run_until(|network| network.texts(2, room) == ["one"]));
+    network.stop(0);
+    network.hosts[0].store = older;
+    network.start(0);
+    network.cut(&[0], &[1, 2]);
+    network.send(0, room, "in the dark");
+    network.heal();
+    // Two histories of one log: everybody keeps what came first and says so.
+    assert!(network.run_until(|network| !network.problems(0).is_empty() && !network.problems(1).is_empty()));
+    network.send(0, room, "heard again");
+    assert!(network.run_until(|network| (1..3).all(|host| network.texts(host, room) == ["one", "heard again"])));
+}
+
+#[test]
 fn a_room_that_the_disk_refused_is_no_room() {
     let mut network = Network::new(2, 13, Faults::NONE);
     let (room, code) = network.create(0, "kitchen");

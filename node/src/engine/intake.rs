@@ -118,6 +118,12 @@ impl Engine {
             room.summary_changed = true;
             result
         });
+        let is_own = self.rooms.get(&room_id).is_some_and(|room| room.own_log(self.me()) == log);
+        if is_own && !stored.is_empty() {
+            // Nothing leaves this machine before it is on its disk, so this is an older copy. A peer
+            // that only claims to hold more proves nothing.
+            self.open_new_log(room_id);
+        }
         if !stored.is_empty() {
             self.write_run(Run { room: room_id, log, entries: stored });
         }
@@ -191,7 +197,7 @@ impl Engine {
         self.write_fork(proof);
         self.problem(
             format!("{name}'s device wrote two different histories"),
-            "Its copy was probably restored from an old backup. Ask them to start with a new profile and to join the room again.",
+            "It was probably restored from an old copy. What was written in the second one is not shown; what follows is.",
         );
     }
 

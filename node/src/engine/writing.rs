@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use parlor_protocol::{
-    DeviceId, EntryId, RoomId,
+    DeviceId, EntryId, LogId, RoomId,
     card::{DeviceCard, Prekey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
@@ -14,6 +14,7 @@ use parlor_protocol::{
     session::SealingSession,
     wire::Gossip,
 };
+use rand_core::RngCore as _;
 
 use super::{
     Engine,
@@ -89,13 +90,29 @@ impl Engine {
         }
     }
 
-    fn header(&self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
+    /// Goes on in a new log: the old one may hold entries that this device does not know any
+    /// more, because it was restored from an older copy. They come back by sync.
+    pub(super) fn open_new_log(&mut self, room_id: RoomId) {
+        let log = LogId(self.rng.next_u64());
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.record.own_log = log;
+        room.record.archived = 0;
+        room.received.clear();
+        room.sealing = None;
+        self.save_room_now(room_id);
+        self.problem(
+            "this device goes on from an older copy of its data",
+            "What it had written since comes back from the others. Never use two copies of one profile.",
+        );
+    }
+
+    fn header(&mut self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
         let me = self.me();
+        if self.rooms.get(&room_id).is_some_and(|room| room.logs.is_frozen(room.own_log(me))) {
+            self.open_new_log(room_id);
+        }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let log = room.own_log(me);
-        if room.logs.is_frozen(log) {
-            return Err(CommandError::Forked);
-        }
         let height = room.logs.height(log);
         let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id).unwrap_or_default();
         let Height { next: seq, head: prev } = height;
