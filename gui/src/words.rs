@@ -39,7 +39,7 @@ pub fn day(date: Date, today: Date) -> String {
     }
 }
 
-/// The short time in the list of rooms: `14:05`, `Mon`, `4 May`, `4.5.23`.
+/// The short time in the list of rooms: `14:05`, `Mon`, `4 May`, `4 May 2023`.
 #[must_use]
 pub fn list_time(at_ms: u64, now_ms: u64, zone: &TimeZone) -> String {
     let (date, today) = (local(at_ms, zone).date(), local(now_ms, zone).date());
@@ -52,7 +52,7 @@ pub fn list_time(at_ms: u64, now_ms: u64, zone: &TimeZone) -> String {
     }
 }
 
-/// `16,384 bytes`, `10.0 MB`.
+/// `512 bytes`, `16.3 kB`, `10.0 MB`. A kB is 1,000 bytes.
 #[must_use]
 pub fn bytes(count: usize) -> String {
     match count {
@@ -125,7 +125,7 @@ pub fn system_line(message: &Message) -> String {
     }
 }
 
-/// The first line of a text, cut to a number of characters.
+/// A text as one line, cut to a number of characters.
 #[must_use]
 pub fn shorten(text: &str, max_chars: usize) -> String {
     let flat = text.trim().chars().map(|c| if c.is_whitespace() { ' ' } else { c });

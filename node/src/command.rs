@@ -32,8 +32,8 @@ pub enum Command {
         /// How long the code works; for ever when absent.
         lifetime: Option<Duration>,
     },
-    /// The newest code of a room that this device made and that still works; made when there
-    /// is none. Answered with [`Reply::Code`].
+    /// The newest code of a room that this device made or joined with and that has not expired;
+    /// made when there is none. Answered with [`Reply::Code`].
     Code {
         /// The room.
         room: RoomId,

@@ -132,7 +132,7 @@ pub struct Member {
     pub own: bool,
     /// True for the room's owners.
     pub owner: bool,
-    /// Whether it was heard of in the last minute.
+    /// Whether it is this device, is connected, or was heard of in the last 65 seconds.
     pub online: bool,
 }
 

@@ -34,7 +34,7 @@ pub struct Content {
 pub enum Body {
     /// A message.
     Text {
-        /// The text, with light markdown.
+        /// The text as written; links are found when it is shown.
         text: Text,
         /// The message it answers.
         reply_to: Option<EntryId>,

@@ -13,7 +13,7 @@ use crate::{
     invite::{Invite, InviteBody},
 };
 
-/// Invites that a room keeps; it makes no more codes then.
+/// Invites that are kept of a room; the codes of later ones are not found here.
 const INVITES_MAX: usize = 4096;
 
 /// Why an entry is not taken.

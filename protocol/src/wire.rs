@@ -151,7 +151,7 @@ pub enum Refusal {
     NotAdmitted,
     /// Too many requests; try again after some milliseconds.
     Busy {
-        /// How long to wait.
+        /// How long to wait, in milliseconds.
         retry_ms: u32,
     },
     /// The entries do not fit what is here: ask for heights first.

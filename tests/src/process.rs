@@ -164,7 +164,7 @@ impl Background {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
     }
 
-    /// Everything it said so far, on both outputs, up to [`SAID_MAX`] bytes.
+    /// Everything it said so far, on both outputs, as far as that is kept.
     #[must_use]
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()

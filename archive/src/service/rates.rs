@@ -13,7 +13,7 @@ const PEERS_MAX: usize = 4096;
 /// How much a peer may ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Requests a second.
+    /// Requests a second. The network itself lets a peer make 200 a second, 400 at once.
     pub requests: f64,
     /// Code look-ups a second. Kept low: a code cannot be guessed, and nobody types faster.
     pub look_ups: f64,

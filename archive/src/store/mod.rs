@@ -163,7 +163,8 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Stores a run that continues its log. Entries held already with the same id are skipped.
     async fn append(&self, run: Run) -> Result<Appended, StoreError>;
 
-    /// Up to `max` entries and `max_bytes` bytes of a log from a place on.
+    /// Up to `max` entries and `max_bytes` bytes of a log from a place on, in order; one entry at
+    /// least when there is one, however large. Its last entry need not be a checked one.
     async fn run(
         &self,
         room: RoomId,
@@ -176,7 +177,8 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Places of the newest entries by arrival, newest first.
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError>;
 
-    /// All epoch, admission and invite entries in arrival order: what a room's rules follow from.
+    /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
+    /// what a room's rules follow from.
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
 
     /// The record behind a code that was not revoked.

@@ -23,7 +23,7 @@ struct Connected {
     archive: bool,
     rtt_us: Option<u64>,
     rooms: BTreeSet<RoomId>,
-    /// Token bucket of code look-ups, in milliseconds already spent.
+    /// Up to when its code look-ups are used up, on the monotonic clock; may lie ahead of now.
     looked_up_until: u64,
 }
 

@@ -11,7 +11,8 @@ use std::{
 
 use crate::event::{Message, MessageBody, Order, Reaction};
 
-/// Changes that may wait for their message; the oldest ones are re-read at the next start.
+/// Changes that may wait for their message; those beyond it are left out until the next start reads
+/// the logs again.
 const WAITING_MAX: usize = 10_000;
 
 /// A change to a message.
@@ -149,7 +150,7 @@ impl Timeline {
         })
     }
 
-    /// Messages of one author in a stretch of one log, newest first.
+    /// The newest messages, newest first.
     pub(super) fn newest_of(&self, limit: usize) -> impl Iterator<Item = &Arc<Message>> {
         self.messages.values().rev().take(limit)
     }

@@ -92,7 +92,7 @@ impl Net {
         self.ports.ws
     }
 
-    /// Says goodbye to peers, closes everything and waits until that is done: a second at most, or two when
+    /// Says goodbye to peers, closes everything and waits until that is done: a second, or up to three when
     /// QUIC holds its port for that long.
     pub async fn shutdown(mut self) {
         // Sending, or dropping the sender, both stop the task.

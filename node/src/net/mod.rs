@@ -3,7 +3,7 @@
 //! [`Net::start`] starts one task that owns the swarm. [`NetCommand`]s go in, [`NetEvent`]s come
 //! out, both through bounded queues: a slow reader slows the network down, nothing is dropped.
 //! It never opens an entry, never looks into a request and keeps no file. See
-//! `docs/architecture.md`, "One engine, several shells".
+//! `docs/architecture.md`, "The network".
 
 mod address;
 mod behaviour;

@@ -1,7 +1,7 @@
 //! The local store: what a device keeps on its own disk.
 //!
 //! `record` has the words, `plan` and `answer` the rules that every store follows, `disk` keeps
-//! them in one redb file, `memory` in a map. See `docs/architecture.md`, "Local store".
+//! them in one redb file, `memory` in a map. See `docs/architecture.md`, "The local store".
 
 mod answer;
 mod disk;

@@ -195,6 +195,6 @@ pub struct ReadResult {
     /// One run for [`Read::Run`] and [`Read::Scan`], as many as asked for [`Read::Runs`]. A run
     /// may be shorter than asked, or empty.
     pub runs: Vec<Vec<StoredEntry>>,
-    /// Entries that are in the store but damaged; they will be fetched again from others.
+    /// Places whose entry is in the store but damaged. A [`Write::Append`] of the same entry heals it.
     pub damaged: Vec<(LogKey, u64)>,
 }

@@ -60,7 +60,7 @@ pub struct EpochRecord {
     pub owner: DeviceCard,
     /// Devices that are removed.
     pub removed: Vec<DeviceId>,
-    /// Heads of all logs as the owner knew them.
+    /// Heads of logs as the owner knew them: at least those of the removed devices.
     pub heads: Vec<(LogKey, Height)>,
     /// The key, sealed to each remaining device.
     pub keys: Vec<SealedKey>,
