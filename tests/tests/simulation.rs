@@ -210,6 +210,36 @@ fn a_device_restored_from_an_older_copy_that_writes_before_it_knows_is_heard_aga
 }
 
 #[test]
+fn damaged_entries_come_back_from_the_others() {
+    let mut network = Network::new(2, 16, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    for text in ["one", "two", "three"] {
+        network.send(0, room, text);
+        network.send(1, room, &format!("{text} too"));
+        network.run_for(1_000);
+    }
+    let all = network.texts(0, room);
+    assert_eq!(all.len(), 6);
+    let places: Vec<_> =
+        network.messages(1, room).iter().map(|message| (message.order.log, message.order.seq)).collect();
+    network.stop(1);
+    // One of each log, the device's own as well.
+    for (log, seq) in &places[places.len() - 4..places.len() - 2] {
+        network.hosts[1].store.damage(room, *log, *seq);
+    }
+    network.start(1);
+    assert!(network.run_until(|network| network.texts(1, room) == all), "{:?}", network.texts(1, room));
+    network.send(1, room, "and on");
+    assert!(network.run_until(|network| network.texts(0, room).last().is_some_and(|text| text == "and on")));
+    network.run_for(5_000);
+    network.stop(0);
+    network.stop(1);
+    network.start(1);
+    assert!(network.run_until(|network| network.texts(1, room).len() == 7), "they are on the disk again");
+}
+
+#[test]
 fn a_room_that_the_disk_refused_is_no_room() {
     let mut network = Network::new(2, 13, Faults::NONE);
     let (room, code) = network.create(0, "kitchen");

@@ -61,6 +61,11 @@ impl Engine {
         }
         let Ok(entry) = entry.verify() else { return Verdict::Reject };
         if entry.header().seq > height.next || !room.is_loaded {
+            if room.is_loaded && !room.membership.is_member(log.author) {
+                // Sync shows whether there is an admission; strangers get no room to fill.
+                self.sync_with(room_id, from);
+                return Verdict::Ignore;
+            }
             room.logs.hold(entry);
             self.sync_with(room_id, from);
             return Verdict::Accept;
@@ -108,7 +113,8 @@ impl Engine {
                 }
                 queue = room.logs.take_held(log);
             }
-            if result == Err(Refused::Never) {
+            // A log of which nothing was ever good is not remembered: strangers could make thousands.
+            if result == Err(Refused::Never) && room.logs.height(log).next > 0 {
                 room.logs.entry(log).frozen = Some(Frozen::Invalid);
             }
             // A run cut short must still end at a checked signature.
@@ -122,7 +128,7 @@ impl Engine {
         if is_own && !stored.is_empty() {
             // Nothing leaves this machine before it is on its disk, so this is an older copy. A peer
             // that only claims to hold more proves nothing.
-            self.open_new_log(room_id);
+            self.go_on_from_older_copy(room_id);
         }
         if !stored.is_empty() {
             self.write_run(Run { room: room_id, log, entries: stored });
@@ -165,6 +171,8 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let known = room.membership.known_secrets();
         let topics: Vec<TopicId> = known.iter().map(|secrets| secrets.topic()).collect();
+        // A session seals in the epoch in which it was opened.
+        room.sealing = None;
         room.record.epochs = known.iter().map(|secrets| super::join::epoch_record(secrets)).collect();
         room.record_changed = true;
         for topic in topics {
@@ -220,6 +228,7 @@ impl Engine {
         if retry.is_none() {
             return;
         }
+        self.fetch_damaged(room_id, &entries, &result.damaged);
         if !result.damaged.is_empty() {
             self.problem(
                 format!("{} stored messages are damaged", result.damaged.len()),
@@ -229,6 +238,32 @@ impl Engine {
         match last {
             Some(after) => self.read(Read::Scan { room: room_id, after: Some(after) }, ReadFor::Load(room_id)),
             None => self.finish_loading(room_id),
+        }
+    }
+
+    /// Takes logs as held only up to what is damaged, so that sync brings the rest again; the store
+    /// puts each entry back into its place.
+    fn fetch_damaged(&mut self, room_id: RoomId, entries: &[&StoredEntry], damaged: &[(LogKey, u64)]) {
+        for (log, seq) in damaged {
+            let before = entries
+                .iter()
+                .map(|stored| &stored.entry)
+                .find(|entry| entry.log_key() == *log && entry.header().seq + 1 == *seq);
+            let intact = match before {
+                Some(entry) => Height::after(entry),
+                None if *seq == 0 => Height::EMPTY,
+                None => continue,
+            };
+            let Some(room) = self.rooms.get_mut(&room_id) else { return };
+            let is_own = room.own_log(self.key.id()) == *log;
+            let state = room.logs.entry(*log);
+            if intact.next < state.height.next {
+                (state.height, state.durable) = (intact, intact.next);
+            }
+            if is_own {
+                // Its place must not be used twice.
+                self.open_new_log(room_id);
+            }
         }
     }
 

@@ -65,6 +65,10 @@ impl Membership {
         self.rules.is_owner(card.user)
     }
 
+    pub(super) fn is_member(&self, device: DeviceId) -> bool {
+        self.rules.is_member(device)
+    }
+
     /// Checks the certificate a peer shows with a request.
     pub(super) fn check_cert(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
         self.rules.check_cert(peer, cert)

@@ -100,6 +100,10 @@ impl Engine {
         room.received.clear();
         room.sealing = None;
         self.save_room_now(room_id);
+    }
+
+    pub(super) fn go_on_from_older_copy(&mut self, room_id: RoomId) {
+        self.open_new_log(room_id);
         self.problem(
             "this device goes on from an older copy of its data",
             "What it had written since comes back from the others. Never use two copies of one profile.",
@@ -109,7 +113,7 @@ impl Engine {
     fn header(&mut self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
         let me = self.me();
         if self.rooms.get(&room_id).is_some_and(|room| room.logs.is_frozen(room.own_log(me))) {
-            self.open_new_log(room_id);
+            self.go_on_from_older_copy(room_id);
         }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let log = room.own_log(me);
@@ -236,6 +240,13 @@ impl Engine {
         if let Some((_, Reply::Created { room, .. } | Reply::Joined(room))) = &pending.reply {
             self.forget_room(*room);
         }
+        if let (Some((_, Reply::Code(code))), Some(first)) = (&pending.reply, pending.publish.first())
+            && let Some(room) = self.rooms.get_mut(&first.room())
+        {
+            // Nobody knows this code.
+            room.record.codes.retain(|record| record.code != *code);
+            room.record_changed = true;
+        }
         match pending.reply {
             Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
             None => self.keep_unsaved(pending.again, &reason),
@@ -257,7 +268,6 @@ impl Engine {
         let gone: Vec<EntryId> = room
             .timeline
             .newest_of(usize::MAX)
-            .take_while(|message| message.own)
             .filter(|message| message.order.log == log && message.order.seq >= seq)
             .map(|message| message.id)
             .collect();

@@ -1,7 +1,10 @@
 //! A local store in memory: for tests, the simulator and the browser. It forgets everything.
 
 use parlor_protocol::{DeviceId, LogKey, RoomId, log::ForkProof, log::Height};
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+};
 
 use super::{
     Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry, Write,
@@ -21,6 +24,7 @@ pub struct MemoryStore {
     manual: Vec<String>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     generation: u64,
+    damaged: BTreeSet<(RoomId, LogKey, u64)>,
 }
 
 impl MemoryStore {
@@ -28,6 +32,11 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As if the disk had altered the entry at one place.
+    pub fn damage(&mut self, room: RoomId, log: LogKey, seq: u64) {
+        self.damaged.insert((room, log, seq));
     }
 
     fn apply_one(&mut self, batch: &[Write]) -> Result<(), String> {
@@ -38,6 +47,9 @@ impl MemoryStore {
         let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, entry.clone())).collect();
         let heights = plan.heights;
         let records: Vec<Write> = plan.records.into_iter().cloned().collect();
+        for (key, _) in &entries {
+            self.damaged.remove(key);
+        }
         self.entries.extend(entries);
         self.heights.extend(heights);
         self.generation += 1;
@@ -80,7 +92,9 @@ impl Held for MemoryStore {
         visitor: &mut dyn FnMut(LogKey, u64, Slot) -> bool,
     ) -> Result<(), Infallible> {
         for ((at, log, seq), entry) in self.entries.range((room, log, seq)..) {
-            if *at != room || !visitor(*log, *seq, Slot::Intact(entry.clone())) {
+            let is_damaged = self.damaged.contains(&(*at, *log, *seq));
+            let slot = if is_damaged { Slot::Damaged } else { Slot::Intact(entry.clone()) };
+            if *at != room || !visitor(*log, *seq, slot) {
                 break;
             }
         }
