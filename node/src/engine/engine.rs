@@ -101,7 +101,9 @@ impl Engine {
         }
         for (record, heights) in loaded.rooms {
             if let Some(room) = restore(record, &heights) {
+                let id = room.id();
                 engine.open_room(room);
+                engine.go_on_after_crash(id);
             }
         }
         for proof in &loaded.forks {
@@ -167,6 +169,7 @@ impl Engine {
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
                 Timer::Save(room) => self.save_room(room),
+                Timer::Release(room) => self.release(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
@@ -180,6 +183,7 @@ impl Engine {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             self.signal(room, parlor_protocol::signal::SignalKind::Offline);
+            self.give_back(room);
             self.save_room(room);
         }
         self.fail_jobs();
@@ -240,7 +244,7 @@ impl Engine {
         self.out.push(Output::Read { id, read });
     }
 
-    /// Gives a batch to the store. An own entry may be published when it is durable, not before.
+    /// Gives a batch to the store.
     pub(super) fn write(&mut self, writes: Vec<Write>, pending: Pending) {
         self.give(writes, pending, true);
     }

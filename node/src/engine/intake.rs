@@ -126,8 +126,8 @@ impl Engine {
         });
         let is_own = self.rooms.get(&room_id).is_some_and(|room| room.own_log(self.me()) == log);
         if is_own && !stored.is_empty() {
-            // Nothing leaves this machine before it is on its disk, so this is an older copy. A peer
-            // that only claims to hold more proves nothing.
+            // Nothing leaves this machine before its place is reserved on the disk, so this is an older
+            // copy. A peer that only claims to hold more proves nothing.
             self.go_on_from_older_copy(room_id);
         }
         if !stored.is_empty() {

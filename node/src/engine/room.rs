@@ -18,6 +18,7 @@ use std::{
 use super::{
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
+    reserving::Reserved,
     sync::PeerRoom,
     timeline::{Change, ChangeKind, Timeline},
 };
@@ -60,6 +61,7 @@ pub(super) struct Room {
     pub(super) peers: BTreeMap<DeviceId, PeerRoom>,
     pub(super) fetching: Fetching,
     pub(super) sealing: Option<SealingSession>,
+    pub(super) reserved: Reserved,
     /// Epoch entries, for archives that do not know the room yet.
     pub(super) epoch_entries: Vec<Entry>,
     pub(super) received: BTreeMap<DeviceId, u64>,
@@ -91,6 +93,7 @@ impl Room {
             peers: BTreeMap::new(),
             fetching: Fetching::new(),
             sealing: None,
+            reserved: Reserved::default(),
             epoch_entries: Vec::new(),
             received,
             receipts: BTreeSet::new(),

@@ -83,6 +83,7 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         hlc: Hlc::at(7),
         archived: 2,
         received: vec![(author.log.author, 1)],
+        reserved: 0,
     }
 }
 

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use parlor_node::{
     Command, CommandResult, Event, Message, MessageBody, Reply,
-    engine::{CallId, Input, Output},
+    engine::{CallId, Input, Output, ReadId, WriteId},
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
-    store::LocalStore as _,
+    store::{LocalStore as _, Read, Write},
 };
 use parlor_protocol::{DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId, invite::StretchedCode};
 use rand_chacha::ChaCha20Rng;
@@ -32,14 +32,16 @@ impl Faults {
     pub const BAD: Self = Self { loss_percent: 20, duplicate_percent: 10, delay_ms: (1, 400) };
 }
 
+/// How long the disk takes, in milliseconds.
+const DISK_MS: u64 = 3;
 /// How long a lost request takes to fail, in milliseconds.
 const REQUEST_TIMEOUT_MS: u64 = 2_000;
 
 #[derive(Debug)]
 enum Happening {
     Tick,
-    Written { id: parlor_node::engine::WriteId, result: Result<(), String> },
-    Read { id: parlor_node::engine::ReadId, result: Result<parlor_node::store::ReadResult, String> },
+    Write { id: WriteId, writes: Vec<Write> },
+    Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
@@ -61,6 +63,8 @@ pub struct Network {
     stretched: HashMap<RoomCode, StretchedCode>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
+    /// Every gossip message that a host published, in order, whether somebody heard it or not.
+    pub published: Vec<(HostId, Bytes)>,
 }
 
 impl Network {
@@ -77,6 +81,7 @@ impl Network {
             inbound: HashMap::new(),
             stretched: HashMap::new(),
             cuts: Vec::new(),
+            published: Vec::new(),
         };
         for host in 0..hosts {
             network.start(host);
@@ -128,6 +133,15 @@ impl Network {
             self.disconnect(host, other);
         }
         self.hosts[host].stop();
+    }
+
+    /// Stops a host as its person does: what it still writes is written.
+    pub fn quit(&mut self, host: HostId) {
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Stop);
+        self.carry_out(host, outputs);
+        self.run_for(2 * DISK_MS);
+        self.stop(host);
     }
 
     /// Cuts the network between two groups until [`Network::heal`].
@@ -190,19 +204,10 @@ impl Network {
                 Output::Reply { call, result } => {
                     self.hosts[host].replies.insert(call.0, result);
                 }
-                // The simulated disk is always quick.
                 Output::Flush | Output::Tidy => {}
-                Output::Write { id, writes, .. } => {
-                    let result = match self.hosts[host].disk_full {
-                        true => Err("no space left".to_owned()),
-                        false => self.hosts[host].store.apply(&[writes]).remove(0),
-                    };
-                    self.schedule(1, host, Happening::Written { id, result });
-                }
-                Output::Read { id, read } => {
-                    let result = self.hosts[host].store.read(&read);
-                    self.schedule(1, host, Happening::Read { id, result });
-                }
+                // What a host that stops has not written yet is lost.
+                Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
+                Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
@@ -261,6 +266,7 @@ impl Network {
 
     /// Floods: every connected listener gets the message once, or not, or twice.
     fn publish(&mut self, host: HostId, topic: TopicId, bytes: &Bytes) {
+        self.published.push((host, bytes.clone()));
         let from = self.hosts[host].device();
         let listeners: Vec<_> =
             self.hosts[host].connected.iter().copied().filter(|o| self.hosts[*o].topics.contains(&topic)).collect();
@@ -286,8 +292,15 @@ impl Network {
         }
         let input = match happening {
             Happening::Tick => Input::Tick,
-            Happening::Written { id, result } => Input::Written { id, result },
-            Happening::Read { id, result } => Input::Read { id, result },
+            Happening::Write { id, writes } => {
+                let host = &mut self.hosts[host];
+                let result = match host.disk_full {
+                    true => Err("no space left".to_owned()),
+                    false => host.store.apply(&[writes]).remove(0),
+                };
+                Input::Written { id, result }
+            }
+            Happening::Read { id, read } => Input::Read { id, result: self.hosts[host].store.read(&read) },
             Happening::Stretched { job, code } => {
                 let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
