@@ -25,6 +25,8 @@ pub struct Host {
     pub(super) next_call: u64,
     /// Counts starts; what was under way before a restart is void.
     pub(super) life: u64,
+    /// When the engine is woken next.
+    pub(super) wakes: Option<u64>,
     /// Everything its person was told since the last start.
     pub events: Vec<Event>,
     /// Makes the next writes fail, as a full disk does.
@@ -42,6 +44,7 @@ impl Host {
             replies: BTreeMap::new(),
             next_call: 0,
             life: 0,
+            wakes: None,
             events: Vec::new(),
             disk_full: false,
         }
@@ -66,6 +69,7 @@ impl Host {
         let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));
         self.engine = Some(engine);
         self.life += 1;
+        self.wakes = None;
         self.events.clear();
         outputs
     }
