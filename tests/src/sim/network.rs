@@ -446,7 +446,7 @@ impl Network {
     pub fn member_count(&mut self, host: HostId, room: RoomId) -> usize {
         let clock = self.clock;
         match self.hosts[host].query(clock, Command::Members { room }) {
-            Ok(Reply::Members(members)) => members.len(),
+            Some(Ok(Reply::Members(members))) => members.len(),
             _ => 0,
         }
     }
