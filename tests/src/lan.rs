@@ -33,11 +33,8 @@ impl Lan {
     /// When `PARLOR_TEST_ALL` is set and it is not permitted.
     #[must_use]
     pub fn with(hosts: u8) -> Option<Self> {
-        // Namespaces have names for the whole machine.
-        let name = format!("parlor-{}-{}", process::id(), LANS.fetch_add(1, Ordering::Relaxed));
-        let mut lan = Self { name, hosts: Vec::new() };
-        match lan.build(hosts) {
-            Ok(()) => Some(lan),
+        match Self::of(hosts) {
+            Ok(lan) => Some(lan),
             Err(reason) => {
                 assert!(env::var_os("PARLOR_TEST_ALL").is_none(), "no network namespaces: {reason}");
                 // Not the macro: a test that passes would show nothing of it.
@@ -45,6 +42,17 @@ impl Lan {
                 None
             }
         }
+    }
+
+    /// A network with this many hosts.
+    ///
+    /// # Errors
+    /// The reason where it is not permitted.
+    pub fn of(hosts: u8) -> Result<Self, String> {
+        // Namespaces have names for the whole machine.
+        let name = format!("parlor-{}-{}", process::id(), LANS.fetch_add(1, Ordering::Relaxed));
+        let mut lan = Self { name, hosts: Vec::new() };
+        lan.build(hosts).map(|()| lan)
     }
 
     fn build(&mut self, hosts: u8) -> Result<(), String> {

@@ -65,6 +65,23 @@ fn messages_written_while_alone_arrive_when_others_come() {
 }
 
 #[test]
+fn who_asks_for_history_right_after_a_start_gets_all_of_it() {
+    let mut network = Network::new(1, 6, Faults::NONE);
+    let (room, _) = network.create(0, "kitchen");
+    (0..20).for_each(|n| network.send(0, room, &format!("note {n}")));
+    assert!(network.run_until(|network| network.texts(0, room).len() == 20));
+    network.stop(0);
+    network.start(0);
+    let asked = network.submit(0, Command::History { room, before: None, limit: 10 });
+    let mut answer = None;
+    assert!(network.run_until(|network| {
+        answer = network.answer(0, asked);
+        answer.is_some()
+    }));
+    assert!(matches!(answer, Some(Ok(Reply::History { messages, more: true })) if messages.len() == 10));
+}
+
+#[test]
 fn everything_is_still_there_after_a_restart() {
     let mut network = Network::new(2, 6, Faults::NONE);
     let (room, code) = network.create(0, "kitchen");

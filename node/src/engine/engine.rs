@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     command::CommandResult,
+    error::CommandError,
     event::{Event, Problem, Profile},
     net::{NetCommand, NetEvent, RequestId},
     store::{Identity, Loaded, Read, RoomRecord, Write},
@@ -185,6 +186,8 @@ impl Engine {
             self.signal(room, parlor_protocol::signal::SignalKind::Offline);
             self.give_back(room);
             self.save_room(room);
+            let early = self.rooms.get_mut(&room).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
+            early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }
         self.fail_jobs();
     }

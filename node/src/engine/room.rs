@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{
+    commands::EarlyQuestion,
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
     reserving::Reserved,
@@ -69,6 +70,8 @@ pub(super) struct Room {
     pub(super) receipts: BTreeSet<DeviceId>,
     /// False while the room's entries are still being read from the store.
     pub(super) is_loaded: bool,
+    /// Questions for history that wait until then.
+    pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
     pub(super) has_synced: bool,
@@ -98,6 +101,7 @@ impl Room {
             received,
             receipts: BTreeSet::new(),
             is_loaded: false,
+            early: Vec::new(),
             is_fresh: false,
             has_synced: false,
             names: BTreeMap::new(),

@@ -54,7 +54,7 @@ pub(super) enum Asked {
 /// What is known of a peer in a room.
 #[derive(Debug, Default)]
 pub(super) struct PeerRoom {
-    /// How far it holds each log, as it last said.
+    /// How far it holds each log, as it last said; of a member only the logs that it holds further.
     pub(super) heights: Heights,
     heights_asked: bool,
     ask_again: bool,
@@ -182,8 +182,14 @@ impl Engine {
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {
+        let me = self.me();
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let heights = room.logs.heights().into_iter().collect();
+        let own = room.own_log(me);
+        let heights = match archive {
+            true => room.logs.heights().into_iter().collect(),
+            false => vec![(own, room.logs.height(own))],
+        };
         self.on_heights(room_id, peer, heights);
     }
 
@@ -212,8 +218,17 @@ impl Engine {
 
     /// Asks for the next page of every log that the peer holds further than this device.
     fn fetch_missing(&mut self, room_id: RoomId, peer: DeviceId) {
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let Some(state) = room.peers.get_mut(&peer) else { return };
+        if !archive {
+            // Of a member only what this device lacks is of use. All logs of all members would be a
+            // square of numbers in memory, gone through with every answer.
+            state.heights.retain(|log, theirs| {
+                let ours = room.logs.height(*log);
+                theirs.next > ours.next || (theirs.next == ours.next && theirs.head != ours.head)
+            });
+        }
         let mut wanted = Vec::new();
         for (log, theirs) in &state.heights {
             if state.pages.len() + wanted.len() >= PAGES_IN_FLIGHT {

@@ -8,4 +8,4 @@ mod host;
 mod network;
 
 pub use host::{Host, HostId};
-pub use network::{Faults, Network};
+pub use network::{Faults, Network, Traffic};

@@ -48,6 +48,19 @@ enum Happening {
     Net(NetEvent),
 }
 
+/// What the hosts have sent each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Gossip messages that hosts gave to the network; each goes to everybody who listens.
+    pub published: u64,
+    /// Requests, and their bytes together with those of the answers.
+    pub requests: u64,
+    /// See `requests`.
+    pub request_bytes: u64,
+    /// Things that happened to hosts.
+    pub happenings: u64,
+}
+
 /// A network of hosts on virtual time.
 #[derive(Debug)]
 pub struct Network {
@@ -55,6 +68,11 @@ pub struct Network {
     pub hosts: Vec<Host>,
     /// How badly the network behaves from now on.
     pub faults: Faults,
+    /// What was sent so far.
+    pub traffic: Traffic,
+    /// Whether to keep what people are told; large networks have no memory for that.
+    pub keeps_events: bool,
+    devices: HashMap<DeviceId, HostId>,
     clock: u64,
     rng: ChaCha20Rng,
     queue: BTreeMap<(u64, u64), (HostId, u64, Happening)>,
@@ -74,6 +92,9 @@ impl Network {
         let mut network = Self {
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             faults,
+            traffic: Traffic::default(),
+            keeps_events: true,
+            devices: HashMap::new(),
             clock: 1_000,
             rng: ChaCha20Rng::seed_from_u64(seed),
             queue: BTreeMap::new(),
@@ -121,6 +142,7 @@ impl Network {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let outputs = self.hosts[host].start(self.clock, seed);
+        self.devices.insert(self.hosts[host].device(), host);
         self.carry_out(host, outputs);
         for other in 0..self.hosts.len() {
             self.connect(host, other);
@@ -194,13 +216,14 @@ impl Network {
     }
 
     fn host_of(&self, device: DeviceId) -> Option<HostId> {
-        self.hosts.iter().position(|host| host.engine.as_ref().is_some_and(|engine| engine.device() == device))
+        self.devices.get(&device).copied().filter(|host| self.hosts[*host].engine.is_some())
     }
 
     fn carry_out(&mut self, host: HostId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Event(event) => self.hosts[host].events.push(event),
+                Output::Event(event) if self.keeps_events => self.hosts[host].events.push(event),
+                Output::Event(_) => {}
                 Output::Reply { call, result } => {
                     self.hosts[host].replies.insert(call.0, result);
                 }
@@ -213,7 +236,12 @@ impl Network {
             }
         }
         if let Some(deadline) = self.hosts[host].engine.as_ref().and_then(|engine| engine.next_deadline()) {
-            self.schedule(deadline.saturating_sub(self.clock), host, Happening::Tick);
+            let at = deadline.max(self.clock);
+            // One tick on its way is enough, unless something is due sooner.
+            if self.hosts[host].wakes.is_none_or(|wakes| at < wakes) {
+                self.hosts[host].wakes = Some(at);
+                self.schedule(at - self.clock, host, Happening::Tick);
+            }
         }
     }
 
@@ -222,6 +250,8 @@ impl Network {
             NetCommand::Subscribe(topic) => self.subscribe(host, topic),
             NetCommand::Publish { topic, bytes } => self.publish(host, topic, &bytes),
             NetCommand::Request { id, peer, bytes } => {
+                self.traffic.requests += 1;
+                self.traffic.request_bytes += bytes.len() as u64;
                 let to = self.host_of(peer).filter(|to| self.hosts[host].connected.contains(to));
                 match to {
                     Some(to) if !self.chance(self.faults.loss_percent) => {
@@ -236,6 +266,7 @@ impl Network {
                 }
             }
             NetCommand::Answer { id, bytes } => {
+                self.traffic.request_bytes += bytes.len() as u64;
                 let Some((to, life, request)) = self.inbound.remove(&id) else { return };
                 let from = self.hosts[host].device();
                 if self.hosts[to].life == life && self.hosts[to].engine.is_some() {
@@ -267,6 +298,7 @@ impl Network {
     /// Floods: every connected listener gets the message once, or not, or twice.
     fn publish(&mut self, host: HostId, topic: TopicId, bytes: &Bytes) {
         self.published.push((host, bytes.clone()));
+        self.traffic.published += 1;
         let from = self.hosts[host].device();
         let listeners: Vec<_> =
             self.hosts[host].connected.iter().copied().filter(|o| self.hosts[*o].topics.contains(&topic)).collect();
@@ -287,11 +319,17 @@ impl Network {
     fn step(&mut self) -> bool {
         let Some(((at, _), (host, life, happening))) = self.queue.pop_first() else { return false };
         self.clock = self.clock.max(at);
+        self.traffic.happenings += 1;
         if self.hosts[host].life != life || self.hosts[host].engine.is_none() {
             return true;
         }
         let input = match happening {
-            Happening::Tick => Input::Tick,
+            Happening::Tick => {
+                if self.hosts[host].wakes.is_some_and(|wakes| wakes <= at) {
+                    self.hosts[host].wakes = None;
+                }
+                Input::Tick
+            }
             Happening::Write { id, writes } => {
                 let host = &mut self.hosts[host];
                 let result = match host.disk_full {
@@ -415,6 +453,15 @@ impl Network {
                 _ => None,
             })
             .collect()
+    }
+
+    /// How many members of a room a host knows.
+    pub fn member_count(&mut self, host: HostId, room: RoomId) -> usize {
+        let clock = self.clock;
+        match self.hosts[host].query(clock, Command::Members { room }) {
+            Some(Ok(Reply::Members(members))) => members.len(),
+            _ => 0,
+        }
     }
 
     /// Problems that a host's person was told of.
