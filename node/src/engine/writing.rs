@@ -206,7 +206,10 @@ impl Engine {
             below
         });
         let pending = Pending { own: entries, published, reserves, changes, ..Pending::answering(call, reply) };
-        self.write(writes, pending);
+        match published {
+            true => self.write_published(writes, pending),
+            false => self.write(writes, pending),
+        }
     }
 
     pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {

@@ -5,8 +5,8 @@ mod contract;
 mod crash;
 mod damage;
 mod disk;
+mod group;
 mod repair;
-mod taken;
 
 use parlor_protocol::{
     EntryId, EpochId, Hlc, LogId, LogKey, RoomId,
