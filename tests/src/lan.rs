@@ -123,6 +123,32 @@ impl Lan {
     }
 }
 
+impl Lan {
+    /// Divides the network: these hosts reach each other, and none of the others.
+    ///
+    /// # Panics
+    /// When `ip` refuses.
+    pub fn split(&self, hosts: &[u8]) {
+        let at_switch = |args: &[&str]| ip(&[&["-n", &self.switch()], args].concat()).expect("ip does it");
+        at_switch(&["link", "add", "other", "type", "bridge"]);
+        at_switch(&["link", "set", "other", "up"]);
+        for host in hosts {
+            at_switch(&["link", "set", &format!("port{host}"), "master", "other"]);
+        }
+    }
+
+    /// Ends [`Lan::split`].
+    ///
+    /// # Panics
+    /// When `ip` refuses.
+    pub fn rejoin(&self) {
+        for host in 0..self.hosts.len() {
+            ip(&["-n", &self.switch(), "link", "set", &format!("port{host}"), "master", "bridge"]).expect("ip does it");
+        }
+        ip(&["-n", &self.switch(), "link", "delete", "other"]).expect("ip does it");
+    }
+}
+
 impl Drop for Lan {
     fn drop(&mut self) {
         for name in self.hosts.iter().chain([&self.switch()]) {

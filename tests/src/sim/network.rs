@@ -149,6 +149,22 @@ impl Network {
         }
     }
 
+    /// Lets a host hear a gossip message from a peer, as if any machine had said it, and returns what
+    /// it does, done already.
+    pub fn whisper(&mut self, host: HostId, from: DeviceId, topic: TopicId, bytes: Bytes) -> Vec<NetCommand> {
+        self.counter += 1;
+        let event = NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes };
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Net(event));
+        let net = |output: &Output| match output {
+            Output::Net(command) => Some(command.clone()),
+            _ => None,
+        };
+        let commands = outputs.iter().filter_map(net).collect();
+        self.carry_out(host, outputs);
+        commands
+    }
+
     /// Stops a host as a power cut does.
     pub fn stop(&mut self, host: HostId) {
         for other in 0..self.hosts.len() {
