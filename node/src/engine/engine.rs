@@ -188,7 +188,7 @@ impl Engine {
         for room in rooms {
             self.signal(room, parlor_protocol::signal::SignalKind::Offline);
             self.give_back(room);
-            self.save_room(room);
+            self.save_room_now(room);
             let early = self.rooms.get_mut(&room).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
             early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }

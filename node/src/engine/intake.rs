@@ -273,6 +273,7 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
+        self.timers.set(self.now.mono, Timer::Signal(room_id));
         self.tell_members(room_id);
         for log in waiting {
             let held = self.rooms.get_mut(&room_id).map(|room| room.logs.take_held(log)).unwrap_or_default();

@@ -219,6 +219,10 @@ impl Room {
         let when = When { hlc, shown_at };
         let author = entry.header().author;
         self.record.hlc = self.record.hlc.follow(hlc);
+        if let Some(member) = self.membership.members.get_mut(&author) {
+            // A signal from before is a replay, also when this device has forgotten it.
+            member.last_signal = member.last_signal.max(Hlc::default().follow(hlc).millis());
+        }
         let mut change = |target, kind| {
             if self.timeline.apply(target, Change { by: author, hlc, kind }).is_some() {
                 effects.changed.insert(target);
@@ -279,12 +283,18 @@ impl Room {
             joined: known.map_or(hlc.millis(), |member| member.joined),
             owner,
             heard: known.and_then(|member| member.heard),
-            last_signal: known.map_or(0, |member| member.last_signal),
+            last_signal: known.map_or_else(|| self.remembered_signal(author, hlc), |member| member.last_signal),
             keys: (card, prekey),
         };
         self.membership.members.insert(author, member);
         self.summary_changed = true;
         true
+    }
+
+    /// The newest signal of a member as far as this device remembers: replays are older.
+    fn remembered_signal(&self, author: DeviceId, hlc: Hlc) -> u64 {
+        let saved = self.record.signals.iter().find(|(device, _)| *device == author).map_or(0, |(_, at)| *at);
+        saved.max(Hlc::default().follow(hlc).millis())
     }
 
     fn show(

@@ -84,6 +84,7 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         archived: 2,
         received: vec![(author.log.author, 1)],
         reserved: 0,
+        signals: Vec::new(),
     }
 }
 

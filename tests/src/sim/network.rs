@@ -12,7 +12,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
-use super::host::{Host, HostId};
+use super::{
+    host::{Host, HostId},
+    stranger::Stranger,
+};
 
 /// How badly the network behaves.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ const DISK_MS: u64 = 3;
 const REQUEST_TIMEOUT_MS: u64 = 2_000;
 
 #[derive(Debug)]
-enum Happening {
+pub(super) enum Happening {
     Tick,
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
@@ -81,6 +84,9 @@ pub struct Network {
     stretched: HashMap<RoomCode, StretchedCode>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
+    pub(super) strangers: BTreeMap<DeviceId, Box<dyn Stranger>>,
+    /// Whom which host threw out.
+    pub banned: Vec<(HostId, DeviceId)>,
     /// Every gossip message that a host published, in order, whether somebody heard it or not.
     pub published: Vec<(HostId, Bytes)>,
 }
@@ -102,6 +108,8 @@ impl Network {
             inbound: HashMap::new(),
             stretched: HashMap::new(),
             cuts: Vec::new(),
+            strangers: BTreeMap::new(),
+            banned: Vec::new(),
             published: Vec::new(),
         };
         for host in 0..hosts {
@@ -126,12 +134,12 @@ impl Network {
         self.random(100) < percent
     }
 
-    fn delay(&mut self) -> u64 {
+    pub(super) fn delay(&mut self) -> u64 {
         let (least, most) = self.faults.delay_ms;
         least + self.random(most - least + 1)
     }
 
-    fn schedule(&mut self, after: u64, host: HostId, happening: Happening) {
+    pub(super) fn schedule(&mut self, after: u64, host: HostId, happening: Happening) {
         self.counter += 1;
         let life = self.hosts[host].life;
         self.queue.insert((self.clock + after, self.counter), (host, life, happening));
@@ -268,6 +276,9 @@ impl Network {
             NetCommand::Request { id, peer, bytes } => {
                 self.traffic.requests += 1;
                 self.traffic.request_bytes += bytes.len() as u64;
+                if self.strangers.contains_key(&peer) {
+                    return self.ask_stranger(host, peer, id, &bytes);
+                }
                 let to = self.host_of(peer).filter(|to| self.hosts[host].connected.contains(to));
                 match to {
                     Some(to) if !self.chance(self.faults.loss_percent) => {
@@ -295,6 +306,7 @@ impl Network {
                     self.schedule(delay, to, Happening::Net(event));
                 }
             }
+            NetCommand::Ban(peer) => self.ban(host, peer),
             _ => {}
         }
     }
