@@ -1,7 +1,7 @@
 //! How work and memory grow with the members of a room, in the simulator: the product's own engine,
 //! everybody connected with everybody, on virtual time and one core.
 
-use parlor_node::{Event, MessageBody, Reply};
+use parlor_node::{Command, Event, MessageBody, Reply};
 use parlor_protocol::RoomId;
 use parlor_tests::sim::{Faults, Network, Traffic};
 use std::time::Instant;
@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// Nothing happens for so long, in virtual milliseconds.
-const IDLE_MS: u64 = 120_000;
+const IDLE_MS: u64 = 60_000;
 /// Messages that are sent, and how far apart.
-const MESSAGES: usize = 20;
+const MESSAGES: usize = 10;
 const APART_MS: u64 = 5_000;
 
 /// Rooms of very different sizes, each in a process of its own.
@@ -31,8 +31,8 @@ pub fn members(quick: bool) -> anyhow::Result<Outcome> {
         let line = format!(
             "{members} members: a message is {:.1} gossip messages and {:.0} requests of {:.0} B in all, with everybody \
              after {:.0} ms of virtual time, {} of processor time in all, {} for each member; a quiet minute is {:.1} \
-             gossip messages, {:.0} requests and {} for each member; {:.2} MB for each member with its disk; the last one \
-             joined in {:.1} s of virtual time, all of them in {:.1} s of real time",
+             gossip messages, {:.0} requests and {} for each member; {:.2} MB for each member with its disk; joining \
+             all at once took {:.1} s of virtual time until everybody knew everybody, {:.1} s of real time",
             of("published")?,
             of("requests")?,
             of("request_bytes")?,
@@ -88,16 +88,18 @@ pub fn part(members: usize) -> anyhow::Result<()> {
     let mut network = Network::new(members, 7, Faults::NONE);
     network.keeps_events = false;
     let (room, code) = network.create(0, "kitchen");
-    let mut joined_ms = 0;
-    for host in 1..members {
-        let clock = network.clock();
-        let joined = network.join(host, &code);
-        anyhow::ensure!(matches!(joined, Ok(Reply::Joined(_))), "host {host} did not join: {joined:?}");
-        joined_ms = network.clock() - clock;
-    }
+    // All at once: one after the other, everybody would greet everybody each time.
+    let clock = network.clock();
+    let mut asked: Vec<_> =
+        (1..members).map(|host| (host, network.submit(host, Command::Join(code.clone())))).collect();
+    let everybody_joined = |network: &mut Network| {
+        asked.retain(|(host, number)| !matches!(network.answer(*host, *number), Some(Ok(Reply::Joined(_)))));
+        asked.is_empty()
+    };
+    anyhow::ensure!(network.run_until(everybody_joined), "not everybody joined");
     let everybody_knows = |network: &mut Network| (0..members).all(|host| network.member_count(host, room) == members);
     anyhow::ensure!(network.run_until(everybody_knows), "not everybody knows everybody");
-    tell("join_s", joined_ms as f64 / 1000.0);
+    tell("join_s", (network.clock() - clock) as f64 / 1000.0);
     tell("joins_real_s", begin.elapsed().as_secs_f64());
     // What joining left behind comes to rest.
     network.run_for(IDLE_MS);

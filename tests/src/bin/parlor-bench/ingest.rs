@@ -197,14 +197,17 @@ pub fn mongodb(quick: bool) -> anyhow::Result<Outcome> {
         let mut pushers = pushers(&address, rounds * pages, 1).await?;
         let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
         let bare = bare_table(&database).await?;
-        let mut last = 0;
+        let (mut last, mut count, mut bytes) = (0, 0, 0);
         for round in 0..rounds {
             rates.push(push_all(&mut pushers, 1 + round * pages..1 + (round + 1) * pages).await?);
             let documents = newer_documents(&database, &mut last).await?;
+            count += documents.len();
+            bytes += documents.iter().map(document_len).sum::<anyhow::Result<usize>>()?;
             bare_rates.push(insert_bare(&bare, documents).await?);
         }
         drop(pushers);
         archive.shutdown().await;
+        let stats = database.run_command(doc! { "collStats": "entries" }).await.unwrap_or_default();
         database.drop().await?;
         let (rate, bare_rate) = (median(rates), median(bare_rates));
         Ok(Outcome {
@@ -215,11 +218,27 @@ pub fn mongodb(quick: bool) -> anyhow::Result<Outcome> {
             met: Some(rate / bare_rate >= MONGODB_TARGET),
             notes: vec![format!(
                 "server: {}; {MEMBERS} members as above; bare: the same documents and indexes, {MEMBERS} tasks with \
-                 insert_many of {PAGE_MAX_ENTRIES}, majority and journal",
-                server.what()
+                 insert_many of {PAGE_MAX_ENTRIES}, majority and journal; a document has {:.0} B; the server says of {} \
+                 documents: {} B of data, {} B stored, {} B of indexes",
+                server.what(),
+                bytes as f64 / count.max(1) as f64,
+                number(&stats, "count"),
+                number(&stats, "size"),
+                number(&stats, "storageSize"),
+                number(&stats, "totalIndexSize")
             )],
         })
     })
+}
+
+fn document_len(document: &Document) -> anyhow::Result<usize> {
+    Ok(mongodb::bson::serialize_to_vec(document)?.len())
+}
+
+/// A number that a server told, whatever kind it chose; 0 when it did not.
+fn number(document: &Document, field: &str) -> i64 {
+    let number = document.get_i64(field).or_else(|_| document.get_i32(field).map(i64::from));
+    number.or_else(|_| document.get_f64(field).map(|number| number as i64)).unwrap_or_default()
 }
 
 /// A table with the indexes of the archive's own.
