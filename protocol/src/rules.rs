@@ -197,8 +197,9 @@ impl RoomRules {
                 if invite.signer != entry.header().author || invite.check().is_err() {
                     return Err(Refused::Never);
                 }
+                // The first record of a locator stays, as in the archives: nobody may replace another's code.
                 if self.invites.len() < INVITES_MAX {
-                    self.invites.insert(invite.locator, invite.clone());
+                    self.invites.entry(invite.locator).or_insert_with(|| invite.clone());
                 }
                 Ok(Learned::InviteMade(Box::new(invite)))
             }
