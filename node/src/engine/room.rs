@@ -74,6 +74,8 @@ pub(super) struct Room {
     pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
+    /// Members that were asked for the first screenful.
+    pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
@@ -103,6 +105,7 @@ impl Room {
             is_loaded: false,
             early: Vec::new(),
             is_fresh: false,
+            tails_asked: 0,
             has_synced: false,
             names: BTreeMap::new(),
             has_created_line: false,

@@ -34,6 +34,8 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 const PAGES_IN_FLIGHT: usize = 8;
 /// Messages of the first screenful, fetched before everything else after joining.
 const FIRST_SCREEN: u16 = 60;
+/// Members that are asked for it; besides them every archive is.
+const TAILS_MAX: usize = 3;
 /// After this many bad answers in a row a peer is banned.
 const BAD_ANSWERS_MAX: u32 = 5;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
@@ -74,6 +76,7 @@ impl Engine {
         if !self.connections.is_connected(peer) {
             return;
         }
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
@@ -81,7 +84,10 @@ impl Engine {
             return;
         }
         state.heights_asked = true;
-        let wants_tail = room.is_fresh && !std::mem::replace(&mut state.tail_asked, true);
+        // One screenful is enough; those of all members would be the same, and all be checked.
+        let may_ask = room.is_fresh && (archive || room.tails_asked < TAILS_MAX);
+        let wants_tail = may_ask && !std::mem::replace(&mut state.tail_asked, true);
+        room.tails_asked += usize::from(wants_tail && !archive);
         let ask = RoomRequest::Heights { digest: digest(&room.logs.heights()) };
         if wants_tail {
             self.ask_room(
