@@ -102,6 +102,15 @@ fn no_place_and_no_nonce_is_used_twice_in_a_thousand_power_cuts() {
 
 #[test]
 fn a_message_that_the_disk_refused_after_it_was_sent_is_kept_and_saved_later() {
+    refused_after_it_was_sent(false);
+}
+
+#[test]
+fn a_message_that_the_disk_refused_after_it_was_sent_is_saved_before_the_next_one() {
+    refused_after_it_was_sent(true);
+}
+
+fn refused_after_it_was_sent(is_next_at_once: bool) {
     let mut network = Network::new(2, 3, Faults::NONE);
     let (room, code) = network.create(0, "kitchen");
     network.join(1, &code).unwrap();
@@ -118,8 +127,13 @@ fn a_message_that_the_disk_refused_after_it_was_sent_is_kept_and_saved_later() {
     let is_saved = |network: &mut Network| network.messages(0, room).last().unwrap().delivery.stored;
     assert!(!is_saved(&mut network), "and is marked");
     network.hosts[0].disk_full = false;
-    assert!(network.run_until(is_saved), "it is saved by itself");
-    network.call(0, say(room, "six")).unwrap();
+    if is_next_at_once {
+        network.call(0, say(room, "six")).expect("there is space again, and nobody has to wait");
+        assert!(network.messages(0, room).iter().filter(|message| message.own).all(|message| message.delivery.stored));
+    } else {
+        assert!(network.run_until(is_saved), "it is saved by itself");
+        network.call(0, say(room, "six")).unwrap();
+    }
     network.stop(0);
     network.start(0);
     let all = ["one", "two", "three", "four", "six"];

@@ -41,6 +41,9 @@ impl Reserved {
 impl Engine {
     /// Whether these own entries, the newest of their log, may be published at once.
     pub(super) fn may_publish(&self, room: RoomId, entries: &[Verified<Entry>]) -> bool {
+        if self.connections.in_room(room).is_empty() {
+            return false;
+        }
         let Some(room) = self.rooms.get(&room) else { return false };
         // What else is written (admissions, codes) can wait for the disk, and be undone.
         let is_sealed = entries.iter().all(|entry| entry.header().kind == Kind::Content);
@@ -52,10 +55,11 @@ impl Engine {
     /// write belongs to the batch of the entries, and counts when that is durable.
     pub(super) fn reserve(&mut self, room_id: RoomId, next: u64) -> Option<(Write, u64)> {
         let mono = self.now.mono;
+        let is_heard = !self.connections.in_room(room_id).is_empty();
         let room = self.rooms.get_mut(&room_id)?;
         let last = room.reserved.last.replace(mono);
         self.timers.set(mono + CONVERSATION_MS, Timer::Release(room_id));
-        let in_conversation = last.is_some_and(|last| mono < last + CONVERSATION_MS);
+        let in_conversation = is_heard && last.is_some_and(|last| mono < last + CONVERSATION_MS);
         if !in_conversation || room.record.reserved >= next + AHEAD / 2 {
             return None;
         }

@@ -123,14 +123,17 @@ impl Engine {
     pub(super) fn note_saved(&mut self, run: Option<&Run>) {
         self.unsaved.told = false;
         let Some(run) = run else { return };
+        let is_own = run.log.author == self.me();
+        // Own entries that were written meanwhile wait behind it in the store's queue.
+        let is_last = is_own && self.unsaved.runs.iter().all(|waiting| waiting.log != run.log);
         let Some(room) = self.rooms.get_mut(&run.room) else { return };
         let log = room.logs.entry(run.log);
-        if log.frozen == Some(Frozen::Unsaved) && log.durable >= log.height.next {
+        if log.frozen == Some(Frozen::Unsaved) && (log.durable >= log.height.next || is_last) {
             log.frozen = None;
             // What came meanwhile was not taken.
             self.timers.set(self.now.mono, Timer::Check(run.room));
         }
-        if run.log.author == self.me() {
+        if is_own {
             let saved: Vec<_> = run.entries.iter().map(|stored| stored.entry.id()).collect();
             self.tell_changed(run.room, &saved);
         }

@@ -122,10 +122,8 @@ impl Engine {
         let me = self.me();
         let frozen = self.rooms.get(&room_id).and_then(|room| room.logs.get(room.own_log(me))?.frozen);
         match frozen {
-            // What comes after must wait for what others have already.
-            Some(Frozen::Unsaved) => {
-                return Err(CommandError::Storage { reason: "what was written before is not saved yet".into() });
-            }
+            // What others have already comes first; should it fail again, so does what follows.
+            Some(Frozen::Unsaved) => self.retry_unsaved(),
             Some(Frozen::Forked | Frozen::Invalid) => self.go_on_from_older_copy(room_id),
             None => {}
         }
