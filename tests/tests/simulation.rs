@@ -70,7 +70,7 @@ fn who_asks_for_history_right_after_a_start_gets_all_of_it() {
     let (room, _) = network.create(0, "kitchen");
     (0..20).for_each(|n| network.send(0, room, &format!("note {n}")));
     assert!(network.run_until(|network| network.texts(0, room).len() == 20));
-    network.stop(0);
+    network.quit(0);
     network.start(0);
     let asked = network.submit(0, Command::History { room, before: None, limit: 10 });
     let mut answer = None;
