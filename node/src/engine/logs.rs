@@ -4,7 +4,7 @@
 use parlor_protocol::{
     DeviceId, LogKey,
     entry::{Entry, Verified},
-    log::{Height, Heights},
+    log::{Height, Heights, may_open},
     session::OpeningSession,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -82,8 +82,12 @@ impl Logs {
         self.logs.iter().filter(move |(key, _)| key.author == author)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.logs.len()
+    /// Whether a log has entries here or may get its first one.
+    pub(super) fn may_take(&self, key: LogKey) -> bool {
+        let is_begun = |log: &LogState| log.height.next > 0;
+        let begun = || self.logs.iter().filter(|(_, log)| is_begun(log));
+        self.logs.get(&key).is_some_and(is_begun)
+            || may_open(begun().count(), begun().filter(|(other, _)| other.author == key.author).count())
     }
 
     /// Heights of all logs that have entries.
@@ -98,7 +102,7 @@ impl Logs {
 
     /// Keeps an entry that came before its predecessors. Sync fetches it again when it is dropped.
     pub(super) fn hold(&mut self, entry: Verified<Entry>) {
-        if self.held >= HELD_ROOM_MAX {
+        if self.held >= HELD_ROOM_MAX || !self.may_take(entry.log_key()) {
             return;
         }
         let log = self.logs.entry(entry.log_key()).or_default();
