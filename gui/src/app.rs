@@ -20,7 +20,7 @@ use crate::{
     words,
 };
 
-/// Pages read at most to find one message: 20,000 messages.
+/// Pages read at most to find one message: some 190,000 messages.
 const HUNT_PAGES: u32 = 200;
 
 /// What only the shell can do.

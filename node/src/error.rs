@@ -59,6 +59,15 @@ pub enum CommandError {
         /// The system's reason.
         reason: String,
     },
+    /// The others have it, the disk does not.
+    #[error(
+        "this was sent, but could not be saved on this machine yet ({reason}). Free some space or check the folder; \
+         Parlor tries again by itself. Do not send it again"
+    )]
+    SentNotSaved {
+        /// The system's reason.
+        reason: String,
+    },
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

@@ -29,8 +29,8 @@ pub enum SignalKind {
 /// What is inside a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalBody {
-    /// Grows with every signal of a device (its clock in milliseconds, or one more than the last
-    /// value), so that an old one is recognised.
+    /// Grows with every signal and every content of a device (its clock in milliseconds, or one more
+    /// than its last signal and the hybrid time of what it wrote), so that an old one is recognised.
     pub at: u64,
     /// What it says.
     pub kind: SignalKind,

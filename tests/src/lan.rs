@@ -33,11 +33,8 @@ impl Lan {
     /// When `PARLOR_TEST_ALL` is set and it is not permitted.
     #[must_use]
     pub fn with(hosts: u8) -> Option<Self> {
-        // Namespaces have names for the whole machine.
-        let name = format!("parlor-{}-{}", process::id(), LANS.fetch_add(1, Ordering::Relaxed));
-        let mut lan = Self { name, hosts: Vec::new() };
-        match lan.build(hosts) {
-            Ok(()) => Some(lan),
+        match Self::of(hosts) {
+            Ok(lan) => Some(lan),
             Err(reason) => {
                 assert!(env::var_os("PARLOR_TEST_ALL").is_none(), "no network namespaces: {reason}");
                 // Not the macro: a test that passes would show nothing of it.
@@ -45,6 +42,17 @@ impl Lan {
                 None
             }
         }
+    }
+
+    /// A network with this many hosts.
+    ///
+    /// # Errors
+    /// The reason where it is not permitted.
+    pub fn of(hosts: u8) -> Result<Self, String> {
+        // Namespaces have names for the whole machine.
+        let name = format!("parlor-{}-{}", process::id(), LANS.fetch_add(1, Ordering::Relaxed));
+        let mut lan = Self { name, hosts: Vec::new() };
+        lan.build(hosts).map(|()| lan)
     }
 
     fn build(&mut self, hosts: u8) -> Result<(), String> {
@@ -112,6 +120,32 @@ impl Lan {
     /// When `ip` refuses.
     pub fn mend(&self, host: u8) {
         ip(&["-n", &self.switch(), "link", "set", &format!("port{host}"), "up"]).expect("ip does it");
+    }
+}
+
+impl Lan {
+    /// Divides the network: these hosts reach each other, and none of the others.
+    ///
+    /// # Panics
+    /// When `ip` refuses.
+    pub fn split(&self, hosts: &[u8]) {
+        let at_switch = |args: &[&str]| ip(&[&["-n", &self.switch()], args].concat()).expect("ip does it");
+        at_switch(&["link", "add", "other", "type", "bridge"]);
+        at_switch(&["link", "set", "other", "up"]);
+        for host in hosts {
+            at_switch(&["link", "set", &format!("port{host}"), "master", "other"]);
+        }
+    }
+
+    /// Ends [`Lan::split`].
+    ///
+    /// # Panics
+    /// When `ip` refuses.
+    pub fn rejoin(&self) {
+        for host in 0..self.hosts.len() {
+            ip(&["-n", &self.switch(), "link", "set", &format!("port{host}"), "master", "bridge"]).expect("ip does it");
+        }
+        ip(&["-n", &self.switch(), "link", "delete", "other"]).expect("ip does it");
     }
 }
 

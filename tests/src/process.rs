@@ -211,19 +211,12 @@ impl Background {
         Ok(())
     }
 
-    fn status(&self, field: &str) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("not in /proc")?;
-        let kb: f64 = line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kb / 1024.0)
-    }
-
     /// Resident memory now, in MB.
     ///
     /// # Errors
     /// When the system does not tell.
     pub fn resident_mb(&self) -> anyhow::Result<f64> {
-        self.status("VmRSS")
+        resident_mb(self.child.id())
     }
 
     /// Resident memory at its highest, in MB.
@@ -231,7 +224,7 @@ impl Background {
     /// # Errors
     /// When the system does not tell.
     pub fn peak_mb(&self) -> anyhow::Result<f64> {
-        self.status("VmHWM")
+        status_mb(self.child.id(), "VmHWM")
     }
 
     /// Processor time used so far, user and system.
@@ -239,11 +232,7 @@ impl Background {
     /// # Errors
     /// When the system does not tell.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The second field is the name in parentheses; what follows begins with the state.
-        let (_, rest) = stat.rsplit_once(')').context("not in /proc")?;
-        let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(ticks as f64 / TICKS_PER_SECOND)
+        cpu_seconds(self.child.id())
     }
 
     /// Waits until it has nothing left to do.
@@ -261,6 +250,33 @@ impl Background {
             anyhow::ensure!(Instant::now() < deadline, "still busy after {PATIENCE:?}");
         }
     }
+}
+
+fn status_mb(id: u32, field: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("not in /proc")?;
+    let kb: f64 = line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kb / 1024.0)
+}
+
+/// Resident memory of a process, in MB.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn resident_mb(id: u32) -> anyhow::Result<f64> {
+    status_mb(id, "VmRSS")
+}
+
+/// Processor time that a process has used so far, user and system.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The second field is the name in parentheses; what follows begins with the state.
+    let (_, rest) = stat.rsplit_once(')').context("not in /proc")?;
+    let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(ticks as f64 / TICKS_PER_SECOND)
 }
 
 impl Drop for Background {

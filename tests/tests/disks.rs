@@ -79,7 +79,8 @@ fn a_node_on_a_full_disk_says_so_and_goes_on_when_there_is_space() {
     };
     assert!(refused.contains("disk is full"), "{refused}");
     free_disk(&anna, dir.path());
-    assert!(send(&mut anna, "later", "there is space again").contains(r#""ok""#));
+    let later = send(&mut anna, "later", "there is space again");
+    assert!(later.contains(r#""ok""#), "{refused}\n{later}");
     anna.tell(r#"{"id":"all","cmd":"history","room":"kitchen","limit":1000}"#).unwrap();
     let (_, history) = anna.wait_for(r#"{"id":"all","#).unwrap();
     for at in 0..sent {

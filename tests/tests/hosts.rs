@@ -5,8 +5,9 @@
 use parlor_tests::{
     lan::Lan,
     process::{Background, run},
+    real::PATIENCE,
 };
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 fn up(lan: &Lan, host: u8, dir: &Path, who: &str) -> Background {
     run(lan.on(host, "parlor", dir).args(["--profile", who, "init", "--name", who])).unwrap();
@@ -62,6 +63,46 @@ fn two_hosts_find_each_other_join_by_code_and_chat_also_after_a_cut() {
     lan.mend(1);
     anna.wait_for("me too").unwrap();
     ben.wait_for("written while cut off").unwrap();
+}
+
+/// Waits until somebody has seen all of these.
+fn sees(who: &Background, texts: &[String]) {
+    texts.iter().for_each(|text| who.until_said(&format!(r#""text":"{text}""#)).unwrap());
+}
+
+#[test]
+fn five_hosts_find_each_other_and_both_sides_of_a_divided_network_come_together_again() {
+    const NAMES: [&str; 5] = ["Anna", "Ben", "Cleo", "Dan", "Eva"];
+    let Some(lan) = Lan::with(5) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let code = kitchen(&lan, dir.path());
+    let mut all: Vec<Background> = (0..5).map(|at| up(&lan, at, dir.path(), NAMES[usize::from(at)])).collect();
+    for who in &mut all {
+        // Everybody is connected with everybody, which nobody configured.
+        let deadline = Instant::now() + PATIENCE;
+        while ask(who, r#"{"id":"peers","cmd":"connection"}"#).matches(r#""device""#).count() < 4 {
+            assert!(Instant::now() < deadline, "somebody was not found");
+            who.wait_for("connection_changed").unwrap();
+        }
+    }
+    for who in &mut all[1..] {
+        ask(who, &format!(r#"{{"id":"join","cmd":"join","code":"{code}"}}"#));
+    }
+    let mut round = |what: &str| {
+        let texts: Vec<String> = NAMES.iter().map(|name| format!("{name} {what}")).collect();
+        all.iter_mut().zip(&texts).for_each(|(who, text)| say(who, text));
+        texts
+    };
+    let hello = round("says hello");
+    lan.split(&[3, 4]);
+    let apart = round("is cut off");
+    lan.rejoin();
+    let again = round("is back");
+    for who in &all {
+        sees(who, &hello);
+        sees(who, &apart);
+        sees(who, &again);
+    }
 }
 
 #[test]

@@ -91,6 +91,11 @@ enum Done {
         /// What the store held already; not asked for rooms that are open here.
         result: Result<Option<Box<Loaded>>, StoreError>,
     },
+    /// A room that was asked for and is not open here.
+    Found {
+        inbound: InboundId,
+        result: Result<Option<Opened>, StoreError>,
+    },
     Reloaded {
         room: RoomId,
         result: Result<Option<Box<Loaded>>, StoreError>,
@@ -103,6 +108,9 @@ enum Done {
     },
     Nothing,
 }
+
+/// A room and what the store holds of it.
+type Opened = (Box<RoomRow>, Box<Loaded>);
 
 /// How an entry compares with the one that is held at its place.
 #[derive(Debug)]
@@ -299,6 +307,10 @@ impl Service {
                 self.register(id, from, room, &cert, genesis, epochs, topics)
             }
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
+                None if self.is_shared => {
+                    self.find_room(id, room);
+                    None
+                }
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
                 Some(known) if !known.rules.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
                 Some(_) => self.serve(id, from, room, ask),

@@ -13,7 +13,7 @@ const PEERS_MAX: usize = 4096;
 /// How much a peer may ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Requests a second. The network itself lets a peer make 200 a second, 400 at once.
+    /// Requests a second, as many as the network itself lets a peer make.
     pub requests: f64,
     /// Code look-ups a second. Kept low: a code cannot be guessed, and nobody types faster.
     pub look_ups: f64,
@@ -23,7 +23,7 @@ pub struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: 500.0, look_ups: 1.0, bytes: 32.0 * 1024.0 * 1024.0 }
+        Self { requests: 200.0, look_ups: 1.0, bytes: 32.0 * 1024.0 * 1024.0 }
     }
 }
 

@@ -230,6 +230,17 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
+            Done::Found { inbound, result } => {
+                let answer = match result {
+                    Ok(Some((row, loaded))) => {
+                        self.open_room(&row, Some(loaded)).await;
+                        Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS })
+                    }
+                    Ok(None) => Answer::Refused(Refusal::UnknownRoom),
+                    Err(error) => self.note_failure(&error),
+                };
+                self.answer(inbound, &answer).await;
+            }
             Done::Reloaded { room, result } => match (result, self.rooms.get_mut(&room)) {
                 (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
                 (Ok(_), _) => {}
@@ -305,13 +316,27 @@ impl Service {
         }
     }
 
+    /// Opens a room that another archive registered in the same store; whoever asked for it is told
+    /// to come again.
+    pub(super) fn find_room(&mut self, inbound: InboundId, room: RoomId) {
+        let store = Arc::clone(&self.store);
+        self.tasks.spawn(async move {
+            let reading = async {
+                match store.room(room).await? {
+                    Some(row) => load_room(&*store, &row).await.map(|loaded| Some((Box::new(row), loaded))),
+                    None => Ok(None),
+                }
+            };
+            Done::Found { inbound, result: in_time(reading).await }
+        });
+    }
+
     /// Reads a room anew, because another archive writes to the same store.
     pub(super) fn reload(&mut self, room: RoomId) {
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
             let reading = async {
-                let row = store.rooms().await?.into_iter().find(|row| row.room == room);
-                match row {
+                match store.room(room).await? {
                     Some(row) => load_room(&*store, &row).await.map(Some),
                     None => Ok(None),
                 }

@@ -154,6 +154,11 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// All registered rooms.
     async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError>;
 
+    /// One registered room.
+    async fn room(&self, room: RoomId) -> Result<Option<RoomRow>, StoreError> {
+        Ok(self.rooms().await?.into_iter().find(|row| row.room == room))
+    }
+
     /// Registers a room; topics are united with those known.
     async fn put_room(&self, row: RoomRow) -> Result<(), StoreError>;
 

@@ -191,6 +191,10 @@ impl Model {
                 return vec![Effect::ask(Command::Join(code.clone()), Purpose::Join(code))];
             }
             Purpose::Quiet => {}
+            // The others have it: it must not stand in the composer again.
+            _ if matches!(error, CommandError::SentNotSaved { .. }) => {
+                self.toast("Sent, but not saved here yet.", what, true);
+            }
             Purpose::SetName => self.name_problem = Some(what),
             Purpose::AddAddress(_) => self.address_problem = Some(what),
             Purpose::Create => {

@@ -15,6 +15,8 @@ use crate::words;
 
 /// Messages read at once: more than two tall screens.
 pub(super) const PAGE: usize = 100;
+/// Most messages read at once.
+const PAGE_MAX: usize = 1_000;
 /// Search results shown.
 const FOUND_MAX: usize = 200;
 /// Messages to the person kept at once; older ones give way.
@@ -173,7 +175,9 @@ impl Model {
             return Vec::new();
         }
         timeline.expect_page();
-        vec![history(room, timeline.oldest())]
+        // Every page makes all rows anew, so there should be few: the more there is, the more is read.
+        let limit = (timeline.items().len() / 4).clamp(PAGE, PAGE_MAX);
+        vec![stretch(room, timeline.oldest(), limit)]
     }
 
     /// Whether the person sees the newest message of the open room now. Marks the room as read.
@@ -279,5 +283,9 @@ impl Model {
 }
 
 pub(super) fn history(room: RoomId, before: Option<parlor_node::Order>) -> Effect {
-    Effect::ask(Command::History { room, before, limit: PAGE }, Purpose::History { room, before })
+    stretch(room, before, PAGE)
+}
+
+fn stretch(room: RoomId, before: Option<parlor_node::Order>, limit: usize) -> Effect {
+    Effect::ask(Command::History { room, before, limit }, Purpose::History { room, before })
 }

@@ -16,7 +16,7 @@ const QUEUE: usize = 1024;
 
 /// A node's handle and the events that wait for the window.
 #[derive(Debug)]
-pub(super) struct Bridge {
+pub struct Bridge {
     handle: NodeHandle,
     events: mpsc::Receiver<Event>,
     waiting: Arc<AtomicBool>,
@@ -24,7 +24,8 @@ pub(super) struct Bridge {
 
 impl Bridge {
     /// Subscribes to a node. Must be called within the runtime that the node runs on.
-    pub(super) fn new(handle: NodeHandle, ctx: egui::Context) -> Self {
+    #[must_use]
+    pub fn new(handle: NodeHandle, ctx: egui::Context) -> Self {
         let (sender, events) = mpsc::sync_channel(QUEUE);
         let waiting = Arc::new(AtomicBool::new(false));
         let mut subscription = handle.subscribe();

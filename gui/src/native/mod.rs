@@ -11,4 +11,6 @@ mod start;
 mod window;
 
 pub use arguments::Arguments;
+#[doc(hidden)]
+pub use bridge::Bridge;
 pub use window::run;

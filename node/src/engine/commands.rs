@@ -6,11 +6,21 @@ use super::{Engine, io::CallId};
 use crate::{
     command::{Command, Reply},
     error::CommandError,
-    event::{Event, MessageBody},
+    event::{Event, MessageBody, Order},
 };
 
 /// Most messages in one answer.
 const ANSWER_MAX: usize = 1000;
+/// Questions that may wait for a room to be read; more are answered with what is there.
+const EARLY_MAX: usize = 64;
+
+/// A question for history, asked before the room was read from the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EarlyQuestion {
+    pub(super) call: CallId,
+    before: Option<Order>,
+    limit: usize,
+}
 
 impl Engine {
     pub(super) fn on_command(&mut self, call: CallId, command: Command) {
@@ -49,8 +59,7 @@ impl Engine {
                 self.reply(Some(call), members.map(Reply::Members));
             }
             Command::History { room, before, limit } => {
-                let history = self.history(room, before, limit.clamp(1, ANSWER_MAX));
-                self.reply(Some(call), history);
+                self.answer_history(EarlyQuestion { call, before, limit: limit.clamp(1, ANSWER_MAX) }, room);
             }
             Command::Search { room, words, limit } => {
                 let found = self.search(room, &words, limit.clamp(1, ANSWER_MAX));
@@ -130,7 +139,19 @@ impl Engine {
         self.reply(Some(call), Ok(Reply::Done));
     }
 
-    fn history(&mut self, room_id: RoomId, before: Option<crate::Order>, limit: usize) -> crate::CommandResult {
+    /// Answers with a stretch of history, or waits until the room has been read: what is there before
+    /// has holes.
+    pub(super) fn answer_history(&mut self, question: EarlyQuestion, room_id: RoomId) {
+        let unread = self.rooms.get_mut(&room_id).filter(|room| !room.is_loaded);
+        if let Some(room) = unread.filter(|room| room.early.len() < EARLY_MAX) {
+            room.early.push(question);
+            return;
+        }
+        let history = self.history(room_id, question.before, question.limit);
+        self.reply(Some(question.call), history);
+    }
+
+    fn history(&mut self, room_id: RoomId, before: Option<Order>, limit: usize) -> crate::CommandResult {
         let me = self.me();
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let (messages, more) = room.timeline.page(before, limit);

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     command::CommandResult,
+    error::CommandError,
     event::{Event, Problem, Profile},
     net::{NetCommand, NetEvent, RequestId},
     store::{Identity, Loaded, Read, RoomRecord, Write},
@@ -33,6 +34,9 @@ pub(super) const SUMMARY_EVERY_MS: u64 = 150;
 
 /// How long entries of others wait for company before they are made durable, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 50;
+/// How long own entries that are published wait for company, in milliseconds. Their commands wait
+/// as long.
+const FLUSH_PUBLISHED_AFTER_MS: u64 = 4;
 /// How often the store is prepared for a crash while things are written, in milliseconds.
 const TIDY_AFTER_MS: u64 = 3_000;
 
@@ -101,7 +105,9 @@ impl Engine {
         }
         for (record, heights) in loaded.rooms {
             if let Some(room) = restore(record, &heights) {
+                let id = room.id();
                 engine.open_room(room);
+                engine.go_on_after_crash(id);
             }
         }
         for proof in &loaded.forks {
@@ -167,6 +173,7 @@ impl Engine {
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
                 Timer::Save(room) => self.save_room(room),
+                Timer::Release(room) => self.release(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
@@ -180,7 +187,10 @@ impl Engine {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             self.signal(room, parlor_protocol::signal::SignalKind::Offline);
-            self.save_room(room);
+            self.give_back(room);
+            self.save_room_now(room);
+            let early = self.rooms.get_mut(&room).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
+            early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }
         self.fail_jobs();
     }
@@ -240,7 +250,7 @@ impl Engine {
         self.out.push(Output::Read { id, read });
     }
 
-    /// Gives a batch to the store. An own entry may be published when it is durable, not before.
+    /// Gives a batch to the store.
     pub(super) fn write(&mut self, writes: Vec<Write>, pending: Pending) {
         self.give(writes, pending, true);
     }
@@ -249,6 +259,12 @@ impl Engine {
     pub(super) fn write_soon(&mut self, writes: Vec<Write>, pending: Pending) {
         self.give(writes, pending, false);
         self.timers.set(self.now.mono + FLUSH_AFTER_MS, Timer::Flush);
+    }
+
+    /// Gives a batch to the store whose entries are published: the disk need not sync for each.
+    pub(super) fn write_published(&mut self, writes: Vec<Write>, pending: Pending) {
+        self.give(writes, pending, false);
+        self.timers.set(self.now.mono + FLUSH_PUBLISHED_AFTER_MS, Timer::Flush);
     }
 
     fn give(&mut self, writes: Vec<Write>, pending: Pending, urgent: bool) {

@@ -125,8 +125,8 @@ impl Engine {
         });
         let is_own = self.rooms.get(&room_id).is_some_and(|room| room.own_log(self.me()) == log);
         if is_own && !stored.is_empty() {
-            // Nothing leaves this machine before it is on its disk, so this is an older copy. A peer
-            // that only claims to hold more proves nothing.
+            // Nothing leaves this machine before its place is reserved on the disk, so this is an older
+            // copy. A peer that only claims to hold more proves nothing.
             self.go_on_from_older_copy(room_id);
         }
         if !stored.is_empty() {
@@ -272,6 +272,7 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
+        self.timers.set(self.now.mono, Timer::Signal(room_id));
         self.tell_members(room_id);
         for log in waiting {
             let held = self.rooms.get_mut(&room_id).map(|room| room.logs.take_held(log)).unwrap_or_default();
@@ -280,6 +281,8 @@ impl Engine {
                 let _ = self.append(room_id, log, held, true);
             }
         }
+        let early = self.rooms.get_mut(&room_id).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
+        early.into_iter().for_each(|question| self.answer_history(question, room_id));
         let peers = self.connections.in_room(room_id);
         peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
         self.sync_with_archives(room_id);

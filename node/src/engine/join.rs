@@ -152,6 +152,8 @@ impl Engine {
             hlc: Hlc::default(),
             archived: 0,
             received: Vec::new(),
+            reserved: 0,
+            signals: Vec::new(),
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
         self.open_room(Room::new(record, genesis, vec![secrets], &Heights::new()));

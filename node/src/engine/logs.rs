@@ -2,8 +2,9 @@
 //! to close.
 
 use parlor_protocol::{
-    DeviceId, LogKey,
+    DeviceId, LogId, LogKey,
     entry::{Entry, Verified},
+    limits::FURTHER_LOGS_MAX,
     log::{Height, Heights, may_open},
     session::OpeningSession,
 };
@@ -85,9 +86,17 @@ impl Logs {
     /// Whether a log has entries here or may get its first one.
     pub(super) fn may_take(&self, key: LogKey) -> bool {
         let is_begun = |log: &LogState| log.height.next > 0;
-        let begun = || self.logs.iter().filter(|(_, log)| is_begun(log));
-        self.logs.get(&key).is_some_and(is_begun)
-            || may_open(begun().count(), begun().filter(|(other, _)| other.author == key.author).count())
+        if self.logs.get(&key).is_some_and(is_begun) {
+            return true;
+        }
+        let (first, last) = (LogKey { log: LogId(0), ..key }, LogKey { log: LogId(u64::MAX), ..key });
+        let of_device = self.logs.range(first..=last).filter(|(_, log)| is_begun(log)).count();
+        // Counted exactly only where it matters.
+        let of_room = match self.logs.len() {
+            few if few < FURTHER_LOGS_MAX => few,
+            _ => self.logs.values().filter(|log| is_begun(log)).count(),
+        };
+        may_open(of_room, of_device)
     }
 
     /// Heights of all logs that have entries.

@@ -14,6 +14,7 @@ mod join;
 mod logs;
 mod membership;
 mod presence;
+mod reserving;
 mod room;
 mod serve;
 mod sync;

@@ -27,7 +27,8 @@ impl Engine {
         let wall = self.now.wall;
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let Some(secrets) = room.membership.current() else { return };
-        room.last_signal = wall.max(room.last_signal + 1);
+        // Also later than everything written, which the others know even after a restart.
+        room.last_signal = wall.max(room.record.hlc.millis() + 1).max(room.last_signal + 1);
         let body = SignalBody { at: room.last_signal, kind };
         let topic = secrets.topic();
         let Ok(signal) = Signal::seal(secrets, &self.key, body, &mut self.rng) else { return };
@@ -37,7 +38,9 @@ impl Engine {
     }
 
     pub(super) fn signal_online(&mut self, room: RoomId) {
-        if !self.connections.in_room(room).is_empty() || !self.connections.archives().is_empty() {
+        let is_heard = !self.connections.in_room(room).is_empty() || !self.connections.archives().is_empty();
+        // Before all is read the time of the last own message is not known.
+        if is_heard && self.rooms.get(&room).is_some_and(|room| room.is_loaded) {
             self.signal(room, SignalKind::Online);
         }
         let next = self.now.mono + self.jitter(SIGNAL_EVERY_MS);

@@ -16,8 +16,10 @@ use std::{
 };
 
 use super::{
+    commands::EarlyQuestion,
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
+    reserving::Reserved,
     sync::PeerRoom,
     timeline::{Change, ChangeKind, Timeline},
 };
@@ -60,6 +62,7 @@ pub(super) struct Room {
     pub(super) peers: BTreeMap<DeviceId, PeerRoom>,
     pub(super) fetching: Fetching,
     pub(super) sealing: Option<SealingSession>,
+    pub(super) reserved: Reserved,
     /// Epoch entries, for archives that do not know the room yet.
     pub(super) epoch_entries: Vec<Entry>,
     pub(super) received: BTreeMap<DeviceId, u64>,
@@ -67,8 +70,12 @@ pub(super) struct Room {
     pub(super) receipts: BTreeSet<DeviceId>,
     /// False while the room's entries are still being read from the store.
     pub(super) is_loaded: bool,
+    /// Questions for history that wait until then.
+    pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
+    /// Members that were asked for the first screenful.
+    pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
@@ -91,11 +98,14 @@ impl Room {
             peers: BTreeMap::new(),
             fetching: Fetching::new(),
             sealing: None,
+            reserved: Reserved::default(),
             epoch_entries: Vec::new(),
             received,
             receipts: BTreeSet::new(),
             is_loaded: false,
+            early: Vec::new(),
             is_fresh: false,
+            tails_asked: 0,
             has_synced: false,
             names: BTreeMap::new(),
             has_created_line: false,
@@ -212,6 +222,10 @@ impl Room {
         let when = When { hlc, shown_at };
         let author = entry.header().author;
         self.record.hlc = self.record.hlc.follow(hlc);
+        if let Some(member) = self.membership.members.get_mut(&author) {
+            // A signal from before is a replay, also when this device has forgotten it.
+            member.last_signal = member.last_signal.max(Hlc::default().follow(hlc).millis());
+        }
         let mut change = |target, kind| {
             if self.timeline.apply(target, Change { by: author, hlc, kind }).is_some() {
                 effects.changed.insert(target);
@@ -272,12 +286,18 @@ impl Room {
             joined: known.map_or(hlc.millis(), |member| member.joined),
             owner,
             heard: known.and_then(|member| member.heard),
-            last_signal: known.map_or(0, |member| member.last_signal),
+            last_signal: known.map_or_else(|| self.remembered_signal(author, hlc), |member| member.last_signal),
             keys: (card, prekey),
         };
         self.membership.members.insert(author, member);
         self.summary_changed = true;
         true
+    }
+
+    /// The newest signal of a member as far as this device remembers: replays are older.
+    fn remembered_signal(&self, author: DeviceId, hlc: Hlc) -> u64 {
+        let saved = self.record.signals.iter().find(|(device, _)| *device == author).map_or(0, |(_, at)| *at);
+        saved.max(Hlc::default().follow(hlc).millis())
     }
 
     fn show(

@@ -12,6 +12,7 @@ use parlor_protocol::{
     log::{Height, Heights, digest, verify_page, verify_suffix},
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
+use rand_core::RngCore as _;
 use std::collections::BTreeSet;
 
 use super::{
@@ -35,8 +36,13 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 const PAGES_IN_FLIGHT: usize = 8;
 /// Messages of the first screenful, fetched before everything else after joining.
 const FIRST_SCREEN: u16 = 60;
+/// Members that are asked for it; besides them every archive is.
+const TAILS_MAX: usize = 3;
 /// After this many bad answers in a row a peer is banned.
 const BAD_ANSWERS_MAX: u32 = 5;
+/// Logs in which the head of a peer that holds less is compared, with each comparison: all of them
+/// in a small room.
+const HEADS_CHECKED: usize = 16;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
 const RETRY_MS: u64 = 2_000;
 
@@ -55,7 +61,7 @@ pub(super) enum Asked {
 /// What is known of a peer in a room.
 #[derive(Debug, Default)]
 pub(super) struct PeerRoom {
-    /// How far it holds each log, as it last said.
+    /// How far it holds each log, as it last said; of a member only the logs that it holds further.
     pub(super) heights: Heights,
     heights_asked: bool,
     ask_again: bool,
@@ -75,6 +81,7 @@ impl Engine {
         if !self.connections.is_connected(peer) {
             return;
         }
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
@@ -82,7 +89,10 @@ impl Engine {
             return;
         }
         state.heights_asked = true;
-        let wants_tail = room.is_fresh && !std::mem::replace(&mut state.tail_asked, true);
+        // One screenful is enough; those of all members would be the same, and all be checked.
+        let may_ask = room.is_fresh && (archive || room.tails_asked < TAILS_MAX);
+        let wants_tail = may_ask && !std::mem::replace(&mut state.tail_asked, true);
+        room.tails_asked += usize::from(wants_tail && !archive);
         let ask = RoomRequest::Heights { digest: digest(&room.logs.heights()) };
         if wants_tail {
             self.ask_room(
@@ -188,8 +198,14 @@ impl Engine {
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {
+        let me = self.me();
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let heights = room.logs.heights().into_iter().collect();
+        let own = room.own_log(me);
+        let heights = match archive {
+            true => room.logs.heights().into_iter().collect(),
+            false => vec![(own, room.logs.height(own))],
+        };
         self.on_heights(room_id, peer, heights);
     }
 
@@ -206,6 +222,7 @@ impl Engine {
         if let Some(theirs) = theirs {
             self.note_received(room_id, peer, theirs.next);
         }
+        self.check_lower_heads(room_id, peer);
         self.fetch_missing(room_id, peer);
         self.finish_comparison(room_id, peer);
         if self.connections.is_archive(peer) {
@@ -218,8 +235,17 @@ impl Engine {
 
     /// Asks for the next page of every log that the peer holds further than this device.
     fn fetch_missing(&mut self, room_id: RoomId, peer: DeviceId) {
+        let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let Some(state) = room.peers.get_mut(&peer) else { return };
+        if !archive {
+            // Of a member only what this device lacks is of use. All logs of all members would be a
+            // square of numbers in memory, gone through with every answer.
+            state.heights.retain(|log, theirs| {
+                let ours = room.logs.height(*log);
+                theirs.next > ours.next || (theirs.next == ours.next && theirs.head != ours.head)
+            });
+        }
         let mut wanted = Vec::new();
         for (log, theirs) in &state.heights {
             if state.pages.len() + wanted.len() >= PAGES_IN_FLIGHT {
@@ -227,8 +253,8 @@ impl Engine {
             }
             let ours = room.logs.height(*log);
             let differs = theirs.next == ours.next && theirs.head != ours.head && ours.next > 0;
-            let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log) || !room.logs.may_take(*log);
-            if !busy && theirs.next > ours.next {
+            let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log);
+            if !busy && theirs.next > ours.next && room.logs.may_take(*log) {
                 wanted.push((*log, ours.next));
             } else if !busy && differs {
                 wanted.push((*log, ours.next - 1));
@@ -359,6 +385,45 @@ impl Engine {
         let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log) || ours.next == 0;
         if !busy && self.connections.is_connected(peer) {
             self.ask_page(room_id, peer, log, ours.next - 1);
+        }
+    }
+
+    /// A peer that holds less of a log shows its head. If another entry stands at that place here,
+    /// the log forked: whoever holds the longer branch would not ask for the shorter one.
+    fn check_lower_heads(&mut self, room_id: RoomId, peer: DeviceId) {
+        let skipped = self.rng.next_u64();
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let Some(state) = room.peers.get(&peer) else { return };
+        let is_lower = |(log, theirs): &(&LogKey, &Height)| {
+            theirs.next > 0 && theirs.next < room.logs.height(**log).next && !room.logs.is_frozen(**log)
+        };
+        let lower: Vec<_> = state.heights.iter().filter(is_lower).map(|(log, theirs)| (*log, *theirs)).collect();
+        let spare = u64::try_from(lower.len().saturating_sub(HEADS_CHECKED)).unwrap_or(0);
+        let skipped = usize::try_from(skipped % (spare + 1)).unwrap_or(0);
+        let heads: Vec<_> = lower.into_iter().skip(skipped).take(HEADS_CHECKED).collect();
+        if heads.is_empty() {
+            return;
+        }
+        let runs = heads.iter().map(|(log, theirs)| (*log, theirs.next - 1, 1)).collect();
+        let serving = super::serve::Serving::Heads { room: room_id, peer, heads };
+        self.read(Read::Runs { room: room_id, runs }, ReadFor::Serve(serving));
+    }
+
+    /// Our entries at the places of a peer's heads were read: what differs is fetched as proof.
+    pub(super) fn on_heads_read(
+        &mut self,
+        room_id: RoomId,
+        peer: DeviceId,
+        heads: Vec<(LogKey, Height)>,
+        result: ReadResult,
+    ) {
+        for ((log, theirs), run) in heads.into_iter().zip(result.runs) {
+            let differs = run.first().is_some_and(|ours| ours.entry.id() != theirs.head);
+            let Some(room) = self.rooms.get(&room_id).filter(|_| differs) else { continue };
+            let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log);
+            if !busy && self.connections.is_connected(peer) {
+                self.ask_page(room_id, peer, log, theirs.next - 1);
+            }
         }
     }
 

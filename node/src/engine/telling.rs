@@ -107,6 +107,10 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.record_changed = false;
         room.record.received = room.received.iter().map(|(device, next)| (*device, *next)).collect();
+        if room.is_loaded {
+            let signals = room.membership.members.iter().map(|(device, member)| (*device, member.last_signal));
+            room.record.signals = signals.collect();
+        }
         let record = Box::new(room.record.clone());
         self.write(vec![Write::PutRoom(record)], Pending::unasked(Again::Room(room_id)));
     }

@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Summary(RoomId),
     /// Write the room's record.
     Save(RoomId),
+    /// See whether a conversation is over.
+    Release(RoomId),
     /// See how a join stands.
     Join(JobId),
     /// Give the store again what it refused.

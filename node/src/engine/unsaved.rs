@@ -1,7 +1,8 @@
 //! What the disk refused, kept in memory and given to the store again until it is saved.
 //!
-//! Own entries are not kept: their commands have failed, and whoever wrote them knows. A log
-//! whose entries wait here takes no more, so this cannot grow without bound.
+//! Own entries are kept only if they were published already; else their commands have failed, and
+//! whoever wrote them knows. A log whose entries wait here takes no more, so this cannot grow
+//! without bound.
 
 use parlor_protocol::{LogKey, RoomId, log::ForkProof};
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use crate::store::{StoredEntry, Write};
 /// How long after a failure the store is tried again, in milliseconds.
 const RETRY_AFTER_MS: u64 = 5_000;
 
-/// Entries of others for one log.
+/// Entries for one log.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) room: RoomId,
@@ -46,6 +47,11 @@ pub(super) struct Unsaved {
 }
 
 impl Unsaved {
+    /// Whether the last thing that the store said was no.
+    pub(super) fn is_failing(&self) -> bool {
+        self.told
+    }
+
     /// A room is gone: nothing of it is to be saved.
     pub(super) fn forget(&mut self, room: RoomId) {
         self.rooms.remove(&room);
@@ -101,7 +107,7 @@ impl Engine {
         }
     }
 
-    /// Writes entries of others.
+    /// Writes entries that may be written later.
     pub(super) fn write_run(&mut self, run: Run) {
         let write = Write::Append { room: run.room, entries: run.entries.clone() };
         self.write_soon(vec![write], Pending::unasked(Again::Run(run)));
@@ -117,12 +123,19 @@ impl Engine {
     pub(super) fn note_saved(&mut self, run: Option<&Run>) {
         self.unsaved.told = false;
         let Some(run) = run else { return };
+        let is_own = run.log.author == self.me();
+        // Own entries that were written meanwhile wait behind it in the store's queue.
+        let is_last = is_own && self.unsaved.runs.iter().all(|waiting| waiting.log != run.log);
         let Some(room) = self.rooms.get_mut(&run.room) else { return };
         let log = room.logs.entry(run.log);
-        if log.frozen == Some(Frozen::Unsaved) && log.durable >= log.height.next {
+        if log.frozen == Some(Frozen::Unsaved) && (log.durable >= log.height.next || is_last) {
             log.frozen = None;
             // What came meanwhile was not taken.
             self.timers.set(self.now.mono, Timer::Check(run.room));
+        }
+        if is_own {
+            let saved: Vec<_> = run.entries.iter().map(|stored| stored.entry.id()).collect();
+            self.tell_changed(run.room, &saved);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Writing own entries: sealed, made durable, and only then published.
+//! Writing own entries: sealed, given to the store, published.
 //!
-//! An entry that left this machine must never be forgotten by it, or its place would be used
-//! twice and the log would fork. So the store comes first. When the store fails, the entries it
-//! did not take are undone and their commands told.
+//! The place of an entry that left this machine must never be used again, or the log would fork.
+//! So the store comes first, or a reservation does (see `reserving`). When the store fails, the
+//! entries it did not take are undone, unless they were published already: those are kept and
+//! given to it again. A command is answered when its entries are durable.
 
 use bytes::Bytes;
 use parlor_protocol::{
@@ -19,8 +20,9 @@ use rand_core::RngCore as _;
 use super::{
     Engine,
     io::{CallId, Output, WriteId},
+    logs::Frozen,
     room::Effects,
-    unsaved::Again,
+    unsaved::{Again, Run},
 };
 use crate::{
     command::Reply,
@@ -33,8 +35,12 @@ use crate::{
 /// What follows when a batch of writes is durable, or is not.
 #[derive(Debug)]
 pub(super) struct Pending {
-    /// Own entries to publish.
-    publish: Vec<Verified<Entry>>,
+    /// Own entries.
+    own: Vec<Verified<Entry>>,
+    /// Whether the own entries were published at once; if not, they are when they are durable.
+    published: bool,
+    /// Places of the own log that are reserved with this batch.
+    reserves: Option<u64>,
     /// What own entries change about messages: seen when it is certain.
     changes: Vec<(Verified<Entry>, Content)>,
     /// A command to answer.
@@ -46,7 +52,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Something that no command asked for.
     pub(super) fn unasked(again: Again) -> Self {
-        Self { publish: Vec::new(), changes: Vec::new(), reply: None, again }
+        Self { own: Vec::new(), published: false, reserves: None, changes: Vec::new(), reply: None, again }
     }
 
     /// A command to answer when all is durable.
@@ -97,6 +103,8 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.record.own_log = log;
         room.record.archived = 0;
+        room.record.reserved = 0;
+        room.reserved.forget();
         room.received.clear();
         room.sealing = None;
         self.save_room_now(room_id);
@@ -112,8 +120,12 @@ impl Engine {
 
     fn header(&mut self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
         let me = self.me();
-        if self.rooms.get(&room_id).is_some_and(|room| room.logs.is_frozen(room.own_log(me))) {
-            self.go_on_from_older_copy(room_id);
+        let frozen = self.rooms.get(&room_id).and_then(|room| room.logs.get(room.own_log(me))?.frozen);
+        match frozen {
+            // What others have already comes first; should it fail again, so does what follows.
+            Some(Frozen::Unsaved) => self.retry_unsaved(),
+            Some(Frozen::Forked | Frozen::Invalid) => self.go_on_from_older_copy(room_id),
+            None => {}
         }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let log = room.own_log(me);
@@ -169,7 +181,8 @@ impl Engine {
         self.tell_effects(entry.room(), effects, true);
     }
 
-    /// Hands entries to the store; changes, publishing and the answer wait for it.
+    /// Hands entries to the store; changes and the answer wait for it, and so does publishing
+    /// unless their places are reserved.
     pub(super) fn commit(
         &mut self,
         room: RoomId,
@@ -178,9 +191,23 @@ impl Engine {
         call: Option<CallId>,
         reply: Reply,
     ) {
-        let stored = entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect();
-        let pending = Pending { publish: entries, changes, ..Pending::answering(call, reply) };
-        self.write(vec![Write::Append { room, entries: stored }], pending);
+        let mut writes = vec![Write::Append { room, entries: as_stored(&entries) }];
+        let published = self.may_publish(room, &entries);
+        if published {
+            entries.iter().for_each(|entry| self.publish(entry));
+        } else if let Some(room) = self.rooms.get_mut(&room) {
+            room.reserved.waiting += 1;
+        }
+        let next = entries.last().map_or(0, |last| last.header().seq + 1);
+        let reserves = self.reserve(room, next).map(|(write, below)| {
+            writes.push(write);
+            below
+        });
+        let pending = Pending { own: entries, published, reserves, changes, ..Pending::answering(call, reply) };
+        match published {
+            true => self.write_published(writes, pending),
+            false => self.write(writes, pending),
+        }
     }
 
     pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {
@@ -194,20 +221,34 @@ impl Engine {
     fn on_durable(&mut self, pending: Pending) {
         let run = if let Again::Run(run) = pending.again { Some(run) } else { None };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));
-        for last in taken.into_iter().chain(pending.publish.last()) {
+        for last in taken.into_iter().chain(pending.own.last()) {
             self.note_durable(last);
         }
         self.note_saved(run.as_ref());
+        self.note_answered(&pending.own, pending.published);
+        if let (Some(last), Some(below)) = (pending.own.last(), pending.reserves) {
+            self.note_reserved(last.room(), below);
+        }
         for (entry, change) in pending.changes {
             self.show_own(&entry, change);
         }
-        for entry in pending.publish {
-            self.publish(&entry);
+        for entry in pending.own {
+            if !pending.published {
+                self.publish(&entry);
+            }
             let room = entry.room();
             self.tell_changed(room, &[entry.id()]);
         }
         if let Some((call, reply)) = pending.reply {
             self.reply(Some(call), Ok(reply));
+        }
+    }
+
+    /// The store has answered: the next own entries need not wait for these.
+    fn note_answered(&mut self, own: &[Verified<Entry>], published: bool) {
+        let room = own.first().map(|first| first.room()).filter(|_| !published);
+        if let Some(room) = room.and_then(|room| self.rooms.get_mut(&room)) {
+            room.reserved.waiting = room.reserved.waiting.saturating_sub(1);
         }
     }
 
@@ -234,13 +275,20 @@ impl Engine {
     }
 
     fn on_write_failed(&mut self, pending: Pending, reason: String) {
-        if let Some(first) = pending.publish.first() {
+        self.note_answered(&pending.own, pending.published);
+        if let (Some(first), Some(_)) = (pending.own.first(), pending.reserves) {
+            self.note_not_reserved(first.room());
+        }
+        if pending.published {
+            return self.keep_published(pending, reason);
+        }
+        if let Some(first) = pending.own.first() {
             self.undo(first.room(), Some(first));
         }
         if let Some((_, Reply::Created { room, .. } | Reply::Joined(room))) = &pending.reply {
             self.forget_room(*room);
         }
-        if let (Some((_, Reply::Code(code))), Some(first)) = (&pending.reply, pending.publish.first())
+        if let (Some((_, Reply::Code(code))), Some(first)) = (&pending.reply, pending.own.first())
             && let Some(room) = self.rooms.get_mut(&first.room())
         {
             // Nobody knows this code.
@@ -250,6 +298,19 @@ impl Engine {
         match pending.reply {
             Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
             None => self.keep_unsaved(pending.again, &reason),
+        }
+    }
+
+    /// Keeps own entries that the disk refused but that others have: they are given to it again.
+    fn keep_published(&mut self, pending: Pending, reason: String) {
+        let Some(first) = pending.own.first() else { return };
+        let run = Run { room: first.room(), log: first.log_key(), entries: as_stored(&pending.own) };
+        for (entry, change) in pending.changes {
+            self.show_own(&entry, change);
+        }
+        self.keep_unsaved(Again::Run(run), &reason);
+        if let Some((call, _)) = pending.reply {
+            self.reply(Some(call), Err(CommandError::SentNotSaved { reason }));
         }
     }
 
@@ -315,6 +376,10 @@ impl Engine {
 const TOLD_MAX: usize = 200;
 /// How long after a change a room's record is written, in milliseconds.
 const SAVE_AFTER_MS: u64 = 3_000;
+
+fn as_stored(entries: &[Verified<Entry>]) -> Vec<StoredEntry> {
+    entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect()
+}
 
 fn too_long(error: &dyn std::error::Error) -> CommandError {
     CommandError::Invalid { what: format!("this cannot be sent: {error}") }

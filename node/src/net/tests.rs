@@ -255,12 +255,12 @@ async fn a_peer_that_sends_rubbish_is_thrown_out_while_an_honest_one_goes_on() {
 #[tokio::test]
 async fn a_request_is_answered_with_a_megabyte() {
     let (mut a, mut b) = pair(30).await;
-    for n in 0..40 {
+    for n in 0..16 {
         a.send(NetCommand::Request { id: RequestId(n), peer: b.device(), bytes: Bytes::from(vec![n as u8; 100]) })
             .await;
     }
     let answering = tokio::spawn(async move {
-        for _ in 0..40 {
+        for _ in 0..16 {
             let (id, bytes) = b
                 .wait("question", |event| match event {
                     NetEvent::Asked { id, bytes, .. } => Some((*id, bytes.clone())),
@@ -272,7 +272,7 @@ async fn a_request_is_answered_with_a_megabyte() {
         b
     });
     let mut answered = std::collections::BTreeSet::new();
-    while answered.len() < 40 {
+    while answered.len() < 16 {
         let (id, bytes) = a
             .wait("answer", |event| match event {
                 NetEvent::Answered { id, bytes, .. } => Some((*id, bytes.clone())),

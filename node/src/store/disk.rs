@@ -4,7 +4,7 @@
 //! authors). A batch is acknowledged only after its transaction is on the disk.
 
 use parlor_protocol::{LogKey, RoomId, log::Height};
-use redb::{Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable, Table};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable, Table};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -40,18 +40,6 @@ pub struct DiskStore {
     sealer: Sealer,
     /// None after the disk failed: redb wants to be opened anew then.
     db: Option<Database>,
-    taken: Taken,
-}
-
-/// What became of batches that were taken and not made durable at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
-    /// There are none, or all are durable.
-    Durable,
-    /// The next durable transaction makes them so.
-    Waiting,
-    /// The database had to be closed before that.
-    Lost,
 }
 
 /// What redb reports, boxed by kind.
@@ -70,7 +58,7 @@ impl DiskStore {
     pub(super) fn open_file(dir: &Path, file: PathBuf) -> Result<Self, StoreError> {
         let has_store = file.metadata().is_ok_and(|meta| meta.len() > 0);
         let sealer = Sealer::new(&*guard::load_or_make(dir, has_store)?);
-        let mut store = Self { file, sealer, db: None, taken: Taken::Durable };
+        let mut store = Self { file, sealer, db: None };
         store.prepare()?;
         Ok(store)
     }
@@ -166,34 +154,20 @@ impl DiskStore {
 }
 
 impl DiskStore {
-    /// As if the disk had failed.
-    #[cfg(test)]
-    pub(super) fn fail(&mut self) {
-        self.close();
-    }
-
     fn close(&mut self) {
         let db = self.db.take();
         // Closing writes, and so may panic as well.
         if unwind::catch(|| drop(db)).is_err() {
             tracing::warn!(file = %self.file.display(), "the store is damaged");
         }
-        if self.taken == Taken::Waiting {
-            self.taken = Taken::Lost;
-        }
     }
 
-    fn commit(&mut self, batches: &[Vec<Write>], is_durable: bool) -> Vec<Result<(), String>> {
-        match self.with_db(|db, sealer| commit(db, sealer, batches, is_durable)) {
-            Ok(results) => {
-                if self.taken != Taken::Lost && results.iter().any(Result::is_ok) {
-                    self.taken = if is_durable { Taken::Durable } else { Taken::Waiting };
-                }
-                results
-            }
+    fn commit(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>> {
+        match self.with_db(|db, sealer| commit(db, sealer, batches)) {
+            Ok(results) => results,
             Err(reason) if batches.len() <= 1 => batches.iter().map(|_| Err(reason.clone())).collect(),
             // One transaction too large for the disk may be several that fit.
-            Err(_) => batches.iter().flat_map(|batch| self.commit(std::slice::from_ref(batch), is_durable)).collect(),
+            Err(_) => batches.iter().flat_map(|batch| self.commit(std::slice::from_ref(batch))).collect(),
         }
     }
 }
@@ -246,21 +220,7 @@ impl LocalStore for DiskStore {
     }
 
     fn apply(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>> {
-        self.commit(batches, true)
-    }
-
-    fn take(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>> {
-        self.commit(batches, false)
-    }
-
-    fn flush(&mut self) -> Result<(), String> {
-        let result = match self.taken {
-            Taken::Durable => return Ok(()),
-            Taken::Waiting => self.with_db(|db, _| Ok(db.begin_write()?.commit()?)),
-            Taken::Lost => Err("the disk failed".to_owned()),
-        };
-        self.taken = Taken::Durable;
-        result
+        self.commit(batches)
     }
 
     fn tidy(&mut self) {
@@ -271,10 +231,8 @@ impl LocalStore for DiskStore {
             txn.set_quick_repair(true);
             Ok(txn.commit()?)
         });
-        match tidied {
-            Ok(()) if self.taken == Taken::Waiting => self.taken = Taken::Durable,
-            Ok(()) => {}
-            Err(reason) => tracing::debug!(reason, "the store was not tidied"),
+        if let Err(reason) = tidied {
+            tracing::debug!(reason, "the store was not tidied");
         }
     }
 
@@ -287,15 +245,8 @@ impl LocalStore for DiskStore {
 }
 
 /// Writes several batches in one transaction. A batch that is refused changes nothing.
-fn commit(
-    db: &Database,
-    sealer: &Sealer,
-    batches: &[Vec<Write>],
-    is_durable: bool,
-) -> Result<Vec<Result<(), String>>, Fault> {
-    let mut txn = db.begin_write()?;
-    let durability = if is_durable { Durability::Immediate } else { Durability::None };
-    txn.set_durability(durability).map_err(|error| io::Error::other(error.to_string()))?;
+fn commit(db: &Database, sealer: &Sealer, batches: &[Vec<Write>]) -> Result<Vec<Result<(), String>>, Fault> {
+    let txn = db.begin_write()?;
     let mut results = Vec::with_capacity(batches.len());
     {
         let mut tables = Tables::open(&txn)?;

@@ -15,25 +15,10 @@ pub trait LocalStore: Send {
     /// the reason in plain words when it failed.
     fn apply(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>>;
 
-    /// Like [`LocalStore::apply`], but what is taken is durable only after the next successful
-    /// `apply` or [`LocalStore::flush`]; a crash before may forget it, from some batch on.
-    fn take(&mut self, batches: &[Vec<Write>]) -> Vec<Result<(), String>> {
-        self.apply(batches)
-    }
-
-    /// Makes durable what was taken.
-    ///
-    /// # Errors
-    /// The system's reason in plain words. Nothing that was taken since the last success is kept
-    /// then.
-    fn flush(&mut self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// Prepares for a crash, so that the next start is quick. Called when there is time.
     fn tidy(&mut self) {}
 
-    /// Answers a question. It sees every batch applied or taken before.
+    /// Answers a question. It sees every batch applied before.
     ///
     /// # Errors
     /// The system's reason in plain words.

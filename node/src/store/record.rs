@@ -77,6 +77,11 @@ pub struct RoomRecord {
     pub archived: u64,
     /// How many entries of the own log each member has acknowledged.
     pub received: Vec<(DeviceId, u64)>,
+    /// Places of the own log before this one may have been used and published, whether the store
+    /// holds them or not.
+    pub reserved: u64,
+    /// The newest signal of each member, so that replays are known after a restart.
+    pub signals: Vec<(DeviceId, u64)>,
 }
 
 /// An epoch whose key is known.

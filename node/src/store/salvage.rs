@@ -192,6 +192,7 @@ fn save_records(
                 })?;
                 room.archived = 0;
                 room.received.clear();
+                room.reserved = 0;
             }
         }
         batch.push(Write::PutRoom(Box::new(room)));

@@ -1,4 +1,5 @@
-//! The store's thread: takes jobs in order, commits in groups, reports what became of them.
+//! The store's thread: takes jobs in order, commits in groups, reports what became of them. What
+//! nobody waits for stays in memory until something is urgent, is asked, or is told to be flushed.
 //!
 //! Both queues are bounded. The thread waits when nobody takes its reports, so whoever gives it
 //! jobs must never wait for room in the job queue without taking reports (see `crate::actor`).
@@ -82,9 +83,9 @@ pub(crate) fn start(mut store: Box<dyn LocalStore>) -> io::Result<StorePorts> {
 }
 
 fn run(store: &mut dyn LocalStore, queue: &mut mpsc::Receiver<Job>, reports: &mpsc::Sender<Done>) {
-    let mut writer = Writer { store, reports, taken: Vec::new(), taken_bytes: 0 };
+    let mut writer = Writer { store, reports };
+    let mut group = Group::default();
     while let Some(job) = queue.blocking_recv() {
-        let mut group = Group::default();
         let mut next = group.add(job);
         // What waits already goes into the same transaction, up to the first question, which
         // must see exactly the batches before it.
@@ -92,59 +93,38 @@ fn run(store: &mut dyn LocalStore, queue: &mut mpsc::Receiver<Job>, reports: &mp
             let Ok(job) = queue.try_recv() else { break };
             next = group.add(job);
         }
-        writer.write(group);
+        if next.is_some() || group.is_urgent || group.bytes >= GROUP_BYTES {
+            writer.write(std::mem::take(&mut group));
+        }
         match next {
             Some(Job::Read { id, read }) => writer.read(id, &read),
             Some(Job::Tidy) => writer.store.tidy(),
             _ => {}
         }
     }
-    writer.flush();
+    writer.write(group);
 }
 
 struct Writer<'a> {
     store: &'a mut dyn LocalStore,
     reports: &'a mpsc::Sender<Done>,
-    /// Batches that the store took and that are not durable yet.
-    taken: Vec<WriteId>,
-    taken_bytes: usize,
 }
 
 impl Writer<'_> {
     fn write(&mut self, group: Group) {
-        if group.is_urgent || self.taken_bytes + group.bytes >= GROUP_BYTES {
-            let results = if group.batches.is_empty() { Vec::new() } else { self.store.apply(&group.batches) };
-            // A transaction makes durable what was taken before it; if it failed this says so.
-            self.flush();
-            group.ids.into_iter().zip(results).for_each(|(id, result)| self.report(id, result));
+        if group.batches.is_empty() {
             return;
         }
-        for (id, result) in group.ids.into_iter().zip(self.store.take(&group.batches)) {
-            match result {
-                Ok(()) => self.taken.push(id),
-                Err(reason) => self.report(id, Err(reason)),
+        let results = self.store.apply(&group.batches);
+        for (id, result) in group.ids.into_iter().zip(results) {
+            if self.reports.blocking_send(Done::Written { id, result }).is_err() {
+                tracing::debug!("nobody takes the store's reports any more");
             }
         }
-        self.taken_bytes += group.bytes;
-    }
-
-    fn flush(&mut self) {
-        if self.taken.is_empty() {
-            return;
-        }
-        let result = self.store.flush();
-        std::mem::take(&mut self.taken).into_iter().for_each(|id| self.report(id, result.clone()));
-        self.taken_bytes = 0;
     }
 
     fn read(&mut self, id: ReadId, read: &Read) {
         let _ = self.reports.blocking_send(Done::Read { id, result: self.store.read(read) });
-    }
-
-    fn report(&self, id: WriteId, result: Result<(), String>) {
-        if self.reports.blocking_send(Done::Written { id, result }).is_err() {
-            tracing::debug!("nobody takes the store's reports any more");
-        }
     }
 }
 

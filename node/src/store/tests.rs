@@ -5,8 +5,8 @@ mod contract;
 mod crash;
 mod damage;
 mod disk;
+mod group;
 mod repair;
-mod taken;
 
 use parlor_protocol::{
     EntryId, EpochId, Hlc, LogId, LogKey, RoomId,
@@ -83,6 +83,8 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         hlc: Hlc::at(7),
         archived: 2,
         received: vec![(author.log.author, 1)],
+        reserved: 0,
+        signals: Vec::new(),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Host {
     pub(super) next_call: u64,
     /// Counts starts; what was under way before a restart is void.
     pub(super) life: u64,
+    /// When the engine is woken next.
+    pub(super) wakes: Option<u64>,
     /// Everything its person was told since the last start.
     pub events: Vec<Event>,
     /// Makes the next writes fail, as a full disk does.
@@ -42,6 +44,7 @@ impl Host {
             replies: BTreeMap::new(),
             next_call: 0,
             life: 0,
+            wakes: None,
             events: Vec::new(),
             disk_full: false,
         }
@@ -66,6 +69,7 @@ impl Host {
         let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));
         self.engine = Some(engine);
         self.life += 1;
+        self.wakes = None;
         self.events.clear();
         outputs
     }
@@ -81,24 +85,23 @@ impl Host {
         self.engine.as_mut().map(|engine| engine.handle(now, input)).unwrap_or_default()
     }
 
-    /// Asks something that is answered at once, without the network.
-    pub(super) fn query(&mut self, clock: u64, command: Command) -> Result<Reply, CommandError> {
+    /// Asks something that needs no network. `None` while the room is still being read.
+    pub(super) fn query(&mut self, clock: u64, command: Command) -> Option<Result<Reply, CommandError>> {
         self.next_call += 1;
         let call = CallId(self.next_call);
         let outputs = self.input(clock, Input::Command { call, command });
-        outputs
-            .into_iter()
-            .find_map(|output| match output {
-                Output::Reply { call: answered, result } if answered == call => Some(result),
-                _ => None,
-            })
-            .expect("a query is answered at once")
+        outputs.into_iter().find_map(|output| match output {
+            Output::Reply { call: answered, result } if answered == call => Some(result),
+            _ => None,
+        })
     }
 
     /// Messages of a room as its person sees them, oldest first.
     pub(super) fn messages(&mut self, clock: u64, room: RoomId) -> Vec<Message> {
         match self.query(clock, Command::History { room, before: None, limit: 1000 }) {
-            Ok(Reply::History { messages, .. }) => messages.iter().map(|message| Message::clone(message)).collect(),
+            Some(Ok(Reply::History { messages, .. })) => {
+                messages.iter().map(|message| Message::clone(message)).collect()
+            }
             _ => Vec::new(),
         }
     }

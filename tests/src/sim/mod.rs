@@ -6,6 +6,8 @@
 
 mod host;
 mod network;
+mod stranger;
 
 pub use host::{Host, HostId};
-pub use network::{Faults, Network};
+pub use network::{Faults, Network, Traffic};
+pub use stranger::Stranger;

@@ -3,16 +3,19 @@
 use bytes::Bytes;
 use parlor_node::{
     Command, CommandResult, Event, Message, MessageBody, Reply,
-    engine::{CallId, Input, Output},
+    engine::{CallId, Input, Output, ReadId, WriteId},
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
-    store::LocalStore as _,
+    store::{LocalStore as _, Read, Write},
 };
 use parlor_protocol::{DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId, invite::StretchedCode};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
-use super::host::{Host, HostId};
+use super::{
+    host::{Host, HostId},
+    stranger::Stranger,
+};
 
 /// How badly the network behaves.
 #[derive(Clone, Copy, Debug)]
@@ -32,18 +35,33 @@ impl Faults {
     pub const BAD: Self = Self { loss_percent: 20, duplicate_percent: 10, delay_ms: (1, 400) };
 }
 
+/// How long the disk takes, in milliseconds.
+const DISK_MS: u64 = 3;
 /// How long a lost request takes to fail, in milliseconds.
 const REQUEST_TIMEOUT_MS: u64 = 2_000;
 
 #[derive(Debug)]
-enum Happening {
+pub(super) enum Happening {
     Tick,
-    Written { id: parlor_node::engine::WriteId, result: Result<(), String> },
-    Read { id: parlor_node::engine::ReadId, result: Result<parlor_node::store::ReadResult, String> },
+    Write { id: WriteId, writes: Vec<Write> },
+    Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
     Net(NetEvent),
+}
+
+/// What the hosts have sent each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Gossip messages that hosts gave to the network; each goes to everybody who listens.
+    pub published: u64,
+    /// Requests, and their bytes together with those of the answers.
+    pub requests: u64,
+    /// See `requests`.
+    pub request_bytes: u64,
+    /// Things that happened to hosts.
+    pub happenings: u64,
 }
 
 /// A network of hosts on virtual time.
@@ -53,6 +71,11 @@ pub struct Network {
     pub hosts: Vec<Host>,
     /// How badly the network behaves from now on.
     pub faults: Faults,
+    /// What was sent so far.
+    pub traffic: Traffic,
+    /// Whether to keep what people are told; large networks have no memory for that.
+    pub keeps_events: bool,
+    devices: HashMap<DeviceId, HostId>,
     clock: u64,
     rng: ChaCha20Rng,
     queue: BTreeMap<(u64, u64), (HostId, u64, Happening)>,
@@ -61,6 +84,11 @@ pub struct Network {
     stretched: HashMap<RoomCode, StretchedCode>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
+    pub(super) strangers: BTreeMap<DeviceId, Box<dyn Stranger>>,
+    /// Whom which host threw out.
+    pub banned: Vec<(HostId, DeviceId)>,
+    /// Every gossip message that a host published, in order, whether somebody heard it or not.
+    pub published: Vec<(HostId, Bytes)>,
 }
 
 impl Network {
@@ -70,6 +98,9 @@ impl Network {
         let mut network = Self {
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             faults,
+            traffic: Traffic::default(),
+            keeps_events: true,
+            devices: HashMap::new(),
             clock: 1_000,
             rng: ChaCha20Rng::seed_from_u64(seed),
             queue: BTreeMap::new(),
@@ -77,6 +108,9 @@ impl Network {
             inbound: HashMap::new(),
             stretched: HashMap::new(),
             cuts: Vec::new(),
+            strangers: BTreeMap::new(),
+            banned: Vec::new(),
+            published: Vec::new(),
         };
         for host in 0..hosts {
             network.start(host);
@@ -100,12 +134,12 @@ impl Network {
         self.random(100) < percent
     }
 
-    fn delay(&mut self) -> u64 {
+    pub(super) fn delay(&mut self) -> u64 {
         let (least, most) = self.faults.delay_ms;
         least + self.random(most - least + 1)
     }
 
-    fn schedule(&mut self, after: u64, host: HostId, happening: Happening) {
+    pub(super) fn schedule(&mut self, after: u64, host: HostId, happening: Happening) {
         self.counter += 1;
         let life = self.hosts[host].life;
         self.queue.insert((self.clock + after, self.counter), (host, life, happening));
@@ -116,10 +150,27 @@ impl Network {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let outputs = self.hosts[host].start(self.clock, seed);
+        self.devices.insert(self.hosts[host].device(), host);
         self.carry_out(host, outputs);
         for other in 0..self.hosts.len() {
             self.connect(host, other);
         }
+    }
+
+    /// Lets a host hear a gossip message from a peer, as if any machine had said it, and returns what
+    /// it does, done already.
+    pub fn whisper(&mut self, host: HostId, from: DeviceId, topic: TopicId, bytes: Bytes) -> Vec<NetCommand> {
+        self.counter += 1;
+        let event = NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes };
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Net(event));
+        let net = |output: &Output| match output {
+            Output::Net(command) => Some(command.clone()),
+            _ => None,
+        };
+        let commands = outputs.iter().filter_map(net).collect();
+        self.carry_out(host, outputs);
+        commands
     }
 
     /// Stops a host as a power cut does.
@@ -128,6 +179,15 @@ impl Network {
             self.disconnect(host, other);
         }
         self.hosts[host].stop();
+    }
+
+    /// Stops a host as its person does: what it still writes is written.
+    pub fn quit(&mut self, host: HostId) {
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Stop);
+        self.carry_out(host, outputs);
+        self.run_for(2 * DISK_MS);
+        self.stop(host);
     }
 
     /// Cuts the network between two groups until [`Network::heal`].
@@ -180,35 +240,32 @@ impl Network {
     }
 
     fn host_of(&self, device: DeviceId) -> Option<HostId> {
-        self.hosts.iter().position(|host| host.engine.as_ref().is_some_and(|engine| engine.device() == device))
+        self.devices.get(&device).copied().filter(|host| self.hosts[*host].engine.is_some())
     }
 
     fn carry_out(&mut self, host: HostId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Event(event) => self.hosts[host].events.push(event),
+                Output::Event(event) if self.keeps_events => self.hosts[host].events.push(event),
+                Output::Event(_) => {}
                 Output::Reply { call, result } => {
                     self.hosts[host].replies.insert(call.0, result);
                 }
-                // The simulated disk is always quick.
                 Output::Flush | Output::Tidy => {}
-                Output::Write { id, writes, .. } => {
-                    let result = match self.hosts[host].disk_full {
-                        true => Err("no space left".to_owned()),
-                        false => self.hosts[host].store.apply(&[writes]).remove(0),
-                    };
-                    self.schedule(1, host, Happening::Written { id, result });
-                }
-                Output::Read { id, read } => {
-                    let result = self.hosts[host].store.read(&read);
-                    self.schedule(1, host, Happening::Read { id, result });
-                }
+                // What a host that stops has not written yet is lost.
+                Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
+                Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
         }
         if let Some(deadline) = self.hosts[host].engine.as_ref().and_then(|engine| engine.next_deadline()) {
-            self.schedule(deadline.saturating_sub(self.clock), host, Happening::Tick);
+            let at = deadline.max(self.clock);
+            // One tick on its way is enough, unless something is due sooner.
+            if self.hosts[host].wakes.is_none_or(|wakes| at < wakes) {
+                self.hosts[host].wakes = Some(at);
+                self.schedule(at - self.clock, host, Happening::Tick);
+            }
         }
     }
 
@@ -217,6 +274,11 @@ impl Network {
             NetCommand::Subscribe(topic) => self.subscribe(host, topic),
             NetCommand::Publish { topic, bytes } => self.publish(host, topic, &bytes),
             NetCommand::Request { id, peer, bytes } => {
+                self.traffic.requests += 1;
+                self.traffic.request_bytes += bytes.len() as u64;
+                if self.strangers.contains_key(&peer) {
+                    return self.ask_stranger(host, peer, id, &bytes);
+                }
                 let to = self.host_of(peer).filter(|to| self.hosts[host].connected.contains(to));
                 match to {
                     Some(to) if !self.chance(self.faults.loss_percent) => {
@@ -231,6 +293,7 @@ impl Network {
                 }
             }
             NetCommand::Answer { id, bytes } => {
+                self.traffic.request_bytes += bytes.len() as u64;
                 let Some((to, life, request)) = self.inbound.remove(&id) else { return };
                 let from = self.hosts[host].device();
                 if self.hosts[to].life == life && self.hosts[to].engine.is_some() {
@@ -243,6 +306,7 @@ impl Network {
                     self.schedule(delay, to, Happening::Net(event));
                 }
             }
+            NetCommand::Ban(peer) => self.ban(host, peer),
             _ => {}
         }
     }
@@ -261,6 +325,8 @@ impl Network {
 
     /// Floods: every connected listener gets the message once, or not, or twice.
     fn publish(&mut self, host: HostId, topic: TopicId, bytes: &Bytes) {
+        self.published.push((host, bytes.clone()));
+        self.traffic.published += 1;
         let from = self.hosts[host].device();
         let listeners: Vec<_> =
             self.hosts[host].connected.iter().copied().filter(|o| self.hosts[*o].topics.contains(&topic)).collect();
@@ -281,13 +347,26 @@ impl Network {
     fn step(&mut self) -> bool {
         let Some(((at, _), (host, life, happening))) = self.queue.pop_first() else { return false };
         self.clock = self.clock.max(at);
+        self.traffic.happenings += 1;
         if self.hosts[host].life != life || self.hosts[host].engine.is_none() {
             return true;
         }
         let input = match happening {
-            Happening::Tick => Input::Tick,
-            Happening::Written { id, result } => Input::Written { id, result },
-            Happening::Read { id, result } => Input::Read { id, result },
+            Happening::Tick => {
+                if self.hosts[host].wakes.is_some_and(|wakes| wakes <= at) {
+                    self.hosts[host].wakes = None;
+                }
+                Input::Tick
+            }
+            Happening::Write { id, writes } => {
+                let host = &mut self.hosts[host];
+                let result = match host.disk_full {
+                    true => Err("no space left".to_owned()),
+                    false => host.store.apply(&[writes]).remove(0),
+                };
+                Input::Written { id, result }
+            }
+            Happening::Read { id, read } => Input::Read { id, result: self.hosts[host].store.read(&read) },
             Happening::Stretched { job, code } => {
                 let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
@@ -402,6 +481,15 @@ impl Network {
                 _ => None,
             })
             .collect()
+    }
+
+    /// How many members of a room a host knows.
+    pub fn member_count(&mut self, host: HostId, room: RoomId) -> usize {
+        let clock = self.clock;
+        match self.hosts[host].query(clock, Command::Members { room }) {
+            Some(Ok(Reply::Members(members))) => members.len(),
+            _ => 0,
+        }
     }
 
     /// Problems that a host's person was told of.

@@ -223,3 +223,23 @@ async fn what_another_archive_stored_in_the_same_place_is_served() {
     here.shut_down().await;
     there.close().await;
 }
+
+#[tokio::test]
+async fn a_room_that_another_archive_registered_is_opened_when_it_is_asked_for() {
+    let place = TestDatabase::new().await;
+    // This one starts while there are no rooms.
+    let mut here = Stage::new(place.open().await).await;
+    let mut there = Stage::new(place.open().await).await;
+    let room = there.founded(1).await;
+    let newcomer = Writer::new(5);
+    let ask = RoomRequest::Heights { digest: [0; 32] };
+    let answer = here.ask_in(&room, &newcomer, ask.clone()).await;
+    assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
+    let expected = heights(&[(room.owner.log_key(), room.owner.height)]);
+    assert_eq!(here.ask_in(&room, &newcomer, ask.clone()).await, expected);
+    assert!(here.subscribed.contains(&room.secrets.topic()), "it listens to the room as well");
+    let nowhere = TestRoom::new(9);
+    assert_eq!(here.ask_in(&nowhere, &nowhere.owner, ask).await, refused(Refusal::UnknownRoom));
+    here.shut_down().await;
+    there.shut_down().await;
+}

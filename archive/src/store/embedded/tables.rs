@@ -14,6 +14,10 @@ const SCHEMA_KEY: &str = "schema";
 /// How many entries arrived in all: the next arrival number.
 pub(super) const ARRIVED_KEY: &str = "arrived";
 
+/// Memory for pages of the file. redb's own default is a gigabyte, much for a spare computer; what
+/// does not fit is read from the system's cache.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
 pub(super) type Table<K> = TableDefinition<'static, K, &'static [u8]>;
 
 /// Numbers about the file.
@@ -51,7 +55,7 @@ fn is_full(error: &std::io::Error) -> bool {
 
 pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
     let damaged = |what: String| StoreError::Damaged { what: format!("{}: {what}", file.display()) };
-    let db = Database::create(file).map_err(|error| match error {
+    let db = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => {
             StoreError::Other(format!("{} is in use by another parlor-archive", file.display()))
         }

@@ -7,10 +7,16 @@ use redb::ReadableTable as _;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-use super::{EmbeddedStore, STORE_FILE, tables};
-use crate::store::{
-    Store, StoreError,
-    conformance::{Place, conforms, founded},
+use super::{
+    EmbeddedStore, STORE_FILE, tables,
+    write::{self, Change, Job},
+};
+use crate::{
+    fixture::{TestRoom, Writer},
+    store::{
+        Appended, Store, StoreError,
+        conformance::{Place, conforms, founded},
+    },
 };
 
 struct Folder(TempDir);
@@ -66,15 +72,10 @@ async fn the_file_is_opened_again_after_the_disk_failed() {
     assert_eq!(store.check().await, Err(StoreError::Stopped));
 }
 
-#[tokio::test]
-async fn an_altered_entry_is_noticed_when_it_is_read() {
-    let folder = folder();
-    let store = folder.open().await;
-    let room = founded(&*store, 1).await;
-    store.close().await;
-    drop(store);
+/// Flips a bit of a stored entry.
+fn alter(folder: &Folder, room: &TestRoom, seq: u64) {
     let db = tables::open(&folder.0.path().join(STORE_FILE)).unwrap();
-    let key = tables::entry_key(room.id, room.owner.log_key(), 1);
+    let key = tables::entry_key(room.id, room.owner.log_key(), seq);
     let txn = db.begin_write().unwrap();
     {
         let mut entries = txn.open_table(tables::ENTRIES).unwrap();
@@ -84,19 +85,49 @@ async fn an_altered_entry_is_noticed_when_it_is_read() {
         entries.insert(&key, value.as_slice()).unwrap();
     }
     txn.commit().unwrap();
-    drop(db);
+}
+
+#[tokio::test]
+async fn an_altered_entry_is_noticed_when_it_is_read() {
+    let folder = folder();
+    let store = folder.open().await;
+    let room = founded(&*store, 1).await;
+    store.close().await;
+    drop(store);
+    alter(&folder, &room, 1);
     let store = folder.open().await;
     let read = store.run(room.id, room.owner.log_key(), 0, 9, usize::MAX).await;
     assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_run_that_meets_an_altered_entry_does_not_hold_up_those_that_came_with_it() {
+    let folder = folder();
+    let store = folder.open().await;
+    let room = founded(&*store, 1).await;
+    store.close().await;
+    drop(store);
+    alter(&folder, &room, 1);
+    let mut member = Writer::new(5);
+    let good = room.run(vec![room.admission(&mut member)]);
+    let bad = room.run(room.start[..2].to_vec());
+    let jobs: Vec<_> = [good.clone(), bad, good]
+        .map(|run| Job { change: Change::Run(run), done: tokio::sync::oneshot::channel().0 })
+        .into();
+    let db = tables::open(&folder.0.path().join(STORE_FILE)).unwrap();
+    let results = write::commit(&db, &jobs).unwrap();
+    drop(db);
+    assert_eq!(results[0], Ok(Appended::Stored(member.height)));
+    assert!(matches!(results[1], Err(StoreError::Damaged { .. })), "{results:?}");
+    assert_eq!(results[2], Ok(Appended::Stored(member.height)));
+    let store = folder.open().await;
+    assert_eq!(store.heights(room.id).await.unwrap()[&member.log_key()], member.height);
+    store.close().await;
+}
+
 /// Everything that can be read is as it was written; false when the store is refused.
-async fn is_read(
-    dir: &std::path::Path,
-    room: &crate::fixture::TestRoom,
-    written: &[parlor_protocol::entry::Entry],
-) -> bool {
+async fn is_read(dir: &std::path::Path, room: &TestRoom, written: &[parlor_protocol::entry::Entry]) -> bool {
     let Ok(store) = EmbeddedStore::open(dir) else { return false };
     let log = room.owner.log_key();
     let read = async {

@@ -5,6 +5,7 @@ use parlor_protocol::{
     log::{ForkProof, Height},
 };
 use redb::{Database, ReadableTable as _, WriteTransaction};
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -60,25 +61,43 @@ pub(super) fn run(db: &Handle, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-/// One transaction; a change that is refused leaves the others alone, a failing disk fails all.
-fn commit(db: &Database, group: &[Job]) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
-    let mut txn = db.begin_write().map_err(fault)?;
-    // Costs a little at every commit and saves walking the whole file after a crash.
-    txn.set_quick_repair(true);
-    let mut results = Vec::with_capacity(group.len());
-    for job in group {
-        results.push(match &job.change {
-            Change::Room(row) => put_room(&txn, row).map(|()| DONE),
-            Change::Run(run) => append(&txn, run),
-            Change::Fork(proof) => put_fork(&txn, proof).map(|()| DONE),
-            Change::Nothing => Ok(DONE),
-        });
+/// One transaction. A change that is refused, or meets something damaged, leaves the others alone; a
+/// failing disk fails all.
+pub(super) fn commit(db: &Database, group: &[Job]) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
+    let mut left_out: BTreeMap<usize, StoreError> = BTreeMap::new();
+    'again: loop {
+        let mut txn = db.begin_write().map_err(fault)?;
+        // Costs a little at every commit and saves walking the whole file after a crash.
+        txn.set_quick_repair(true);
+        let mut results = Vec::with_capacity(group.len());
+        for (at, job) in group.iter().enumerate() {
+            if let Some(error) = left_out.get(&at) {
+                results.push(Err(error.clone()));
+                continue;
+            }
+            match change(&txn, &job.change) {
+                Ok(done) => results.push(Ok(done)),
+                Err(error @ StoreError::Damaged { .. }) => {
+                    // What it had changed before goes with the transaction.
+                    txn.abort().map_err(fault)?;
+                    left_out.insert(at, error);
+                    continue 'again;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        txn.commit().map_err(fault)?;
+        return Ok(results);
     }
-    if let Some(Err(error)) = results.iter().find(|result| result.is_err()) {
-        return Err(error.clone());
+}
+
+fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreError> {
+    match change {
+        Change::Room(row) => put_room(txn, row).map(|()| DONE),
+        Change::Run(run) => append(txn, run),
+        Change::Fork(proof) => put_fork(txn, proof).map(|()| DONE),
+        Change::Nothing => Ok(DONE),
     }
-    txn.commit().map_err(fault)?;
-    Ok(results)
 }
 
 fn put_room(txn: &WriteTransaction, row: &RoomRow) -> Result<(), StoreError> {

@@ -103,6 +103,11 @@ impl Store for MongoStore {
         self.all(&self.tables.rooms, doc! {}).await?.iter().map(read_room).collect()
     }
 
+    async fn room(&self, room: RoomId) -> Result<Option<RoomRow>, StoreError> {
+        let found = self.tables.rooms.find_one(doc! { "_id": binary(room.as_bytes()) }).await;
+        found.map_err(|error| self.fault(error))?.as_ref().map(read_room).transpose()
+    }
+
     async fn put_room(&self, row: RoomRow) -> Result<(), StoreError> {
         let (id, insert, topics) = room_document(&row);
         let update = doc! { "$setOnInsert": insert, "$addToSet": { "topics": { "$each": topics } } };

@@ -29,6 +29,8 @@ use crate::{
 
 /// A group takes no more runs past this many entries, so that nobody waits long.
 const GROUP_ENTRIES: usize = 5_000;
+/// Entries in one command to the server.
+const INSERT_ENTRIES: usize = 500;
 /// How long a group may take; far more than a healthy server needs.
 const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 /// Duplicate key.
@@ -133,20 +135,14 @@ async fn commit(tables: &Tables, arrivals: &mut Arrivals, runs: &[&Run]) -> Resu
     for (room, kept) in planned.iter().flat_map(|(_, plan)| plan.new.iter().map(|kept| (plan.run.room, *kept))) {
         documents.push(entry_document(room, kept, arrival + signed(documents.len() as u64)));
     }
-    if !documents.is_empty() {
-        match tables.entries.insert_many(documents).ordered(false).await {
-            Ok(_) => {}
-            Err(error) if only_duplicates(&error) => {
-                // Another archive, or this one before a crash, wrote some of them: the same ones?
-                for (at, plan) in &planned {
-                    if !holds_same(tables, plan).await?
-                        && let Some(result) = results.get_mut(*at)
-                    {
-                        *result = Appended::Conflict(plan.held);
-                    }
-                }
+    if insert(tables, &documents).await? == Inserted::SomeWereThere {
+        // Another archive, or this one before a crash, wrote some of them: the same ones?
+        for (at, plan) in &planned {
+            if !holds_same(tables, plan).await?
+                && let Some(result) = results.get_mut(*at)
+            {
+                *result = Appended::Conflict(plan.held);
             }
-            Err(error) => return Err(error.into()),
         }
     }
     let stored = planned.iter().filter(|(at, _)| matches!(results.get(*at), Some(Appended::Stored(_))));
@@ -154,6 +150,27 @@ async fn commit(tables: &Tables, arrivals: &mut Arrivals, runs: &[&Run]) -> Resu
         moved?;
     }
     Ok(results)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inserted {
+    All,
+    SomeWereThere,
+}
+
+/// Inserts documents, several commands at a time: a server has more than one processor, and waits
+/// for its journal once for all of them.
+async fn insert(tables: &Tables, documents: &[Document]) -> Result<Inserted, Failure> {
+    let commands = documents.chunks(INSERT_ENTRIES).map(|chunk| tables.entries.insert_many(chunk).ordered(false));
+    let mut inserted = Inserted::All;
+    for result in join_all(commands.map(IntoFuture::into_future)).await {
+        match result {
+            Ok(_) => {}
+            Err(error) if only_duplicates(&error) => inserted = Inserted::SomeWereThere,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(inserted)
 }
 
 async fn read_heights(tables: &Tables, runs: &[&Run]) -> Result<HashMap<Vec<u8>, (Height, u64)>, Failure> {

@@ -59,6 +59,18 @@ fn a_text_that_could_not_be_sent_comes_back() {
 }
 
 #[test]
+fn a_text_that_was_sent_and_not_saved_does_not_come_back() {
+    let (fake, ..) = with_room();
+    let mut desk = Desk::new(&fake);
+    desk.click("Kitchen");
+    desk.types("precious");
+    fake.fail_next(CommandError::SentNotSaved { reason: "disk full".into() });
+    desk.press(Modifiers::NONE, Key::Enter);
+    desk.shows("not saved here yet");
+    assert_eq!(desk.field("Message"), "", "the others have it already");
+}
+
+#[test]
 fn a_paste_of_ten_megabytes_is_refused_in_words_and_the_text_stays() {
     let (fake, ..) = with_room();
     let mut desk = Desk::new(&fake);

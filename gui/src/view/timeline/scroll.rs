@@ -30,6 +30,8 @@ const FLASH_MS: u64 = 1_600;
 pub struct TimelineView {
     rows: Vec<Row>,
     tops: Vec<f32>,
+    /// How tall each row is, measured or guessed.
+    talls: Vec<f32>,
     places: HashMap<RowKey, usize>,
     total: f32,
     heights: HashMap<RowKey, (u32, f32)>,
@@ -48,6 +50,7 @@ impl Default for TimelineView {
         Self {
             rows: Vec::new(),
             tops: Vec::new(),
+            talls: Vec::new(),
             places: HashMap::new(),
             total: 0.0,
             heights: HashMap::new(),
@@ -180,13 +183,20 @@ impl TimelineView {
     }
 
     fn retop(&mut self, column: f32) {
-        let mut top = space::S;
-        let mut tops = Vec::with_capacity(self.rows.len());
-        for row in &self.rows {
-            tops.push(top);
-            top += self.height(row, column);
+        self.talls = self.rows.iter().map(|row| self.height(row, column)).collect();
+        self.tops = vec![space::S; self.rows.len()];
+        self.total = space::S * 2.0;
+        self.stack(0);
+    }
+
+    /// Puts the rows below each other from this one on. Done in every frame that brings new rows into
+    /// sight, so it only adds: looking up the heights of all rows would take longer than the frame.
+    fn stack(&mut self, from: usize) {
+        let Some(mut top) = self.tops.get(from).copied() else { return };
+        for (place, tall) in self.tops.iter_mut().zip(&self.talls).skip(from) {
+            *place = top;
+            top += tall;
         }
-        self.tops = tops;
         self.total = top + space::S;
     }
 
@@ -202,19 +212,20 @@ impl TimelineView {
     fn place(&mut self, ui: &Ui, chat: &Chat, column: f32, tall: f32) {
         for _ in 0..8 {
             self.offset = self.wanted_offset(tall);
-            let mut moved = false;
+            let mut moved = None;
             for index in self.in_sight(self.offset, self.offset + tall) {
                 let Some(row) = self.rows.get(index) else { continue };
                 if !self.is_measured(row) {
                     let height = bubble::measure(ui, row, chat, column);
                     self.heights.insert(row.key(), (row.stamp(), height));
-                    moved = true;
+                    if let Some(tall) = self.talls.get_mut(index) {
+                        *tall = height;
+                    }
+                    moved = moved.or(Some(index));
                 }
             }
-            if !moved {
-                break;
-            }
-            self.retop(column);
+            let Some(first) = moved else { break };
+            self.stack(first);
         }
         self.offset = self.wanted_offset(tall);
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Private chat for the machines of one house, office or classroom.
 ///
 /// Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 no such room, code or message, 4 nobody
-/// reachable, 5 could not start (for example because the profile is in use).
+/// reachable, 5 could not start (for example because the profile is in use), 6 sent but not saved here.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "parlor", version, about)]
 pub(crate) struct Cli {

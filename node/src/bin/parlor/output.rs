@@ -52,6 +52,7 @@ impl From<CommandError> for Failure {
             CommandError::CodeExpired => 3,
             CommandError::NobodyFound => 4,
             CommandError::Invalid { .. } => 2,
+            CommandError::SentNotSaved { .. } => 6,
             _ => 1,
         };
         let hint = match error {

@@ -44,6 +44,7 @@ pub struct Arrival {
 pub enum Sender {
     Parlor { handle: NodeHandle, room: RoomId },
     Raw { commands: mpsc::Sender<Bytes>, payload: usize },
+    Mqtt { client: rumqttc::AsyncClient, topic: &'static str },
 }
 
 /// Nodes of one system: one sends, the others report what they got.
@@ -67,6 +68,9 @@ impl Group {
                 bytes.resize(*payload, b'.');
                 commands.send(bytes.into()).await?;
             }
+            Sender::Mqtt { client, topic } => {
+                client.publish(*topic, rumqttc::QoS::AtMostOnce, false, text(number)?.as_str()).await?;
+            }
         }
         Ok(())
     }
@@ -78,7 +82,7 @@ impl Group {
     }
 
     /// One message after the other, each when everybody has the one before.
-    async fn latency(&mut self, numbers: std::ops::Range<usize>, times: &mut Sample) -> anyhow::Result<()> {
+    pub async fn latency(&mut self, numbers: std::ops::Range<usize>, times: &mut Sample) -> anyhow::Result<()> {
         for number in numbers {
             let start = Instant::now();
             self.send(number).await?;
@@ -97,7 +101,7 @@ impl Group {
     }
 
     /// As many as possible, a window of them under way; messages per second until all have all.
-    async fn rate(&mut self, numbers: std::ops::Range<usize>) -> anyhow::Result<f64> {
+    pub async fn rate(&mut self, numbers: std::ops::Range<usize>) -> anyhow::Result<f64> {
         let (count, start) = (numbers.len(), Instant::now());
         let mut missing: HashMap<usize, usize> = HashMap::new();
         let mut numbers = numbers.peekable();
@@ -119,7 +123,7 @@ impl Group {
         Ok(count as f64 / start.elapsed().as_secs_f64())
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         drop((self.sender, self.arrivals));
         for node in self.nodes {
             node.shutdown().await;
@@ -136,15 +140,37 @@ fn sealed_len() -> anyhow::Result<usize> {
     Ok(parlor_protocol::wire::Gossip::Entry(entry).encode()?.len())
 }
 
-async fn both(transport: Transport, peers: usize) -> anyhow::Result<(Group, Group)> {
+/// Parlor, and bare gossipsub beside it.
+pub async fn both(transport: Transport, peers: usize) -> anyhow::Result<(Group, Group)> {
     let (mut ours, mut bare) =
         (parlor::group(transport, peers).await?, raw::group(transport, peers, sealed_len()?).await?);
+    warm_up(&mut ours, &mut bare).await?;
+    Ok((ours, bare))
+}
+
+async fn warm_up(ours: &mut Group, other: &mut Group) -> anyhow::Result<()> {
     // Meshes form with the first heartbeats; nothing before is measured.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut ignored = Sample::new()?;
     ours.latency(0..20, &mut ignored).await?;
-    bare.latency(0..20, &mut ignored).await?;
-    Ok((ours, bare))
+    other.latency(0..20, &mut ignored).await
+}
+
+/// Messages of one turn in the latency rows.
+pub const LATENCY_ROUND: usize = 15;
+
+/// Latency of two systems in turns, after which they stop.
+pub async fn in_turns(mut ours: Group, mut other: Group, rounds: usize) -> anyhow::Result<(Sample, Sample)> {
+    warm_up(&mut ours, &mut other).await?;
+    let (mut times, mut other_times) = (Sample::new()?, Sample::new()?);
+    for round in 0..rounds {
+        let numbers = 100 + round * LATENCY_ROUND..100 + (round + 1) * LATENCY_ROUND;
+        ours.latency(numbers.clone(), &mut times).await?;
+        other.latency(numbers, &mut other_times).await?;
+    }
+    ours.stop().await;
+    other.stop().await;
+    Ok((times, other_times))
 }
 
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -154,17 +180,9 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// From the command to the event at each of the others.
 pub fn latency(transport: Transport, peers: usize, quick: bool) -> anyhow::Result<Outcome> {
     runtime()?.block_on(async {
-        let (mut ours, mut bare) = both(transport, peers).await?;
-        let (mut times, mut bare_times) = (Sample::new()?, Sample::new()?);
+        let (ours, bare) = (parlor::group(transport, peers).await?, raw::group(transport, peers, sealed_len()?).await?);
         let rounds = if quick { 2 } else { 40 };
-        const ROUND: usize = 15;
-        for round in 0..rounds {
-            let numbers = 100 + round * ROUND..100 + (round + 1) * ROUND;
-            ours.latency(numbers.clone(), &mut times).await?;
-            bare.latency(numbers, &mut bare_times).await?;
-        }
-        ours.stop().await;
-        bare.stop().await;
+        let (times, bare_times) = in_turns(ours, bare, rounds).await?;
         let ratio = times.p50() / bare_times.p50();
         Ok(Outcome {
             figure: times.show(),
@@ -172,7 +190,7 @@ pub fn latency(transport: Transport, peers: usize, quick: bool) -> anyhow::Resul
             ratio: Some(ratio),
             target: "p50 <= 1.5x",
             met: Some(ratio <= LATENCY_TARGET),
-            notes: vec![format!("{} messages of {TEXT_LEN} B each way", rounds * ROUND)],
+            notes: vec![format!("{} messages of {TEXT_LEN} B each way", rounds * LATENCY_ROUND)],
         })
     })
 }

@@ -36,7 +36,7 @@ const MONGODB_TARGET: f64 = 0.8;
 const DATABASE: &str = "parlor_bench";
 
 /// A member with a connection to the archive and the requests that hold its log.
-struct Pusher {
+pub struct Pusher {
     handle: NetHandle,
     events: mpsc::Receiver<NetEvent>,
     _net: Net,
@@ -123,12 +123,13 @@ impl Pusher {
     }
 }
 
-async fn pushers(address: &str, pages: usize) -> anyhow::Result<Vec<Pusher>> {
+/// Members of a new room with pages to push. Rooms of different seeds are different rooms.
+pub async fn pushers(address: &str, pages: usize, seed: u64) -> anyhow::Result<Vec<Pusher>> {
     let wall = wall_ms();
-    let mut owner = Author::new(1);
+    let mut owner = Author::new(seed);
     let room = Founded::new(&mut owner, wall)?;
     let mut pushers = vec![Pusher::new(&mut owner, &room, room.start.clone(), pages, address).await?];
-    for seed in 2..=MEMBERS as u64 {
+    for seed in seed + 1..seed + MEMBERS as u64 {
         let mut author = Author::new(seed);
         let first = author.enter(&room.secrets, &format!("member {seed}"), wall)?;
         pushers.push(Pusher::new(&mut author, &room, first, pages, address).await?);
@@ -143,7 +144,7 @@ async fn pushers(address: &str, pages: usize) -> anyhow::Result<Vec<Pusher>> {
 }
 
 /// All push so many pages from a place on; entries a second.
-async fn push_all(pushers: &mut [Pusher], pages: std::ops::Range<usize>) -> anyhow::Result<f64> {
+pub async fn push_all(pushers: &mut [Pusher], pages: std::ops::Range<usize>) -> anyhow::Result<f64> {
     let entries = pages.len() * PAGE_MAX_ENTRIES * pushers.len();
     let start = Instant::now();
     try_join_all(pushers.iter_mut().map(|pusher| pusher.push(pages.clone()))).await?;
@@ -157,7 +158,7 @@ pub fn embedded(quick: bool) -> anyhow::Result<Outcome> {
         let archive = archive(dir.path(), None).await?;
         let address = format!("/ip4/127.0.0.1/tcp/{}", archive.net().tcp_port().unwrap_or_default());
         let (rounds, pages) = if quick { (1, 5) } else { (5, 10) };
-        let mut pushers = pushers(&address, rounds * pages).await?;
+        let mut pushers = pushers(&address, rounds * pages, 1).await?;
         let mut rates = Vec::new();
         for round in 0..rounds {
             rates.push(push_all(&mut pushers, 1 + round * pages..1 + (round + 1) * pages).await?);
@@ -193,17 +194,20 @@ pub fn mongodb(quick: bool) -> anyhow::Result<Outcome> {
         let archive = archive(dir.path(), Some(uri)).await?;
         let address = format!("/ip4/127.0.0.1/tcp/{}", archive.net().tcp_port().unwrap_or_default());
         let (rounds, pages) = if quick { (1, 2) } else { (5, 4) };
-        let mut pushers = pushers(&address, rounds * pages).await?;
+        let mut pushers = pushers(&address, rounds * pages, 1).await?;
         let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
         let bare = bare_table(&database).await?;
-        let mut last = 0;
+        let (mut last, mut count, mut bytes) = (0, 0, 0);
         for round in 0..rounds {
             rates.push(push_all(&mut pushers, 1 + round * pages..1 + (round + 1) * pages).await?);
             let documents = newer_documents(&database, &mut last).await?;
+            count += documents.len();
+            bytes += documents.iter().map(document_len).sum::<anyhow::Result<usize>>()?;
             bare_rates.push(insert_bare(&bare, documents).await?);
         }
         drop(pushers);
         archive.shutdown().await;
+        let stats = database.run_command(doc! { "collStats": "entries" }).await.unwrap_or_default();
         database.drop().await?;
         let (rate, bare_rate) = (median(rates), median(bare_rates));
         Ok(Outcome {
@@ -214,11 +218,27 @@ pub fn mongodb(quick: bool) -> anyhow::Result<Outcome> {
             met: Some(rate / bare_rate >= MONGODB_TARGET),
             notes: vec![format!(
                 "server: {}; {MEMBERS} members as above; bare: the same documents and indexes, {MEMBERS} tasks with \
-                 insert_many of {PAGE_MAX_ENTRIES}, majority and journal",
-                server.what()
+                 insert_many of {PAGE_MAX_ENTRIES}, majority and journal; a document has {:.0} B; the server says of {} \
+                 documents: {} B of data, {} B stored, {} B of indexes",
+                server.what(),
+                bytes as f64 / count.max(1) as f64,
+                number(&stats, "count"),
+                number(&stats, "size"),
+                number(&stats, "storageSize"),
+                number(&stats, "totalIndexSize")
             )],
         })
     })
+}
+
+fn document_len(document: &Document) -> anyhow::Result<usize> {
+    Ok(mongodb::bson::serialize_to_vec(document)?.len())
+}
+
+/// A number that a server told, whatever kind it chose; 0 when it did not.
+fn number(document: &Document, field: &str) -> i64 {
+    let number = document.get_i64(field).or_else(|_| document.get_i32(field).map(i64::from));
+    number.or_else(|_| document.get_f64(field).map(|number| number as i64)).unwrap_or_default()
 }
 
 /// A table with the indexes of the archive's own.

@@ -21,6 +21,8 @@ const ALL_TARGET: Duration = Duration::from_secs(2);
 const SCREEN_TARGET: Duration = Duration::from_millis(150);
 /// How long a join may take before the row fails.
 const JOIN_WITHIN: Duration = Duration::from_secs(300);
+/// What a newcomer writes when everything is there.
+pub const LAST_TEXT: &str = "everything is here";
 /// Most messages that one history command may ask for.
 const HISTORY_MAX: usize = 1000;
 
@@ -36,15 +38,15 @@ pub async fn archive(dir: &Path, mongodb: Option<String>) -> anyhow::Result<Arch
 
 /// When what happened, from the join command on.
 #[derive(Clone, Copy, Debug)]
-struct Joined {
+pub struct Joined {
     /// The code was stretched: a quarter of a second on purpose, against guessing.
-    stretched: Duration,
+    pub stretched: Duration,
     /// The first texts were told.
-    screen: Duration,
+    pub screen: Duration,
     /// The first sync ended: everything is readable.
-    finished: Duration,
+    pub finished: Duration,
     /// Everything is on the disk.
-    durable: Duration,
+    pub durable: Duration,
 }
 
 /// Joins a room of so many texts.
@@ -58,8 +60,8 @@ pub fn join(texts: usize, quick: bool) -> anyhow::Result<Outcome> {
         for round in 0..if quick { 1 } else { 5 } {
             let node = parlor::node(dir.path(), &format!("late{round}"), ANY_PORTS, std::slice::from_ref(&at)).await?;
             let handle = node.handle();
-            until("the archive is connected", async || is_connected(&handle).await).await?;
-            rounds.push(tokio::time::timeout(JOIN_WITHIN, measure(&handle, &room)).await??);
+            until_archive(&handle).await?;
+            rounds.push(measure(&handle, &room).await?);
             node.shutdown().await;
         }
         archive.shutdown().await;
@@ -88,18 +90,28 @@ fn outcome(rounds: &[Joined], texts: usize) -> Outcome {
     }
 }
 
+/// Waits until an archive is connected.
+pub async fn until_archive(handle: &NodeHandle) -> anyhow::Result<()> {
+    until("the archive is connected", async || is_connected(handle).await).await
+}
+
 async fn is_connected(handle: &NodeHandle) -> bool {
     let connection = handle.call(Command::Connection).await;
     matches!(connection, Ok(Reply::Connection(connection)) if connection.peers.iter().any(|peer| peer.archive))
 }
 
-async fn measure(handle: &NodeHandle, room: &BigRoom) -> anyhow::Result<Joined> {
+/// Joins, until everything is on the disk. A text of its own is the room's newest afterwards.
+pub async fn measure(handle: &NodeHandle, room: &BigRoom) -> anyhow::Result<Joined> {
+    tokio::time::timeout(JOIN_WITHIN, join_and_count(handle, room)).await?
+}
+
+async fn join_and_count(handle: &NodeHandle, room: &BigRoom) -> anyhow::Result<Joined> {
     let mut events = handle.subscribe();
     let start = Instant::now();
     handle.submit(Command::Join(room.code.clone()))?;
     let (id, stretched, screen, finished) = watch(&mut events, start).await?;
     // The store works in order: what is written last is durable last.
-    let send = Command::Send { room: id, text: Text::new("everything is here")?, reply_to: None };
+    let send = Command::Send { room: id, text: Text::new(LAST_TEXT)?, reply_to: None };
     handle.call(send).await?;
     let durable = start.elapsed();
     let found = count_texts(handle, id).await?;

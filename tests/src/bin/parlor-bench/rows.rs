@@ -1,10 +1,14 @@
 //! Which rows there are, in the order of the table.
 
 use crate::{
+    app,
     compare::{self, Transport},
-    crypto, ingest, join, memory,
+    crypto, growth_entries, growth_members, growth_nodes, hosts, ingest, join, memory, mqtt,
     table::Outcome,
 };
+
+/// The rows that are measured by name only: they take long.
+pub const GROWTH: &str = "growth";
 
 /// One row of the table.
 pub struct Row {
@@ -14,6 +18,33 @@ pub struct Row {
     pub what: &'static str,
     /// Measures it; `true` asks for few repetitions.
     pub measure: fn(bool) -> anyhow::Result<Outcome>,
+}
+
+impl Row {
+    /// Whether it is meant by a name on the command line.
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.name == name || (name == GROWTH && self.is_growth())
+    }
+
+    fn is_growth(&self) -> bool {
+        self.name.strip_prefix(GROWTH).is_some_and(|rest| rest.starts_with('-'))
+    }
+
+    /// Whether it is to be measured when these are asked for.
+    pub fn is_wanted(&self, names: &[String]) -> bool {
+        match names {
+            [] => !self.is_growth(),
+            names => names.iter().any(|name| self.answers_to(name)),
+        }
+    }
+}
+
+/// Prints all rows.
+pub fn list() {
+    for row in ROWS {
+        let note = if row.is_growth() { " (long: only by name, or all of them as `growth`)" } else { "" };
+        println!("{:<18} {}{note}", row.name, row.what);
+    }
 }
 
 /// All rows.
@@ -40,6 +71,11 @@ pub const ROWS: &[Row] = &[
         name: "latency-quic-10",
         what: "send in one node to event in each of nine others, QUIC",
         measure: |quick| compare::latency(Transport::Quic, 10, quick),
+    },
+    Row {
+        name: "mosquitto",
+        what: "publish to receive through a Mosquitto broker, QoS 0, beside Parlor",
+        measure: mqtt::latency,
     },
     Row { name: "rate-2", what: "messages a second until the other has all", measure: |quick| compare::rate(2, quick) },
     Row {
@@ -76,5 +112,30 @@ pub const ROWS: &[Row] = &[
         name: "cold-start",
         what: "two node processes from their start until they are connected",
         measure: memory::cold_start,
+    },
+    Row {
+        name: "cold-start-hosts",
+        what: "the same on two hosts that know nothing of each other, by mDNS",
+        measure: hosts::cold_start,
+    },
+    Row {
+        name: "frame",
+        what: "the app with 100,000 texts: frames while scrolling, memory, frames while idle",
+        measure: app::frame,
+    },
+    Row {
+        name: "growth-entries",
+        what: "joining, opening, memory, the archive with 10,000 to 1,000,000 texts",
+        measure: growth_entries::entries,
+    },
+    Row {
+        name: "growth-nodes",
+        what: "latency and rate with 2 to 64 nodes in one process",
+        measure: growth_nodes::nodes,
+    },
+    Row {
+        name: "growth-members",
+        what: "work and memory of rooms of 10 to 512 members, in the simulator",
+        measure: growth_members::members,
     },
 ];

@@ -1,0 +1,62 @@
+//! Machines that keep no rules: what they answer is the test's to choose.
+
+use bytes::Bytes;
+use parlor_node::net::{NetEvent, RequestId};
+use parlor_protocol::{
+    DeviceId,
+    wire::{Answer, Request},
+};
+use std::fmt::Debug;
+
+use super::{
+    host::HostId,
+    network::{Happening, Network},
+};
+
+/// A machine that answers as it likes.
+pub trait Stranger: Debug {
+    /// The answer to a request of a host; `None` lets it wait in vain.
+    fn answer(&mut self, request: Request) -> Option<Answer>;
+}
+
+impl Network {
+    /// Puts a stranger into the network, connected with nobody yet.
+    pub fn add_stranger(&mut self, device: DeviceId, stranger: Box<dyn Stranger>) {
+        self.strangers.insert(device, stranger);
+    }
+
+    /// Connects a host with a stranger, who says that it is an archive, or a member.
+    pub fn meet(&mut self, host: HostId, stranger: DeviceId, archive: bool) {
+        let address = "/ip4/10.0.9.9/tcp/47801".to_owned();
+        let event = NetEvent::PeerConnected { peer: stranger, address, transport: "tcp", archive };
+        self.schedule(0, host, Happening::Net(event));
+        if !archive {
+            let topics: Vec<_> = self.hosts[host].topics.iter().copied().collect();
+            for topic in topics {
+                self.schedule(1, host, Happening::Net(NetEvent::PeerSubscribed { peer: stranger, topic }));
+            }
+        }
+    }
+
+    pub(super) fn ask_stranger(&mut self, host: HostId, stranger: DeviceId, id: RequestId, bytes: &Bytes) {
+        let is_out = self.banned.contains(&(host, stranger));
+        let request = Request::decode(bytes).expect("a host asks properly");
+        let answer = self.strangers.get_mut(&stranger).filter(|_| !is_out).and_then(|other| other.answer(request));
+        let event = match answer {
+            Some(answer) => {
+                let bytes = answer.encode().expect("an answer that can be written").into();
+                NetEvent::Answered { id, from: stranger, bytes }
+            }
+            None => NetEvent::RequestFailed { id, reason: "no answer".into() },
+        };
+        let delay = self.delay();
+        self.schedule(delay, host, Happening::Net(event));
+    }
+
+    pub(super) fn ban(&mut self, host: HostId, peer: DeviceId) {
+        self.banned.push((host, peer));
+        if self.strangers.contains_key(&peer) {
+            self.schedule(0, host, Happening::Net(NetEvent::PeerDisconnected(peer)));
+        }
+    }
+}

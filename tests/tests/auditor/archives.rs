@@ -1,0 +1,211 @@
+//! Archives that lie. They can keep things back; they cannot make anybody take what was not
+//! written, in another order, or with a hole.
+
+use parlor_node::Command;
+use parlor_protocol::{
+    DeviceId, EntryId, LogKey, RoomId,
+    entry::Entry,
+    invite::Invite,
+    limits::PAGE_MAX_ENTRIES,
+    log::Height,
+    wire::{Answer, Request, RoomRequest, Tail},
+};
+use parlor_tests::sim::{Faults, Network, Stranger};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use crate::{entries, invites};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    /// Pages leave out an entry.
+    DropMiddle,
+    /// It knows nothing of the last entries of each log.
+    CutTail,
+    /// Two entries of a page change places.
+    Swap,
+    /// It answers with another log's entries.
+    OtherLog,
+    /// It claims entries that nobody wrote.
+    Boast,
+    /// It sends an entry whose bytes it changed.
+    Alter,
+}
+
+#[derive(Debug)]
+struct Liar {
+    lie: Lie,
+    logs: BTreeMap<LogKey, Vec<Entry>>,
+    invites: Vec<Invite>,
+    asked: usize,
+}
+
+impl Liar {
+    fn new(network: &Network, lie: Lie) -> Rc<RefCell<Self>> {
+        let all = entries(network);
+        let mut logs: BTreeMap<LogKey, Vec<Entry>> = BTreeMap::new();
+        all.iter().for_each(|entry| logs.entry(entry.log_key()).or_default().push(entry.clone()));
+        Rc::new(RefCell::new(Self { lie, logs, invites: invites(&all), asked: 0 }))
+    }
+
+    fn heights(&self) -> Vec<(LogKey, Height)> {
+        let height = |(log, entries): (&LogKey, &Vec<Entry>)| {
+            let kept = if self.lie == Lie::CutTail { entries.len() - 3 } else { entries.len() };
+            let mut height = Height::after(&entries[kept - 1]);
+            if self.lie == Lie::Boast {
+                height = Height { next: height.next + 500, head: EntryId::from_bytes([7; 32]) };
+            }
+            (*log, height)
+        };
+        self.logs.iter().map(height).collect()
+    }
+
+    fn page(&self, log: LogKey, from: u64) -> Vec<Entry> {
+        let from = usize::try_from(from).unwrap();
+        let other = self.logs.keys().find(|key| **key != log).unwrap();
+        let whole = &self.logs[if self.lie == Lie::OtherLog { other } else { &log }];
+        let mut page: Vec<Entry> = whole.iter().skip(from).take(PAGE_MAX_ENTRIES).cloned().collect();
+        let middle = page.len() / 2;
+        match self.lie {
+            Lie::DropMiddle if page.len() > 2 => drop(page.remove(middle)),
+            Lie::CutTail => page.truncate((whole.len() - 3).saturating_sub(from)),
+            Lie::Swap if page.len() > 2 => page.swap(middle, middle - 1),
+            Lie::Alter if page.len() > 2 => {
+                let mut bytes = page[middle].bytes().to_vec();
+                let place = bytes.len() - 100;
+                bytes[place] ^= 1;
+                page[middle] = Entry::decode(bytes).unwrap();
+            }
+            _ => {}
+        }
+        page
+    }
+}
+
+#[derive(Debug)]
+struct Shared(Rc<RefCell<Liar>>);
+
+impl Stranger for Shared {
+    fn answer(&mut self, request: Request) -> Option<Answer> {
+        let mut liar = self.0.borrow_mut();
+        liar.asked += 1;
+        Some(match request {
+            Request::Invite(locator) => {
+                Answer::Invite(liar.invites.iter().find(|invite| invite.locator == locator).cloned())
+            }
+            Request::Room { ask, .. } => match ask {
+                RoomRequest::Heights { .. } => Answer::Heights(liar.heights()),
+                RoomRequest::Page { log, from } => Answer::Page(liar.page(log, from)),
+                RoomRequest::Tail { .. } => Answer::Tail(Tail::default()),
+                // It says that it has stored everything, and stores nothing.
+                RoomRequest::Push { entries } => {
+                    let last = entries.last()?;
+                    Answer::Pushed(vec![(last.log_key(), Height::after(last))])
+                }
+                RoomRequest::Register { .. } | RoomRequest::Received { .. } => Answer::Done,
+            },
+        })
+    }
+}
+
+const LIAR: DeviceId = DeviceId::from_bytes([0xAA; 32]);
+
+/// Two members have talked and are away; a third joins with only a lying archive in reach.
+fn joined_through(lie: Lie) -> (Network, RoomId, Rc<RefCell<Liar>>, Vec<String>) {
+    let mut network = Network::new(3, 40 + lie as u64, Faults::NONE);
+    network.cut(&[2], &[0, 1]);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    for n in 0..20 {
+        network.send(0, room, &format!("from anna {n}"));
+        network.send(1, room, &format!("from ben {n}"));
+        network.run_for(500);
+    }
+    network.run_for(5_000);
+    let all = network.texts(0, room);
+    assert_eq!(all.len(), 40);
+    network.stop(0);
+    network.stop(1);
+    network.heal();
+    let liar = Liar::new(&network, lie);
+    network.add_stranger(LIAR, Box::new(Shared(Rc::clone(&liar))));
+    network.meet(2, LIAR, true);
+    network.run_for(1_000);
+    network.submit(2, Command::Join(code));
+    network.run_for(300_000);
+    (network, room, liar, all)
+}
+
+/// What is held of each log has no hole and is as it was written.
+fn assert_only_beginnings(network: &mut Network, room: RoomId, all: &[String]) {
+    let texts = network.texts(2, room);
+    for name in ["anna", "ben"] {
+        let of = |texts: &[String]| texts.iter().filter(|text| text.contains(name)).cloned().collect::<Vec<_>>();
+        let (held, written) = (of(&texts), of(all));
+        assert_eq!(held, written[..held.len()], "a beginning of what was written");
+    }
+}
+
+fn gets_everything_once_an_honest_member_is_there(network: &mut Network, room: RoomId, all: &[String]) {
+    network.start(0);
+    assert!(network.run_until(|network| network.texts(2, room) == all), "{:?}", network.texts(2, room));
+    network.send(2, room, "here I am");
+    assert!(network.run_until(|network| network.texts(0, room).iter().any(|text| text == "here I am")));
+}
+
+fn cannot(lie: Lie) -> (usize, bool) {
+    let (mut network, room, liar, all) = joined_through(lie);
+    assert_only_beginnings(&mut network, room, &all);
+    let asked = liar.borrow().asked;
+    assert!(asked < 200, "{lie:?}: asked {asked} times in five minutes: that is a loop");
+    let is_out = network.banned.contains(&(2, LIAR));
+    gets_everything_once_an_honest_member_is_there(&mut network, room, &all);
+    (asked, is_out)
+}
+
+#[test]
+fn an_archive_that_drops_the_middle_is_found_out() {
+    assert!(cannot(Lie::DropMiddle).1, "it is thrown out");
+}
+
+#[test]
+fn an_archive_that_swaps_entries_is_found_out() {
+    assert!(cannot(Lie::Swap).1, "it is thrown out");
+}
+
+#[test]
+fn an_archive_that_alters_entries_is_found_out() {
+    assert!(cannot(Lie::Alter).1, "it is thrown out");
+}
+
+#[test]
+fn an_archive_that_answers_with_another_log_is_found_out() {
+    assert!(cannot(Lie::OtherLog).1, "it is thrown out");
+}
+
+#[test]
+fn an_archive_that_claims_what_nobody_wrote_is_not_asked_for_ever() {
+    cannot(Lie::Boast);
+}
+
+#[test]
+fn an_archive_that_cuts_the_tail_only_delays_it() {
+    let (mut network, room, _, all) = joined_through(Lie::CutTail);
+    assert_only_beginnings(&mut network, room, &all);
+    assert_eq!(network.texts(2, room).len(), 40 - 2 * 3, "what it shows is read");
+    gets_everything_once_an_honest_member_is_there(&mut network, room, &all);
+}
+
+#[test]
+fn an_archive_with_two_histories_cannot_keep_apart_members_who_meet() {
+    // One member sees all, the other one of long ago.
+    let (mut network, room, liar, all) = joined_through(Lie::CutTail);
+    network.start(1);
+    network.cut(&[1], &[2]);
+    liar.borrow_mut().lie = Lie::Boast;
+    network.meet(1, LIAR, true);
+    network.run_for(120_000);
+    network.send(1, room, "what was said last?");
+    network.heal();
+    let both: Vec<String> = all.into_iter().chain(["what was said last?".to_owned()]).collect();
+    assert!(network.run_until(|network| (1..3).all(|host| network.texts(host, room) == both)));
+}

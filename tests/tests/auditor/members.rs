@@ -1,0 +1,152 @@
+//! Members that are hostile: they hold the keys and keep no rules.
+
+use bytes::Bytes;
+use parlor_protocol::{
+    DeviceId, Hlc, LogId, LogKey, RoomCode, RoomId, Text,
+    content::{Body, Content},
+    entry::{Entry, Header, Kind},
+    epoch::EpochSecrets,
+    keys::DeviceKey,
+    log::Height,
+    session::SealingSession,
+    wire::Gossip,
+};
+use parlor_tests::sim::{Faults, Network};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+use crate::unlock;
+
+/// A program that writes what it likes with the room's keys.
+struct Forger {
+    key: DeviceKey,
+    secrets: EpochSecrets,
+    rng: ChaCha20Rng,
+}
+
+impl Forger {
+    fn new(secrets: EpochSecrets) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(66);
+        Self { key: DeviceKey::random(&mut rng), secrets, rng }
+    }
+
+    fn id(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    fn header(&self, kind: Kind, log: u64, at: Height) -> Header {
+        let (room, epoch, author) = (self.secrets.room(), self.secrets.id(), self.id());
+        Header { kind, room, author, log: LogId(log), seq: at.next, prev: at.head, epoch, session: at.next }
+    }
+
+    fn admission(&self, log: u64) -> Entry {
+        let body = self.secrets.admit(self.id()).encode().unwrap();
+        Entry::sign(&self.key, self.header(Kind::Admission, log, Height::EMPTY), &body).unwrap().into_inner()
+    }
+
+    /// A text at a place, in a session of its own.
+    fn text(&mut self, log: u64, at: Height, text: &str) -> Entry {
+        let header = self.header(Kind::Content, log, at);
+        let session = SealingSession::open(&self.secrets, &header, &mut self.rng).unwrap();
+        let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
+        let wall = 1_800_000_000_000;
+        let sealed = session.seal(header.seq, &Content { hlc: Hlc::at(wall), at: wall, body }).unwrap();
+        Entry::sign(&self.key, header, &sealed).unwrap().into_inner()
+    }
+}
+
+fn wire(entry: &Entry) -> Bytes {
+    Gossip::Entry(entry.clone()).encode().unwrap().into()
+}
+
+/// Three honest members, and a forger who knows the code.
+fn stage(seed: u64) -> (Network, RoomId, RoomCode, Forger) {
+    let mut network = Network::new(4, seed, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.join(2, &code).unwrap();
+    network.run_for(5_000);
+    let forger = Forger::new(unlock(&network, &code));
+    (network, room, code, forger)
+}
+
+fn talk_goes_on(network: &mut Network, room: RoomId, text: &str) {
+    network.send(1, room, text);
+    assert!(
+        network.run_until(|network| { (0..3).all(|host| network.texts(host, room).iter().any(|seen| seen == text)) })
+    );
+}
+
+#[test]
+fn a_fork_shown_to_two_members_is_found_when_they_compare_and_newcomers_hear_of_it() {
+    let (mut network, room, code, mut forger) = stage(70);
+    let topic = forger.secrets.topic();
+    let admission = forger.admission(1);
+    let at = Height::after(&admission);
+    let (one, other) = (forger.text(1, at, "to anna"), forger.text(1, at, "to ben"));
+    network.cut(&[0], &[1, 2, 3]);
+    for (host, entry) in [(0, &one), (1, &other)] {
+        let from = forger.id();
+        network.whisper(host, from, topic, wire(&admission));
+        network.whisper(host, from, topic, wire(entry));
+        network.run_for(100);
+    }
+    assert_eq!((network.texts(0, room), network.texts(1, room)), (vec!["to anna".into()], vec!["to ben".into()]));
+    network.heal();
+    // One comparison, not the next regular one.
+    network.run_for(5_000);
+    let knows = |network: &Network, host| network.problems(host).iter().any(|what| what.contains("two different"));
+    assert!(knows(&network, 0) && knows(&network, 1), "{:?} {:?}", network.problems(0), network.problems(1));
+    // The log takes nothing more.
+    let more = forger.text(1, Height::after(&one), "and more");
+    for host in 0..2 {
+        network.whisper(host, forger.id(), topic, wire(&more));
+        network.run_for(1_000);
+        assert!(!network.texts(host, room).contains(&"and more".to_owned()));
+    }
+    talk_goes_on(&mut network, room, "who was that?");
+    network.join(3, &code).unwrap();
+    assert!(network.run_until(|network| knows(network, 3)), "a newcomer hears of it");
+}
+
+#[test]
+fn a_key_that_was_never_admitted_writes_nothing() {
+    let (mut network, room, _, mut forger) = stage(71);
+    let (topic, from) = (forger.secrets.topic(), network.hosts[1].device());
+    // It knows the keys, and has not asked to be let in: content first, then behind a gap.
+    let first = forger.text(1, Height::EMPTY, "nobody let me in");
+    let second = forger.text(1, Height::after(&first), "nor now");
+    for entry in [&first, &second, &first] {
+        network.whisper(0, from, topic, wire(entry));
+        network.run_for(1_000);
+    }
+    network.run_for(60_000);
+    assert_eq!(network.texts(0, room), Vec::<String>::new());
+    talk_goes_on(&mut network, room, "still here");
+    // Admitted in another log, it is heard: being let in is of the device, not of the log.
+    let admission = forger.admission(2);
+    network.whisper(0, from, topic, wire(&admission));
+    let hello = forger.text(2, Height::after(&admission), "now I am in");
+    network.whisper(0, from, topic, wire(&hello));
+    assert!(network.run_until(|network| network.texts(0, room).contains(&"now I am in".to_owned())));
+}
+
+#[test]
+fn entries_forged_in_the_name_of_others_are_refused() {
+    let (mut network, room, _, mut forger) = stage(72);
+    let topic = forger.secrets.topic();
+    network.send(1, room, "mine");
+    assert!(network.run_until(|network| network.texts(0, room) == ["mine"]));
+    let message = network.messages(0, room).pop().unwrap();
+    let LogKey { author, log } = message.order.log;
+    // The place after Ben's last entry, signed by the forger's key.
+    let at = Height { next: message.order.seq + 1, head: message.id };
+    let forged = forger.text(log.0, at, "not mine");
+    let mut bytes = forged.bytes().to_vec();
+    let place = bytes.windows(32).position(|window| window == forger.id().as_bytes()).unwrap();
+    bytes[place..place + 32].copy_from_slice(author.as_bytes());
+    network.whisper(0, forger.id(), topic, wire(&Entry::decode(bytes).unwrap()));
+    network.run_for(1_000);
+    assert_eq!(network.texts(0, room), ["mine"]);
+    talk_goes_on(&mut network, room, "and this is mine too");
+}
