@@ -21,6 +21,11 @@ pub const WIRE_MAX: usize = PAGE_MAX_BYTES + 128 * 1024;
 pub const DEVICES_MAX: usize = 512;
 /// Most logs in a room: a device opens a new one after a restore from backup.
 pub const LOGS_MAX: usize = 2048;
+/// Most logs of one device in a room: one restore a month for ten years.
+pub const LOGS_OF_DEVICE_MAX: usize = 128;
+/// Most logs in a room when a device that has one may open another: the places above are for the
+/// first logs of newcomers.
+pub const FURTHER_LOGS_MAX: usize = LOGS_MAX / 2;
 /// Most parents of an epoch.
 pub const EPOCH_PARENTS_MAX: usize = 16;
 /// Most entries one session seals; a new one is opened then.

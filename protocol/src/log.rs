@@ -13,7 +13,7 @@ use crate::{
     entry::{Entry, Header, Verified},
     error::LogError,
     ids::{EntryId, LogKey, RoomId},
-    limits::PAGE_MAX_ENTRIES,
+    limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_ENTRIES},
 };
 
 /// How far a log is held: the place the next entry takes and the id of the last one.
@@ -57,6 +57,16 @@ impl Height {
 
 /// How far every log of a room is held.
 pub type Heights = BTreeMap<LogKey, Height>;
+
+/// Whether a room may take one more log, by a device that has `of_device` of its `of_room` logs:
+/// a device that opens very many must not lock out those who have none.
+#[must_use]
+pub const fn may_open(of_room: usize, of_device: usize) -> bool {
+    match of_device {
+        0 => of_room < LOGS_MAX,
+        _ => of_room < FURTHER_LOGS_MAX && of_device < LOGS_OF_DEVICE_MAX,
+    }
+}
 
 /// A digest of heights: equal digests mean equal logs.
 #[must_use]

@@ -15,6 +15,8 @@ use crate::{
 
 /// Invites that are kept of a room; the codes of later ones are not found here.
 const INVITES_MAX: usize = 4096;
+/// Invites that are kept of one signer, so that one member cannot use up all places.
+const INVITES_OF_SIGNER_MAX: usize = 256;
 
 /// Why an entry is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,16 +199,22 @@ impl RoomRules {
                 if invite.signer != entry.header().author || invite.check().is_err() {
                     return Err(Refused::Never);
                 }
-                // The first record of a locator stays, as in the archives: nobody may replace another's code.
-                if self.invites.len() < INVITES_MAX {
-                    self.invites.entry(invite.locator).or_insert_with(|| invite.clone());
-                }
+                self.keep_invite(&invite);
                 Ok(Learned::InviteMade(Box::new(invite)))
             }
             InviteBody::Revoked(locator) => {
                 self.revoked.insert(locator);
                 Ok(Learned::InviteRevoked(locator))
             }
+        }
+    }
+
+    /// Keeps an invite, unless there is one with its locator: a later one must not take the place
+    /// of a code that works. Archives keep the first as well.
+    fn keep_invite(&mut self, invite: &Invite) {
+        let of_signer = self.invites.values().filter(|kept| kept.signer == invite.signer).count();
+        if self.invites.len() < INVITES_MAX && of_signer < INVITES_OF_SIGNER_MAX {
+            self.invites.entry(invite.locator).or_insert_with(|| invite.clone());
         }
     }
 }

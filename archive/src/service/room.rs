@@ -5,8 +5,7 @@ use parlor_protocol::{
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
     error::LogError,
-    limits::LOGS_MAX,
-    log::{ForkProof, Height, Heights, verify_page},
+    log::{ForkProof, Height, Heights, may_open, verify_page},
     rules::{Learned, Refused, RoomRules},
     wire::Refusal,
 };
@@ -149,12 +148,28 @@ impl<W> RoomState<W> {
     /// # Errors
     /// The run's waiter, when too much waits already.
     pub(super) fn enqueue(&mut self, log: LogKey, work: Work<W>) -> Result<(), Option<W>> {
-        let is_new = !self.logs.contains_key(&log);
-        if (is_new && self.logs.len() >= LOGS_MAX) || self.log(log).queue.len() >= QUEUE_MAX {
+        // A log of which nothing was good yet takes no place; one that is being stored does.
+        let is_begun = |log: &LogState<W>| log.height.next > 0 || log.is_busy;
+        if !self.logs.get(&log).is_some_and(is_begun) {
+            let begun = || self.logs.iter().filter(|(_, state)| is_begun(state));
+            let of_device = begun().filter(|(other, _)| other.author == log.author).count();
+            if !may_open(begun().count(), of_device) {
+                return Err(work.waiter);
+            }
+        }
+        if self.log(log).queue.len() >= QUEUE_MAX {
             return Err(work.waiter);
         }
         self.log(log).queue.push_back(work);
         Ok(())
+    }
+
+    /// Forgets a log of which nothing was good: members could make up any number of them.
+    pub(super) fn forget_unused(&mut self, key: LogKey) {
+        let is_unused = |log: &LogState<W>| log.height.next == 0 && !log.is_busy && log.queue.is_empty();
+        if self.logs.get(&key).is_some_and(is_unused) {
+            self.logs.remove(&key);
+        }
     }
 
     /// Checks a run against log and rules: chain, signature, admission.

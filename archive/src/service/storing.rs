@@ -162,6 +162,9 @@ impl Service {
                     Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
                 }
             }
+            if let Some(room) = self.rooms.get_mut(&room_id) {
+                room.forget_unused(log);
+            }
         }
     }
 

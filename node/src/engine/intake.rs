@@ -19,7 +19,6 @@ use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
     entry::{Entry, Verified},
-    limits::LOGS_MAX,
     log::{ForkProof, Height},
     wire::Gossip,
 };
@@ -96,7 +95,7 @@ impl Engine {
         let mut effects = Effects::default();
         let mut stored: Vec<StoredEntry> = Vec::with_capacity(entries.len());
         let result = self.with_room(room_id, |room, viewer| {
-            if room.logs.get(log).is_none() && room.logs.len() >= LOGS_MAX {
+            if !room.logs.may_take(log) {
                 return Err(Refused::NotYet);
             }
             let mut result = Ok(());

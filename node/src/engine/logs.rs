@@ -2,9 +2,10 @@
 //! to close.
 
 use parlor_protocol::{
-    DeviceId, LogKey,
+    DeviceId, LogId, LogKey,
     entry::{Entry, Verified},
-    log::{Height, Heights},
+    limits::FURTHER_LOGS_MAX,
+    log::{Height, Heights, may_open},
     session::OpeningSession,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -82,8 +83,20 @@ impl Logs {
         self.logs.iter().filter(move |(key, _)| key.author == author)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.logs.len()
+    /// Whether a log has entries here or may get its first one.
+    pub(super) fn may_take(&self, key: LogKey) -> bool {
+        let is_begun = |log: &LogState| log.height.next > 0;
+        if self.logs.get(&key).is_some_and(is_begun) {
+            return true;
+        }
+        let (first, last) = (LogKey { log: LogId(0), ..key }, LogKey { log: LogId(u64::MAX), ..key });
+        let of_device = self.logs.range(first..=last).filter(|(_, log)| is_begun(log)).count();
+        // Counted exactly only where it matters.
+        let of_room = match self.logs.len() {
+            few if few < FURTHER_LOGS_MAX => few,
+            _ => self.logs.values().filter(|log| is_begun(log)).count(),
+        };
+        may_open(of_room, of_device)
     }
 
     /// Heights of all logs that have entries.
@@ -98,7 +111,7 @@ impl Logs {
 
     /// Keeps an entry that came before its predecessors. Sync fetches it again when it is dropped.
     pub(super) fn hold(&mut self, entry: Verified<Entry>) {
-        if self.held >= HELD_ROOM_MAX {
+        if self.held >= HELD_ROOM_MAX || !self.may_take(entry.log_key()) {
             return;
         }
         let log = self.logs.entry(entry.log_key()).or_default();

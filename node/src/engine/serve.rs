@@ -5,7 +5,7 @@ use parlor_protocol::{
     DeviceId, LogKey, RoomId,
     entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
-    log::digest,
+    log::{Height, digest},
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,12 @@ pub(super) enum Serving {
     TailOpeners {
         inbound: InboundId,
         tail: Tail,
+    },
+    /// Our entries at the places of a peer's lower heads.
+    Heads {
+        room: RoomId,
+        peer: DeviceId,
+        heads: Vec<(LogKey, Height)>,
     },
     /// Our entry at a place where a peer showed another one.
     Fork {
@@ -124,6 +130,7 @@ impl Engine {
                 tail.openers = result.runs.into_iter().flat_map(entries_of).collect();
                 self.answer(inbound, &Answer::Tail(tail));
             }
+            Serving::Heads { room, peer, heads } => self.on_heads_read(room, peer, heads, result),
             Serving::Fork { room, theirs } => {
                 if let Some(ours) = result.runs.into_iter().flatten().next() {
                     self.prove_fork(room, ours.entry.inner(), &theirs);

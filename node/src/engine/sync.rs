@@ -7,10 +7,12 @@ use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
     entry::{Entry, Verified},
+    error::LogError,
     limits::PAGE_MAX_ENTRIES,
     log::{Height, Heights, digest, verify_page, verify_suffix},
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
+use rand_core::RngCore as _;
 use std::collections::BTreeSet;
 
 use super::{
@@ -38,6 +40,9 @@ const FIRST_SCREEN: u16 = 60;
 const TAILS_MAX: usize = 3;
 /// After this many bad answers in a row a peer is banned.
 const BAD_ANSWERS_MAX: u32 = 5;
+/// Logs in which the head of a peer that holds less is compared, with each comparison: all of them
+/// in a small room.
+const HEADS_CHECKED: usize = 16;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
 const RETRY_MS: u64 = 2_000;
 
@@ -46,7 +51,7 @@ const RETRY_MS: u64 = 2_000;
 pub(super) enum Asked {
     Invite { job: JobId },
     Heights { room: RoomId, peer: DeviceId },
-    Page { room: RoomId, peer: DeviceId, log: LogKey },
+    Page { room: RoomId, peer: DeviceId, log: LogKey, from: u64 },
     Tail { room: RoomId, peer: DeviceId },
     Push { room: RoomId, peer: DeviceId },
     Register { room: RoomId, peer: DeviceId },
@@ -134,7 +139,9 @@ impl Engine {
             (Asked::Invite { job }, _) => self.on_invite(job, from, None),
             (Asked::Heights { room, peer }, Answer::Same) => self.on_same(room, peer),
             (Asked::Heights { room, peer }, Answer::Heights(heights)) => self.on_heights(room, peer, heights),
-            (Asked::Page { room, peer, log, .. }, Answer::Page(entries)) => self.on_page(room, peer, log, entries),
+            (Asked::Page { room, peer, log, from }, Answer::Page(entries)) => {
+                self.on_page(room, peer, log, from, entries);
+            }
             (Asked::Tail { room, .. }, Answer::Tail(tail)) => self.on_tail(room, tail),
             (Asked::Push { room, peer }, Answer::Pushed(heights)) => self.on_pushed(room, peer, heights),
             (Asked::Register { room, peer }, Answer::Done) => self.on_registered(room, peer),
@@ -178,6 +185,9 @@ impl Engine {
             Asked::Register { .. } => state.registering = false,
             _ => {}
         }
+        if let Asked::Page { log, .. } = asked {
+            self.fetch_elsewhere(room_id, peer, *log);
+        }
         if *refusal == Refusal::UnknownRoom && archive {
             self.register(room_id, peer);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
@@ -212,6 +222,7 @@ impl Engine {
         if let Some(theirs) = theirs {
             self.note_received(room_id, peer, theirs.next);
         }
+        self.check_lower_heads(room_id, peer);
         self.fetch_missing(room_id, peer);
         self.finish_comparison(room_id, peer);
         if self.connections.is_archive(peer) {
@@ -243,7 +254,7 @@ impl Engine {
             let ours = room.logs.height(*log);
             let differs = theirs.next == ours.next && theirs.head != ours.head && ours.next > 0;
             let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log);
-            if !busy && theirs.next > ours.next {
+            if !busy && theirs.next > ours.next && room.logs.may_take(*log) {
                 wanted.push((*log, ours.next));
             } else if !busy && differs {
                 wanted.push((*log, ours.next - 1));
@@ -258,46 +269,93 @@ impl Engine {
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.fetching.insert(log, peer);
             room.peers.entry(peer).or_default().pages.insert(log);
-            let asked = Asked::Page { room: room_id, peer, log };
+            let asked = Asked::Page { room: room_id, peer, log, from };
             self.ask_room(room_id, peer, RoomRequest::Page { log, from }, asked);
         }
     }
 
-    fn on_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, entries: Vec<Entry>) {
+    fn on_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, from: u64, entries: Vec<Entry>) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.fetching.remove(&log);
         let state = room.peers.entry(peer).or_default();
         state.pages.remove(&log);
         let live = state.compared;
         let ours = room.logs.height(log);
+        let is_asked_for = |entry: &Entry| entry.room() == room_id && entry.log_key() == log;
+        let fits = entries.first().is_none_or(|first| first.header().seq == from) && entries.iter().all(is_asked_for);
         let (held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < ours.next);
-        let contradiction = held.iter().find(|entry| entry.header().seq + 1 == ours.next && entry.id() != ours.head);
-        if let Some(theirs) = contradiction.cloned() {
-            self.read_own_for_fork(room_id, &theirs);
-            return;
-        }
-        if new.is_empty() {
+        // One at our head, or the first of some that lie below it.
+        let comparable = held.iter().find(|entry| entry.header().seq + 1 == ours.next || new.is_empty()).cloned();
+        let contradicts = |entry: &Entry| entry.header().seq + 1 < ours.next || entry.id() != ours.head;
+        let mut waits = false;
+        let is_good = match comparable {
+            _ if !fits => false,
+            Some(theirs) if contradicts(&theirs) => self.compare_with_own(room_id, log, &theirs, held, new),
             // The peer has less than it said, or the same: believe what it showed.
-            state.heights.insert(log, ours);
-            self.finish_comparison(room_id, peer);
-            return;
-        }
-        match verify_page(room_id, log, ours, new) {
-            Ok(entries) => {
-                state.bad_answers = 0;
-                match self.append(room_id, log, entries, live) {
-                    Ok(()) => {}
-                    Err(refused) => self.on_page_refused(room_id, peer, log, refused),
+            _ if new.is_empty() => {
+                state.heights.insert(log, ours);
+                true
+            }
+            // What follows our head does not link to it, though the peer just showed the same head.
+            at_head => match verify_page(room_id, log, ours, new.clone()) {
+                Ok(entries) => {
+                    state.bad_answers = 0;
+                    match self.append(room_id, log, entries, live) {
+                        Ok(()) => {}
+                        Err(refused) => {
+                            waits = true;
+                            self.on_page_refused(room_id, peer, log, refused);
+                        }
+                    }
+                    self.fetch_missing(room_id, peer);
+                    true
                 }
-            }
-            Err(parlor_protocol::error::LogError::BrokenLink { .. }) if ours.next > 0 => {
-                self.suspect_fork(room_id, peer, log);
-                return;
-            }
-            Err(_) => self.on_bad_answer(room_id, peer, log),
+                Err(LogError::BrokenLink { seq }) if at_head.is_none() && seq == ours.next && ours.next > 0 => {
+                    let is_signed = verify_suffix(room_id, log, new).is_ok();
+                    if is_signed {
+                        self.suspect_fork(room_id, peer, log);
+                    }
+                    is_signed
+                }
+                Err(_) => false,
+            },
+        };
+        if !is_good {
+            self.on_bad_answer(room_id, peer, log);
+            self.fetch_missing(room_id, peer);
         }
-        self.fetch_missing(room_id, peer);
+        if !waits {
+            self.fetch_elsewhere(room_id, peer, log);
+        }
         self.finish_comparison(room_id, peer);
+    }
+
+    /// A peer showed an entry at a place that is taken here: when its device signed it, ours is
+    /// read for comparison. False when it did not.
+    fn compare_with_own(
+        &mut self,
+        room_id: RoomId,
+        log: LogKey,
+        theirs: &Entry,
+        mut run: Vec<Entry>,
+        new: Vec<Entry>,
+    ) -> bool {
+        run.extend(new);
+        let is_signed = verify_suffix(room_id, log, run).is_ok();
+        if is_signed {
+            self.read_own_for_fork(room_id, theirs);
+        }
+        is_signed
+    }
+
+    /// A log that one peer did not bring may be had from another that holds it.
+    fn fetch_elsewhere(&mut self, room_id: RoomId, not_from: DeviceId, log: LogKey) {
+        let Some(room) = self.rooms.get(&room_id).filter(|room| !room.fetching.contains_key(&log)) else { return };
+        let next = room.logs.height(log).next;
+        let has_more = |peer: &PeerRoom| peer.heights.get(&log).is_some_and(|theirs| theirs.next > next);
+        let others: Vec<_> =
+            room.peers.iter().filter(|(id, peer)| **id != not_from && has_more(peer)).map(|(id, _)| *id).collect();
+        others.into_iter().for_each(|other| self.fetch_missing(room_id, other));
     }
 
     /// Part of a page could not be taken: what it waits for stands in another log.
@@ -327,6 +385,45 @@ impl Engine {
         let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log) || ours.next == 0;
         if !busy && self.connections.is_connected(peer) {
             self.ask_page(room_id, peer, log, ours.next - 1);
+        }
+    }
+
+    /// A peer that holds less of a log shows its head. If another entry stands at that place here,
+    /// the log forked: whoever holds the longer branch would not ask for the shorter one.
+    fn check_lower_heads(&mut self, room_id: RoomId, peer: DeviceId) {
+        let skipped = self.rng.next_u64();
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let Some(state) = room.peers.get(&peer) else { return };
+        let is_lower = |(log, theirs): &(&LogKey, &Height)| {
+            theirs.next > 0 && theirs.next < room.logs.height(**log).next && !room.logs.is_frozen(**log)
+        };
+        let lower: Vec<_> = state.heights.iter().filter(is_lower).map(|(log, theirs)| (*log, *theirs)).collect();
+        let spare = u64::try_from(lower.len().saturating_sub(HEADS_CHECKED)).unwrap_or(0);
+        let skipped = usize::try_from(skipped % (spare + 1)).unwrap_or(0);
+        let heads: Vec<_> = lower.into_iter().skip(skipped).take(HEADS_CHECKED).collect();
+        if heads.is_empty() {
+            return;
+        }
+        let runs = heads.iter().map(|(log, theirs)| (*log, theirs.next - 1, 1)).collect();
+        let serving = super::serve::Serving::Heads { room: room_id, peer, heads };
+        self.read(Read::Runs { room: room_id, runs }, ReadFor::Serve(serving));
+    }
+
+    /// Our entries at the places of a peer's heads were read: what differs is fetched as proof.
+    pub(super) fn on_heads_read(
+        &mut self,
+        room_id: RoomId,
+        peer: DeviceId,
+        heads: Vec<(LogKey, Height)>,
+        result: ReadResult,
+    ) {
+        for ((log, theirs), run) in heads.into_iter().zip(result.runs) {
+            let differs = run.first().is_some_and(|ours| ours.entry.id() != theirs.head);
+            let Some(room) = self.rooms.get(&room_id).filter(|_| differs) else { continue };
+            let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log);
+            if !busy && self.connections.is_connected(peer) {
+                self.ask_page(room_id, peer, log, theirs.next - 1);
+            }
         }
     }
 
@@ -460,6 +557,11 @@ impl Engine {
         let mut moved = false;
         let mut own_next = None;
         for (log, height) in heights {
+            // Whatever else an archive claims is no reason to go on at once.
+            let held = room.logs.height(log).next;
+            if height.next > held {
+                continue;
+            }
             let before = state.heights.insert(log, height).map_or(0, |before| before.next);
             moved |= height.next > before;
             if log == own {
