@@ -1,6 +1,6 @@
 //! Connections: who is connected, who is an archive, which addresses are worth remembering.
 
-use parlor_protocol::{DeviceId, RoomId, TopicId, signal::SignalKind, wire::RoomRequest};
+use parlor_protocol::{DeviceId, RoomId, TopicId, wire::RoomRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Engine, io::Output, sync::Asked, unsaved::Again, writing::Pending};
@@ -153,7 +153,7 @@ impl Engine {
         self.connections.note_in_room(peer, room);
         self.heard(room, peer);
         self.sync_with(room, peer);
-        self.signal(room, SignalKind::Online);
+        self.signal_soon(room);
     }
 
     fn remember(&mut self, device: DeviceId, address: &str) {

@@ -47,6 +47,13 @@ impl Engine {
         self.timers.set(next, Timer::Signal(room));
     }
 
+    /// Whoever comes sees soon who is here already. The timer makes one signal of many: a signal goes to
+    /// everybody, so one for each of a hundred peers would be ten thousand messages.
+    pub(super) fn signal_soon(&mut self, room: RoomId) {
+        let soon = self.now.mono + self.rng.next_u64() % ANSWER_WITHIN_MS;
+        self.timers.set(soon, Timer::Signal(room));
+    }
+
     pub(super) fn on_signal(&mut self, room_id: RoomId, signal: &Signal) -> Verdict {
         let (me, now) = (self.me(), self.now.mono);
         let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
@@ -60,11 +67,7 @@ impl Engine {
             return Verdict::Ignore;
         }
         member.last_signal = body.at;
-        if !is_recent(member.heard, now) && body.kind == SignalKind::Online {
-            // Whoever comes sees soon who is here already; the timer makes one signal of many.
-            let soon = now + self.rng.next_u64() % ANSWER_WITHIN_MS;
-            self.timers.set(soon, Timer::Signal(room_id));
-        }
+        let is_newcomer = !is_recent(member.heard, now) && body.kind == SignalKind::Online;
         match body.kind {
             SignalKind::Online => self.heard(room_id, signal.author),
             SignalKind::Typing => {
@@ -76,6 +79,9 @@ impl Engine {
                 member.heard = now.checked_sub(ONLINE_FOR_MS + 1);
                 self.tell_members(room_id);
             }
+        }
+        if is_newcomer {
+            self.signal_soon(room_id);
         }
         Verdict::Accept
     }
