@@ -29,6 +29,10 @@ pub(crate) enum Purpose {
     EpochSignal,
     /// The key that seals the previous epoch's key under a new one.
     EpochPrevious,
+    /// The key that seals an epoch's settings.
+    EpochSettings,
+    /// The digest of the records of a room's epochs.
+    EpochsDigest,
     /// The key of an invite record, from the stretched code.
     InviteKey,
     /// The locator of an invite, from the stretched code.
@@ -52,6 +56,8 @@ impl Purpose {
             Self::EpochAdmission => "parlor/v1/epoch admission",
             Self::EpochSignal => "parlor/v1/epoch signal",
             Self::EpochPrevious => "parlor/v1/epoch previous key",
+            Self::EpochSettings => "parlor/v1/epoch settings",
+            Self::EpochsDigest => "parlor/v1/epochs digest",
             Self::InviteKey => "parlor/v1/invite key",
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",

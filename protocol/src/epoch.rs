@@ -18,11 +18,15 @@ use crate::{
     policy::HistoryPolicy,
 };
 
+mod graph;
 mod record;
+mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use record::{EpochChange, EpochRecord, SEALED_KEY_LEN, SealedKey};
+pub use graph::{EpochFacts, EpochGraph};
+pub use record::{EpochChange, EpochRecord, OwnerChange, PreviousKey, SEALED_KEY_LEN, SealedKey};
+pub use settings::{RoomSettings, Stamp, Stamped};
 
 /// The body of a genesis entry. The room's id is the hash of that entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

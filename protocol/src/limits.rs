@@ -7,8 +7,8 @@ pub const TEXT_MAX: usize = 16 * 1024;
 /// Longest body of an ordinary entry, in bytes. Keeps one entry within one gossip message.
 pub const BODY_MAX: usize = 60 * 1024;
 /// Longest body of an epoch entry, in bytes: 512 sealed keys of 112 bytes, 512 heads of
-/// 80 bytes and 512 removed devices of 32 bytes do not fit in [`BODY_MAX`].
-pub const EPOCH_BODY_MAX: usize = 128 * 1024;
+/// 80 bytes, 512 removed devices of 32 bytes and the settings do not fit in [`BODY_MAX`].
+pub const EPOCH_BODY_MAX: usize = 192 * 1024;
 /// Longest gossip message, in bytes: the largest entry and its envelope.
 pub const GOSSIP_MAX: usize = EPOCH_BODY_MAX + 1024;
 /// Most bytes in one page of entries.
@@ -26,6 +26,20 @@ pub const LOGS_OF_DEVICE_MAX: usize = 128;
 /// Most logs in a room when a device that has one may open another: the places above are for the
 /// first logs of newcomers.
 pub const FURTHER_LOGS_MAX: usize = LOGS_MAX / 2;
+/// Most epochs of a room: one a day for eleven years.
+pub const EPOCHS_MAX: usize = 4096;
+/// Most epochs that devices of one person begin in a room, so that one who was an owner cannot use
+/// up all places.
+pub const EPOCHS_OF_USER_MAX: usize = 2048;
+/// Most epochs that are named to say what is known.
+pub const EPOCH_TIPS_MAX: usize = 64;
+/// Longest sealed settings of an epoch, in bytes: 512 roles of some 75 bytes.
+pub const SETTINGS_MAX: usize = 48 * 1024;
+/// Longest time after which messages vanish, or that a person has to wait between two messages, in
+/// milliseconds: ten years.
+pub const SPAN_MAX_MS: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
+/// Most epochs whose keys one record or invite brings along for history.
+pub const LINKS_MAX: usize = 64;
 /// Most parents of an epoch.
 pub const EPOCH_PARENTS_MAX: usize = 16;
 /// Most entries one session seals; a new one is opened then.

@@ -11,6 +11,8 @@ pub enum HistoryPolicy {
     Everything,
     /// Only what is written from their joining on: every joining changes the epoch.
     FromJoining,
+    /// What was written in the last so many days: the epoch changes every day.
+    LastDays(u16),
 }
 
 /// What a person may do in a room; each role may do what the ones below it may.

@@ -2,27 +2,31 @@
 //! admitted, who was removed, which codes work.
 //!
 //! Members and archives apply the same rules to the same entries; members add what the epoch keys
-//! open. Nothing here needs a key.
+//! open. Nothing here needs a key. What owners decided is in the [`EpochGraph`]; here are the entries
+//! of everybody else, judged by it.
 
-use std::collections::{HashMap, HashSet};
+mod codes;
+
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     entry::{Entry, Kind, Verified},
-    epoch::{AdmissionCert, EpochRecord, Genesis},
-    ids::{DeviceId, EpochId, Locator, LogKey, RoomId, UserId},
+    epoch::{AdmissionCert, EpochFacts, EpochGraph, EpochRecord, Genesis},
+    ids::{DeviceId, EntryId, EpochId, Locator, LogKey, RoomId, UserId},
     invite::{Invite, InviteBody},
+    log::Height,
 };
 
-/// Invites that are kept of a room; the codes of later ones are not found here.
-const INVITES_MAX: usize = 4096;
-/// Invites that are kept of one signer, so that one member cannot use up all places.
-const INVITES_OF_SIGNER_MAX: usize = 256;
+use codes::Codes;
+pub use codes::{Revocation, Standing};
 
 /// Why an entry is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Its epoch or its author's admission is not known here yet: try again later.
     NotYet,
+    /// Its author was removed, or shut out by a removal: its log ends before it.
+    Cut,
     /// No honest device writes this.
     Never,
 }
@@ -42,32 +46,37 @@ pub enum Learned {
     InviteRevoked(Locator),
 }
 
+/// From which place on a log is written in an epoch.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: Height,
+    epoch: EpochId,
+}
+
 /// The rules of one room as far as they are known.
 #[derive(Debug)]
 pub struct RoomRules {
     room: RoomId,
-    genesis: Genesis,
-    /// Public admission key of each epoch.
-    epochs: HashMap<EpochId, [u8; 32]>,
-    admitted: HashSet<(DeviceId, EpochId)>,
-    /// Up to which place the entries of a removed device's logs stand.
-    removed: HashMap<DeviceId, HashMap<LogKey, u64>>,
-    invites: HashMap<Locator, Invite>,
-    revoked: HashSet<Locator>,
+    graph: EpochGraph,
+    /// Public admission keys of epochs that are known by their key, not by their record.
+    bare: HashMap<EpochId, [u8; 32]>,
+    /// Epochs to which a certificate admits a device.
+    certified: HashMap<DeviceId, BTreeSet<EpochId>>,
+    spans: HashMap<LogKey, Vec<Span>>,
+    codes: Codes,
 }
 
 impl RoomRules {
-    /// The rules of a room of which only the genesis is known.
+    /// The rules of a room of which only the genesis, and the device that wrote it, is known.
     #[must_use]
-    pub fn new(room: RoomId, genesis: Genesis) -> Self {
+    pub fn new(room: RoomId, founder: DeviceId, genesis: Genesis) -> Self {
         Self {
             room,
-            genesis,
-            epochs: HashMap::new(),
-            admitted: HashSet::new(),
-            removed: HashMap::new(),
-            invites: HashMap::new(),
-            revoked: HashSet::new(),
+            graph: EpochGraph::new(founder, genesis.owners),
+            bare: HashMap::new(),
+            certified: HashMap::new(),
+            spans: HashMap::new(),
+            codes: Codes::default(),
         }
     }
 
@@ -77,108 +86,218 @@ impl RoomRules {
         self.room
     }
 
-    /// Adds an epoch that is known from elsewhere: from its key, or from a registration.
+    /// The epochs, and what owners decided.
+    #[must_use]
+    pub const fn graph(&self) -> &EpochGraph {
+        &self.graph
+    }
+
+    /// Adds an epoch that is known by its key.
     pub fn add_epoch(&mut self, epoch: EpochId, admission: [u8; 32]) {
-        self.epochs.entry(epoch).or_insert(admission);
+        self.bare.entry(epoch).or_insert(admission);
     }
 
     /// Whether a user may change epochs.
     #[must_use]
     pub fn is_owner(&self, user: UserId) -> bool {
-        self.genesis.owners.contains(&user)
+        self.graph.is_owner(user)
     }
 
     /// Whether a device may write in an epoch.
     #[must_use]
     pub fn is_admitted(&self, device: DeviceId, epoch: EpochId) -> bool {
-        self.admitted.contains(&(device, epoch))
+        !self.graph.is_removed(device) && self.may_write(device, epoch, self.is_certified(device, epoch)).is_ok()
     }
 
-    /// Whether a device is admitted to any epoch and was not removed.
+    fn is_certified(&self, device: DeviceId, epoch: EpochId) -> bool {
+        self.certified.get(&device).is_some_and(|epochs| epochs.contains(&epoch))
+    }
+
+    /// Whether a device is in the room: admitted, and neither removed nor shut out by a removal.
     #[must_use]
     pub fn is_member(&self, device: DeviceId) -> bool {
-        !self.removed.contains_key(&device) && self.admitted.iter().any(|(admitted, _)| *admitted == device)
+        let none = BTreeSet::new();
+        let certified = self.certified.get(&device).unwrap_or(&none);
+        let is_bare = |epoch: &EpochId| self.graph.facts(*epoch).is_none();
+        self.graph.is_member(device, certified) || (!self.graph.is_removed(device) && certified.iter().any(is_bare))
     }
 
-    /// Checks the certificate that a peer shows with a request.
+    /// By a record or a certificate, and by nothing that does not stand.
+    fn may_write(&self, device: DeviceId, epoch: EpochId, certified: bool) -> Result<(), Refused> {
+        self.graph.may_write(device, epoch, certified)?;
+        // What somebody did who was no owner any more lets nobody in.
+        if self.graph.is_void(epoch) && !self.is_member(device) { Err(Refused::Cut) } else { Ok(()) }
+    }
+
+    /// Checks the certificate that a peer shows with a request: whether it is to be served.
     #[must_use]
     pub fn check_cert(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
-        let may = cert.device == peer && !self.removed.contains_key(&peer);
-        self.epochs
-            .get(&cert.epoch)
-            .filter(|_| may)
-            .is_some_and(|admission| self.is_admitted(peer, cert.epoch) || cert.check(self.room, admission).is_ok())
+        !self.graph.is_removed(peer) && self.is_genuine(peer, cert) && self.may_write(peer, cert.epoch, true).is_ok()
+    }
+
+    /// Whether a peer is or was let in, by anybody who held a key of the room: such a one may be told
+    /// what became of its membership.
+    #[must_use]
+    pub fn is_genuine(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
+        let admission = self.admission(cert.epoch).filter(|_| cert.device == peer);
+        admission.is_some_and(|key| self.is_certified(peer, cert.epoch) || cert.check(self.room, &key).is_ok())
+    }
+
+    fn admission(&self, epoch: EpochId) -> Option<[u8; 32]> {
+        let of_record = self.graph.facts(epoch).map(|facts| facts.admission);
+        of_record.or_else(|| self.bare.get(&epoch).copied())
+    }
+
+    /// Records of epochs that a peer may be told of, who lacks what follows these.
+    #[must_use]
+    pub fn epochs_for(&self, peer: DeviceId, tips: &[EntryId]) -> Vec<EntryId> {
+        let mut missing = self.graph.missing(tips);
+        if self.graph.is_removed(peer) {
+            // It learns who removed it, and nothing of what came after.
+            let farewell = self.graph.farewell(peer);
+            missing.retain(|entry| farewell.contains(entry));
+        }
+        missing
     }
 
     /// The record behind a code that still works.
     #[must_use]
     pub fn invite(&self, locator: Locator) -> Option<&Invite> {
-        self.invites.get(&locator).filter(|_| !self.revoked.contains(&locator))
+        self.codes
+            .standing(locator)
+            .filter(|standing| standing.revocations.is_empty())
+            .and_then(|standing| self.is_live(&standing).then_some(standing.invite))
     }
 
-    /// Reads an epoch entry by an owner, whether or not its place in the log is known.
+    /// Whether a code may still let somebody in, revocations aside: made by somebody who is in the
+    /// room, in an epoch that nothing shut.
+    #[must_use]
+    pub fn is_live(&self, standing: &Standing<'_>) -> bool {
+        self.graph.lets_in(standing.epoch) && self.is_member(standing.invite.signer)
+    }
+
+    /// All codes, whether they work or not.
+    pub fn codes(&self) -> impl Iterator<Item = Standing<'_>> {
+        self.codes.iter()
+    }
+
+    /// What is known of one code.
+    #[must_use]
+    pub fn code(&self, locator: Locator) -> Option<Standing<'_>> {
+        self.codes.standing(locator)
+    }
+
+    /// Reads an epoch entry, whether or not its place in the log is known.
     ///
     /// # Errors
-    /// [`Refused::Never`] when it is malformed or not by an owner of the room.
-    pub fn epoch_by_owner(&self, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
+    /// [`Refused::Never`] when it is malformed.
+    pub fn read_epoch(&self, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
         let header = entry.header();
         let record = EpochRecord::decode(entry.body()).map_err(|_| Refused::Never)?;
-        let by_owner = self.is_owner(record.owner.user) && record.owner.device == header.author;
+        let is_own = record.owner.device == header.author;
         let here = header.kind == Kind::Epoch && header.room == self.room && record.id == header.epoch;
-        if by_owner && here { Ok(record) } else { Err(Refused::Never) }
+        if is_own && here { Ok(record) } else { Err(Refused::Never) }
+    }
+
+    /// Learns an epoch from its entry, wherever it came from: a log, a peer, a registration. Gives the
+    /// record when it is new.
+    ///
+    /// # Errors
+    /// [`Refused::NotYet`] while what it follows is not known, [`Refused::Never`] when its author may
+    /// not have written it.
+    pub fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<Option<EpochRecord>, Refused> {
+        if self.graph.contains(entry.id()) {
+            return Ok(None);
+        }
+        let record = self.read_epoch(entry)?;
+        let known = self.bare.get(&record.id).is_none_or(|admission| *admission == record.admission);
+        let follows = record.parents.iter().copied().map(Some).eq(self.epochs_of(&record.after));
+        if !known {
+            return Err(Refused::Never);
+        }
+        if !record.after.iter().all(|parent| self.graph.contains(*parent)) {
+            return Err(Refused::NotYet);
+        }
+        if !follows {
+            return Err(Refused::Never);
+        }
+        let is_new = self.graph.learn(entry.id(), EpochFacts::from(&record))?;
+        Ok(is_new.then_some(record))
+    }
+
+    fn epochs_of<'a>(&'a self, entries: &'a [EntryId]) -> impl Iterator<Item = Option<EpochId>> + 'a {
+        entries.iter().map(|entry| self.graph.epoch_of(*entry))
     }
 
     /// Whether a device was removed.
     #[must_use]
     pub fn is_removed(&self, device: DeviceId) -> bool {
-        self.removed.contains_key(&device)
+        self.graph.is_removed(device)
     }
 
-    /// Whether an entry is not cut off by the removal of its author.
+    /// Where a log ends for everybody, because its device was removed or shut out; `None` when it
+    /// goes on.
+    #[must_use]
+    pub fn cut(&self, log: LogKey) -> Option<Height> {
+        if let Some(height) = self.graph.cut(log) {
+            return Some(height);
+        }
+        let is_cut = |span: &&Span| {
+            let certified = self.is_certified(log.author, span.epoch);
+            self.may_write(log.author, span.epoch, certified) == Err(Refused::Cut)
+        };
+        self.spans.get(&log)?.iter().find(is_cut).map(|span| span.start)
+    }
+
+    /// Whether an entry does not lie beyond the end of its log.
     #[must_use]
     pub fn stands(&self, entry: &Entry) -> bool {
-        let header = entry.header();
-        let cut = self.removed.get(&header.author).map(|heads| heads.get(&header.log_key()).copied().unwrap_or(0));
-        cut.is_none_or(|cut| header.seq < cut)
+        self.cut(entry.log_key()).is_none_or(|cut| entry.header().seq < cut.next)
     }
 
     /// Whether an entry may stand in its log, and what it teaches. Chain and signature were
     /// checked before.
     ///
     /// # Errors
-    /// [`Refused`]: for now, or for ever.
+    /// [`Refused`]: for now, for as long as its author is removed, or for ever.
     pub fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
-        let header = entry.header();
+        let header = *entry.header();
+        // What owners decided counts also beyond the end of their log: whether it ends there follows
+        // from all decisions together.
+        let epoch = if header.kind == Kind::Epoch { self.learn_epoch(entry)? } else { None };
         if !self.stands(entry) {
-            return Err(Refused::Never);
+            return Err(Refused::Cut);
         }
-        match header.kind {
-            Kind::Genesis if header.seq == 0 && entry.room() == self.room => Ok(Learned::Nothing),
-            Kind::Genesis => Err(Refused::Never),
-            Kind::Epoch => self.learn_epoch(entry),
-            Kind::Admission => self.learn_admission(entry),
+        let learned = match header.kind {
+            Kind::Genesis if header.seq == 0 && entry.room() == self.room => return Ok(Learned::Nothing),
+            Kind::Genesis => return Err(Refused::Never),
+            Kind::Epoch => return Ok(epoch.map_or(Learned::Nothing, |record| Learned::Epoch(Box::new(record)))),
+            Kind::Admission => self.learn_admission(entry)?,
             Kind::Invite => {
                 self.require_admitted(header.author, header.epoch)?;
-                self.learn_invite(entry)
+                self.learn_invite(entry)?
             }
-            Kind::Content => self.require_admitted(header.author, header.epoch).map(|()| Learned::Nothing),
-        }
+            Kind::Content => self.require_admitted(header.author, header.epoch).map(|()| Learned::Nothing)?,
+        };
+        self.note_span(entry);
+        Ok(learned)
     }
 
     fn require_admitted(&self, device: DeviceId, epoch: EpochId) -> Result<(), Refused> {
-        if self.is_admitted(device, epoch) { Ok(()) } else { Err(Refused::NotYet) }
+        // What a removed device wrote before its cut stands, whoever else did not know it.
+        match self.may_write(device, epoch, self.is_certified(device, epoch)) {
+            Err(Refused::Cut) if self.graph.is_removed(device) => Ok(()),
+            verdict => verdict,
+        }
     }
 
-    fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
-        let record = self.epoch_by_owner(entry)?;
-        if *self.epochs.entry(record.id).or_insert(record.admission) != record.admission {
-            return Err(Refused::Never);
+    fn note_span(&mut self, entry: &Verified<Entry>) {
+        let header = entry.header();
+        let spans = self.spans.entry(entry.log_key()).or_default();
+        let is_new = spans.last().is_none_or(|last| last.epoch != header.epoch && last.start.next < header.seq);
+        if is_new {
+            spans.push(Span { start: Height { next: header.seq, head: header.prev }, epoch: header.epoch });
         }
-        for device in &record.removed {
-            let heads = record.heads.iter().filter(|(key, _)| key.author == *device);
-            self.removed.entry(*device).or_insert_with(|| heads.map(|(key, height)| (*key, height.next)).collect());
-        }
-        Ok(Learned::Epoch(Box::new(record)))
     }
 
     fn learn_admission(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
@@ -187,34 +306,31 @@ impl RoomRules {
         if cert.device != header.author || cert.epoch != header.epoch {
             return Err(Refused::Never);
         }
-        let admission = self.epochs.get(&cert.epoch).ok_or(Refused::NotYet)?;
-        cert.check(self.room, admission).map_err(|_| Refused::Never)?;
-        self.admitted.insert((cert.device, cert.epoch));
+        let admission = self.admission(cert.epoch).ok_or(Refused::NotYet)?;
+        cert.check(self.room, &admission).map_err(|_| Refused::Never)?;
+        let verdict = self.may_write(cert.device, cert.epoch, true);
+        if verdict == Err(Refused::Cut) && !self.graph.is_removed(cert.device) {
+            return Err(Refused::Cut);
+        }
+        self.certified.entry(cert.device).or_default().insert(cert.epoch);
         Ok(Learned::Admitted(cert.device))
     }
 
     fn learn_invite(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
+        let header = entry.header();
         match InviteBody::decode(entry.body()).map_err(|_| Refused::Never)? {
             InviteBody::Made(invite) => {
-                if invite.signer != entry.header().author || invite.check().is_err() {
+                if invite.signer != header.author || invite.check().is_err() {
                     return Err(Refused::Never);
                 }
-                self.keep_invite(&invite);
+                let age = self.graph.generation(header.epoch).unwrap_or_default();
+                self.codes.keep(&invite, header.epoch, (age, header.seq, entry.id()));
                 Ok(Learned::InviteMade(Box::new(invite)))
             }
             InviteBody::Revoked(locator) => {
-                self.revoked.insert(locator);
+                self.codes.revoke(locator, Revocation { by: header.author, epoch: header.epoch });
                 Ok(Learned::InviteRevoked(locator))
             }
-        }
-    }
-
-    /// Keeps an invite, unless there is one with its locator: a later one must not take the place
-    /// of a code that works. Archives keep the first as well.
-    fn keep_invite(&mut self, invite: &Invite) {
-        let of_signer = self.invites.values().filter(|kept| kept.signer == invite.signer).count();
-        if self.invites.len() < INVITES_MAX && of_signer < INVITES_OF_SIGNER_MAX {
-            self.invites.entry(invite.locator).or_insert_with(|| invite.clone());
         }
     }
 }

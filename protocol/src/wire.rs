@@ -10,9 +10,9 @@ use crate::{
     entry::Entry,
     epoch::AdmissionCert,
     error::CodecError,
-    ids::{Locator, LogKey, RoomId, TopicId},
+    ids::{EntryId, Locator, LogKey, RoomId, TopicId},
     invite::Invite,
-    limits::{GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
+    limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
     log::Height,
     signal::Signal,
 };
@@ -92,10 +92,13 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum RoomRequest {
-    /// How far are the logs held? Answered with [`Answer::Same`] when they match the digest.
+    /// How far are the logs held? Answered with [`Answer::Same`] when they match the digest, and the
+    /// records of epochs match theirs.
     Heights {
         /// Digest of the asking side's heights.
         digest: [u8; 32],
+        /// Digest of the records of epochs that the asking side knows.
+        epochs: [u8; 32],
     },
     /// Entries of a log, in order.
     Page {
@@ -127,6 +130,12 @@ pub enum RoomRequest {
     Received {
         /// Logs of the asked device, each with the number of entries held.
         heights: Vec<(LogKey, u64)>,
+    },
+    /// The records of epochs that the asking side lacks. Also answered to who was removed or shut out,
+    /// so that people are told.
+    Epochs {
+        /// Entries of the newest records that it knows.
+        tips: Vec<EntryId>,
     },
 }
 
@@ -185,6 +194,13 @@ pub enum Answer {
     Done,
     /// Not served.
     Refused(Refusal),
+    /// Records of epochs.
+    Epochs {
+        /// Entries, each after those that it follows; ask again when there are more.
+        entries: Vec<Entry>,
+        /// Entries of the newest records that the answering side knows.
+        tips: Vec<EntryId>,
+    },
 }
 
 fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
@@ -215,6 +231,7 @@ impl Request {
                     count("epochs", epochs.len(), PAGE_MAX_ENTRIES)?;
                     count("topics", topics.len(), PAGE_MAX_ENTRIES)?;
                 }
+                RoomRequest::Epochs { tips } => count("tips", tips.len(), EPOCH_TIPS_MAX)?,
                 RoomRequest::Heights { .. } | RoomRequest::Page { .. } => {}
             }
         }
@@ -241,6 +258,10 @@ impl Answer {
             Self::Heights(heights) | Self::Pushed(heights) => count("heights", heights.len(), LOGS_MAX)?,
             Self::Invite(Some(invite)) => invite.check_len()?,
             Self::Page(entries) => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
+            Self::Epochs { entries, tips } => {
+                count("epochs", entries.len(), PAGE_MAX_ENTRIES)?;
+                count("tips", tips.len(), EPOCH_TIPS_MAX)?;
+            }
             Self::Tail(tail) => {
                 count("suffixes", tail.suffixes.len(), LOGS_MAX)?;
                 count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;

@@ -1,13 +1,14 @@
 //! Who belongs to a room, for a member: the public rules, and what the epoch keys add to them.
 
 use parlor_protocol::{
-    DeviceId, EpochId, Locator, Role, RoomId, UserId,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
     card::{DeviceCard, Prekey},
-    entry::{Entry, Verified},
-    epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis},
+    entry::{Entry, Kind, Verified},
+    epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis, RoomSettings},
     invite::Invite,
     keys::DhSecret,
-    rules::{Learned, RoomRules},
+    log::Height,
+    rules::{Learned, RoomRules, Standing},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,32 +26,68 @@ pub(super) struct MemberState {
     /// Whose device it is, and its Noise key.
     pub(super) card: Box<DeviceCard>,
     /// What owners seal the next epoch's key to.
-    #[expect(dead_code, reason = "owners seal the next epoch's key to it")]
     pub(super) prekey: Box<Prekey>,
+}
+
+/// What an entry changed about a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taught {
+    pub(super) members: bool,
+    pub(super) epochs: bool,
+}
+
+/// An own code as its record stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CodeState<'a> {
+    pub(super) standing: Standing<'a>,
+    pub(super) works: bool,
+    pub(super) revoked: bool,
 }
 
 /// Who belongs to a room.
 #[derive(Debug)]
 pub(super) struct Membership {
     room: RoomId,
+    genesis: Genesis,
     rules: RoomRules,
     /// Epochs whose key is known, each with the order in which it became known.
     secrets: HashMap<EpochId, (usize, EpochSecrets)>,
-    current: EpochId,
+    settings: HashMap<EpochId, RoomSettings>,
+    /// Entries of the records of epochs, for those who lack them.
+    entries: HashMap<EntryId, Entry>,
+    current: Option<EpochId>,
     pub(super) members: BTreeMap<DeviceId, MemberState>,
+    /// Devices that are in the room no longer, for the names beside what they wrote.
+    former: BTreeMap<DeviceId, MemberState>,
 }
 
 impl Membership {
-    pub(super) fn new(room: RoomId, genesis: Genesis, epochs: Vec<EpochSecrets>) -> Self {
-        let current = epochs.last().map(EpochSecrets::id).unwrap_or_default();
-        let mut rules = RoomRules::new(room, genesis);
+    pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis, epochs: Vec<EpochSecrets>) -> Self {
+        let mut rules = RoomRules::new(room, founder, genesis.clone());
         epochs.iter().for_each(|secrets| rules.add_epoch(secrets.id(), secrets.admission_public()));
         let secrets = epochs.into_iter().enumerate().map(|(rank, secrets)| (secrets.id(), (rank, secrets))).collect();
-        Self { room, rules, secrets, current, members: BTreeMap::new() }
+        let mut membership = Self {
+            room,
+            genesis,
+            rules,
+            secrets,
+            settings: HashMap::new(),
+            entries: HashMap::new(),
+            current: None,
+            members: BTreeMap::new(),
+            former: BTreeMap::new(),
+        };
+        membership.choose();
+        membership
     }
 
+    pub(super) fn rules(&self) -> &RoomRules {
+        &self.rules
+    }
+
+    /// The epoch that this device writes in; none while owners' changes wait to be united.
     pub(super) fn current(&self) -> Option<&EpochSecrets> {
-        self.secrets(self.current)
+        self.current.and_then(|epoch| self.secrets(epoch))
     }
 
     pub(super) fn secrets(&self, epoch: EpochId) -> Option<&EpochSecrets> {
@@ -60,13 +97,20 @@ impl Membership {
     /// Secrets of all epochs whose key is known, oldest first.
     pub(super) fn known_secrets(&self) -> Vec<&EpochSecrets> {
         let mut known: Vec<_> = self.secrets.values().collect();
-        known.sort_by_key(|(rank, _)| *rank);
+        known.sort_by_key(|(rank, secrets)| (self.rules.graph().generation(secrets.id()), *rank));
         known.into_iter().map(|(_, secrets)| secrets).collect()
     }
 
-    /// What a person may do.
-    pub(super) fn role(&self, user: UserId) -> Role {
-        if self.rules.is_owner(user) { Role::Owner } else { Role::Member }
+    /// Secrets of the epochs whose topics this device listens to: the first, where somebody who was
+    /// away for long may still listen, and the newest.
+    pub(super) fn heard_secrets(&self) -> Vec<&EpochSecrets> {
+        let known = self.known_secrets();
+        let recent = known.len().saturating_sub(TOPICS_MAX);
+        known.iter().enumerate().filter(|(at, _)| *at == 0 || *at >= recent).map(|(_, secrets)| *secrets).collect()
+    }
+
+    pub(super) fn is_owner(&self, user: UserId) -> bool {
+        self.rules.is_owner(user)
     }
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {
@@ -78,39 +122,225 @@ impl Membership {
         self.rules.check_cert(peer, cert)
     }
 
+    /// The record behind a code that works.
     pub(super) fn invite(&self, locator: Locator) -> Option<&Invite> {
-        self.rules.invite(locator)
+        self.rules
+            .code(locator)
+            .map(|standing| self.code_state(standing))
+            .filter(|code| code.works)
+            .map(|code| code.standing.invite)
     }
 
-    /// Whether an entry may stand in its log; true when it changed who belongs to the room.
+    pub(super) fn codes(&self) -> impl Iterator<Item = CodeState<'_>> {
+        self.rules.codes().map(|standing| self.code_state(standing))
+    }
+
+    /// Archives heed every revocation; members know who may: who made the code, moderators, owners.
+    fn code_state<'a>(&self, standing: Standing<'a>) -> CodeState<'a> {
+        let may = |revocation: &parlor_protocol::rules::Revocation| {
+            revocation.by == standing.invite.signer || self.role_at(revocation.by, revocation.epoch) >= Role::Moderator
+        };
+        let revoked = standing.revocations.iter().any(may);
+        CodeState { standing, works: !revoked && self.rules.is_live(&standing), revoked }
+    }
+
+    /// Whether an entry may stand in its log; tells what it changed.
     pub(super) fn admit(
         &mut self,
         entry: &Verified<Entry>,
         me: DeviceId,
         prekeys: &[&DhSecret],
-    ) -> Result<bool, Refused> {
-        match self.rules.admit(entry)? {
-            Learned::Epoch(record) => {
-                self.follow(&record, me, prekeys);
-                Ok(true)
-            }
-            Learned::Admitted(_) => Ok(true),
-            Learned::Nothing | Learned::InviteMade(_) | Learned::InviteRevoked(_) => Ok(false),
+    ) -> Result<Taught, Refused> {
+        // Learned first, because owners' decisions count also where their log has ended since.
+        let epochs = entry.header().kind == Kind::Epoch && self.learn(entry, me, prekeys)?;
+        let learned = self.rules.admit(entry);
+        match learned {
+            Ok(Learned::Admitted(_)) => Ok(Taught { members: true, epochs }),
+            Ok(_) => Ok(Taught { members: epochs, epochs }),
+            // What was learned must be told, and the log is cut right after.
+            Err(Refused::Cut) if epochs => Ok(Taught { members: true, epochs }),
+            Err(refused) => Err(refused),
         }
     }
 
-    /// Takes up a new epoch when it has a key for this device.
-    fn follow(&mut self, record: &EpochRecord, me: DeviceId, prekeys: &[&DhSecret]) {
-        if let Ok(secrets) = record.open(self.room, me, prekeys) {
-            let rank = self.secrets.len();
-            self.secrets.entry(record.id).or_insert((rank, secrets));
-            if record.parents.contains(&self.current) {
-                self.current = record.id;
+    /// Learns the record of an epoch, wherever it came from; false when it is known.
+    pub(super) fn learn(
+        &mut self,
+        entry: &Verified<Entry>,
+        me: DeviceId,
+        prekeys: &[&DhSecret],
+    ) -> Result<bool, Refused> {
+        let Some(record) = self.rules.learn_epoch(entry)? else { return Ok(false) };
+        self.entries.insert(entry.id(), entry.inner().clone());
+        if !self.secrets.contains_key(&record.id)
+            && let Ok(secrets) = record.open(self.room, me, prekeys)
+        {
+            self.hold(secrets);
+        }
+        self.unlock(record);
+        self.choose();
+        self.sort_members();
+        Ok(true)
+    }
+
+    fn hold(&mut self, secrets: EpochSecrets) {
+        let rank = self.secrets.len();
+        self.rules.add_epoch(secrets.id(), secrets.admission_public());
+        self.secrets.entry(secrets.id()).or_insert((rank, secrets));
+    }
+
+    /// Reads what an epoch's key opens: its settings, and the keys of epochs before, and so on.
+    fn unlock(&mut self, record: EpochRecord) {
+        let mut waiting = vec![record];
+        while let Some(record) = waiting.pop() {
+            let Some(secrets) = self.secrets(record.id).cloned() else { continue };
+            if let Ok(settings) = record.open_settings(&secrets) {
+                self.settings.insert(record.id, settings);
+            }
+            for earlier in record.open_previous(&secrets) {
+                let epoch = earlier.id();
+                if self.secrets.contains_key(&epoch) {
+                    continue;
+                }
+                self.hold(earlier);
+                waiting.extend(self.record(epoch));
             }
         }
-        record.removed.iter().for_each(|device| {
-            self.members.remove(device);
-        });
+    }
+
+    /// The record of an epoch.
+    pub(super) fn record(&self, epoch: EpochId) -> Option<EpochRecord> {
+        let entry = self.rules.graph().entry_of(epoch)?;
+        EpochRecord::decode(self.entries.get(&entry)?.body()).ok()
+    }
+
+    /// Chooses the epoch that this device writes in.
+    fn choose(&mut self) {
+        let held = |epoch: EpochId| self.secrets.contains_key(&epoch);
+        let graph = self.rules.graph();
+        // Right after joining the records are not here yet.
+        let bare =
+            || self.secrets.values().filter(|(_, s)| graph.facts(s.id()).is_none()).max_by_key(|(rank, _)| *rank);
+        self.current = graph.sending(held).or_else(|| bare().map(|(_, secrets)| secrets.id()));
+    }
+
+    /// A ticket for requests: for the epoch that is written in, or `back` steps older, for peers that
+    /// do not know it yet.
+    pub(super) fn ticket(&self, me: DeviceId, back: usize) -> Option<AdmissionCert> {
+        let mut known = self.known_secrets();
+        known.reverse();
+        let current = self.current.and_then(|epoch| known.iter().position(|secrets| secrets.id() == epoch));
+        let at = current.unwrap_or_default().saturating_add(back);
+        known.get(at).or_else(|| known.last()).map(|secrets| secrets.admit(me))
+    }
+
+    /// Number of steps back that a ticket can be.
+    pub(super) fn tickets(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// Entries of records that a peer lacks, and may have.
+    pub(super) fn epochs_for(&self, peer: DeviceId, tips: &[EntryId]) -> Vec<Entry> {
+        let missing = self.rules.epochs_for(peer, tips);
+        missing.iter().filter_map(|entry| self.entries.get(entry)).cloned().collect()
+    }
+
+    /// Entries of all records, each after those that it follows.
+    pub(super) fn epoch_entries(&self) -> Vec<Entry> {
+        self.missing_entries(&[])
+    }
+
+    /// Entries of records that somebody with these tips lacks.
+    pub(super) fn missing_entries(&self, tips: &[EntryId]) -> Vec<Entry> {
+        let missing = self.rules.graph().missing(tips);
+        missing.iter().filter_map(|entry| self.entries.get(entry)).cloned().collect()
+    }
+
+    /// Where a log ends, because its device was removed or shut out.
+    pub(super) fn cut(&self, log: parlor_protocol::LogKey) -> Option<Height> {
+        self.rules.cut(log)
+    }
+
+    // Settings and roles.
+
+    /// The settings of an epoch; those the room began with where they cannot be read.
+    pub(super) fn settings_at(&self, epoch: EpochId) -> RoomSettings {
+        self.settings.get(&epoch).cloned().unwrap_or_else(|| RoomSettings::founding(&self.genesis))
+    }
+
+    /// The settings that hold now: of all heads together.
+    pub(super) fn settings(&self) -> RoomSettings {
+        let mut settings = RoomSettings::founding(&self.genesis);
+        for (epoch, _) in self.rules.graph().heads() {
+            settings.unite(self.settings_at(epoch));
+        }
+        settings
+    }
+
+    /// What newcomers may read.
+    pub(super) fn history(&self) -> HistoryPolicy {
+        self.settings().history.value
+    }
+
+    /// What a person may do now.
+    pub(super) fn role(&self, user: UserId) -> Role {
+        if self.is_owner(user) { Role::Owner } else { self.settings().role(user) }
+    }
+
+    /// Whose device it is, also of one that is gone.
+    pub(super) fn user_of(&self, device: DeviceId) -> Option<UserId> {
+        self.known(device).map(|member| member.card.user)
+    }
+
+    /// What a device's person might do in an epoch. Everybody who can read that epoch agrees on it.
+    pub(super) fn role_at(&self, device: DeviceId, epoch: EpochId) -> Role {
+        let Some(user) = self.user_of(device) else { return Role::Reader };
+        match self.rules.graph().was_owner(user, epoch) {
+            true => Role::Owner,
+            false => self.settings_at(epoch).role(user),
+        }
+    }
+
+    /// What a device might do with an entry of its log: what its role in the entry's epoch allowed,
+    /// unless it was given a lower one before, in an epoch that the entry does not follow.
+    pub(super) fn authority(&self, entry: &Verified<Entry>) -> Role {
+        let (header, log) = (entry.header(), entry.log_key());
+        let mut role = self.role_at(header.author, header.epoch);
+        for demotion in self.rules.graph().demotions(header.author) {
+            let counts_until = demotion.heads.get(&log).map_or(0, |height| height.next);
+            let is_beyond = header.seq >= counts_until && !self.rules.graph().follows(header.epoch, demotion.epoch);
+            if is_beyond {
+                role = role.min(self.role_at(header.author, demotion.epoch));
+            }
+        }
+        role
+    }
+
+    // Members.
+
+    /// A device, whether it is still in the room or not.
+    pub(super) fn known(&self, device: DeviceId) -> Option<&MemberState> {
+        self.members.get(&device).or_else(|| self.former.get(&device))
+    }
+
+    /// Puts a device where it belongs.
+    pub(super) fn put(&mut self, device: DeviceId, member: MemberState) {
+        let stands = self.is_member(device);
+        let (to, from) =
+            if stands { (&mut self.members, &mut self.former) } else { (&mut self.former, &mut self.members) };
+        from.remove(&device);
+        to.insert(device, member);
+    }
+
+    /// Parts those who are in the room from those who were, and gives everybody the role that holds.
+    pub(super) fn sort_members(&mut self) {
+        let everybody = std::mem::take(&mut self.members).into_iter().chain(std::mem::take(&mut self.former));
+        let settings = self.settings();
+        for (device, mut member) in everybody.collect::<Vec<_>>() {
+            let user = member.card.user;
+            member.role = if self.is_owner(user) { Role::Owner } else { settings.role(user) };
+            self.put(device, member);
+        }
     }
 
     /// Number of members besides this device.
@@ -118,3 +348,7 @@ impl Membership {
         self.members.keys().filter(|device| **device != me).count()
     }
 }
+
+/// Topics of a room that are listened to: those of the last epochs. Who comes back after more is found
+/// by its device, or at the archive.
+const TOPICS_MAX: usize = 16;

@@ -1,6 +1,6 @@
 //! A local store in memory: for tests, the simulator and the browser. It forgets everything.
 
-use parlor_protocol::{DeviceId, LogKey, RoomId, log::ForkProof, log::Height};
+use parlor_protocol::{DeviceId, EntryId, LogKey, RoomId, entry::Entry, log::ForkProof, log::Height};
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
@@ -21,6 +21,7 @@ pub struct MemoryStore {
     entries: BTreeMap<(RoomId, LogKey, u64), StoredEntry>,
     heights: BTreeMap<(RoomId, LogKey), Height>,
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
+    epochs: BTreeMap<(RoomId, EntryId), Entry>,
     manual: Vec<String>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     generation: u64,
@@ -63,6 +64,15 @@ impl MemoryStore {
         match record {
             Write::PutIdentity(identity) => self.identity = Some(*identity),
             Write::PutRoom(room) => drop(self.rooms.insert(room.room, *room)),
+            Write::PutEpoch(epoch) => drop(self.epochs.insert((epoch.room(), epoch.id()), *epoch)),
+            Write::ForgetRoom(gone) => {
+                self.rooms.remove(&gone);
+                self.entries.retain(|(room, ..), _| *room != gone);
+                self.heights.retain(|(room, _), _| *room != gone);
+                self.forks.retain(|(room, ..), _| *room != gone);
+                self.epochs.retain(|(room, _), _| *room != gone);
+                self.damaged.retain(|(room, ..)| *room != gone);
+            }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
             Write::PutPeer(peer) => {
@@ -113,6 +123,7 @@ impl LocalStore for MemoryStore {
         Ok(Loaded {
             identity: self.identity.clone(),
             rooms: rooms.collect(),
+            epochs: self.epochs.values().cloned().collect(),
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),

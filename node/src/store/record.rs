@@ -130,6 +130,8 @@ pub struct Loaded {
     pub identity: Option<Identity>,
     /// The rooms, each with how far its logs are held.
     pub rooms: Vec<(RoomRecord, Heights)>,
+    /// Records of epochs, in no order.
+    pub epochs: Vec<Entry>,
     /// Forks that were proven.
     pub forks: Vec<ForkProof>,
     /// Addresses added by hand.
@@ -154,6 +156,11 @@ pub enum Write {
         /// The entries, in order.
         entries: Vec<StoredEntry>,
     },
+    /// The record of an epoch, kept apart from the log in which it stands: logs end for removed
+    /// devices, what they decided before may still count.
+    PutEpoch(Box<Entry>),
+    /// Forgets a room: its record, keys and codes, its entries and everything else about it.
+    ForgetRoom(RoomId),
     /// A proof that a log forked.
     PutFork(Box<ForkProof>),
     /// The addresses added by hand.

@@ -199,6 +199,9 @@ fn save_records(
     }
     batch.extend(identity.map(|identity| Write::PutIdentity(Box::new(identity))));
     batch.extend(
+        opened(Kind::Epoch).filter_map(|plain| decode_record(&plain)).map(|epoch| Write::PutEpoch(Box::new(epoch))),
+    );
+    batch.extend(
         opened(Kind::Fork).filter_map(|plain| decode_record(&plain)).map(|fork| Write::PutFork(Box::new(fork))),
     );
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The layout this Parlor writes.
-pub(super) const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 2;
 /// Machines that are remembered at most; the ones reached longest ago are forgotten.
 pub(super) const PEERS_MAX: usize = 256;
 /// Longest encoded record: a room with many epochs stays far below.
@@ -58,6 +58,13 @@ pub(super) fn entry_key(room: RoomId, log: LogKey, seq: u64) -> [u8; 80] {
 /// The key under which a fork is kept.
 pub(super) fn fork_key(fork: &ForkProof) -> [u8; 80] {
     entry_key(fork.room(), fork.log_key(), fork.seq())
+}
+
+/// The key under which the record of an epoch is kept.
+pub(super) fn epoch_key(entry: &Entry) -> [u8; 64] {
+    let mut out = [0; 64];
+    fill(&mut out, &[entry.room().as_bytes(), entry.id().as_bytes()]);
+    out
 }
 
 /// Reads a key of [`HEIGHTS`], or the beginning of one of [`ENTRIES`].

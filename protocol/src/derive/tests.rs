@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 14] = [
+const PURPOSES: [Purpose; 16] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -15,6 +15,8 @@ const PURPOSES: [Purpose; 14] = [
     Purpose::EpochAdmission,
     Purpose::EpochSignal,
     Purpose::EpochPrevious,
+    Purpose::EpochSettings,
+    Purpose::EpochsDigest,
     Purpose::InviteKey,
     Purpose::InviteLocator,
     Purpose::HeadsDigest,

@@ -7,15 +7,15 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _}
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochSecrets, count, epoch_id};
+use super::{EpochSecrets, RoomSettings, count, epoch_id};
 use crate::{
     card::DeviceCard,
     codec,
     derive::Purpose,
     error::{CodecError, SealError},
-    ids::{DeviceId, EpochId, LogKey, RoomId},
+    ids::{DeviceId, EntryId, EpochId, LogKey, RoomId, UserId},
     keys::{DhPublic, DhSecret, Secret},
-    limits::{DEVICES_MAX, EPOCH_BODY_MAX, EPOCH_PARENTS_MAX, LOGS_MAX},
+    limits::{DEVICES_MAX, EPOCH_BODY_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, SETTINGS_MAX, SPAN_MAX_MS},
     log::Height,
     noise,
 };
@@ -32,16 +32,47 @@ pub struct SealedKey {
     pub sealed: Vec<u8>,
 }
 
+/// Who becomes an owner, and who is one no longer. Everybody may see it: archives have to know who
+/// may begin epochs.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OwnerChange {
+    /// New owners.
+    pub added: Vec<UserId>,
+    /// Owners no longer. The last owner stays, whatever is written here.
+    pub dropped: Vec<UserId>,
+}
+
+/// The key of an earlier epoch, for those who may read everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousKey {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// Its parents, which its id commits to.
+    pub parents: Vec<EpochId>,
+    /// Nonce and key, sealed under the new epoch's key.
+    pub sealed: Vec<u8>,
+}
+
 /// What a new epoch changes; decided by an owner before sealing.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct EpochChange {
     /// The epochs that this one follows; none in a room's first epoch.
     pub parents: Vec<EpochId>,
+    /// The entries of their records, in the same order.
+    pub after: Vec<EntryId>,
     /// Devices that are removed.
     pub removed: Vec<DeviceId>,
-    /// Heads of the logs as the owner knows them: what the removed wrote up to here stands. Those
-    /// of the removed devices must be among them; in a room with very many logs the others may be
-    /// left out to keep the record within its limit.
+    /// Who becomes or stops being an owner.
+    pub owners: OwnerChange,
+    /// Messages vanish after this many milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// The room ends.
+    pub dissolved: bool,
+    /// Codes that were made before no longer let anybody in.
+    pub ends_codes: bool,
+    /// Heads of the logs of removed devices as the owner knows them: what they wrote up to here
+    /// stands. Heads of a device that stays belong to somebody who was given a lower role: what the
+    /// old role allowed counts in older epochs only up to there.
     pub heads: Vec<(LogKey, Height)>,
     /// The devices that get the new key, each with its newest prekey.
     pub recipients: Vec<(DeviceId, DhPublic)>,
@@ -54,53 +85,72 @@ pub struct EpochRecord {
     pub id: EpochId,
     /// The epochs that it follows.
     pub parents: Vec<EpochId>,
+    /// The entries of their records, in the same order: what it follows cannot be disputed.
+    pub after: Vec<EntryId>,
     /// The public half of its admission key.
     pub admission: [u8; 32],
     /// The owner's card: shows that the entry's author is a device of an owner.
     pub owner: DeviceCard,
     /// Devices that are removed.
     pub removed: Vec<DeviceId>,
-    /// Heads of logs as the owner knew them: at least those of the removed devices.
+    /// Who becomes or stops being an owner.
+    pub owners: OwnerChange,
+    /// Messages vanish after this many milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// The room ends.
+    pub dissolved: bool,
+    /// Codes that were made before no longer let anybody in, also who looked them up already.
+    pub ends_codes: bool,
+    /// Heads of logs as the owner knew them; see [`EpochChange::heads`].
     pub heads: Vec<(LogKey, Height)>,
     /// The key, sealed to each remaining device.
     pub keys: Vec<SealedKey>,
-    /// Where newcomers may read everything: the keys of the parents, each sealed under the new
-    /// key, in the order of `parents`. Empty otherwise.
-    pub previous: Vec<Vec<u8>>,
+    /// Where newcomers may read everything: keys of earlier epochs, each sealed under the new key.
+    /// Empty otherwise.
+    pub previous: Vec<PreviousKey>,
+    /// Sealed [`super::RoomSettings`].
+    pub settings: Vec<u8>,
 }
 
 /// Bytes of a key sealed under another: nonce, key, tag.
 const PREVIOUS_LEN: usize = 24 + 32 + 16;
 
 impl EpochRecord {
-    /// Makes the record of a new epoch. `links` are the parents' secrets, in the order of
-    /// `change.parents`, when newcomers may read everything, and empty otherwise.
+    /// Makes the record of a new epoch. `links` are secrets of earlier epochs when newcomers may read
+    /// everything, and empty otherwise.
     ///
     /// # Errors
-    /// [`SealError::Unopenable`] when `secrets` or `links` are not those of the change's parents,
-    /// [`SealError::Codec`] when a count is over its limit.
+    /// [`SealError::Unopenable`] when `secrets` are not those of an epoch with the change's parents,
+    /// or a link is of another room; [`SealError::Codec`] when a count is over its limit.
     pub fn seal(
         secrets: &EpochSecrets,
         change: &EpochChange,
+        settings: &RoomSettings,
         links: &[&EpochSecrets],
         owner: &DeviceCard,
         owner_secret: &DhSecret,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
         let follows = epoch_id(&secrets.key, secrets.room, &change.parents) == secrets.id;
-        let linked = links.is_empty() || links.iter().map(|link| link.id).eq(change.parents.iter().copied());
+        let linked = links.iter().all(|link| link.room == secrets.room && link.id != secrets.id);
         if !follows || !linked {
             return Err(SealError::Unopenable);
         }
         let mut record = Self {
             id: secrets.id,
             parents: change.parents.clone(),
+            after: change.after.clone(),
             admission: secrets.admission_public(),
             owner: owner.clone(),
             removed: change.removed.clone(),
+            owners: change.owners.clone(),
+            lifetime_ms: change.lifetime_ms,
+            dissolved: change.dissolved,
+            ends_codes: change.ends_codes,
             heads: change.heads.clone(),
             keys: Vec::with_capacity(change.recipients.len()),
             previous: Vec::with_capacity(links.len()),
+            settings: settings.seal(secrets, rng)?,
         };
         let change_hash = record.change_hash(secrets.room);
         for (device, prekey) in &change.recipients {
@@ -110,8 +160,9 @@ impl EpochRecord {
             state.write_message(secrets.key.expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
             record.keys.push(SealedKey { device: *device, sealed });
         }
-        for parent in links {
-            record.previous.push(seal_previous(secrets, parent, rng)?);
+        for link in links {
+            let sealed = seal_previous(secrets, link, rng)?;
+            record.previous.push(PreviousKey { epoch: link.id, parents: link.parents.clone(), sealed });
         }
         record.check()?;
         Ok(record)
@@ -141,26 +192,27 @@ impl EpochRecord {
         Err(SealError::Unopenable)
     }
 
-    /// Opens the key of a parent epoch where newcomers may read everything.
+    /// Opens the keys of earlier epochs where newcomers may read everything. One that does not fit
+    /// its id is left out.
+    #[must_use]
+    pub fn open_previous(&self, secrets: &EpochSecrets) -> Vec<EpochSecrets> {
+        let key = Purpose::EpochPrevious.secret(secrets.key.expose());
+        let cipher = XChaCha20Poly1305::new(key.as_ref().into());
+        let open = |link: &PreviousKey| {
+            let (nonce, sealed) = link.sealed.split_at_checked(24)?;
+            let plain = cipher.decrypt(XNonce::from_slice(nonce), sealed).map(zeroize::Zeroizing::new).ok()?;
+            let key = Secret::from_bytes(<[u8; 32]>::try_from(plain.as_slice()).ok()?);
+            EpochSecrets::derive_checked(secrets.room, &link.parents, key, link.epoch).ok()
+        };
+        self.previous.iter().filter_map(open).collect()
+    }
+
+    /// Opens the settings.
     ///
     /// # Errors
-    /// [`SealError::Unopenable`] when it is not linked or does not fit its id.
-    pub fn open_previous(
-        &self,
-        secrets: &EpochSecrets,
-        parent: EpochId,
-        grandparents: &[EpochId],
-    ) -> Result<EpochSecrets, SealError> {
-        let at = self.parents.iter().position(|p| *p == parent).ok_or(SealError::Unopenable)?;
-        let sealed = self.previous.get(at).ok_or(SealError::Unopenable)?;
-        let (nonce, sealed) = sealed.split_at_checked(24).ok_or(SealError::Unopenable)?;
-        let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-        let plain = XChaCha20Poly1305::new(key.as_ref().into())
-            .decrypt(XNonce::from_slice(nonce), sealed)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|_| SealError::Unopenable)?;
-        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| SealError::Unopenable)?;
-        EpochSecrets::derive_checked(secrets.room, grandparents, Secret::from_bytes(key), parent)
+    /// [`SealError`] when they are not sealed under this epoch's key, or are malformed.
+    pub fn open_settings(&self, secrets: &EpochSecrets) -> Result<RoomSettings, SealError> {
+        RoomSettings::open(&self.settings, secrets)
     }
 
     /// What every sealed key is bound to: all of the record that is decided before sealing.
@@ -188,6 +240,13 @@ impl EpochRecord {
                 })
                 .collect(),
         );
+        part(4, self.after.iter().flat_map(|entry| *entry.as_bytes()).collect());
+        part(5, self.owners.added.iter().flat_map(|user| *user.as_bytes()).collect());
+        part(6, self.owners.dropped.iter().flat_map(|user| *user.as_bytes()).collect());
+        let lifetime = self.lifetime_ms.map(|ms| ms.to_le_bytes().to_vec()).unwrap_or_default();
+        part(7, lifetime);
+        part(8, vec![u8::from(self.dissolved), u8::from(self.ends_codes)]);
+        part(9, blake3::hash(&self.settings).as_bytes().to_vec());
         *hasher.finalize().as_bytes()
     }
 
@@ -216,10 +275,17 @@ impl EpochRecord {
         count("removed devices", self.removed.len(), DEVICES_MAX)?;
         count("heads", self.heads.len(), LOGS_MAX)?;
         count("sealed keys", self.keys.len(), DEVICES_MAX)?;
+        count("new owners", self.owners.added.len(), DEVICES_MAX)?;
+        count("dropped owners", self.owners.dropped.len(), DEVICES_MAX)?;
+        count("links", self.previous.len(), LINKS_MAX)?;
         let lengths_fit = self.keys.iter().all(|key| key.sealed.len() == SEALED_KEY_LEN)
-            && self.previous.iter().all(|key| key.len() == PREVIOUS_LEN);
-        let linked_fully = self.previous.is_empty() || self.previous.len() == self.parents.len();
-        if lengths_fit && linked_fully { Ok(()) } else { Err(CodecError::Malformed("epoch")) }
+            && self
+                .previous
+                .iter()
+                .all(|key| key.sealed.len() == PREVIOUS_LEN && key.parents.len() <= EPOCH_PARENTS_MAX)
+            && self.settings.len() <= SETTINGS_MAX
+            && self.lifetime_ms.is_none_or(|ms| ms > 0 && ms <= SPAN_MAX_MS);
+        if lengths_fit && self.after.len() == self.parents.len() { Ok(()) } else { Err(CodecError::Malformed("epoch")) }
     }
 }
 

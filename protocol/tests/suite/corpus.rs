@@ -6,8 +6,8 @@ use crate::{
     targets::TARGETS,
 };
 use parlor_protocol::{
-    Locator, LogId, LogKey, RoomCode,
-    epoch::{EpochChange, EpochRecord},
+    Locator, LogId, LogKey, Role, RoomCode,
+    epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     invite::InviteBody,
     limits::BODY_MAX,
     log::Height,
@@ -31,8 +31,11 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         .flat_map(|entry| [&u16::try_from(entry.bytes().len()).unwrap().to_le_bytes(), entry.bytes().as_ref()].concat())
         .collect();
     let change = EpochChange { recipients: vec![(device.id(), device.prekey.public())], ..EpochChange::default() };
+    let mut settings = RoomSettings::default();
+    settings.set_role(device.user.id(), Role::Moderator, Stamp::default());
     let (card, noise) = (room.maker.card(), &room.maker.noise);
-    let record = EpochRecord::seal(&room.secrets, &change, &[], &card, noise, &mut rng(2)).unwrap();
+    let record =
+        EpochRecord::seal(&room.secrets, &change, &RoomSettings::default(), &[], &card, noise, &mut rng(2)).unwrap();
     let body = SignalBody { at: 1, kind: SignalKind::Online };
     let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
     let signal = Gossip::Signal(signal).encode().unwrap();
@@ -46,6 +49,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("page", vec![page]),
         ("genesis", vec![room.genesis.body().to_vec()]),
         ("epoch", vec![record.encode().unwrap()]),
+        ("settings", vec![settings.encode().unwrap()]),
         ("admission", vec![cert.encode().unwrap()]),
         ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
         ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec()]),
@@ -55,7 +59,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             "request",
             vec![
                 Request::Invite(Locator([1; 16])).encode().unwrap(),
-                ask(RoomRequest::Heights { digest: [1; 32] }),
+                ask(RoomRequest::Heights { digest: [1; 32], epochs: [2; 32] }),
                 ask(RoomRequest::Push { entries: plain.clone() }),
             ],
         ),

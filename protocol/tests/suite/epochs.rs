@@ -1,12 +1,12 @@
 //! Changing the epoch: who can open a record, and what may not be altered in it.
 
-use crate::fixtures::{Device, Room, rng};
+use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
-    EpochId, LogKey, RoomId,
-    epoch::{EpochChange, EpochRecord, EpochSecrets, SEALED_KEY_LEN},
+    EpochId, LogKey, Role, RoomId,
+    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, SEALED_KEY_LEN, Stamp, Stamped},
     error::{CodecError, SealError},
     keys::{DhSecret, Secret},
-    limits::{DEVICES_MAX, EPOCH_PARENTS_MAX},
+    limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, SETTINGS_MAX},
     log::Height,
 };
 use proptest::prelude::*;
@@ -27,13 +27,17 @@ fn change() -> Change {
     let key = LogKey { author: removed.id(), log: removed.log };
     let change = EpochChange {
         parents,
+        after: vec![crate::fixtures::entry_id(8)],
         removed: vec![removed.id()],
         heads: vec![(key, Height { next: 7, head: crate::fixtures::entry_id(7) })],
         recipients: vec![(stays.id(), stays.prekey.public()), (room.maker.id(), room.maker.prekey.public())],
+        ..EpochChange::default()
     };
     let links = [&room.secrets];
     let maker = &room.maker;
-    let record = EpochRecord::seal(&next, &change, &links, &maker.card(), &maker.noise, &mut rng(5)).unwrap();
+    let record =
+        EpochRecord::seal(&next, &change, &RoomSettings::default(), &links, &maker.card(), &maker.noise, &mut rng(5))
+            .unwrap();
     Change { room, next, record, stays, removed }
 }
 
@@ -81,18 +85,25 @@ fn an_altered_record_does_not_open() {
     let good = &change.record;
     assert!(open(&change, good).is_ok());
     let other = Device::new(50);
-    let mut altered: Vec<EpochRecord> = vec![good.clone(); 10];
-    altered[0].id = EpochId::from_bytes([1; 32]);
-    altered[1].parents = vec![];
-    altered[2].admission = change.room.secrets.admission_public();
-    altered[3].owner = other.card();
-    altered[4].removed = vec![];
-    altered[5].removed.push(other.id());
-    altered[6].heads[0].1.next = 8;
-    altered[7].heads.clear();
-    altered[8].keys[0].sealed[40] ^= 1;
-    altered[9].keys[0].sealed = good.keys[1].sealed.clone();
-    for (at, record) in altered.iter().enumerate() {
+    let mut changed: Vec<EpochRecord> = vec![good.clone(); 17];
+    changed[0].id = EpochId::from_bytes([1; 32]);
+    changed[1].parents = vec![];
+    changed[2].admission = change.room.secrets.admission_public();
+    changed[3].owner = other.card();
+    changed[4].removed = vec![];
+    changed[5].removed.push(other.id());
+    changed[6].heads[0].1.next = 8;
+    changed[7].heads.clear();
+    changed[10].after[0] = crate::fixtures::entry_id(9);
+    changed[11].owners.added.push(other.user.id());
+    changed[12].owners.dropped.push(other.user.id());
+    changed[13].lifetime_ms = Some(1);
+    changed[14].dissolved = true;
+    changed[15].ends_codes = true;
+    changed[16].settings[30] ^= 1;
+    changed[8].keys[0].sealed[40] ^= 1;
+    changed[9].keys[0].sealed = good.keys[1].sealed.clone();
+    for (at, record) in changed.iter().enumerate() {
         assert!(open(&change, record).is_err(), "alteration {at}");
     }
 }
@@ -121,26 +132,68 @@ fn the_id_commits_to_key_room_and_parents() {
 }
 
 #[test]
-fn the_parents_key_opens_where_it_is_linked() {
+fn keys_of_earlier_epochs_open_where_they_are_linked() {
     let change = change();
     let old = &change.room.secrets;
-    let back = change.record.open_previous(&change.next, old.id(), &[]).unwrap();
-    assert_eq!(back.key(), old.key());
-    assert!(change.record.open_previous(&change.next, change.next.id(), &[]).is_err(), "not a parent");
-    assert!(change.record.open_previous(&change.next, old.id(), &[old.id()]).is_err(), "wrong grandparents");
-    assert!(change.record.open_previous(old, old.id(), &[]).is_err(), "the old key does not open itself");
-    let mut unlinked = change.record.clone();
-    unlinked.previous.clear();
-    assert!(unlinked.open_previous(&change.next, old.id(), &[]).is_err());
+    let keys = |record: &EpochRecord, secrets| -> Vec<_> {
+        record.open_previous(secrets).iter().map(|secrets| (secrets.id(), secrets.key().clone())).collect()
+    };
+    assert_eq!(keys(&change.record, &change.next), [(old.id(), old.key().clone())]);
+    assert_eq!(keys(&change.record, old), [], "the old key does not open itself");
+    let wrong = altered(&change.record, |record| record.previous[0].parents.push(old.id()));
+    assert_eq!(keys(&wrong, &change.next), [], "other parents");
+    let wrong = altered(&change.record, |record| record.previous[0].epoch = change.next.id());
+    assert_eq!(keys(&wrong, &change.next), [], "the key of another epoch");
+    assert_eq!(keys(&altered(&change.record, |record| record.previous.clear()), &change.next), []);
 }
 
 #[test]
-fn a_record_cannot_be_made_for_other_parents_or_with_links_out_of_order() {
+fn settings_open_with_the_key_of_their_epoch_only() {
+    let change = change();
+    let mut settings = RoomSettings::default();
+    settings.set_role(change.stays.user.id(), Role::Reader, Stamp::default());
+    let sealed = settings.seal(&change.next, &mut rng(1)).unwrap();
+    assert_eq!(RoomSettings::open(&sealed, &change.next), Ok(settings));
+    assert!(RoomSettings::open(&sealed, &change.room.secrets).is_err());
+    assert!(RoomSettings::open(&sealed[..20], &change.next).is_err());
+    assert_eq!(change.record.open_settings(&change.next), Ok(RoomSettings::default()));
+}
+
+#[test]
+fn of_two_settings_the_later_value_of_each_item_is_taken() {
+    let (anna, ben) = (Device::new(1).user.id(), Device::new(2).user.id());
+    let at = |generation, byte| Stamp { generation, epoch: EpochId::from_bytes([byte; 32]) };
+    let (mut one, mut two) = (RoomSettings::default(), RoomSettings::default());
+    one.set_role(anna, Role::Moderator, at(3, 1));
+    one.slow_ms = Stamped { value: 5_000, stamp: at(2, 1) };
+    two.set_role(anna, Role::Reader, at(3, 2));
+    two.set_role(ben, Role::Reader, at(1, 0));
+    two.slow_ms = Stamped { value: 9_000, stamp: at(1, 9) };
+    two.newcomers = Stamped { value: Role::Reader, stamp: at(1, 1) };
+    let (mut forth, mut back) = (one.clone(), two.clone());
+    forth.unite(two);
+    back.unite(one);
+    assert_eq!(forth, back, "in either order");
+    assert_eq!((forth.role(anna), forth.role(ben)), (Role::Reader, Role::Reader));
+    assert_eq!((forth.slow_ms.value, forth.newcomers.value), (5_000, Role::Reader));
+    assert_eq!(forth.role(Device::new(3).user.id()), Role::Reader, "a newcomer");
+}
+
+#[test]
+fn settings_that_make_newcomers_more_than_members_are_refused() {
+    let settings = altered(&RoomSettings::default(), |settings| settings.newcomers.value = Role::Moderator);
+    assert_eq!(settings.encode(), Err(CodecError::Malformed("settings")));
+}
+
+#[test]
+fn a_record_cannot_be_made_for_other_parents_or_with_its_own_key_for_a_link() {
     let change = change();
     let maker = &change.room.maker;
     let seal = |parents: Vec<EpochId>, links: &[&EpochSecrets]| {
-        let wanted = EpochChange { parents, ..EpochChange::default() };
-        EpochRecord::seal(&change.next, &wanted, links, &maker.card(), &maker.noise, &mut rng(1))
+        let after = parents.iter().map(|_| crate::fixtures::entry_id(8)).collect();
+        let wanted = EpochChange { parents, after, ..EpochChange::default() };
+        let settings = RoomSettings::default();
+        EpochRecord::seal(&change.next, &wanted, &settings, links, &maker.card(), &maker.noise, &mut rng(1))
     };
     let parent = change.room.secrets.id();
     assert!(seal(vec![parent], &[]).is_ok());
@@ -161,7 +214,12 @@ fn counts_and_lengths_over_their_limits_are_refused() {
     let keys = over(&|r| r.keys = vec![r.keys[0].clone(); DEVICES_MAX + 1]);
     assert!(matches!(keys, CodecError::TooMany { what: "sealed keys", .. }));
     assert_eq!(over(&|r| r.keys[0].sealed.push(0)), CodecError::Malformed("epoch"));
-    assert_eq!(over(&|r| r.previous.push(vec![0; 72])), CodecError::Malformed("epoch"));
+    assert_eq!(over(&|r| r.previous[0].sealed.push(0)), CodecError::Malformed("epoch"));
+    assert_eq!(over(&|r| r.after.clear()), CodecError::Malformed("epoch"));
+    assert_eq!(over(&|r| r.settings = vec![0; SETTINGS_MAX + 1]), CodecError::Malformed("epoch"));
+    assert_eq!(over(&|r| r.lifetime_ms = Some(0)), CodecError::Malformed("epoch"));
+    let links = over(&|r| r.previous = vec![r.previous[0].clone(); LINKS_MAX + 1]);
+    assert!(matches!(links, CodecError::TooMany { what: "links", .. }));
     assert_eq!(SEALED_KEY_LEN, 80);
 }
 
@@ -172,6 +230,7 @@ fn a_full_room_fits_one_record() {
     record.keys = vec![record.keys[0].clone(); DEVICES_MAX];
     record.removed = vec![change.removed.id(); DEVICES_MAX];
     record.heads = vec![record.heads[0]; DEVICES_MAX];
+    record.settings = vec![0; SETTINGS_MAX];
     assert_eq!(EpochRecord::decode(&record.encode().unwrap()), Ok(record));
 }
 
@@ -196,6 +255,12 @@ proptest! {
         if let Ok(secrets) = EpochRecord::decode(&body).map_err(SealError::from).and_then(|record| open(&change, &record)) {
             prop_assert_eq!(secrets.key(), change.next.key());
         }
+    }
+
+    #[test]
+    fn any_bytes_are_no_settings_or_lasting_ones(bytes: Vec<u8>) {
+        crate::targets::settings(&bytes);
+        crate::targets::settings(&[b"\x01".as_slice(), &bytes].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use parlor_protocol::{
     Locator, LogId, LogKey, TopicId,
     entry::Entry,
     error::CodecError,
-    limits::{GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
+    limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
     log::Height,
     signal::{Signal, SignalBody, SignalKind},
     wire::{Answer, Gossip, Refusal, Request, RoomRequest, Tail, gossip_id},
@@ -33,12 +33,13 @@ fn height(next: u64) -> Height {
 fn every_request_comes_back() {
     let genesis = Room::new(1).genesis.into_inner();
     let asks = [
-        RoomRequest::Heights { digest: [7; 32] },
+        RoomRequest::Heights { digest: [7; 32], epochs: [8; 32] },
         RoomRequest::Page { log: key(1), from: u64::MAX },
         RoomRequest::Tail { limit: 200 },
         RoomRequest::Push { entries: entries(3) },
         RoomRequest::Register { genesis, epochs: entries(2), topics: vec![TopicId::from_bytes([3; 32])] },
         RoomRequest::Received { heights: vec![(key(1), 5)] },
+        RoomRequest::Epochs { tips: vec![entry_id(4); EPOCH_TIPS_MAX] },
     ];
     for request in asks.map(ask).into_iter().chain([Request::Invite(Locator([1; 16]))]) {
         assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
@@ -55,6 +56,7 @@ fn every_answer_comes_back() {
         Answer::Tail(Tail { suffixes: vec![entries(3), entries(1)], openers: entries(2), total: 99 }),
         Answer::Pushed(vec![(key(1), height(4))]),
         Answer::Done,
+        Answer::Epochs { entries: entries(2), tips: vec![entry_id(4)] },
         Answer::Refused(Refusal::Busy { retry_ms: 500 }),
         Answer::Refused(Refusal::Malformed),
     ];

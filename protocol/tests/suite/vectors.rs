@@ -6,10 +6,10 @@
 
 use crate::fixtures::{Device, Room, conversation, hex, rng, says};
 use parlor_protocol::{
-    EntryId, EpochId, Locator, LogId, LogKey, Name, RoomCode, RoomId, TopicId,
+    EntryId, EpochId, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId,
     content::padded_len,
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, Stamp},
     invite::{Invitation, Invite, InviteBody},
     keys::Secret,
     limits::BODY_MAX,
@@ -90,13 +90,18 @@ fn a_change_of_epoch_gives_this_record() {
     let head = Height { next: 7, head: EntryId::from_bytes([7; 32]) };
     let change = EpochChange {
         parents,
+        after: vec![EntryId::from_bytes([8; 32])],
         removed: vec![removed.id()],
         heads: vec![(LogKey { author: removed.id(), log: removed.log }, head)],
         recipients: vec![(stays.id(), stays.prekey.public())],
+        lifetime_ms: Some(86_400_000),
+        ..EpochChange::default()
     };
+    let mut settings = RoomSettings::default();
+    settings.set_role(stays.user.id(), Role::Moderator, Stamp { generation: 1, epoch: room.secrets.id() });
     let prekey: Vec<u8> = serde_json::from_value(serde_json::to_value(&stays.prekey).unwrap()).unwrap();
     let (card, noise) = (room.maker.card(), &room.maker.noise);
-    let record = EpochRecord::seal(&next, &change, &[&room.secrets], &card, noise, &mut rng(5)).unwrap();
+    let record = EpochRecord::seal(&next, &change, &settings, &[&room.secrets], &card, noise, &mut rng(5)).unwrap();
     compare(
         "epoch_change.json",
         &json!({
@@ -107,6 +112,7 @@ fn a_change_of_epoch_gives_this_record() {
             "recipient_prekey_secret": hex(&prekey),
             "owner_noise_public": hex(card.noise.as_bytes()),
             "body": hex(&record.encode().unwrap()),
+            "settings": hex(&settings.encode().unwrap()),
         }),
     );
 }
@@ -205,7 +211,7 @@ fn requests_and_answers_have_these_bytes() {
         &json!({
             "digest": hex(&digest(&heights)),
             "request_invite": bytes(Request::Invite(Locator([1; 16]))),
-            "request_heights": bytes(ask(RoomRequest::Heights { digest: digest(&heights) })),
+            "request_heights": bytes(ask(RoomRequest::Heights { digest: digest(&heights), epochs: [9; 32] })),
             "request_page": bytes(ask(RoomRequest::Page { log, from: 300 })),
             "request_tail": bytes(ask(RoomRequest::Tail { limit: 50 })),
             "request_push": bytes(ask(RoomRequest::Push { entries: vec![genesis.clone()] })),

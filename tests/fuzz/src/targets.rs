@@ -9,7 +9,7 @@ use parlor_protocol::{
     code::read_typed,
     content::Content,
     entry::Entry,
-    epoch::{AdmissionCert, EpochRecord, Genesis},
+    epoch::{AdmissionCert, EpochRecord, Genesis, RoomSettings},
     error::CodecError,
     invite::InviteBody,
     limits::BODY_MAX,
@@ -21,12 +21,13 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
     ("genesis", genesis),
     ("epoch", epoch),
+    ("settings", settings),
     ("admission", admission),
     ("invite", invite),
     ("content", content),
@@ -94,6 +95,11 @@ pub fn genesis(bytes: &[u8]) {
 /// The body of an epoch entry.
 pub fn epoch(bytes: &[u8]) {
     comes_back(bytes, EpochRecord::decode, EpochRecord::encode);
+}
+
+/// The settings of a room, opened.
+pub fn settings(bytes: &[u8]) {
+    comes_back(bytes, RoomSettings::decode, RoomSettings::encode);
 }
 
 /// The body of an admission entry.

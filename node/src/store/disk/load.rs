@@ -31,6 +31,7 @@ pub(super) fn load(db: &Database, sealer: &Sealer, file: &Path) -> Result<Loaded
                 Kind::Room => rooms.push(decode_record(&plain)?),
                 Kind::Manual => loaded.manual = decode_record(&plain)?,
                 Kind::Peer => peers.push((Reverse(frame.generation), decode_record(&plain)?)),
+                Kind::Epoch => loaded.epochs.push(decode_record(&plain)?),
                 Kind::Fork => loaded.forks.push(decode_record(&plain)?),
             }
             Some(())

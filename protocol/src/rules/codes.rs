@@ -1,0 +1,93 @@
+//! The codes of a room: which invite stands for each, and who revoked which.
+
+use std::collections::HashMap;
+
+use crate::{
+    ids::{DeviceId, EntryId, EpochId, Locator},
+    invite::Invite,
+};
+
+/// Invites that are kept of a room; the codes of later ones are not found here.
+const INVITES_MAX: usize = 4096;
+/// Invites that are kept of one signer, so that one member cannot use up all places.
+const INVITES_OF_SIGNER_MAX: usize = 256;
+/// Revocations that are kept of one code: one is enough for archives, and members look for one by
+/// somebody who may.
+const REVOCATIONS_OF_CODE_MAX: usize = 64;
+
+/// Somebody's word that a code is to work no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Who said so.
+    pub by: DeviceId,
+    /// In which epoch.
+    pub epoch: EpochId,
+}
+
+/// How new an invite is: generation of its epoch, place in the log, entry.
+type Age = (u64, u64, EntryId);
+
+#[derive(Debug)]
+struct Kept {
+    invite: Invite,
+    epoch: EpochId,
+    age: Age,
+}
+
+/// A code as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Its newest record.
+    pub invite: &'a Invite,
+    /// The epoch whose key is in it.
+    pub epoch: EpochId,
+    /// Who revoked it. Archives heed everybody; members only those who may.
+    pub revocations: &'a [Revocation],
+}
+
+/// The codes of a room.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    kept: HashMap<Locator, Kept>,
+    of_signer: HashMap<DeviceId, usize>,
+    revoked: HashMap<Locator, Vec<Revocation>>,
+}
+
+impl Codes {
+    /// Keeps an invite. Who made a code replaces its record by a newer one, under the key of a newer
+    /// epoch; nobody else does: that would take the place of a code that works.
+    pub(super) fn keep(&mut self, invite: &Invite, epoch: EpochId, age: Age) {
+        if let Some(kept) = self.kept.get_mut(&invite.locator) {
+            if kept.invite.signer == invite.signer && age > kept.age {
+                *kept = Kept { invite: invite.clone(), epoch, age };
+            }
+            return;
+        }
+        let of_signer = self.of_signer.entry(invite.signer).or_default();
+        if self.kept.len() < INVITES_MAX && *of_signer < INVITES_OF_SIGNER_MAX {
+            *of_signer += 1;
+            self.kept.insert(invite.locator, Kept { invite: invite.clone(), epoch, age });
+        }
+    }
+
+    pub(super) fn revoke(&mut self, locator: Locator, revocation: Revocation) {
+        let known = self.revoked.len() < 2 * INVITES_MAX || self.revoked.contains_key(&locator);
+        if !known {
+            return;
+        }
+        let revocations = self.revoked.entry(locator).or_default();
+        if revocations.len() < REVOCATIONS_OF_CODE_MAX && !revocations.contains(&revocation) {
+            revocations.push(revocation);
+        }
+    }
+
+    pub(super) fn standing(&self, locator: Locator) -> Option<Standing<'_>> {
+        let kept = self.kept.get(&locator)?;
+        let revocations = self.revoked.get(&locator).map(Vec::as_slice).unwrap_or_default();
+        Some(Standing { invite: &kept.invite, epoch: kept.epoch, revocations })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Standing<'_>> {
+        self.kept.keys().filter_map(|locator| self.standing(*locator))
+    }
+}
