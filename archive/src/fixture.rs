@@ -6,7 +6,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomCode, RoomId,
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis},
+    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -79,6 +79,8 @@ pub(crate) struct TestRoom {
     pub(crate) epoch: Entry,
     /// Genesis, epoch, admission.
     pub(crate) start: Vec<Entry>,
+    /// Devices that stay when others are removed, besides the owner's.
+    pub(crate) stays: Vec<DeviceId>,
 }
 
 impl TestRoom {
@@ -94,7 +96,7 @@ impl TestRoom {
         let epoch = owner.write(Kind::Epoch, id, secrets.id(), &record.encode().unwrap());
         let admission = owner.write(Kind::Admission, id, secrets.id(), &secrets.admit(owner.id()).encode().unwrap());
         let start = vec![genesis.clone(), epoch.clone(), admission];
-        Self { id, secrets, owner, genesis, epoch, start }
+        Self { id, secrets, owner, genesis, epoch, start, stays: Vec::new() }
     }
 
     pub(crate) fn row(&self) -> RoomRow {
@@ -123,11 +125,14 @@ impl TestRoom {
         let rng = &mut rng(self.owner.height.next + 77);
         let parents = vec![self.secrets.id()];
         let secrets = EpochSecrets::derive(self.id, &parents, Secret::random(rng)).unwrap();
+        let prekey = self.owner.noise.public();
         let change = EpochChange {
             parents,
             removed: removed.iter().map(|(device, ..)| *device).collect(),
             heads: removed.iter().map(|(_, log, height)| (*log, *height)).collect(),
-            recipients: Vec::new(),
+            after: vec![self.epoch.id()],
+            recipients: self.stays.iter().chain([&self.owner.id()]).map(|device| (*device, prekey)).collect(),
+            ..EpochChange::default()
         };
         let body = epoch_record(&self.owner, &secrets, &change).encode().unwrap();
         let entry = self.owner.write(Kind::Epoch, self.id, secrets.id(), &body);
@@ -144,6 +149,7 @@ impl TestRoom {
             epoch: self.secrets.id(),
             parents: Vec::new(),
             key: self.secrets.key().clone(),
+            earlier: Vec::new(),
             expires: None,
         };
         let invite = Invite::seal(&code, &invitation, &writer.key, rng).unwrap();
@@ -159,7 +165,7 @@ impl TestRoom {
 
 fn epoch_record(owner: &Writer, secrets: &EpochSecrets, change: &EpochChange) -> EpochRecord {
     let card = DeviceCard::sign(&owner.user, &owner.key, owner.noise.public(), 1);
-    EpochRecord::seal(secrets, change, &[], &card, &owner.noise, &mut rng(5)).unwrap()
+    EpochRecord::seal(secrets, change, &RoomSettings::default(), &[], &card, &owner.noise, &mut rng(5)).unwrap()
 }
 
 /// A run whose last entry is the checked one.

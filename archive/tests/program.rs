@@ -217,7 +217,7 @@ async fn killed_in_the_middle_it_has_everything_that_it_acknowledged() {
     member.shut_down().await;
     let archive = Running::start(dir.path());
     let mut member = Member::connect(&room.owner, archive.tcp_port()).await;
-    let answer = member.ask(&room, RoomRequest::Heights { digest: [0; 32] }).await;
+    let answer = member.ask(&room, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
     let Answer::Heights(heights) = answer else { panic!("{answer:?}") };
     assert!(heights[0].1.next >= acknowledged, "{heights:?}, {acknowledged} acknowledged");
     member.shut_down().await;

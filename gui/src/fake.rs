@@ -3,9 +3,9 @@
 
 use parlor_node::{
     Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
-    MessageBody, Order, Profile, Reaction, Reply, RoomSummary, SyncState,
+    MessageBody, Order, Profile, Reaction, Reply, RoomRulesShown, RoomStanding, RoomSummary, SyncState,
 };
-use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId};
+use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -120,6 +120,7 @@ impl Fake {
             active_at: at,
             members: 1,
             sync: SyncState::Complete,
+            standing: RoomStanding::Member,
         };
         state.rooms.push(Room { summary, messages: Vec::new(), members: vec![own], more: false });
         room
@@ -360,6 +361,24 @@ impl Fake {
                 Ok(Reply::Done)
             }
             Command::Typing { .. } => Ok(Reply::Done),
+            // What no view asks for yet.
+            Command::RemovePerson { .. }
+            | Command::RemoveDevice { .. }
+            | Command::SetRole { .. }
+            | Command::ChangeRoom { .. }
+            | Command::RevokeCode { .. }
+            | Command::LeaveRoom { .. }
+            | Command::DissolveRoom { .. }
+            | Command::ForgetRoom { .. } => Ok(Reply::Done),
+            Command::RotateCodes { .. } => Ok(Reply::Code(code())),
+            Command::Codes { .. } => Ok(Reply::Codes(Vec::new())),
+            Command::Rules { .. } => Ok(Reply::Rules(RoomRulesShown {
+                newcomers: Role::Member,
+                history: HistoryPolicy::Everything,
+                lifetime_ms: None,
+                slow_ms: None,
+                role: Role::Owner,
+            })),
         }
     }
 

@@ -1,9 +1,9 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState};
+use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, RoomChange, SyncState};
 use parlor_protocol::{
-    Role,
+    HistoryPolicy, Role,
     error::{CodeError, TextError},
     limits::TEXT_MAX,
 };
@@ -122,6 +122,45 @@ pub fn one_line(message: &Message, max_chars: usize) -> String {
     }
 }
 
+/// A role with its article.
+const fn a_role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "an owner",
+        Role::Moderator => "a moderator",
+        Role::Member => "a member",
+        Role::Reader => "a reader",
+    }
+}
+
+/// What a rule of a room was changed to.
+#[must_use]
+pub fn room_change(change: &RoomChange) -> String {
+    let span = |ms: u64| match ms / 1000 {
+        seconds if seconds % 86_400 == 0 && seconds > 0 => counted(seconds / 86_400, "day"),
+        seconds if seconds % 3_600 == 0 && seconds > 0 => counted(seconds / 3_600, "hour"),
+        seconds if seconds % 60 == 0 && seconds > 0 => counted(seconds / 60, "minute"),
+        seconds => counted(seconds, "second"),
+    };
+    match change {
+        RoomChange::Name(name) => format!("it is called {} now", name.as_str()),
+        RoomChange::Newcomers(Role::Reader) => "newcomers can only read".to_owned(),
+        RoomChange::Newcomers(_) => "newcomers can read and write".to_owned(),
+        RoomChange::History(HistoryPolicy::Everything) => "newcomers can read everything".to_owned(),
+        RoomChange::History(HistoryPolicy::FromJoining) => "newcomers can read from their joining on".to_owned(),
+        RoomChange::History(HistoryPolicy::LastDays(days)) => {
+            format!("newcomers can read the last {}", counted(u64::from(*days), "day"))
+        }
+        RoomChange::Lifetime(Some(ms)) => format!("messages vanish after {}", span(*ms)),
+        RoomChange::Lifetime(None) => "messages stay".to_owned(),
+        RoomChange::Slow(Some(ms)) => format!("everybody waits {} between messages", span(*ms)),
+        RoomChange::Slow(None) => "nobody has to wait between messages".to_owned(),
+    }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// A line about the room rather than from a person.
 #[must_use]
 pub fn system_line(message: &Message) -> String {
@@ -133,6 +172,13 @@ pub fn system_line(message: &Message) -> String {
         }
         MessageBody::Renamed { from } => format!("{from} is now {name}"),
         MessageBody::RoomCreated => format!("{name} made this room"),
+        MessageBody::Left => format!("{name} left"),
+        MessageBody::Removed { name: who, device: false, .. } => format!("{name} removed {who}"),
+        MessageBody::Removed { name: who, device: true, .. } => format!("{name} removed a device of {who}"),
+        MessageBody::RoleGiven { name: who, role, .. } => format!("{name} made {who} {}", a_role(*role)),
+        MessageBody::RoomChanged { change } => format!("{name} changed the room: {}", room_change(change)),
+        MessageBody::CodesEnded => format!("{name} ended all codes made before"),
+        MessageBody::Dissolved => format!("{name} ended this room for everybody"),
         _ => "A message that this version cannot show. Update Parlor to read it.".to_owned(),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The app, the command line, the browser and the tests all use these and nothing else.
 
-use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text};
+pub use parlor_protocol::content::RoomChange;
+use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Locator, Name, Role, RoomCode, RoomId, Text, UserId};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
@@ -31,6 +32,8 @@ pub enum Command {
         room: RoomId,
         /// How long the code works; for ever when absent.
         lifetime: Option<Duration>,
+        /// How many people may join with it; any number when absent.
+        uses: Option<u32>,
     },
     /// The newest code of a room that this device made or joined with and that has not expired;
     /// made when there is none. Answered with [`Reply::Code`].
@@ -121,6 +124,78 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// Removes a person with all devices from a room. Owners may. Answered with [`Reply::Done`] when
+    /// it is decided and on its way to the others.
+    RemovePerson {
+        /// The room.
+        room: RoomId,
+        /// The person.
+        user: UserId,
+    },
+    /// Removes one device of a person from a room; the person's others stay. Owners may. Answered with
+    /// [`Reply::Done`].
+    RemoveDevice {
+        /// The room.
+        room: RoomId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// Gives a person a role. Owners may. Answered with [`Reply::Done`].
+    SetRole {
+        /// The room.
+        room: RoomId,
+        /// The person.
+        user: UserId,
+        /// The role.
+        role: Role,
+    },
+    /// Changes a rule of a room. Owners may. Answered with [`Reply::Done`].
+    ChangeRoom {
+        /// The room.
+        room: RoomId,
+        /// What is changed.
+        change: RoomChange,
+    },
+    /// The rules of a room. Answered with [`Reply::Rules`].
+    Rules {
+        /// The room.
+        room: RoomId,
+    },
+    /// The codes of a room. Answered with [`Reply::Codes`].
+    Codes {
+        /// The room.
+        room: RoomId,
+    },
+    /// Ends one code. Who made it, moderators and owners may. Answered with [`Reply::Done`].
+    RevokeCode {
+        /// The room.
+        room: RoomId,
+        /// Which code.
+        locator: Locator,
+    },
+    /// Ends all codes of a room, also for those who looked one up already, and makes a fresh one.
+    /// Owners may. Answered with [`Reply::Code`].
+    RotateCodes {
+        /// The room.
+        room: RoomId,
+    },
+    /// Leaves a room with all own devices. The room stays in the list until somebody knows, then it is
+    /// forgotten. The last owner hands over or dissolves first. Answered with [`Reply::Done`].
+    LeaveRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// Ends a room for everybody. Owners may. Answered with [`Reply::Done`].
+    DissolveRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// Removes a room that is over (left, dissolved, removed from) and all its messages from this
+    /// machine. Answered with [`Reply::Done`].
+    ForgetRoom {
+        /// The room.
+        room: RoomId,
+    },
 }
 
 /// The answer to a [`Command`].
@@ -159,6 +234,48 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// The rules of a room.
+    Rules(RoomRulesShown),
+    /// The codes of a room, newest first.
+    Codes(Vec<CodeInfo>),
+}
+
+/// The rules of a room, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomRulesShown {
+    /// What newcomers may do.
+    pub newcomers: Role,
+    /// What newcomers may read.
+    pub history: HistoryPolicy,
+    /// Messages vanish after this many milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// How long a person waits between two messages, in milliseconds.
+    pub slow_ms: Option<u64>,
+    /// What this person may do.
+    pub role: Role,
+}
+
+/// A code, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CodeInfo {
+    /// Names the code, for [`Command::RevokeCode`].
+    pub locator: Locator,
+    /// The code itself, where this device made it or joined with it.
+    pub code: Option<RoomCode>,
+    /// Who made it.
+    pub maker: DeviceId,
+    /// Its maker's name.
+    pub maker_name: String,
+    /// When it stops working, in milliseconds since 1970; known where the code is.
+    pub expires: Option<u64>,
+    /// How many people have joined with it, as far as is known.
+    pub used: u32,
+    /// How many may; known on the maker's device.
+    pub uses: Option<u32>,
+    /// Whether it works.
+    pub works: bool,
+    /// Whether somebody ended it.
+    pub revoked: bool,
 }
 
 /// The result of a command.

@@ -68,6 +68,46 @@ pub enum CommandError {
         /// The system's reason.
         reason: String,
     },
+    /// Only owners may do this.
+    #[error("only owners of the room can do this; ask one of them")]
+    OwnersOnly,
+    /// Only moderators and owners may do this.
+    #[error("only moderators and owners of the room can do this; ask one of them")]
+    ModeratorsOnly,
+    /// A room is never without an owner.
+    #[error("you are the room's last owner: make somebody else an owner first, or dissolve the room")]
+    LastOwner,
+    /// Nobody removes oneself.
+    #[error("you cannot remove yourself; leave the room instead")]
+    LeaveInstead,
+    /// No such member.
+    #[error("nobody like that is in this room; look at the list of its members")]
+    NoSuchMember,
+    /// No such code.
+    #[error("there is no such code in this room; look at the list of its codes")]
+    NoSuchCode,
+    /// Readers read.
+    #[error("in this room you can only read; ask an owner if you need to write")]
+    ReadersOnlyRead,
+    /// The room has ended for this device.
+    #[error(
+        "this room has ended for you: nothing can be changed or written in it. You can remove it from this machine"
+    )]
+    RoomOver,
+    /// The room has not ended.
+    #[error("you are still in this room; leave it before you remove it from this machine")]
+    RoomNotOver,
+    /// A removal shut the joiner out.
+    #[error("somebody was removed while you joined, and your code is of no use any more; ask a member for a new one")]
+    CodeOutdated,
+    /// Owners' changes have to be united first.
+    #[error(
+        "the room's owners changed it at the same time, and none of them is here to unite that; nothing was sent.          Try again when an owner is online"
+    )]
+    RoomChanging,
+    /// The room is not read yet.
+    #[error("this room is still being read from disk; try again in a moment")]
+    StillReading,
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

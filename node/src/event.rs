@@ -4,7 +4,7 @@ use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, Role, RoomCode, RoomId, Us
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::command::{CommandId, CommandResult};
+use crate::command::{CommandId, CommandResult, RoomChange};
 
 /// Something that happened, in the past tense.
 #[derive(Clone, Debug)]
@@ -102,6 +102,43 @@ pub struct RoomSummary {
     pub members: usize,
     /// How complete the history on this machine is.
     pub sync: SyncState,
+    /// What this device is in the room.
+    pub standing: RoomStanding,
+}
+
+/// What this device is in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+#[serde(tag = "standing", rename_all = "snake_case")]
+pub enum RoomStanding {
+    /// A member.
+    #[default]
+    Member,
+    /// A member; what is written now waits until an owner has united several changes.
+    Changing,
+    /// Leaving: nobody knows yet.
+    Leaving,
+    /// The person has left, on another device.
+    Left,
+    /// It was removed. What it has can still be read here.
+    Removed {
+        /// The name of who did it, when it is known.
+        by: String,
+    },
+    /// Somebody was removed while it joined: it needs a new code.
+    ShutOut,
+    /// The room has ended for everybody.
+    Dissolved {
+        /// The name of who did it, when it is known.
+        by: String,
+    },
+}
+
+impl RoomStanding {
+    /// Whether nothing can be written or changed any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Leaving | Self::Left | Self::Removed { .. } | Self::ShutOut | Self::Dissolved { .. })
+    }
 }
 
 /// How complete a room's history on this machine is.
@@ -207,6 +244,35 @@ pub enum MessageBody {
     },
     /// The room was made.
     RoomCreated,
+    /// Somebody left.
+    Left,
+    /// Somebody was removed.
+    Removed {
+        /// The person.
+        user: UserId,
+        /// The person's name, or the device's when only one was removed.
+        name: String,
+        /// True when only one device was removed.
+        device: bool,
+    },
+    /// Somebody was given a role.
+    RoleGiven {
+        /// The person.
+        user: UserId,
+        /// The person's name.
+        name: String,
+        /// The role.
+        role: Role,
+    },
+    /// A rule of the room was changed.
+    RoomChanged {
+        /// What it is now.
+        change: RoomChange,
+    },
+    /// All codes that were made before have ended.
+    CodesEnded,
+    /// The room has ended for everybody.
+    Dissolved,
     /// A content this version cannot show; a newer Parlor can.
     NeedsUpdate,
 }

@@ -21,11 +21,11 @@ mod node;
 pub mod store;
 pub mod unwind;
 
-pub use command::{Command, CommandId, CommandResult, Reply};
+pub use command::{CodeInfo, Command, CommandId, CommandResult, Reply, RoomChange, RoomRulesShown};
 pub use error::CommandError;
 pub use event::{
     Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer, Problem, Profile, Reaction,
-    RoomSummary, SyncState,
+    RoomStanding, RoomSummary, SyncState,
 };
 pub use handle::{NodeHandle, Subscription};
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};

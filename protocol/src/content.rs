@@ -12,8 +12,9 @@ use crate::{
     codec,
     error::CodecError,
     hlc::Hlc,
-    ids::{DeviceId, EntryId},
-    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX},
+    ids::{DeviceId, EntryId, Locator, UserId},
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX, ROSTER_MAX},
+    policy::{HistoryPolicy, Role},
     text::{Name, Text},
 };
 
@@ -77,6 +78,68 @@ pub enum Body {
         /// The name.
         name: Name,
     },
+    /// What an owner decided, for people to read. The decision itself is the record of an epoch.
+    Governed(Act),
+    /// By which code the author joined, so that its uses can be counted.
+    JoinedBy(Locator),
+    /// Who is in the room, by an owner: where newcomers may not read everything they cannot read what
+    /// members told of themselves before.
+    Roster(Vec<RosterItem>),
+    /// The author leaves the room with all devices: owners remove them, so that the next epoch is
+    /// closed to them.
+    Leave,
+}
+
+/// A member of a roster. Card and prekey are signed by its device; the name is the owner's word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterItem {
+    /// The name.
+    pub name: Name,
+    /// The device's card.
+    pub card: Box<DeviceCard>,
+    /// Its newest prekey.
+    pub prekey: Box<Prekey>,
+}
+
+/// A rule of a room, and what it is changed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomChange {
+    /// Its name.
+    Name(Name),
+    /// What newcomers may do: [`Role::Member`] or [`Role::Reader`].
+    Newcomers(Role),
+    /// What newcomers may read.
+    History(HistoryPolicy),
+    /// Messages vanish after this many milliseconds; never when absent.
+    Lifetime(Option<u64>),
+    /// How long a person waits between two messages, in milliseconds; not at all when absent.
+    Slow(Option<u64>),
+}
+
+/// What an owner decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// Somebody was removed.
+    Removed {
+        /// The person.
+        user: UserId,
+        /// The one device, when the person stays.
+        device: Option<DeviceId>,
+    },
+    /// Somebody was given a role.
+    RoleGiven {
+        /// The person.
+        user: UserId,
+        /// The role.
+        role: Role,
+    },
+    /// A rule was changed.
+    Changed(RoomChange),
+    /// All codes that were made before have ended.
+    CodesEnded,
+    /// The room has ended.
+    Dissolved,
 }
 
 /// A reaction: up to 64 bytes without control characters.
@@ -166,6 +229,9 @@ impl Content {
         match &content.body {
             Body::Text { mentions, .. } if mentions.len() > DEVICES_MAX => {
                 Err(CodecError::TooMany { what: "mentions", max: DEVICES_MAX, got: mentions.len() })
+            }
+            Body::Roster(items) if items.len() > ROSTER_MAX => {
+                Err(CodecError::TooMany { what: "roster", max: ROSTER_MAX, got: items.len() })
             }
             _ => Ok(content),
         }

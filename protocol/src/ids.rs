@@ -114,6 +114,14 @@ pub struct LogKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Locator(pub [u8; 16]);
 
+impl Locator {
+    /// As lowercase hex.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
 impl fmt::Debug for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Locator({})", hex(self.0.get(..4).unwrap_or_default()))

@@ -17,7 +17,7 @@ use crate::{
     error::{CodecError, KeyError, SealError},
     ids::{DeviceId, EpochId, Locator, RoomId},
     keys::{self, DeviceKey, Secret, Sig},
-    limits::{BODY_MAX, EPOCH_PARENTS_MAX, INVITE_MAX},
+    limits::{BODY_MAX, EPOCH_PARENTS_MAX, INVITE_MAX, LINKS_MAX},
     text::Name,
 };
 
@@ -31,7 +31,7 @@ const NONCE_LEN: usize = 24;
 const TAG_LEN: usize = 16;
 
 /// What a code stretches to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StretchedCode {
     key: Secret,
     locator: Locator,
@@ -67,6 +67,17 @@ impl RoomCode {
     }
 }
 
+/// The key of an earlier epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierKey {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// Its parents, which its id commits to.
+    pub parents: Vec<EpochId>,
+    /// Its key.
+    pub key: Secret,
+}
+
 /// What an invite tells to whoever has the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
@@ -80,6 +91,8 @@ pub struct Invitation {
     pub parents: Vec<EpochId>,
     /// Its key.
     pub key: Secret,
+    /// Keys of earlier epochs, where newcomers may read the last days.
+    pub earlier: Vec<EarlierKey>,
     /// When the code stops working, in milliseconds since 1970. Only who opens the invite can see
     /// and heed it; a revocation is heeded by everyone.
     pub expires: Option<u64>,
@@ -102,6 +115,18 @@ impl Invitation {
             return Err(SealError::Unopenable);
         }
         EpochSecrets::derive_checked(self.room(), &self.parents, self.key.clone(), self.epoch)
+    }
+
+    /// Derives the earlier epochs that it brings along, oldest first. One whose key does not fit is
+    /// left out.
+    #[must_use]
+    pub fn earlier_secrets(&self) -> Vec<EpochSecrets> {
+        let derive = |earlier: &EarlierKey| {
+            let fits = earlier.parents.len() <= EPOCH_PARENTS_MAX;
+            let key = fits.then(|| earlier.key.clone())?;
+            EpochSecrets::derive_checked(self.room(), &earlier.parents, key, earlier.epoch).ok()
+        };
+        self.earlier.iter().rev().take(LINKS_MAX).filter_map(derive).collect()
     }
 }
 

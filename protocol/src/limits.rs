@@ -35,6 +35,8 @@ pub const EPOCHS_OF_USER_MAX: usize = 2048;
 pub const EPOCH_TIPS_MAX: usize = 64;
 /// Longest sealed settings of an epoch, in bytes: 512 roles of some 75 bytes.
 pub const SETTINGS_MAX: usize = 48 * 1024;
+/// Most members in one roster: each takes about 450 bytes of a content.
+pub const ROSTER_MAX: usize = 100;
 /// Longest time after which messages vanish, or that a person has to wait between two messages, in
 /// milliseconds: ten years.
 pub const SPAN_MAX_MS: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
@@ -46,8 +48,8 @@ pub const EPOCH_PARENTS_MAX: usize = 16;
 pub const SESSION_ENTRIES_MAX: u64 = 65_536;
 /// Most entries of a tail: more than a tall screen shows.
 pub const TAIL_MAX: usize = 200;
-/// Longest invite record, in bytes.
-pub const INVITE_MAX: usize = 4 * 1024;
+/// Longest invite record, in bytes: with the keys of [`LINKS_MAX`] earlier epochs.
+pub const INVITE_MAX: usize = 12 * 1024;
 /// Most bytes that one peer may have under way to us.
 pub const PEER_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Longest reaction, in bytes: one emoji with its modifiers.

@@ -90,7 +90,6 @@ pub enum Request {
 
 /// A request about a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum RoomRequest {
     /// How far are the logs held? Answered with [`Answer::Same`] when they match the digest, and the
     /// records of epochs match theirs.

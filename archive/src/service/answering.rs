@@ -8,12 +8,15 @@ use parlor_protocol::{
     wire::{Answer, Refusal, RoomRequest, Tail},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, storing::in_time};
+use super::{
+    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
+    storing::{in_time, load_room},
+};
 use crate::store::{Kept, Store, StoreError};
 
 /// First entries of a log that a tail brings along: admission and profile stand there.
@@ -28,15 +31,22 @@ impl Service {
     /// Looks up the record behind a code: in the store, which another archive may have written to,
     /// and among the rooms at hand when the store does not answer.
     pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
-        let known = self.rooms.values().find_map(|room| room.rules.invite(locator)).cloned();
+        let open = self.rooms.values().find(|room| room.rules.code(locator).is_some());
+        if let Some(room) = open {
+            // The rules know the newest record, and whether it still lets anybody in.
+            let answer = Answer::Invite(room.rules.invite(locator).cloned());
+            self.tasks.spawn(std::future::ready(Done::Answer(inbound, answer)));
+            return;
+        }
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let answer = match (in_time(store.invite(locator)).await, known) {
-                (Ok(found), _) => Answer::Invite(found.map(|(_, invite)| invite)),
-                (Err(_), Some(known)) => Answer::Invite(Some(known)),
-                (Err(_), None) => Answer::Refused(Refusal::StoreUnavailable),
+            let reading = async {
+                let Some((room, _)) = store.invite(locator).await? else { return Ok(None) };
+                let Some(row) = store.room(room).await? else { return Ok(None) };
+                let loaded = load_room(&*store, &row).await?;
+                Ok(Some((Box::new(row), loaded)))
             };
-            Done::Answer(inbound, answer)
+            Done::Invited { inbound, locator, result: in_time(reading).await }
         });
     }
 
@@ -44,33 +54,32 @@ impl Service {
     pub(super) fn serve(&mut self, id: InboundId, from: DeviceId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
         let room = self.rooms.get(&room_id)?;
         match ask {
-            RoomRequest::Heights { digest: theirs } => {
+            RoomRequest::Heights { digest: theirs, epochs } => {
                 let heights = room.heights();
-                let same = digest(&heights) == theirs;
+                let same = digest(&heights) == theirs && room.rules.graph().digest() == epochs;
                 self.refresh(room_id);
                 Some(if same { Answer::Same } else { Answer::Heights(heights.into_iter().collect()) })
             }
             RoomRequest::Page { log, from } => {
-                let store = Arc::clone(&self.store);
+                let (store, end) = (Arc::clone(&self.store), room.rules.cut(log).map_or(u64::MAX, |cut| cut.next));
                 self.tasks.spawn(async move {
                     let run = in_time(store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES)).await;
-                    Done::Answer(
-                        id,
-                        or_unavailable(run.map(|run| Answer::Page(entries_of(end_at_good_signature(run))))),
-                    )
+                    let page = |run| Answer::Page(entries_of(end_at_good_signature(cut_to_end(run, end))));
+                    Done::Answer(id, or_unavailable(run.map(page)))
                 });
                 None
             }
             RoomRequest::Tail { limit } => {
-                let (store, heights) = (Arc::clone(&self.store), room.heights());
+                let (store, heights, ends) = (Arc::clone(&self.store), room.heights(), room.ends());
                 self.tasks.spawn(async move {
-                    let tail = in_time(tail(&*store, room_id, heights, usize::from(limit))).await;
+                    let tail = in_time(tail(&*store, room_id, heights, &ends, usize::from(limit))).await;
                     Done::Answer(id, or_unavailable(tail.map(Answer::Tail)))
                 });
                 None
             }
             RoomRequest::Push { entries } => self.push(id, from, room_id, entries),
             RoomRequest::Received { .. } => Some(Answer::Done),
+            RoomRequest::Epochs { .. } => Some(Answer::Refused(Refusal::NotAdmitted)),
             RoomRequest::Register { .. } => Some(Answer::Refused(Refusal::Malformed)),
         }
     }
@@ -92,6 +101,12 @@ fn or_unavailable(answer: Result<Answer, StoreError>) -> Answer {
     answer.unwrap_or(Answer::Refused(Refusal::StoreUnavailable))
 }
 
+/// Leaves out what lies beyond the end of its log.
+fn cut_to_end(mut run: Vec<Kept>, end: u64) -> Vec<Kept> {
+    run.retain(|kept| kept.entry.header().seq < end);
+    run
+}
+
 /// Cuts a page to end at a signature that is good. Pushes may be a little longer than pages, so
 /// that none in reach was checked: then some are checked now.
 fn end_at_good_signature(run: Vec<Kept>) -> Vec<Kept> {
@@ -108,24 +123,33 @@ fn end_at_good_signature(run: Vec<Kept>) -> Vec<Kept> {
 
 /// The newest entries: ends of logs up to their heads, and what opens them. Everything together
 /// fits in one answer.
-async fn tail(store: &dyn Store, room: RoomId, heights: Heights, limit: usize) -> Result<Tail, StoreError> {
-    let newest = store.newest(room, limit.min(TAIL_MAX)).await?;
+async fn tail(
+    store: &dyn Store,
+    room: RoomId,
+    heights: Heights,
+    ends: &HashMap<LogKey, u64>,
+    limit: usize,
+) -> Result<Tail, StoreError> {
+    let end = |log: &LogKey| ends.get(log).copied().unwrap_or(u64::MAX);
+    let mut newest = store.newest(room, limit.min(TAIL_MAX)).await?;
+    newest.retain(|(log, seq)| *seq < end(log));
     let mut oldest: BTreeMap<LogKey, u64> = BTreeMap::new();
     for (log, seq) in &newest {
         let start = oldest.entry(*log).or_insert(*seq);
         *start = (*start).min(*seq);
     }
-    let mut ends: BTreeMap<LogKey, Vec<Kept>> = BTreeMap::new();
+    let mut suffixes: BTreeMap<LogKey, Vec<Kept>> = BTreeMap::new();
     for (log, start) in oldest {
-        ends.insert(log, store.run(room, log, start, TAIL_MAX, usize::MAX).await?);
+        let run = store.run(room, log, start, TAIL_MAX, usize::MAX).await?;
+        suffixes.insert(log, cut_to_end(run, end(&log)));
     }
     // Newest first, as many as fit: a suffix grows by whatever lies between an entry and its head.
     let mut starts: BTreeMap<LogKey, u64> = BTreeMap::new();
     let (mut entries, mut bytes) = (0, 0);
     for (log, seq) in newest {
-        let Some(end) = ends.get(&log) else { continue };
+        let Some(suffix) = suffixes.get(&log) else { continue };
         let until = starts.get(&log).copied().unwrap_or(u64::MAX);
-        let more: Vec<_> = end.iter().filter(|kept| (seq..until).contains(&kept.entry.header().seq)).collect();
+        let more: Vec<_> = suffix.iter().filter(|kept| (seq..until).contains(&kept.entry.header().seq)).collect();
         entries += more.len();
         bytes += more.iter().map(|kept| kept.entry.bytes().len()).sum::<usize>();
         if entries > TAIL_MAX || bytes > SUFFIXES_MAX_BYTES {
@@ -136,8 +160,9 @@ async fn tail(store: &dyn Store, room: RoomId, heights: Heights, limit: usize) -
     let mut tail = Tail { total: heights.values().map(|height| height.next).sum(), ..Tail::default() };
     let mut wanted: BTreeSet<(LogKey, u64)> = BTreeSet::new();
     for (log, start) in starts {
-        let end = ends.remove(&log).unwrap_or_default();
-        let suffix = cut_to_checked(end.into_iter().filter(|kept| kept.entry.header().seq >= start).collect());
+        let suffix = suffixes.remove(&log).unwrap_or_default();
+        let suffix = suffix.into_iter().filter(|kept| kept.entry.header().seq >= start).collect();
+        let suffix = if ends.contains_key(&log) { end_at_good_signature(suffix) } else { cut_to_checked(suffix) };
         wanted.extend((0..LOG_START.min(start)).map(|seq| (log, seq)));
         let sessions = suffix.iter().map(|kept| kept.entry.header().session).filter(|session| *session < start);
         wanted.extend(sessions.map(|session| (log, session)));

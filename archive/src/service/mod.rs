@@ -17,11 +17,11 @@ pub(crate) use storing::now_ms;
 use bytes::Bytes;
 use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId, TopicId,
+    DeviceId, Locator, LogKey, RoomId, TopicId,
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
-    rules::RoomRules,
+    rules::{Refused, RoomRules},
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
 use std::{
@@ -41,7 +41,7 @@ use room::{Loaded, RoomState, Work};
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
 /// Topics of one room: far more than the epochs that are alive.
-const TOPICS_MAX: usize = 1024;
+const TOPICS_MAX: usize = 4096;
 /// When to come again, in milliseconds.
 const RETRY_MS: u32 = 250;
 
@@ -99,6 +99,12 @@ enum Done {
     Reloaded {
         room: RoomId,
         result: Result<Option<Box<Loaded>>, StoreError>,
+    },
+    /// Where a code leads to, in a room that was not open here.
+    Invited {
+        inbound: InboundId,
+        locator: Locator,
+        result: Result<Option<Opened>, StoreError>,
     },
     Compared {
         room: RoomId,
@@ -271,6 +277,9 @@ impl Service {
             return Verdict::Ignore;
         }
         let Ok(verified) = entry.verify() else { return Verdict::Reject };
+        if verified.header().kind == Kind::Epoch && room.learn_epoch(&verified) == Err(Refused::Never) {
+            return Verdict::Reject;
+        }
         let may_pass = room.may_pass_on(&verified);
         if seq < height.next {
             // Held already, or the other half of a fork.
@@ -312,6 +321,12 @@ impl Service {
                     None
                 }
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
+                // Who was removed or shut out is told so, and nothing else.
+                Some(known) if known.rules.is_genuine(from, &cert) && matches!(ask, RoomRequest::Epochs { .. }) => {
+                    let RoomRequest::Epochs { tips } = ask else { return };
+                    let (entries, tips) = known.epochs_for(from, &tips);
+                    Some(Answer::Epochs { entries, tips })
+                }
                 Some(known) if !known.rules.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
                 Some(_) => self.serve(id, from, room, ask),
             },
@@ -344,19 +359,31 @@ impl Service {
         if genesis.clone().verify().is_err() {
             return Some(Answer::Refused(Refusal::Malformed));
         }
-        let mut rules = RoomRules::new(room, body);
-        let known = self.rooms.get(&room);
-        for epoch in &epochs {
-            let record = epoch.clone().verify().ok().and_then(|entry| rules.epoch_by_owner(&entry).ok());
-            let Some(record) = record else { return Some(Answer::Refused(Refusal::Malformed)) };
-            // An owner's device that was removed makes no more epochs.
-            if known.is_none_or(|known| known.rules.stands(epoch)) {
-                rules.add_epoch(record.id, record.admission);
+        let founder = genesis.header().author;
+        let epochs: Option<Vec<_>> = epochs.into_iter().map(|epoch| epoch.verify().ok()).collect();
+        let Some(epochs) = epochs else { return Some(Answer::Refused(Refusal::Malformed)) };
+        let may = match self.rooms.get_mut(&room) {
+            // Records show by themselves that an owner made them; whether they count, and for whom, is
+            // worked out from all of them.
+            Some(known) => {
+                if epochs.iter().any(|epoch| known.learn_epoch(epoch) == Err(Refused::Never)) {
+                    return Some(Answer::Refused(Refusal::Malformed));
+                }
+                known.rules.check_cert(from, cert)
             }
-        }
-        if !rules.check_cert(from, cert) || known.is_some_and(|known| known.rules.is_removed(from)) {
+            None => {
+                let mut rules = RoomRules::new(room, founder, body);
+                if epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
+                    return Some(Answer::Refused(Refusal::Malformed));
+                }
+                rules.check_cert(from, cert)
+            }
+        };
+        if !may {
             return Some(Answer::Refused(Refusal::NotAdmitted));
         }
+        let known = self.rooms.get(&room);
+        let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
         if known.map_or(0, |known| known.topics.len()) + topics.len() > TOPICS_MAX {
             return Some(Answer::Refused(Refusal::QuotaReached));
         }

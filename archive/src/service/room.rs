@@ -1,10 +1,11 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId, TopicId,
+    DeviceId, EntryId, LogKey, RoomId, TopicId,
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
     error::LogError,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
     log::{ForkProof, Height, Heights, may_open, verify_page},
     rules::{Learned, Refused, RoomRules},
     wire::Refusal,
@@ -63,12 +64,21 @@ pub(super) struct LogState<W> {
     pub(super) is_busy: bool,
     /// How far it will be held when that is done.
     pub(super) planned: u64,
+    /// Where it ends for everybody, because its device was removed or shut out.
+    cut: Option<Height>,
     pub(super) queue: VecDeque<Work<W>>,
 }
 
 impl<W> Default for LogState<W> {
     fn default() -> Self {
-        Self { height: Height::EMPTY, is_busy: false, planned: 0, queue: VecDeque::new() }
+        Self { height: Height::EMPTY, is_busy: false, planned: 0, cut: None, queue: VecDeque::new() }
+    }
+}
+
+impl<W> LogState<W> {
+    /// How far it counts.
+    fn counted(&self) -> Height {
+        self.cut.filter(|cut| cut.next < self.height.next).unwrap_or(self.height)
     }
 }
 
@@ -76,6 +86,8 @@ impl<W> Default for LogState<W> {
 #[derive(Debug)]
 pub(super) struct RoomState<W> {
     pub(super) rules: RoomRules,
+    /// Entries of the records of epochs, for those who lack them.
+    epochs: HashMap<EntryId, Entry>,
     pub(super) topics: BTreeSet<TopicId>,
     pub(super) usage: Usage,
     logs: HashMap<LogKey, LogState<W>>,
@@ -83,9 +95,10 @@ pub(super) struct RoomState<W> {
 }
 
 impl<W> RoomState<W> {
-    pub(super) fn new(room: RoomId, genesis: Genesis) -> Self {
+    pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis) -> Self {
         Self {
-            rules: RoomRules::new(room, genesis),
+            rules: RoomRules::new(room, founder, genesis),
+            epochs: HashMap::new(),
             topics: BTreeSet::new(),
             usage: Usage::default(),
             logs: HashMap::new(),
@@ -105,14 +118,60 @@ impl<W> RoomState<W> {
         let mut waiting: Vec<Verified<Entry>> = loaded.plain.into_iter().map(|kept| kept.entry).collect();
         loop {
             let before = waiting.len();
-            waiting.retain(|entry| self.rules.admit(entry) == Err(Refused::NotYet));
+            waiting.retain(|entry| self.admit(entry) == Err(Refused::NotYet));
             if waiting.is_empty() || waiting.len() == before {
                 break;
             }
         }
+        self.recut();
         self.frozen.extend(loaded.forks.iter().map(ForkProof::log_key));
         self.topics.extend(loaded.topics);
         self.usage = loaded.usage;
+    }
+
+    /// Applies the rules to an entry, and keeps it when it is the record of an epoch.
+    fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
+        let learned = self.rules.admit(entry);
+        // Owners' decisions count also beyond the end of their log.
+        if entry.header().kind == Kind::Epoch && self.rules.graph().contains(entry.id()) {
+            self.epochs.entry(entry.id()).or_insert_with(|| entry.inner().clone());
+        }
+        learned
+    }
+
+    /// Learns the record of an epoch apart from its log.
+    pub(super) fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<(), Refused> {
+        if self.rules.learn_epoch(entry)?.is_some() {
+            self.epochs.insert(entry.id(), entry.inner().clone());
+            self.recut();
+        }
+        Ok(())
+    }
+
+    /// Finds out anew where logs end.
+    fn recut(&mut self) {
+        let rules = &self.rules;
+        self.logs.iter_mut().for_each(|(key, log)| log.cut = rules.cut(*key));
+    }
+
+    /// Entries of the records that a peer lacks and may have, and the newest that are known here.
+    pub(super) fn epochs_for(&self, peer: DeviceId, tips: &[EntryId]) -> (Vec<Entry>, Vec<EntryId>) {
+        let missing = self.rules.epochs_for(peer, tips);
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for entry in missing.iter().filter_map(|entry| self.epochs.get(entry)).take(PAGE_MAX_ENTRIES) {
+            bytes += entry.bytes().len();
+            if bytes > PAGE_MAX_BYTES {
+                break;
+            }
+            entries.push(entry.clone());
+        }
+        let tips = if self.rules.is_removed(peer) { Vec::new() } else { self.rules.graph().tips() };
+        (entries, tips)
+    }
+
+    /// Where logs end that do not go on.
+    pub(super) fn ends(&self) -> HashMap<LogKey, u64> {
+        self.logs.iter().filter_map(|(key, log)| Some((*key, log.cut?.next))).collect()
     }
 
     pub(super) fn log(&mut self, key: LogKey) -> &mut LogState<W> {
@@ -132,7 +191,8 @@ impl<W> RoomState<W> {
     }
 
     pub(super) fn heights(&self) -> Heights {
-        self.logs.iter().filter(|(_, log)| log.height.next > 0).map(|(key, log)| (*key, log.height)).collect()
+        let counted = self.logs.iter().map(|(key, log)| (*key, log.counted()));
+        counted.filter(|(_, height)| height.next > 0).collect()
     }
 
     pub(super) fn freeze(&mut self, log: LogKey) {
@@ -211,18 +271,22 @@ impl<W> RoomState<W> {
         let mut ready = Ready { entries: Vec::with_capacity(verified.len()), invites: Vec::new() };
         let last = verified.len().saturating_sub(1);
         let mut refused = None;
+        let epochs = self.epochs.len();
         for (at, entry) in verified.into_iter().enumerate() {
-            match self.rules.admit(&entry) {
+            match self.admit(&entry) {
                 Ok(Learned::InviteMade(invite)) => ready.invites.push(InviteChange::Put(*invite)),
                 Ok(Learned::InviteRevoked(locator)) => ready.invites.push(InviteChange::Revoke(locator)),
                 Ok(_) => {}
-                Err(Refused::NotYet) => refused = Some(Refusal::NotAdmitted),
+                Err(Refused::NotYet | Refused::Cut) => refused = Some(Refusal::NotAdmitted),
                 Err(Refused::Never) => refused = Some(Refusal::Malformed),
             }
             if refused.is_some() {
                 break;
             }
             ready.entries.push(Kept { entry, checked: at == last });
+        }
+        if self.epochs.len() > epochs {
+            self.recut();
         }
         if let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
             end.checked = end.entry.inner().clone().verify().is_ok();
@@ -245,7 +309,7 @@ impl<W> RoomState<W> {
         }
         match header.kind {
             Kind::Genesis => false,
-            Kind::Epoch => self.rules.epoch_by_owner(entry).is_ok(),
+            Kind::Epoch => self.rules.graph().contains(entry.id()),
             Kind::Admission => AdmissionCert::decode(entry.body())
                 .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),
             Kind::Invite | Kind::Content => self.rules.is_admitted(header.author, header.epoch),

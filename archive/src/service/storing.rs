@@ -64,7 +64,7 @@ impl Service {
         let room = match self.rooms.entry(row.room) {
             hash_map::Entry::Occupied(room) => room.into_mut(),
             hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
-                Ok(genesis) => vacant.insert(RoomState::new(row.room, genesis)),
+                Ok(genesis) => vacant.insert(RoomState::new(row.room, row.genesis.header().author, genesis)),
                 Err(error) => {
                     tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
                     return;
@@ -108,13 +108,10 @@ impl Service {
         }
         self.open_room(&row, loaded).await;
         if let Some(room) = self.rooms.get_mut(&row.room) {
-            // The entries come again in their log; until then their keys let members in.
+            // The entries come again in their log; until then they let members in. Each follows those
+            // before it.
             for entry in epochs.into_iter().filter_map(|entry| entry.verify().ok()) {
-                if let Ok(record) = room.rules.epoch_by_owner(&entry)
-                    && room.rules.stands(&entry)
-                {
-                    room.rules.add_epoch(record.id, record.admission);
-                }
+                let _ = room.learn_epoch(&entry);
             }
         }
     }
@@ -237,6 +234,18 @@ impl Service {
                         Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS })
                     }
                     Ok(None) => Answer::Refused(Refusal::UnknownRoom),
+                    Err(error) => self.note_failure(&error),
+                };
+                self.answer(inbound, &answer).await;
+            }
+            Done::Invited { inbound, locator, result } => {
+                let answer = match result {
+                    Ok(Some((row, loaded))) => {
+                        self.open_room(&row, Some(loaded)).await;
+                        let room = self.rooms.get(&row.room);
+                        Answer::Invite(room.and_then(|room| room.rules.invite(locator)).cloned())
+                    }
+                    Ok(None) => Answer::Invite(None),
                     Err(error) => self.note_failure(&error),
                 };
                 self.answer(inbound, &answer).await;

@@ -1,6 +1,6 @@
 //! Commands: what a person asks, checked and handed to its concern.
 
-use parlor_protocol::{EntryId, RoomId, content::Body, content::Emoji, signal::SignalKind};
+use parlor_protocol::{EntryId, Role, RoomId, content::Body, content::Emoji, signal::SignalKind};
 
 use super::{Engine, io::CallId};
 use crate::{
@@ -28,9 +28,9 @@ impl Engine {
             Command::SetName(name) => self.set_name(call, name.as_str()),
             Command::Me => self.reply(Some(call), Ok(Reply::Me(self.profile()))),
             Command::CreateRoom { name, history } => self.create_room(call, name, history),
-            Command::MakeCode { room, lifetime } => {
+            Command::MakeCode { room, lifetime, uses } => {
                 let lifetime = lifetime.map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
-                self.make_code(call, room, lifetime);
+                self.make_code(call, room, lifetime, uses);
             }
             Command::Code { room } => self.show_code(call, room),
             Command::Join(code) => self.join(call, code),
@@ -38,10 +38,7 @@ impl Engine {
                 self.cancel_join(&code);
                 self.reply(Some(call), Ok(Reply::Done));
             }
-            Command::Send { room, text, reply_to } => {
-                let body = Body::Text { text, reply_to, mentions: Vec::new() };
-                self.write_contents(room, vec![body], Some(call), Reply::Sent);
-            }
+            Command::Send { room, text, reply_to } => self.send(call, room, text, reply_to),
             Command::Edit { room, target, text } => self.change_own(call, room, target, Body::Edit { target, text }),
             Command::Delete { room, target } => self.change_own(call, room, target, Body::Delete { target }),
             Command::React { room, target, emoji, present } => self.react(call, room, target, emoji, present),
@@ -70,6 +67,23 @@ impl Engine {
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
             }
             Command::AddAddress(address) => self.check_address(call, address),
+            Command::RemovePerson { room, user } => self.remove_person(call, room, user),
+            Command::RemoveDevice { room, device } => self.remove_device(call, room, device),
+            Command::SetRole { room, user, role } => self.set_role(call, room, user, role),
+            Command::ChangeRoom { room, change } => self.change_room(call, room, change),
+            Command::Rules { room } => {
+                let rules = self.rules_shown(room).ok_or(CommandError::NoSuchRoom);
+                self.reply(Some(call), rules.map(Reply::Rules));
+            }
+            Command::Codes { room } => {
+                let codes = self.codes(room).ok_or(CommandError::NoSuchRoom);
+                self.reply(Some(call), codes.map(Reply::Codes));
+            }
+            Command::RevokeCode { room, locator } => self.revoke_code(call, room, locator),
+            Command::RotateCodes { room } => self.rotate_codes(call, room),
+            Command::LeaveRoom { room } => self.leave_room(call, room),
+            Command::DissolveRoom { room } => self.dissolve(call, room),
+            Command::ForgetRoom { room } => self.forget_over(call, room),
             Command::RemoveAddress(address) => {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
@@ -100,9 +114,11 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::NoSuchRoom));
             return;
         };
+        let is_delete = matches!(body, Body::Delete { .. });
+        let moderates = room.membership.role(self.user.id()) >= Role::Moderator;
         let refusal = match room.timeline.find(target) {
             None => Some(CommandError::NoSuchMessage),
-            Some(message) if !message.own => Some(CommandError::NotYours),
+            Some(message) if !(message.own || is_delete && moderates) => Some(CommandError::NotYours),
             Some(message) if !matches!(message.body, MessageBody::Text { .. }) => Some(CommandError::NoSuchMessage),
             Some(_) => None,
         };
@@ -113,6 +129,9 @@ impl Engine {
     }
 
     fn react(&mut self, call: CallId, room: RoomId, target: EntryId, emoji: String, present: bool) {
+        if let Err(error) = self.may_write(room) {
+            return self.fail(call, error);
+        }
         if !self.rooms.get(&room).is_some_and(|room| room.timeline.contains(target)) {
             self.reply(Some(call), Err(CommandError::NoSuchMessage));
             return;

@@ -134,7 +134,12 @@ impl Engine {
         self.connections.peers.insert(peer, connected);
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
-            if archive {
+            // Somebody who was away for long may listen to none of our topics any more.
+            let is_member = self.rooms.get(&room).is_some_and(|room| room.membership.members.contains_key(&peer));
+            if is_member {
+                self.connections.note_in_room(peer, room);
+            }
+            if archive || is_member {
                 self.sync_with(room, peer);
             }
             self.heard(room, peer);

@@ -3,6 +3,7 @@
 use parlor_protocol::{
     DeviceId, RoomId, TopicId,
     card::UserKey,
+    entry::Entry,
     epoch::{AdmissionCert, EpochSecrets, Genesis},
     keys::{DeviceKey, DhSecret},
 };
@@ -25,7 +26,7 @@ use crate::{
     command::CommandResult,
     error::CommandError,
     event::{Event, Problem, Profile},
-    net::{NetCommand, NetEvent, RequestId},
+    net::{NetEvent, RequestId},
     store::{Identity, Loaded, Read, RoomRecord, Write},
 };
 
@@ -104,9 +105,16 @@ impl Engine {
         if is_new {
             engine.save_identity();
         }
+        let mut epochs: BTreeMap<RoomId, Vec<Entry>> = BTreeMap::new();
+        for epoch in loaded.epochs {
+            epochs.entry(epoch.room()).or_default().push(epoch);
+        }
         for (record, heights) in loaded.rooms {
-            if let Some(room) = restore(record, &heights) {
+            if let Some(mut room) = restore(record, &heights) {
                 let id = room.id();
+                let prekeys: Vec<&DhSecret> = engine.identity.prekeys.iter().map(|(secret, _)| secret).collect();
+                room.membership.restore(epochs.remove(&id).unwrap_or_default(), engine.key.id(), &prekeys);
+                room.recut();
                 engine.open_room(room);
                 engine.go_on_after_crash(id);
             }
@@ -176,6 +184,8 @@ impl Engine {
                 Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
+                Timer::Govern(room) => self.govern(room),
+                Timer::Waiting(room) => self.expire_waiting(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
@@ -188,6 +198,7 @@ impl Engine {
         self.is_stopping = true;
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
+            self.stop_waiting(room);
             self.signal(room, parlor_protocol::signal::SignalKind::Offline);
             self.give_back(room);
             self.save_room_now(room);
@@ -200,13 +211,10 @@ impl Engine {
     /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.
     pub(super) fn open_room(&mut self, mut room: Room) {
         let id = room.id();
-        for secrets in room.membership.known_secrets() {
-            self.topics.insert(secrets.topic(), id);
-            self.out.push(Output::Net(NetCommand::Subscribe(secrets.topic())));
-        }
         let is_empty = room.logs.total() == 0;
         room.is_loaded = is_empty;
         self.rooms.insert(id, room);
+        self.listen(id);
         if !is_empty {
             self.read(Read::Scan { room: id, after: None }, ReadFor::Load(id));
         }
@@ -287,7 +295,7 @@ impl Engine {
 
     /// The ticket for requests about a room.
     pub(super) fn cert(&self, room: RoomId) -> Option<AdmissionCert> {
-        self.rooms.get(&room)?.membership.current().map(|secrets| secrets.admit(self.me()))
+        self.rooms.get(&room)?.membership.ticket(self.me(), 0)
     }
 
     /// Runs `act` on a room with the viewer that opening needs.

@@ -18,7 +18,7 @@ use crate::{
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    entry::{Entry, Verified},
+    entry::{Entry, Kind, Verified},
     log::{ForkProof, Height},
     wire::Gossip,
 };
@@ -47,7 +47,16 @@ impl Engine {
         }
         let log = entry.log_key();
         let height = room.logs.height(log);
-        if entry.header().author == me || room.logs.is_frozen(log) {
+        if entry.header().kind == Kind::Epoch && entry.header().author != me {
+            // What owners decide counts at once, also when their log has a gap here.
+            match self.take_epochs(room_id, vec![entry.clone()]) {
+                Err(Refused::Never) => return Verdict::Reject,
+                Err(Refused::NotYet | Refused::Cut) => self.ask_epochs(room_id, from),
+                Ok(_) => {}
+            }
+        }
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        if entry.header().author == me || room.logs.is_frozen(log) || room.logs.ends_before(log, entry.header().seq) {
             return Verdict::Ignore;
         }
         if entry.header().seq < height.next {
@@ -79,6 +88,7 @@ impl Engine {
                 self.sync_with(room_id, from);
                 Verdict::Ignore
             }
+            Err(Refused::Cut) => Verdict::Ignore,
             Err(Refused::Never) => Verdict::Reject,
         }
     }
@@ -139,8 +149,8 @@ impl Engine {
     /// Tells subscribers what changed.
     pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
         let me = self.me();
-        if effects.epochs_changed {
-            self.follow_epochs(room_id);
+        if !effects.epochs.is_empty() {
+            self.after_epochs(room_id, &effects.epochs);
         }
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let mut events = Vec::new();
@@ -162,24 +172,12 @@ impl Engine {
         events.into_iter().for_each(|event| self.event(event));
         if effects.members_changed {
             self.tell_members(room_id);
+            self.look_at_standing(room_id);
+            self.govern_soon(room_id);
         }
-    }
-
-    /// A new epoch's key became known: listen to its topic, keep its key.
-    fn follow_epochs(&mut self, room_id: RoomId) {
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let known = room.membership.known_secrets();
-        let topics: Vec<TopicId> = known.iter().map(|secrets| secrets.topic()).collect();
-        // A session seals in the epoch in which it was opened.
-        room.sealing = None;
-        room.record.epochs = known.iter().map(|secrets| super::join::epoch_record(secrets)).collect();
-        room.record_changed = true;
-        for topic in topics {
-            if self.topics.insert(topic, room_id).is_none() {
-                self.out.push(Output::Net(NetCommand::Subscribe(topic)));
-            }
+        if !effects.used_codes.is_empty() {
+            self.count_uses(room_id, effects.used_codes);
         }
-        self.timers.set(self.now.mono, Timer::Save(room_id));
     }
 
     /// Entries of others became durable: their authors may be told.
@@ -271,9 +269,18 @@ impl Engine {
         room.is_loaded = true;
         room.unresolved = Vec::new();
         room.summary_changed = true;
+        let shown_otherwise = room.recut();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));
+        self.tell_reread(room_id);
+        self.look_at_standing(room_id);
         self.tell_members(room_id);
+        self.govern_soon(room_id);
+        if shown_otherwise {
+            // A log ends where only the whole room shows it.
+            self.reread(room_id);
+            return;
+        }
         for log in waiting {
             let held = self.rooms.get_mut(&room_id).map(|room| room.logs.take_held(log)).unwrap_or_default();
             if !held.is_empty() {

@@ -7,8 +7,8 @@ use parlor_protocol::{
     DeviceId, HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
     content::Body,
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis},
-    invite::{Invitation, Invite, InviteBody, StretchedCode},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    invite::{Invitation, Invite, StretchedCode},
     keys::Secret,
     log::{Height, Heights},
     wire::Request,
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Engine,
+    governing::DAYS_MAX,
     io::{CallId, JobId, Output},
     room::Room,
     sync::Asked,
@@ -46,7 +47,22 @@ pub(super) enum Job {
     /// Joining.
     Join(Join),
     /// Making a code for a room; `created` when the room was made with it.
-    NewCode { call: Option<CallId>, room: RoomId, code: RoomCode, expires: Option<u64>, created: bool },
+    NewCode {
+        call: Option<CallId>,
+        room: RoomId,
+        code: RoomCode,
+        expires: Option<u64>,
+        uses: Option<u32>,
+        created: bool,
+    },
+}
+
+/// What a room begins with here.
+struct Founding {
+    genesis_entry: Entry,
+    genesis: Genesis,
+    /// Epochs whose key is known, oldest first.
+    epochs: Vec<EpochSecrets>,
 }
 
 /// A join under way.
@@ -60,8 +76,8 @@ pub(super) struct Join {
     started: u64,
 }
 
-pub(super) fn epoch_record(secrets: &EpochSecrets) -> EpochKeyRecord {
-    EpochKeyRecord { id: secrets.id(), parents: secrets.parents().to_vec(), key: secrets.key().clone() }
+pub(super) fn epoch_record(secrets: &EpochSecrets, since: u64) -> EpochKeyRecord {
+    EpochKeyRecord { id: secrets.id(), parents: secrets.parents().to_vec(), key: secrets.key().clone(), since }
 }
 
 impl Engine {
@@ -72,16 +88,15 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::NoName));
             return;
         }
-        if history != HistoryPolicy::Everything {
-            // Newcomers get the key of everything; to promise less would be a lie.
-            let what = "this Parlor cannot hide the past from newcomers yet; make the room with full history".into();
+        if matches!(history, HistoryPolicy::LastDays(days) if days == 0 || days > DAYS_MAX) {
+            let what = format!("choose between 1 and {DAYS_MAX} days of history, or everything");
             self.reply(Some(call), Err(CommandError::Invalid { what }));
             return;
         }
         match self.found_room(&name, history) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);
-                self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, created: true });
+                self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, uses: None, created: true });
             }
             None => self.reply(Some(call), Err(CommandError::Stopped)),
         }
@@ -109,8 +124,10 @@ impl Engine {
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
         let change = EpochChange::default();
-        let record = EpochRecord::seal(&secrets, &change, &[], &card, &noise, &mut self.rng).ok()?;
-        self.add_room(id, String::new(), entry.inner().clone(), genesis, secrets, log, None);
+        let settings = RoomSettings::founding(&genesis);
+        let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &noise, &mut self.rng).ok()?;
+        let founding = Founding { genesis_entry: entry.inner().clone(), genesis, epochs: vec![secrets] };
+        self.add_room(id, String::new(), founding, log, None);
         if let Some(room) = self.rooms.get_mut(&id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
         }
@@ -129,23 +146,14 @@ impl Engine {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called twice")]
-    fn add_room(
-        &mut self,
-        id: RoomId,
-        name: String,
-        genesis_entry: Entry,
-        genesis: Genesis,
-        secrets: EpochSecrets,
-        own_log: LogId,
-        code: Option<CodeRecord>,
-    ) {
+    fn add_room(&mut self, id: RoomId, name: String, founding: Founding, own_log: LogId, code: Option<CodeRecord>) {
+        let (wall, prekey) = (self.now.wall, self.identity.prekeys.first().map_or(0, |(_, made)| *made));
         let record = RoomRecord {
             room: id,
             name,
-            joined: self.now.wall,
-            genesis: genesis_entry,
-            epochs: vec![epoch_record(&secrets)],
+            joined: wall,
+            genesis: founding.genesis_entry,
+            epochs: founding.epochs.iter().map(|secrets| epoch_record(secrets, wall)).collect(),
             own_log,
             codes: code.into_iter().collect(),
             unread: 0,
@@ -154,44 +162,26 @@ impl Engine {
             received: Vec::new(),
             reserved: 0,
             signals: Vec::new(),
+            leaving: false,
+            prekey,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
-        self.open_room(Room::new(record, genesis, vec![secrets], &Heights::new()));
+        self.open_room(Room::new(record, founding.genesis, founding.epochs, &Heights::new()));
     }
 
     /// A room whose first entries could not be saved: as if it had never been made or joined.
     pub(super) fn forget_room(&mut self, id: RoomId) {
         let Some(room) = self.rooms.remove(&id) else { return };
         for secrets in room.membership.known_secrets() {
-            self.topics.remove(&secrets.topic());
-            self.out.push(Output::Net(crate::net::NetCommand::Unsubscribe(secrets.topic())));
+            if self.topics.remove(&secrets.topic()).is_some() {
+                self.out.push(Output::Net(crate::net::NetCommand::Unsubscribe(secrets.topic())));
+            }
         }
         self.unsaved.forget(id);
         self.event(Event::RoomGone(id));
     }
 
-    pub(super) fn make_code(&mut self, call: CallId, room: RoomId, lifetime_ms: Option<u64>) {
-        if !self.rooms.contains_key(&room) {
-            self.reply(Some(call), Err(CommandError::NoSuchRoom));
-            return;
-        }
-        let expires = lifetime_ms.map(|ms| self.now.wall.saturating_add(ms));
-        let code = RoomCode::random(&mut self.rng);
-        self.stretch(Job::NewCode { call: Some(call), room, code, expires, created: false });
-    }
-
-    /// The newest code that still works, or a new one.
-    pub(super) fn show_code(&mut self, call: CallId, room_id: RoomId) {
-        let now = self.now.wall;
-        let live = |code: &&CodeRecord| code.expires.is_none_or(|expires| expires > now);
-        let code = self.rooms.get(&room_id).and_then(|room| room.record.codes.iter().rev().find(live));
-        match code.map(|record| record.code.clone()) {
-            Some(code) => self.reply(Some(call), Ok(Reply::Code(code))),
-            None => self.make_code(call, room_id, None),
-        }
-    }
-
-    fn stretch(&mut self, job: Job) {
+    pub(super) fn stretch(&mut self, job: Job) {
         let id = JobId(self.number());
         let code = match &job {
             Job::Join(join) => join.code.clone(),
@@ -206,8 +196,8 @@ impl Engine {
             what: "there is not enough free memory to work with codes (64 MiB are needed); close something".into(),
         };
         match (self.jobs.remove(&id), stretched) {
-            (Some(Job::NewCode { call, room, code, expires, created }), Some(stretched)) => {
-                self.write_invite(call, room, code, &stretched, expires, created);
+            (Some(Job::NewCode { call, room, code, expires, uses, created }), Some(stretched)) => {
+                self.write_invite(call, room, code, stretched, expires, uses, created);
             }
             (Some(Job::NewCode { call, .. }), None) => self.reply(call, Err(no_memory())),
             (Some(Job::Join(mut join)), Some(stretched)) => {
@@ -224,40 +214,6 @@ impl Engine {
             (Some(Job::Join(join)), None) => self.fail_join(join, no_memory()),
             (None, _) => {}
         }
-    }
-
-    fn write_invite(
-        &mut self,
-        call: Option<CallId>,
-        room_id: RoomId,
-        code: RoomCode,
-        stretched: &StretchedCode,
-        expires: Option<u64>,
-        created: bool,
-    ) {
-        let sealed = self.rooms.get(&room_id).and_then(|room| {
-            let secrets = room.membership.current()?;
-            let invitation = Invitation {
-                name: Name::new(&room.record.name).ok()?,
-                genesis: room.record.genesis.clone(),
-                epoch: secrets.id(),
-                parents: secrets.parents().to_vec(),
-                key: secrets.key().clone(),
-                expires,
-            };
-            let invite = Invite::seal(stretched, &invitation, &self.key, &mut self.rng).ok()?;
-            InviteBody::Made(invite).encode().ok()
-        });
-        let Some(body) = sealed else {
-            self.reply(call, Err(CommandError::NoSuchRoom));
-            return;
-        };
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.record.codes.push(CodeRecord { code: code.clone(), expires });
-        }
-        self.save_room_now(room_id);
-        let reply = if created { Reply::Created { room: room_id, code } } else { Reply::Code(code) };
-        self.write_plain(room_id, Kind::Invite, &body, call, reply);
     }
 
     // Joining.
@@ -363,13 +319,17 @@ impl Engine {
             return;
         }
         let log = LogId(self.rng.next_u64());
-        let code = CodeRecord { code: join.code.clone(), expires: invitation.expires };
-        self.add_room(room_id, name, invitation.genesis.clone(), genesis, secrets, log, Some(code));
+        let Some(stretched) = join.stretched.clone() else { return };
+        let locator = stretched.locator();
+        let code = CodeRecord { code: join.code.clone(), expires: invitation.expires, stretched, uses: None };
+        let epochs = invitation.earlier_secrets().into_iter().chain([secrets]).collect();
+        let founding = Founding { genesis_entry: invitation.genesis.clone(), genesis, epochs };
+        self.add_room(room_id, name, founding, log, Some(code));
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.is_fresh = true;
         }
         self.write_admission(room_id);
-        let bodies = self.profile_body().into_iter().collect();
+        let bodies = self.profile_body().into_iter().chain([Body::JoinedBy(locator)]).collect();
         self.write_contents(room_id, bodies, join.call, |_| Reply::Joined(room_id));
         self.connections.note_in_room(from, room_id);
         self.sync_with(room_id, from);

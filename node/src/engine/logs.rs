@@ -32,6 +32,8 @@ pub(super) struct LogState {
     pub(super) height: Height,
     pub(super) durable: u64,
     pub(super) frozen: Option<Frozen>,
+    /// Where it ends for everybody, because its device was removed or shut out.
+    pub(super) cut: Option<Height>,
     /// The session that seals the newest entries; an author never goes back to an older one.
     pub(super) session: Option<(u64, OpeningSession)>,
     held: BTreeMap<u64, Verified<Entry>>,
@@ -39,7 +41,19 @@ pub(super) struct LogState {
 
 impl Default for LogState {
     fn default() -> Self {
-        Self { height: Height::EMPTY, durable: 0, frozen: None, session: None, held: BTreeMap::new() }
+        Self { height: Height::EMPTY, durable: 0, frozen: None, cut: None, session: None, held: BTreeMap::new() }
+    }
+}
+
+impl LogState {
+    /// How far it counts: what lies beyond its end is neither compared nor served nor shown.
+    pub(super) fn counted(&self) -> Height {
+        self.cut.filter(|cut| cut.next < self.height.next).unwrap_or(self.height)
+    }
+
+    /// How much of it that is durable counts.
+    pub(super) fn durable(&self) -> u64 {
+        self.cut.map_or(self.durable, |cut| cut.next.min(self.durable))
     }
 }
 
@@ -71,8 +85,22 @@ impl Logs {
         self.logs.get(&key).map_or(Height::EMPTY, |log| log.height)
     }
 
+    /// How far a log counts.
+    pub(super) fn counted(&self, key: LogKey) -> Height {
+        self.logs.get(&key).map_or(Height::EMPTY, LogState::counted)
+    }
+
+    /// Whether a log ends at or before a place.
+    pub(super) fn ends_before(&self, key: LogKey, seq: u64) -> bool {
+        self.logs.get(&key).and_then(|log| log.cut).is_some_and(|cut| cut.next <= seq)
+    }
+
     pub(super) fn is_frozen(&self, key: LogKey) -> bool {
         self.logs.get(&key).is_some_and(|log| log.frozen.is_some())
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&LogKey, &mut LogState)> {
+        self.logs.iter_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&LogKey, &LogState)> {
@@ -101,12 +129,13 @@ impl Logs {
 
     /// Heights of all logs that have entries.
     pub(super) fn heights(&self) -> Heights {
-        self.logs.iter().filter(|(_, log)| log.height.next > 0).map(|(key, log)| (*key, log.height)).collect()
+        let counted = self.logs.iter().map(|(key, log)| (*key, log.counted()));
+        counted.filter(|(_, height)| height.next > 0).collect()
     }
 
     /// Number of entries held.
     pub(super) fn total(&self) -> u64 {
-        self.logs.values().map(|log| log.height.next).sum()
+        self.logs.values().map(|log| log.counted().next).sum()
     }
 
     /// Keeps an entry that came before its predecessors. Sync fetches it again when it is dropped.

@@ -1,7 +1,7 @@
 //! Who belongs to a room, for a member: the public rules, and what the epoch keys add to them.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, Role, RoomId, UserId,
     card::{DeviceCard, Prekey},
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis, RoomSettings},
@@ -59,6 +59,10 @@ pub(super) struct Membership {
     pub(super) members: BTreeMap<DeviceId, MemberState>,
     /// Devices that are in the room no longer, for the names beside what they wrote.
     former: BTreeMap<DeviceId, MemberState>,
+    /// People who left, and when.
+    left: BTreeMap<UserId, Hlc>,
+    /// When people last told who they are: who leaves and joins again is back.
+    told: BTreeMap<UserId, Hlc>,
 }
 
 impl Membership {
@@ -76,6 +80,8 @@ impl Membership {
             current: None,
             members: BTreeMap::new(),
             former: BTreeMap::new(),
+            left: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
         membership.choose();
         membership
@@ -183,6 +189,18 @@ impl Membership {
         Ok(true)
     }
 
+    /// Learns the records that the store kept, in whatever order they come.
+    pub(super) fn restore(&mut self, entries: Vec<Entry>, me: DeviceId, prekeys: &[&DhSecret]) {
+        let mut waiting: Vec<_> = entries.into_iter().filter_map(|entry| entry.verify().ok()).collect();
+        loop {
+            let before = waiting.len();
+            waiting.retain(|entry| self.learn(entry, me, prekeys) == Err(Refused::NotYet));
+            if waiting.len() == before {
+                return;
+            }
+        }
+    }
+
     fn hold(&mut self, secrets: EpochSecrets) {
         let rank = self.secrets.len();
         self.rules.add_epoch(secrets.id(), secrets.admission_public());
@@ -245,11 +263,6 @@ impl Membership {
         missing.iter().filter_map(|entry| self.entries.get(entry)).cloned().collect()
     }
 
-    /// Entries of all records, each after those that it follows.
-    pub(super) fn epoch_entries(&self) -> Vec<Entry> {
-        self.missing_entries(&[])
-    }
-
     /// Entries of records that somebody with these tips lacks.
     pub(super) fn missing_entries(&self, tips: &[EntryId]) -> Vec<Entry> {
         let missing = self.rules.graph().missing(tips);
@@ -292,9 +305,25 @@ impl Membership {
         self.known(device).map(|member| member.card.user)
     }
 
+    /// Devices of a person that are in the room.
+    pub(super) fn devices_of(&self, user: UserId) -> impl Iterator<Item = DeviceId> + '_ {
+        self.members.iter().filter(move |(_, member)| member.card.user == user).map(|(device, _)| *device)
+    }
+
+    /// Everybody in the room.
+    pub(super) fn users(&self) -> std::collections::BTreeSet<UserId> {
+        self.members.values().map(|member| member.card.user).collect()
+    }
+
+    /// A person's name, also of one who is gone.
+    pub(super) fn name_of_user(&self, user: UserId) -> String {
+        let known = self.members.values().chain(self.former.values()).find(|member| member.card.user == user);
+        known.map_or_else(|| user.short(), |member| member.name.clone())
+    }
+
     /// What a device's person might do in an epoch. Everybody who can read that epoch agrees on it.
     pub(super) fn role_at(&self, device: DeviceId, epoch: EpochId) -> Role {
-        let Some(user) = self.user_of(device) else { return Role::Reader };
+        let Some(user) = self.user_of(device) else { return self.settings_at(epoch).newcomers.value };
         match self.rules.graph().was_owner(user, epoch) {
             true => Role::Owner,
             false => self.settings_at(epoch).role(user),
@@ -325,11 +354,18 @@ impl Membership {
 
     /// Puts a device where it belongs.
     pub(super) fn put(&mut self, device: DeviceId, member: MemberState) {
-        let stands = self.is_member(device);
+        let stands = self.is_member(device) && !self.left.contains_key(&member.card.user);
         let (to, from) =
             if stands { (&mut self.members, &mut self.former) } else { (&mut self.former, &mut self.members) };
         from.remove(&device);
         to.insert(device, member);
+    }
+
+    /// A device was admitted: it may have been here before, or its profile came first.
+    pub(super) fn look_at(&mut self, device: DeviceId) {
+        if let Some(member) = self.former.remove(&device) {
+            self.put(device, member);
+        }
     }
 
     /// Parts those who are in the room from those who were, and gives everybody the role that holds.
@@ -341,6 +377,40 @@ impl Membership {
             member.role = if self.is_owner(user) { Role::Owner } else { settings.role(user) };
             self.put(device, member);
         }
+    }
+
+    /// A person leaves with all devices; false when it was known.
+    pub(super) fn leave(&mut self, device: DeviceId, hlc: Hlc) -> bool {
+        let Some(user) = self.user_of(device) else { return false };
+        let is_back = self.told.get(&user).is_some_and(|at| *at > hlc);
+        let is_news = !is_back && self.left.get(&user).is_none_or(|at| *at < hlc);
+        if is_news {
+            self.left.insert(user, hlc);
+            self.sort_members();
+        }
+        is_news
+    }
+
+    /// A person tells who it is: if it had left before, it is back.
+    pub(super) fn come_back(&mut self, device: DeviceId, hlc: Hlc) {
+        let Some(user) = self.user_of(device) else { return };
+        let told = self.told.entry(user).or_default();
+        *told = (*told).max(hlc);
+        if self.left.get(&user).is_some_and(|at| *at < hlc) {
+            self.left.remove(&user);
+            self.sort_members();
+        }
+    }
+
+    /// People who left.
+    pub(super) fn left(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.left.keys().copied()
+    }
+
+    /// Devices of a person, in the room or not.
+    pub(super) fn all_devices_of(&self, user: UserId) -> impl Iterator<Item = DeviceId> + '_ {
+        let everybody = self.members.iter().chain(&self.former);
+        everybody.filter(move |(_, member)| member.card.user == user).map(|(device, _)| *device)
     }
 
     /// Number of members besides this device.

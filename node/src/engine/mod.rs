@@ -4,18 +4,23 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+mod codes;
 mod commands;
 mod connection;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
+mod epochs;
+mod governing;
 mod intake;
 mod io;
 mod join;
+mod leaving;
 mod logs;
 mod membership;
 mod presence;
 mod reserving;
 mod room;
+mod sending;
 mod serve;
 mod sync;
 mod telling;

@@ -1,9 +1,9 @@
 //! One room: its record, logs, members, timeline and peers, and how entries are taken in.
 
 use parlor_protocol::{
-    DeviceId, EntryId, Hlc, LogKey, RoomId,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, LogKey, Role, RoomId,
     card::{DeviceCard, Prekey},
-    content::{Body, Content},
+    content::{Act, Body, Content, RosterItem},
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis},
     keys::DhSecret,
@@ -11,20 +11,23 @@ use parlor_protocol::{
     session::{OpeningSession, SealingSession},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use super::{
     commands::EarlyQuestion,
+    governing::Changes,
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
     reserving::Reserved,
+    sending::Waiting,
     sync::PeerRoom,
     timeline::{Change, ChangeKind, Timeline},
 };
 use crate::{
-    event::{Delivery, Message, MessageBody, Order},
+    command::RoomChange,
+    event::{Delivery, Message, MessageBody, Order, RoomStanding},
     store::RoomRecord,
 };
 
@@ -34,8 +37,14 @@ pub(super) struct Effects {
     pub(super) added: Vec<Arc<Message>>,
     pub(super) changed: BTreeSet<EntryId>,
     pub(super) members_changed: bool,
-    pub(super) epochs_changed: bool,
+    /// Records of epochs that were new.
+    pub(super) epochs: Vec<Entry>,
+    /// Codes that somebody joined with.
+    pub(super) used_codes: BTreeSet<Locator>,
 }
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// When something was written: for the order, and for people.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +72,18 @@ pub(super) struct Room {
     pub(super) fetching: Fetching,
     pub(super) sealing: Option<SealingSession>,
     pub(super) reserved: Reserved,
-    /// Epoch entries, for archives that do not know the room yet.
-    pub(super) epoch_entries: Vec<Entry>,
+    /// Texts that wait until it is known in which epoch to write.
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Something was passed over because its epoch's key is not known here.
+    has_unread: bool,
+    /// A change of epoch that is on its way to the disk, and those that wait for it.
+    pub(super) changes: Changes,
+    /// Epoch keys that were known when the room was last read.
+    pub(super) keys_known: usize,
+    /// What was shown before the room was read anew.
+    pub(super) before: Option<Timeline>,
+    /// What the device's own part in the room was when it was last looked at.
+    pub(super) standing: RoomStanding,
     pub(super) received: BTreeMap<DeviceId, u64>,
     /// Authors whose entries became durable here and who have not been told yet.
     pub(super) receipts: BTreeSet<DeviceId>,
@@ -79,6 +98,8 @@ pub(super) struct Room {
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
+    /// Who joined with which code.
+    joiners: BTreeMap<Locator, BTreeSet<DeviceId>>,
     has_created_line: bool,
     /// Entries read at start that need an admission or epoch from a log read later.
     pub(super) unresolved: Vec<Verified<Entry>>,
@@ -93,14 +114,19 @@ impl Room {
     pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
         let received = record.received.iter().copied().collect();
         Self {
-            membership: Membership::new(record.room, genesis, epochs),
+            membership: Membership::new(record.room, record.genesis.header().author, genesis, epochs),
             logs: Logs::from_heights(heights),
             timeline: Timeline::default(),
             peers: BTreeMap::new(),
             fetching: Fetching::new(),
             sealing: None,
             reserved: Reserved::default(),
-            epoch_entries: Vec::new(),
+            waiting: VecDeque::new(),
+            changes: Changes::default(),
+            keys_known: record.epochs.len(),
+            has_unread: false,
+            before: None,
+            standing: RoomStanding::Member,
             received,
             receipts: BTreeSet::new(),
             is_loaded: false,
@@ -109,6 +135,7 @@ impl Room {
             tails_asked: 0,
             has_synced: false,
             names: BTreeMap::new(),
+            joiners: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
             record_changed: false,
@@ -136,15 +163,15 @@ impl Room {
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) -> Result<(), Refused> {
-        let membership_changed = self.membership.admit(entry, viewer.me, viewer.prekeys)?;
-        effects.members_changed |= membership_changed;
+        let taught = self.membership.admit(entry, viewer.me, viewer.prekeys)?;
+        effects.members_changed |= taught.members;
+        if taught.epochs {
+            effects.epochs.push(entry.inner().clone());
+        }
         match entry.header().kind {
-            Kind::Epoch => {
-                self.epoch_entries.push(entry.inner().clone());
-                effects.epochs_changed = true;
-            }
+            Kind::Admission => self.membership.look_at(entry.header().author),
             Kind::Content => self.read(entry, viewer, effects),
-            Kind::Genesis | Kind::Admission | Kind::Invite => {}
+            Kind::Genesis | Kind::Epoch | Kind::Invite => {}
         }
         Ok(())
     }
@@ -153,7 +180,10 @@ impl Room {
     /// same, because its author signed it.
     fn read(&mut self, entry: &Verified<Entry>, viewer: Viewer<'_>, effects: &mut Effects) {
         let header = entry.header();
-        let Some(secrets) = self.membership.secrets(header.epoch) else { return };
+        let Some(secrets) = self.membership.secrets(header.epoch) else {
+            self.has_unread = true;
+            return;
+        };
         let log = self.logs.entry(entry.log_key());
         if header.session == header.seq {
             log.session = OpeningSession::accept(secrets, entry).ok().map(|session| (header.seq, session));
@@ -194,12 +224,12 @@ impl Room {
             match content.body {
                 Body::Profile { name, card, prekey } => {
                     let author = entry.header().author;
-                    if !self.membership.members.contains_key(&author) {
+                    if self.membership.known(author).is_none() {
                         self.learn_profile(author, name.as_str(), card, prekey, content.hlc);
                         effects.members_changed = true;
                     }
                 }
-                Body::Text { text, reply_to, .. } if shown => {
+                Body::Text { text, reply_to, .. } if shown && !self.hides(entry.header().epoch, content.hlc) => {
                     let body = MessageBody::Text { text: text.to_string() };
                     let message = self.message(entry, when, body, viewer);
                     let message = Message { reply_to, ..message };
@@ -228,12 +258,18 @@ impl Room {
             // A signal from before is a replay, also when this device has forgotten it.
             member.last_signal = member.last_signal.max(Hlc::default().follow(hlc).millis());
         }
+        let is_hidden = matches!(body, Body::Text { .. }) && self.hides(entry.header().epoch, hlc);
+        // Moderators take back what others wrote.
+        let moderates = matches!(body, Body::Delete { .. }) && self.membership.authority(entry) >= Role::Moderator;
         let mut change = |target, kind| {
-            if self.timeline.apply(target, Change { by: author, hlc, kind }).is_some() {
+            if self.timeline.apply(target, Change { by: author, hlc, moderates, kind }).is_some() {
                 effects.changed.insert(target);
             }
         };
         match body {
+            // What somebody wrote who may only read is shown to nobody.
+            Body::Text { .. } if self.membership.role_at(author, entry.header().epoch) == Role::Reader => {}
+            Body::Text { .. } if is_hidden => {}
             Body::Text { text, reply_to, .. } => {
                 self.show(entry, when, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
             }
@@ -247,6 +283,7 @@ impl Room {
                     return;
                 }
                 effects.members_changed = true;
+                self.membership.come_back(author, hlc);
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
                     // Who made the room is told by that line.
@@ -256,6 +293,10 @@ impl Room {
                 }
             }
             Body::RoomName { name } => {
+                let may = self.membership.authority(entry) == Role::Owner;
+                if !may && self.has_created_line {
+                    return;
+                }
                 if self.record.name != name.as_str() {
                     self.record.name = name.as_str().to_owned();
                     self.record_changed = true;
@@ -263,9 +304,75 @@ impl Room {
                 }
                 if !std::mem::replace(&mut self.has_created_line, true) {
                     self.show(entry, when, MessageBody::RoomCreated, None, viewer, effects);
+                } else {
+                    let change = RoomChange::Name(name);
+                    self.show(entry, when, MessageBody::RoomChanged { change }, None, viewer, effects);
+                }
+            }
+            Body::Governed(act) => {
+                if self.membership.authority(entry) == Role::Owner {
+                    let line = self.line_of(act);
+                    self.show(entry, when, line, None, viewer, effects);
+                }
+            }
+            Body::Roster(items) => {
+                if self.membership.authority(entry) < Role::Owner {
+                    return;
+                }
+                for RosterItem { name, card, prekey } in items {
+                    let device = card.device;
+                    if self.membership.known(device).is_none() {
+                        self.names.insert(device, name.as_str().to_owned());
+                        effects.members_changed |= self.learn_profile(device, name.as_str(), card, prekey, hlc);
+                    }
+                }
+            }
+            Body::JoinedBy(locator) => {
+                self.joiners.entry(locator).or_default().insert(author);
+                effects.used_codes.insert(locator);
+            }
+            Body::Leave => {
+                if self.membership.leave(author, hlc) {
+                    effects.members_changed = true;
+                    self.show(entry, when, MessageBody::Left, None, viewer, effects);
                 }
             }
         }
+    }
+
+    /// Whether something was written before what this device may read: an epoch may reach further back
+    /// than the joining.
+    fn hides(&self, epoch: EpochId, hlc: Hlc) -> bool {
+        let from = match self.membership.settings_at(epoch).history.value {
+            HistoryPolicy::Everything => return false,
+            HistoryPolicy::FromJoining => self.record.joined,
+            HistoryPolicy::LastDays(days) => self.record.joined.saturating_sub(u64::from(days) * DAY_MS),
+        };
+        hlc.millis() < from
+    }
+
+    /// What people read about an owner's decision.
+    fn line_of(&self, act: Act) -> MessageBody {
+        match act {
+            Act::Removed { user, device } => {
+                let name = match device {
+                    Some(device) => self.name_of(device),
+                    None => self.membership.name_of_user(user),
+                };
+                MessageBody::Removed { user, name, device: device.is_some() }
+            }
+            Act::RoleGiven { user, role } => {
+                MessageBody::RoleGiven { user, name: self.membership.name_of_user(user), role }
+            }
+            Act::Changed(change) => MessageBody::RoomChanged { change },
+            Act::CodesEnded => MessageBody::CodesEnded,
+            Act::Dissolved => MessageBody::Dissolved,
+        }
+    }
+
+    /// How many devices are known to have joined with a code.
+    pub(super) fn joined_by(&self, locator: Locator) -> u32 {
+        self.joiners.get(&locator).map_or(0, |devices| u32::try_from(devices.len()).unwrap_or(u32::MAX))
     }
 
     /// Learns who a device is; false when its card does not belong to it.
@@ -282,7 +389,7 @@ impl Room {
             return false;
         }
         let role = self.membership.role(card.user);
-        let known = self.membership.members.get(&author);
+        let known = self.membership.known(author);
         let member = MemberState {
             name: name.to_owned(),
             joined: known.map_or(hlc.millis(), |member| member.joined),
@@ -292,7 +399,7 @@ impl Room {
             card,
             prekey,
         };
-        self.membership.members.insert(author, member);
+        self.membership.put(author, member);
         self.summary_changed = true;
         true
     }
@@ -337,12 +444,12 @@ impl Room {
 
     /// A member's name, or the short form of its id.
     pub(super) fn name_of(&self, device: DeviceId) -> String {
-        self.membership.members.get(&device).map_or_else(|| device.short(), |member| member.name.clone())
+        self.membership.known(device).map_or_else(|| device.short(), |member| member.name.clone())
     }
 
     /// A message as it is told: with the author's present name and how far it got.
     pub(super) fn dressed(&self, message: &Arc<Message>, me: DeviceId) -> Arc<Message> {
-        let member = self.membership.members.get(&message.author);
+        let member = self.membership.known(message.author);
         let renamed = member.is_some_and(|member| member.name != message.author_name);
         if !renamed && !message.own {
             return Arc::clone(message);
@@ -371,13 +478,45 @@ impl Room {
         }
     }
 
+    /// Finds out anew where logs end. True when something that is shown lies beyond its end now, or
+    /// something that was not shown lies before it again.
+    pub(super) fn recut(&mut self) -> bool {
+        let membership = &self.membership;
+        let mut shows_other = false;
+        for (key, log) in self.logs.iter_mut() {
+            let before = log.counted().next;
+            log.cut = membership.cut(*key);
+            shows_other |= log.counted().next != before;
+        }
+        shows_other
+    }
+
+    /// Whether keys that are known now open what was passed over.
+    pub(super) fn may_read_more(&mut self) -> bool {
+        let known = self.membership.known_secrets().len();
+        let is_news = known > std::mem::replace(&mut self.keys_known, known);
+        is_news && self.has_unread
+    }
+
+    /// Forgets what was shown, to read all of the room again.
+    pub(super) fn begin_anew(&mut self) {
+        let shown = std::mem::take(&mut self.timeline);
+        // When it is read twice in a row, people still see what was there before the first time.
+        self.before.get_or_insert(shown);
+        self.logs.iter_mut().for_each(|(_, log)| log.session = None);
+        self.names.clear();
+        self.unresolved.clear();
+        (self.has_created_line, self.has_unread, self.is_loaded) = (false, false, false);
+    }
+
     /// Entries known to exist, here or at a peer.
     pub(super) fn known_total(&self) -> u64 {
-        let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.height.next)).collect();
+        let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.counted().next)).collect();
         for (key, height) in self.peers.values().flat_map(|peer| &peer.heights) {
+            let ends = self.logs.get(*key).and_then(|log| log.cut).map_or(u64::MAX, |cut| cut.next);
             if !self.logs.is_frozen(*key) {
                 let next = best.entry(*key).or_default();
-                *next = (*next).max(height.next);
+                *next = (*next).max(height.next.min(ends));
             }
         }
         // Peers may claim anything.

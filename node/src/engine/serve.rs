@@ -10,7 +10,7 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, engine::ReadFor, intake::entries_of, io::Output};
+use super::{Engine, engine::ReadFor, intake::entries_of, io::Output, logs::Logs};
 use crate::{
     net::{InboundId, NetCommand},
     store::{Read, ReadResult, StoredEntry},
@@ -24,6 +24,7 @@ const LOG_START: u64 = 4;
 pub(super) enum Serving {
     Page {
         inbound: InboundId,
+        room: RoomId,
     },
     /// Ends of logs were read; what opens them comes next.
     TailEnds {
@@ -57,8 +58,20 @@ impl Engine {
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
-                Some(known) if !known.is_loaded => Some(Answer::Refused(Refusal::Busy { retry_ms: 200 })),
-                Some(known) if !known.membership.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
+                Some(known) if !known.is_loaded && !matches!(ask, RoomRequest::Epochs { .. }) => {
+                    Some(Answer::Refused(Refusal::Busy { retry_ms: 200 }))
+                }
+                // Who was removed or shut out is told so, and nothing else.
+                Some(known) if known.membership.rules().is_genuine(from, &cert) && is_epochs(&ask) => {
+                    self.serve_epochs(room, from, &ask)
+                }
+                Some(known) if !known.membership.check_cert(from, &cert) => {
+                    if known.membership.rules().graph().facts(cert.epoch).is_none() {
+                        // It may know an epoch that is not known here.
+                        self.ask_epochs(room, from);
+                    }
+                    Some(Answer::Refused(Refusal::NotAdmitted))
+                }
                 Some(_) => self.serve(inbound, from, room, ask),
             },
         };
@@ -79,9 +92,9 @@ impl Engine {
         let me = self.me();
         let room = self.rooms.get(&room_id)?;
         match ask {
-            RoomRequest::Heights { digest: theirs } => {
+            RoomRequest::Heights { digest: theirs, epochs } => {
                 let heights = room.logs.heights();
-                let same = digest(&heights) == theirs;
+                let same = digest(&heights) == theirs && room.membership.rules().graph().digest() == epochs;
                 let is_news = !same && !room.peers.contains_key(&from);
                 if is_news {
                     self.sync_with(room_id, from);
@@ -90,13 +103,13 @@ impl Engine {
             }
             RoomRequest::Page { log, from } => {
                 let read = Read::Run { room: room_id, log, from, max: PAGE_MAX_ENTRIES };
-                self.read(read, ReadFor::Serve(Serving::Page { inbound }));
+                self.read(read, ReadFor::Serve(Serving::Page { inbound, room: room_id }));
                 None
             }
             RoomRequest::Tail { limit } => {
                 let runs =
                     tail_runs(room.timeline.newest_of(usize::from(limit)).map(|m| (m.order.log, m.order.seq)), |log| {
-                        room.logs.height(log).next
+                        room.logs.counted(log).next
                     });
                 if runs.is_empty() {
                     return Some(Answer::Tail(Tail { total: room.logs.total(), ..Tail::default() }));
@@ -112,6 +125,7 @@ impl Engine {
                 }
                 Some(Answer::Done)
             }
+            RoomRequest::Epochs { .. } => Some(Answer::Refused(Refusal::NotAdmitted)),
             // Only archives keep rooms for others.
             RoomRequest::Push { .. } | RoomRequest::Register { .. } => {
                 Some(Answer::Refused(Refusal::RegistrationClosed))
@@ -121,9 +135,13 @@ impl Engine {
 
     pub(super) fn serve_read(&mut self, serving: Serving, result: ReadResult) {
         match serving {
-            Serving::Page { inbound } => {
+            Serving::Page { inbound, room } => {
                 let run = result.runs.into_iter().next().unwrap_or_default();
-                self.answer(inbound, &Answer::Page(entries_of(cut_to_checked(run))));
+                let page = match self.rooms.get(&room) {
+                    Some(room) => cut_to_end(cut_to_checked(run), &room.logs),
+                    None => Vec::new(),
+                };
+                self.answer(inbound, &Answer::Page(entries_of(page)));
             }
             Serving::TailEnds { inbound, room } => self.serve_tail_ends(inbound, room, result),
             Serving::TailOpeners { inbound, mut tail } => {
@@ -140,7 +158,11 @@ impl Engine {
     }
 
     fn serve_tail_ends(&mut self, inbound: InboundId, room_id: RoomId, result: ReadResult) {
-        let suffixes: Vec<_> = result.runs.into_iter().map(cut_to_checked).filter(|run| !run.is_empty()).collect();
+        let cut = |run| match self.rooms.get(&room_id) {
+            Some(room) => cut_to_end(cut_to_checked(run), &room.logs),
+            None => Vec::new(),
+        };
+        let suffixes: Vec<_> = result.runs.into_iter().map(cut).filter(|run: &Vec<_>| !run.is_empty()).collect();
         let mut wanted: BTreeSet<(LogKey, u64)> = BTreeSet::new();
         for run in &suffixes {
             let Some(first) = run.first().map(|stored| *stored.entry.header()) else { continue };
@@ -178,6 +200,22 @@ fn tail_runs(newest: impl Iterator<Item = (LogKey, u64)>, next: impl Fn(LogKey) 
     }
     let len = |log: LogKey, start: u64| usize::try_from(next(log).saturating_sub(start)).unwrap_or(TAIL_MAX);
     starts.into_iter().map(|(log, start)| (log, start, len(log, start))).collect()
+}
+
+const fn is_epochs(ask: &RoomRequest) -> bool {
+    matches!(ask, RoomRequest::Epochs { .. })
+}
+
+/// Cuts a run to where its log ends. The entry there need not have been checked before: it is now.
+pub(super) fn cut_to_end(mut run: Vec<StoredEntry>, logs: &Logs) -> Vec<StoredEntry> {
+    let Some(log) = run.first().map(|first| first.entry.log_key()) else { return run };
+    let before = run.len();
+    run.retain(|stored| !logs.ends_before(log, stored.entry.header().seq));
+    let is_cut = run.len() < before;
+    while is_cut && run.last().is_some_and(|last| !last.checked && last.entry.inner().clone().verify().is_err()) {
+        run.pop();
+    }
+    run
 }
 
 /// Cuts a run to what one page may hold and to end at a checked signature, so that the page proves

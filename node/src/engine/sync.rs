@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId,
+    DeviceId, EntryId, LogKey, RoomId,
     entry::{Entry, Verified},
     error::LogError,
     limits::PAGE_MAX_ENTRIES,
@@ -59,6 +59,7 @@ pub(super) enum Asked {
     Tail { room: RoomId, peer: DeviceId },
     Push { room: RoomId, peer: DeviceId },
     Register { room: RoomId, peer: DeviceId },
+    Epochs { room: RoomId, peer: DeviceId },
     Receipt,
 }
 
@@ -73,6 +74,9 @@ pub(super) struct PeerRoom {
     pushing: bool,
     registering: bool,
     registered: bool,
+    pub(super) epochs_asked: bool,
+    /// How many epochs back the ticket is that it may know.
+    pub(super) back: usize,
     tail_asked: bool,
     /// Its heights have been compared once, so what comes now is news.
     pub(super) compared: bool,
@@ -97,7 +101,8 @@ impl Engine {
         let may_ask = room.is_fresh && (archive || room.tails_asked < TAILS_MAX);
         let wants_tail = may_ask && !std::mem::replace(&mut state.tail_asked, true);
         room.tails_asked += usize::from(wants_tail && !archive);
-        let ask = RoomRequest::Heights { digest: digest(&room.logs.heights()) };
+        let epochs = room.membership.rules().graph().digest();
+        let ask = RoomRequest::Heights { digest: digest(&room.logs.heights()), epochs };
         if wants_tail {
             self.ask_room(
                 room_id,
@@ -105,6 +110,8 @@ impl Engine {
                 RoomRequest::Tail { limit: FIRST_SCREEN },
                 Asked::Tail { room: room_id, peer },
             );
+            // The keys of earlier epochs come with their records.
+            self.ask_epochs(room_id, peer);
         }
         self.ask_room(room_id, peer, ask, Asked::Heights { room: room_id, peer });
     }
@@ -126,9 +133,12 @@ impl Engine {
         self.timers.set(next, Timer::Check(room));
     }
 
-    fn ask_room(&mut self, room: RoomId, peer: DeviceId, ask: RoomRequest, asked: Asked) {
-        if let Some(cert) = self.cert(room) {
-            self.ask(peer, &Request::Room { room, cert, ask }, asked);
+    pub(super) fn ask_room(&mut self, room_id: RoomId, peer: DeviceId, ask: RoomRequest, asked: Asked) {
+        let me = self.me();
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let back = room.peers.get(&peer).map_or(0, |state| state.back);
+        if let Some(cert) = room.membership.ticket(me, back) {
+            self.ask(peer, &Request::Room { room: room_id, cert, ask }, asked);
         }
     }
 
@@ -153,6 +163,9 @@ impl Engine {
             (Asked::Tail { room, .. }, Answer::Tail(tail)) => self.on_tail(room, tail),
             (Asked::Push { room, peer }, Answer::Pushed(heights)) => self.on_pushed(room, peer, heights),
             (Asked::Register { room, peer }, Answer::Done) => self.on_registered(room, peer),
+            (Asked::Epochs { room, peer }, Answer::Epochs { entries, tips }) => {
+                self.on_epochs(room, peer, entries, &tips);
+            }
             (asked, Answer::Refused(refusal)) => self.on_refused(&asked, &refusal),
             (Asked::Receipt, _) => {}
             (asked, _) => self.on_refused(&asked, &Refusal::Malformed),
@@ -173,6 +186,7 @@ impl Engine {
         | Asked::Page { room, peer, .. }
         | Asked::Tail { room, peer }
         | Asked::Push { room, peer }
+        | Asked::Epochs { room, peer }
         | Asked::Register { room, peer }) = asked
         else {
             return;
@@ -191,13 +205,16 @@ impl Engine {
             }
             Asked::Push { .. } => state.pushing = false,
             Asked::Register { .. } => state.registering = false,
+            Asked::Epochs { .. } => state.epochs_asked = false,
             _ => {}
         }
         if let Asked::Page { log, .. } = asked {
             self.fetch_elsewhere(room_id, peer, *log);
         }
         if *refusal == Refusal::UnknownRoom && archive {
-            self.register(room_id, peer);
+            self.register(room_id, peer, &[]);
+        } else if *refusal == Refusal::NotAdmitted {
+            self.on_not_admitted(room_id, peer, asked);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
@@ -212,7 +229,7 @@ impl Engine {
         let own = room.own_log(me);
         let heights = match archive {
             true => room.logs.heights().into_iter().collect(),
-            false => vec![(own, room.logs.height(own))],
+            false => vec![(own, room.logs.counted(own))],
         };
         self.on_heights(room_id, peer, heights);
     }
@@ -230,6 +247,7 @@ impl Engine {
         if let Some(theirs) = theirs {
             self.note_received(room_id, peer, theirs.next);
         }
+        self.ask_epochs(room_id, peer);
         self.check_lower_heads(room_id, peer);
         self.fetch_missing(room_id, peer);
         self.finish_comparison(room_id, peer);
@@ -250,7 +268,7 @@ impl Engine {
             // Of a member only what this device lacks is of use. All logs of all members would be a
             // square of numbers in memory, gone through with every answer.
             state.heights.retain(|log, theirs| {
-                let ours = room.logs.height(*log);
+                let ours = room.logs.counted(*log);
                 theirs.next > ours.next || (theirs.next == ours.next && theirs.head != ours.head)
             });
         }
@@ -259,7 +277,10 @@ impl Engine {
             if state.pages.len() + wanted.len() >= PAGES_IN_FLIGHT {
                 break;
             }
-            let ours = room.logs.height(*log);
+            let ours = room.logs.counted(*log);
+            if room.logs.ends_before(*log, ours.next) {
+                continue;
+            }
             let differs = theirs.next == ours.next && theirs.head != ours.head && ours.next > 0;
             let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log);
             if !busy && theirs.next > ours.next && room.logs.may_take(*log) {
@@ -500,16 +521,18 @@ impl Engine {
     // Archives.
 
     /// Makes the room known to an archive.
-    fn register(&mut self, room_id: RoomId, archive: DeviceId) {
+    pub(super) fn register(&mut self, room_id: RoomId, archive: DeviceId, tips: &[EntryId]) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let topics: Vec<_> = room.membership.known_secrets().iter().map(|secrets| secrets.topic()).collect();
+        let topics: Vec<_> = room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect();
+        let mut epochs = room.membership.missing_entries(tips);
         let state = room.peers.entry(archive).or_default();
-        if room.epoch_entries.is_empty() || state.registering {
+        if room.membership.rules().graph().is_empty() || state.registering {
             return;
         }
         state.registering = true;
-        let ask =
-            RoomRequest::Register { genesis: room.record.genesis.clone(), epochs: room.epoch_entries.clone(), topics };
+        // The rest follows when these are known there.
+        super::epochs::cut_to_page(&mut epochs);
+        let ask = RoomRequest::Register { genesis: room.record.genesis.clone(), epochs, topics };
         self.ask_room(room_id, archive, ask, Asked::Register { room: room_id, peer: archive });
     }
 
@@ -519,6 +542,7 @@ impl Engine {
             state.registering = false;
             state.registered = true;
             self.sync_with(room_id, archive);
+            self.ask_epochs(room_id, archive);
         }
     }
 
@@ -532,7 +556,7 @@ impl Engine {
             return;
         }
         let theirs = |log: &LogKey| state.heights.get(log).map_or(0, |height| height.next);
-        let lacking = room.logs.iter().filter(|(key, log)| log.frozen.is_none() && log.durable > theirs(key));
+        let lacking = room.logs.iter().filter(|(key, log)| log.frozen.is_none() && log.durable() > theirs(key));
         // The creator's log comes first: it has the genesis and the epochs that others need.
         let creator = room.record.genesis.header().author;
         let next = lacking.min_by_key(|(key, _)| (key.author != creator, **key != own)).map(|(key, _)| *key);
@@ -545,7 +569,10 @@ impl Engine {
     }
 
     pub(super) fn push_read(&mut self, room_id: RoomId, archive: DeviceId, result: ReadResult) {
-        let run = super::serve::cut_to_checked(result.runs.into_iter().next().unwrap_or_default());
+        let mut run = super::serve::cut_to_checked(result.runs.into_iter().next().unwrap_or_default());
+        if let Some(room) = self.rooms.get(&room_id) {
+            run = super::serve::cut_to_end(run, &room.logs);
+        }
         if run.is_empty() || !self.connections.is_connected(archive) {
             if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
                 state.pushing = false;

@@ -34,6 +34,7 @@ impl Engine {
             last,
             members: room.membership.members.len(),
             sync,
+            standing: room.standing.clone(),
         }
     }
 

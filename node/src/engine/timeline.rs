@@ -3,7 +3,7 @@
 //! Changes (edits, deletions, reactions) may arrive before the message they are about, because
 //! every device has its own log; they wait here until it comes.
 
-use parlor_protocol::{DeviceId, EntryId, Hlc};
+use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -20,6 +20,8 @@ const WAITING_MAX: usize = 10_000;
 pub(super) struct Change {
     pub(super) by: DeviceId,
     pub(super) hlc: Hlc,
+    /// Its author may take back messages of others.
+    pub(super) moderates: bool,
     pub(super) kind: ChangeKind,
 }
 
@@ -94,7 +96,7 @@ impl Timeline {
                 message.edited = true;
             }
             ChangeKind::Delete => {
-                if !own_word || deleted {
+                if !(own_word || change.moderates) || deleted {
                     return None;
                 }
                 let message = Arc::make_mut(message);
@@ -115,6 +117,25 @@ impl Timeline {
 
     pub(super) fn find(&self, id: EntryId) -> Option<Arc<Message>> {
         self.places.get(&id).and_then(|order| self.messages.get(order)).cloned()
+    }
+
+    /// All ids.
+    pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> {
+        self.places.keys().copied()
+    }
+
+    /// All messages, oldest first.
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.messages.values()
+    }
+
+    /// Takes over what was shown early and whose log is still on its way.
+    pub(super) fn keep_provisional(&mut self, before: &Self, stands: impl Fn(LogKey, u64) -> bool) {
+        for message in before.provisional.iter().filter_map(|id| before.find(*id)) {
+            if stands(message.order.log, message.order.seq) {
+                self.insert(Message::clone(&message), true);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, id: EntryId) {

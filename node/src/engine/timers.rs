@@ -24,6 +24,10 @@ pub(super) enum Timer {
     Save(RoomId),
     /// See whether a conversation is over.
     Release(RoomId),
+    /// Do what waits for an owner.
+    Govern(RoomId),
+    /// Give back texts that waited too long.
+    Waiting(RoomId),
     /// See how a join stands.
     Join(JobId),
     /// Give the store again what it refused.

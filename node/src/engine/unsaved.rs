@@ -28,6 +28,8 @@ pub(super) enum Again {
     Room(RoomId),
     Fork(Box<ForkProof>),
     Identity,
+    /// A room is to be forgotten.
+    Forget(RoomId),
     /// Addresses that the user gave.
     Manual,
     /// Where a peer was seen: the next sighting writes it.
@@ -41,6 +43,7 @@ pub(super) struct Unsaved {
     forks: Vec<ForkProof>,
     rooms: BTreeSet<RoomId>,
     identity: bool,
+    forgotten: BTreeSet<RoomId>,
     manual: bool,
     /// The user knows.
     told: bool,
@@ -72,6 +75,7 @@ impl Engine {
             }
             Again::Room(room) => drop(self.unsaved.rooms.insert(room)),
             Again::Fork(proof) => self.unsaved.forks.push(*proof),
+            Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
             Again::Nothing => {}
@@ -95,6 +99,9 @@ impl Engine {
         }
         if unsaved.manual {
             self.save_manual();
+        }
+        for room in unsaved.forgotten {
+            self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
         }
         for room in unsaved.rooms {
             self.save_room_now(room);

@@ -7,9 +7,9 @@
 
 use bytes::Bytes;
 use parlor_protocol::{
-    DeviceId, EntryId, LogId, RoomId,
+    DeviceId, EntryId, EpochId, LogId, RoomId,
     card::{DeviceCard, Prekey},
-    content::{Body, Content},
+    content::{Act, Body, Content},
     entry::{Entry, Header, Kind, Verified},
     log::Height,
     session::SealingSession,
@@ -43,6 +43,8 @@ pub(super) struct Pending {
     reserves: Option<u64>,
     /// What own entries change about messages: seen when it is certain.
     changes: Vec<(Verified<Entry>, Content)>,
+    /// What people are to read about an owner's decision that this batch holds.
+    acts: Option<Vec<Act>>,
     /// A command to answer.
     reply: Option<(CallId, Reply)>,
     /// What is tried again when it fails.
@@ -52,7 +54,17 @@ pub(super) struct Pending {
 impl Pending {
     /// Something that no command asked for.
     pub(super) fn unasked(again: Again) -> Self {
-        Self { own: Vec::new(), published: false, reserves: None, changes: Vec::new(), reply: None, again }
+        Self { own: Vec::new(), published: false, reserves: None, changes: Vec::new(), acts: None, reply: None, again }
+    }
+
+    /// A room is to be forgotten, sooner or later.
+    pub(super) fn forgetting(room: RoomId, call: Option<CallId>) -> Self {
+        Self { again: Again::Forget(room), ..Self::answering(call, Reply::Done) }
+    }
+
+    /// An owner's decision.
+    pub(super) fn deciding(call: Option<CallId>, reply: Reply, acts: Vec<Act>) -> Self {
+        Self { acts: Some(acts), ..Self::answering(call, reply) }
     }
 
     /// A command to answer when all is durable.
@@ -119,6 +131,12 @@ impl Engine {
     }
 
     fn header(&mut self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
+        let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id);
+        self.header_in(room_id, kind, epoch.ok_or(CommandError::RoomChanging)?)
+    }
+
+    fn header_in(&mut self, room_id: RoomId, kind: Kind, epoch: EpochId) -> Result<Header, CommandError> {
         let me = self.me();
         let frozen = self.rooms.get(&room_id).and_then(|room| room.logs.get(room.own_log(me))?.frozen);
         match frozen {
@@ -130,7 +148,6 @@ impl Engine {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let log = room.own_log(me);
         let height = room.logs.height(log);
-        let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id).unwrap_or_default();
         let Height { next: seq, head: prev } = height;
         Ok(Header { kind, room: room_id, author: me, log: log.log, seq, prev, epoch, session: seq })
     }
@@ -146,6 +163,33 @@ impl Engine {
         });
         self.tell_effects(room_id, effects, false);
         Ok(entry)
+    }
+
+    /// Signs the record of a new epoch. It is learned when it is durable.
+    pub(super) fn sign_epoch(
+        &mut self,
+        room_id: RoomId,
+        epoch: EpochId,
+        body: &[u8],
+    ) -> Result<Verified<Entry>, CommandError> {
+        let header = Header { epoch, ..self.header_in(room_id, Kind::Epoch, epoch)? };
+        let entry = Entry::sign(&self.key, header, body).map_err(|error| too_long(&error))?;
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            room.logs.entry(entry.log_key()).height = Height::after(&entry);
+        }
+        Ok(entry)
+    }
+
+    /// Hands an owner's decision to the store.
+    pub(super) fn commit_epoch(&mut self, room: RoomId, entry: Verified<Entry>, pending: Pending) {
+        let writes = vec![
+            Write::Append { room, entries: as_stored(std::slice::from_ref(&entry)) },
+            Write::PutEpoch(Box::new(entry.inner().clone())),
+        ];
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.reserved.waiting += 1;
+        }
+        self.write(writes, Pending { own: vec![entry], ..pending });
     }
 
     /// Seals one content as the next own entry. What is new is shown at once, as not yet stored;
@@ -233,8 +277,14 @@ impl Engine {
             self.show_own(&entry, change);
         }
         for entry in pending.own {
+            if entry.header().kind == Kind::Epoch {
+                self.learn_own_epoch(&entry);
+            }
             if !pending.published {
                 self.publish(&entry);
+            }
+            if let Some(acts) = &pending.acts {
+                self.decided(entry.room(), acts.clone());
             }
             let room = entry.room();
             self.tell_changed(room, &[entry.id()]);
@@ -242,6 +292,16 @@ impl Engine {
         if let Some((call, reply)) = pending.reply {
             self.reply(Some(call), Ok(reply));
         }
+    }
+
+    /// An owner's decision is durable: from now on it holds here too.
+    fn learn_own_epoch(&mut self, entry: &Verified<Entry>) {
+        let mut effects = Effects::default();
+        self.with_room(entry.room(), |room, viewer| {
+            // What this device decided by the rules that it knows is taken.
+            let _ = room.take_in(entry, viewer, &mut effects);
+        });
+        self.tell_effects(entry.room(), effects, true);
     }
 
     /// The store has answered: the next own entries need not wait for these.
@@ -264,13 +324,19 @@ impl Engine {
     }
 
     fn publish(&mut self, entry: &Verified<Entry>) {
-        let topic = self
-            .rooms
-            .get(&entry.room())
-            .and_then(|room| room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current()))
-            .map(parlor_protocol::epoch::EpochSecrets::topic);
-        if let (Some(topic), Ok(bytes)) = (topic, Gossip::Entry(entry.inner().clone()).encode()) {
-            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
+        let Some(room) = self.rooms.get(&entry.room()) else { return };
+        let topics: Vec<_> = match entry.header().kind {
+            // Who is removed hears of it too, and who missed the last epochs.
+            Kind::Epoch => room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect(),
+            _ => {
+                let secrets = room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current());
+                secrets.into_iter().map(parlor_protocol::epoch::EpochSecrets::topic).collect()
+            }
+        };
+        let Ok(bytes) = Gossip::Entry(entry.inner().clone()).encode() else { return };
+        let bytes = Bytes::from(bytes);
+        for topic in topics {
+            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: bytes.clone() }));
         }
     }
 
@@ -285,6 +351,9 @@ impl Engine {
         if let Some(first) = pending.own.first() {
             self.undo(first.room(), Some(first));
         }
+        if let (Some(first), Some(_)) = (pending.own.first(), &pending.acts) {
+            self.decided(first.room(), Vec::new());
+        }
         if let Some((_, Reply::Created { room, .. } | Reply::Joined(room))) = &pending.reply {
             self.forget_room(*room);
         }
@@ -294,6 +363,10 @@ impl Engine {
             // Nobody knows this code.
             room.record.codes.retain(|record| record.code != *code);
             room.record_changed = true;
+        }
+        if let Again::Forget(room) = pending.again {
+            // It is gone from memory already.
+            self.keep_unsaved(Again::Forget(room), &reason);
         }
         match pending.reply {
             Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
@@ -354,6 +427,9 @@ impl Engine {
         let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let next = next.min(room.logs.height(room.own_log(me)).next);
+        if room.record.leaving {
+            return self.forget_when_left(room_id, next);
+        }
         let known = if archive { &mut room.record.archived } else { room.received.entry(peer).or_default() };
         if *known >= next {
             return;

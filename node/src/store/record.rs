@@ -4,6 +4,7 @@ use parlor_protocol::{
     DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId,
     card::UserKey,
     entry::{Entry, Verified},
+    invite::StretchedCode,
     keys::{DeviceKey, DhSecret, Secret},
     log::{ForkProof, Heights},
 };
@@ -82,6 +83,10 @@ pub struct RoomRecord {
     pub reserved: u64,
     /// The newest signal of each member, so that replays are known after a restart.
     pub signals: Vec<(DeviceId, u64)>,
+    /// This person leaves, and nobody else knows yet.
+    pub leaving: bool,
+    /// When the prekey that the others know was made (milliseconds since 1970).
+    pub prekey: u64,
 }
 
 /// An epoch whose key is known.
@@ -93,6 +98,8 @@ pub struct EpochKeyRecord {
     pub parents: Vec<EpochId>,
     /// Its key.
     pub key: Secret,
+    /// When this device learned of it (milliseconds since 1970).
+    pub since: u64,
 }
 
 /// A code that this device can show again.
@@ -102,6 +109,10 @@ pub struct CodeRecord {
     pub code: RoomCode,
     /// When it stops working (milliseconds since 1970).
     pub expires: Option<u64>,
+    /// What it stretches to: the code is sealed anew in every epoch, and stretching takes long.
+    pub stretched: StretchedCode,
+    /// How many people may join with it; known to its maker.
+    pub uses: Option<u32>,
 }
 
 /// An entry with what is known of its own signature. The last entry of every run that is

@@ -81,6 +81,12 @@ impl RoomSettings {
         self.roles.contains_key(&user)
     }
 
+    /// When somebody was given a role; the beginning for whoever was not.
+    #[must_use]
+    pub fn role_stamp(&self, user: UserId) -> Stamp {
+        self.roles.get(&user).map(|role| role.stamp).unwrap_or_default()
+    }
+
     /// Gives a role.
     pub fn set_role(&mut self, user: UserId, role: Role, stamp: Stamp) {
         self.roles.insert(user, Stamped { value: role, stamp });

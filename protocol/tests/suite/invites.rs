@@ -22,6 +22,7 @@ fn invitation(room: &Room) -> Invitation {
         epoch: room.secrets.id(),
         parents: Vec::new(),
         key: room.secrets.key().clone(),
+        earlier: Vec::new(),
         expires: Some(1_800_000_000_000),
     }
 }

@@ -142,7 +142,7 @@ fn the_longest_entry_fits_a_gossip_frame_and_a_page() {
     let longest = Entry::sign(&device.key, header, &vec![7; EPOCH_BODY_MAX]).unwrap().into_inner();
     let frame = Gossip::Entry(longest.clone()).encode().unwrap();
     assert!(Gossip::decode(&frame).is_ok());
-    let page = Answer::Page(vec![longest; 8]);
+    let page = Answer::Page(vec![longest; 5]);
     assert_eq!(Answer::decode(&page.encode().unwrap()), Ok(page));
 }
 

@@ -59,6 +59,7 @@ fn epochs_sessions_and_invitations_are_never_printed() {
         epoch: room.secrets.id(),
         parents: vec![],
         key: room.secrets.key().clone(),
+        earlier: Vec::new(),
         expires: None,
     };
     let shown = format!("{invitation:?}");

@@ -172,6 +172,7 @@ fn invites_seal_to_these_bytes() {
         epoch: room.secrets.id(),
         parents: Vec::new(),
         key: room.secrets.key().clone(),
+        earlier: Vec::new(),
         expires: Some(1_800_000_000_000),
     };
     let invite = Invite::seal(&code.stretch().unwrap(), &invitation, &room.maker.key, &mut rng(2)).unwrap();

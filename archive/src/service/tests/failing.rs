@@ -105,7 +105,7 @@ async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes
     // What is known by heart is still told, and gossip is still passed on.
     assert_eq!(stage.ask(stranger, &Request::Invite(invite.locator)).await, Answer::Invite(Some(invite)));
     let known = [(room.owner.log_key(), room.owner.height), (member.log_key(), before)];
-    let ask = RoomRequest::Heights { digest: [0; 32] };
+    let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
     assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&known));
     assert_eq!(stage.gossip(&room, member.id(), &run[0]).await, Verdict::Accept);
     switched.is_down.store(false, Ordering::SeqCst);

@@ -101,7 +101,7 @@ async fn an_epoch_change_is_passed_on_and_ends_what_the_removed_may_say() {
     assert_eq!(stage.gossip(&room, member.id(), &words).await, Verdict::Ignore);
     let mut impostor = TestRoom { owner: Writer::new(30), ..room.clone() };
     let (_, fake) = impostor.change(&[]);
-    assert_eq!(stage.gossip(&room, owner.id(), &fake).await, Verdict::Ignore);
+    assert_eq!(stage.gossip(&room, owner.id(), &fake).await, Verdict::Reject, "no owner made this");
     stage.shut_down().await;
 }
 

@@ -172,7 +172,8 @@ impl Stage {
     async fn until_stored(&mut self, room: &TestRoom, writer: &Writer) {
         let wait = async {
             loop {
-                let answer = self.ask_in(room, &room.owner, RoomRequest::Heights { digest: [0; 32] }).await;
+                let answer =
+                    self.ask_in(room, &room.owner, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
                 if matches!(answer, Answer::Heights(heights) if heights.contains(&(writer.log_key(), writer.height))) {
                     return;
                 }

@@ -134,11 +134,11 @@ async fn a_removed_device_is_refused_beyond_the_heads_of_its_removal() {
     let answer = stage.push(&room, &owner, kept.clone()).await;
     assert_eq!(answer, Answer::Pushed(vec![(member.log_key(), stands_until)]), "one entry, from {stands:?}");
     let answer = stage.push(&room, &owner, kept[1..].to_vec()).await;
-    assert_eq!(answer, refused(Refusal::Malformed));
+    assert_eq!(answer, refused(Refusal::NotAdmitted));
     // A new log of the device is refused as well, whatever epoch it names.
     let mut again = Writer { log: parlor_protocol::LogId(99), height: Height::EMPTY, ..member.clone() };
     let admission = room.admission(&mut again);
-    assert_eq!(stage.push(&room, &owner, vec![admission]).await, refused(Refusal::Malformed));
+    assert_eq!(stage.push(&room, &owner, vec![admission]).await, refused(Refusal::NotAdmitted));
     stage.shut_down().await;
 }
 

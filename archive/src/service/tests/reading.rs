@@ -16,9 +16,16 @@ async fn equal_heights_are_told_in_one_word() {
     let room = stage.founded(1).await;
     let member = stage.member(&room, 5).await;
     let pairs = [(room.owner.log_key(), room.owner.height), (member.log_key(), member.height)];
-    let ask = RoomRequest::Heights { digest: digest(&Heights::from(pairs)) };
+    let rules = parlor_protocol::epoch::EpochGraph::new(room.owner.id(), vec![room.owner.user.id()]);
+    let epochs = {
+        let mut graph = rules;
+        let record = parlor_protocol::epoch::EpochRecord::decode(room.epoch.body()).unwrap();
+        graph.learn(room.epoch.id(), (&record).into()).unwrap();
+        graph.digest()
+    };
+    let ask = RoomRequest::Heights { digest: digest(&Heights::from(pairs)), epochs };
     assert_eq!(stage.ask_in(&room, &member, ask).await, Answer::Same);
-    let ask = RoomRequest::Heights { digest: digest(&Heights::new()) };
+    let ask = RoomRequest::Heights { digest: digest(&Heights::new()), epochs };
     assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&pairs));
     assert_eq!(stage.ask_in(&room, &member, RoomRequest::Received { heights: Vec::new() }).await, Answer::Done);
     stage.shut_down().await;
@@ -31,7 +38,7 @@ async fn strangers_and_unknown_rooms_get_nothing() {
     let (room, other) = (stage.founded(1).await, TestRoom::new(2));
     let stranger = Writer::new(9);
     for ask in [
-        RoomRequest::Heights { digest: [0; 32] },
+        RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] },
         RoomRequest::Page { log: room.owner.log_key(), from: 0 },
         RoomRequest::Tail { limit: 9 },
     ] {
@@ -210,7 +217,7 @@ async fn what_another_archive_stored_in_the_same_place_is_served() {
     ]);
     let wait = async {
         loop {
-            let answer = here.ask_in(&room, &member, RoomRequest::Heights { digest: [0; 32] }).await;
+            let answer = here.ask_in(&room, &member, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
             if answer == expected {
                 return;
             }
@@ -232,7 +239,7 @@ async fn a_room_that_another_archive_registered_is_opened_when_it_is_asked_for()
     let mut there = Stage::new(place.open().await).await;
     let room = there.founded(1).await;
     let newcomer = Writer::new(5);
-    let ask = RoomRequest::Heights { digest: [0; 32] };
+    let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
     let answer = here.ask_in(&room, &newcomer, ask.clone()).await;
     assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
     let expected = heights(&[(room.owner.log_key(), room.owner.height)]);

@@ -13,7 +13,7 @@ async fn a_registered_room_is_listened_to_also_after_a_restart() {
     stage.shut_down().await;
     let mut stage = Stage::new(embedded(&folder)).await;
     let owner = room.owner.clone();
-    let answer = stage.ask_in(&room, &owner, RoomRequest::Heights { digest: [0; 32] }).await;
+    let answer = stage.ask_in(&room, &owner, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
     assert_eq!(answer, heights(&[(owner.log_key(), owner.height)]));
     assert_eq!(stage.subscribed, [room.secrets.topic()]);
     stage.shut_down().await;
@@ -102,7 +102,7 @@ async fn a_removed_owner_device_cannot_make_epochs_by_registering() {
     let ask = register(&rogue);
     assert_eq!(stage.ask_in(&rogue, &rogue.owner, ask.clone()).await, refused(Refusal::NotAdmitted));
     assert_eq!(stage.ask_in(&rogue, &friend, ask).await, refused(Refusal::NotAdmitted));
-    let peek = stage.ask_in(&rogue, &friend, RoomRequest::Heights { digest: [0; 32] }).await;
+    let peek = stage.ask_in(&rogue, &friend, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
     assert_eq!(peek, refused(Refusal::NotAdmitted));
     stage.shut_down().await;
 }

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Private chat for the machines of one house, office or classroom.
@@ -66,6 +66,9 @@ pub(crate) enum Do {
     Create {
         /// The room's name.
         name: String,
+        /// What newcomers may read: everything, from-joining, or the last days, as 7d.
+        #[arg(long)]
+        history: Option<String>,
     },
     /// Prints a code that lets others into a room.
     Code {
@@ -135,6 +138,69 @@ pub(crate) enum Do {
         /// The room: its name, or the beginning of its id.
         room: String,
     },
+    /// Removes somebody from a room: reads and writes nothing of it any more. Owners may.
+    Remove {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Who: a name, or the beginning of a device's id.
+        who: String,
+        /// Removes only this one device; the person's others stay.
+        #[arg(long)]
+        device: bool,
+    },
+    /// Gives somebody a role in a room. Owners may.
+    Role {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Who: a name, or the beginning of a device's id.
+        who: String,
+        /// The role.
+        #[arg(value_enum)]
+        role: RoleName,
+    },
+    /// Lists, makes and ends the codes of a room.
+    Codes {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// What to do with them.
+        #[command(subcommand)]
+        action: CodesDo,
+    },
+    /// Shows the rules of a room, and changes those that are named. Owners may.
+    Policy {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// The room's new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// What newcomers may read: everything, from-joining, or the last days, as 7d.
+        #[arg(long)]
+        history: Option<String>,
+        /// What newcomers may do: member or reader.
+        #[arg(long, value_enum)]
+        newcomers: Option<RoleName>,
+        /// Messages vanish after this time, as 7d, or never.
+        #[arg(long, value_name = "TIME")]
+        vanish: Option<String>,
+        /// How long everybody waits between two messages, as 30s, or none.
+        #[arg(long, value_name = "TIME")]
+        slow: Option<String>,
+    },
+    /// Leaves a room.
+    Leave {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+    },
+    /// Ends a room for everybody. Owners may.
+    Dissolve {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+    },
+    /// Removes a room that is over, and all its messages, from this machine.
+    Forget {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+    },
     /// Lists the machines that can be reached now.
     Peers,
     /// Examines the network and says what to do about what it finds.
@@ -149,4 +215,40 @@ pub(crate) enum Do {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// Roles, as they are typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Removes people, gives roles, changes and ends the room.
+    Owner,
+    /// Takes back messages of others.
+    Moderator,
+    /// Reads and writes.
+    Member,
+    /// Only reads.
+    Reader,
+}
+
+/// What can be done with codes.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum CodesDo {
+    /// Lists them.
+    List,
+    /// Makes one more.
+    New {
+        /// It works this long, for example 2h or 7d.
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+        /// So many people may join with it.
+        #[arg(long, value_name = "N")]
+        uses: Option<u32>,
+    },
+    /// Ends one.
+    Revoke {
+        /// The code, or the beginning of its id in the list.
+        code: String,
+    },
+    /// Ends all, also for those who looked one up already, and prints a fresh one.
+    Rotate,
 }

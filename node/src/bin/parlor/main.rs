@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "only native systems have a command line")]
 
 mod cli;
+mod govern;
 mod messages;
 mod network;
 mod output;
@@ -54,7 +55,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Do::Init { name } => rooms::init(&cli, name.as_deref()).await,
         Do::Name { name } => rooms::set_name(&cli, &name).await,
-        Do::Create { name } => rooms::create(&cli, &name).await,
+        Do::Create { name, history } => rooms::create(&cli, &name, history.as_deref()).await,
         Do::Code { room, new, expires } => rooms::code(&cli, &room, new, expires.as_deref()).await,
         Do::Join { code, no_wait } => rooms::join(&cli, &code, no_wait).await,
         Do::Rooms => rooms::list(&cli).await,
@@ -63,6 +64,17 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
         Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
         Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::Remove { room, who, device } => govern::remove(&cli, &room, &who, device).await,
+        Do::Role { room, who, role } => govern::role(&cli, &room, &who, role).await,
+        Do::Codes { room, action } => govern::codes(&cli, &room, action).await,
+        Do::Policy { room, name, history, newcomers, vanish, slow } => {
+            let (name, history, vanish, slow) =
+                (name.as_deref(), history.as_deref(), vanish.as_deref(), slow.as_deref());
+            govern::policy(&cli, &room, govern::Wanted { name, history, newcomers, vanish, slow }).await
+        }
+        Do::Leave { room } => govern::leave(&cli, &room).await,
+        Do::Dissolve { room } => govern::dissolve(&cli, &room).await,
+        Do::Forget { room } => govern::forget(&cli, &room).await,
         Do::Peers => network::peers(&cli).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,

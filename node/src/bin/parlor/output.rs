@@ -1,7 +1,8 @@
 //! What is printed, and how programs end.
 
 use jiff::{Timestamp, tz::TimeZone};
-use parlor_node::{CommandError, Message, MessageBody, StartError};
+use parlor_node::{CommandError, Message, MessageBody, RoomChange, StartError};
+use parlor_protocol::{HistoryPolicy, Role};
 use serde::Serialize;
 use std::{fmt, io::Write as _};
 
@@ -49,7 +50,7 @@ impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
         let code = match error {
             CommandError::NoSuchRoom | CommandError::NoSuchMessage | CommandError::CodeUnknown { .. } => 3,
-            CommandError::CodeExpired => 3,
+            CommandError::CodeExpired | CommandError::NoSuchMember | CommandError::NoSuchCode => 3,
             CommandError::NobodyFound => 4,
             CommandError::Invalid { .. } => 2,
             CommandError::SentNotSaved { .. } => 6,
@@ -131,6 +132,52 @@ pub(crate) fn message(message: &Message, as_json: bool) {
         MessageBody::Joined => print(format_args!("{when}  * {name} joined")),
         MessageBody::Renamed { from } => print(format_args!("{when}  * {} is now {name}", safe(from))),
         MessageBody::RoomCreated => print(format_args!("{when}  * {name} made the room")),
+        MessageBody::Left => print(format_args!("{when}  * {name} left")),
+        MessageBody::Removed { name: who, device: false, .. } => {
+            print(format_args!("{when}  * {name} removed {}", safe(who)));
+        }
+        MessageBody::Removed { name: who, device: true, .. } => {
+            print(format_args!("{when}  * {name} removed a device of {}", safe(who)));
+        }
+        MessageBody::RoleGiven { name: who, role, .. } => {
+            print(format_args!("{when}  * {name} gave {} the role of {}", safe(who), role_name(*role)));
+        }
+        MessageBody::RoomChanged { change } => {
+            print(format_args!("{when}  * {name} changed the room: {}", safe(&room_change(change))));
+        }
+        MessageBody::CodesEnded => print(format_args!("{when}  * {name} ended all codes made before")),
+        MessageBody::Dissolved => print(format_args!("{when}  * {name} ended the room for everybody")),
         MessageBody::NeedsUpdate => print(format_args!("{when}  {name}: (a newer Parlor is needed to show this)")),
+    }
+}
+
+/// The name of a role, as it is typed.
+pub(crate) const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Moderator => "moderator",
+        Role::Member => "member",
+        Role::Reader => "reader",
+    }
+}
+
+/// What a rule of a room was changed to.
+fn room_change(change: &RoomChange) -> String {
+    let seconds = |ms: u64| format!("{} seconds", ms / 1000);
+    match change {
+        RoomChange::Name(name) => format!("name {}", name.as_str()),
+        RoomChange::Newcomers(role) => format!("newcomers are {}s", role_name(*role)),
+        RoomChange::History(policy) => format!("newcomers read {}", history_name(*policy)),
+        RoomChange::Lifetime(ms) => format!("messages vanish after {}", ms.map_or_else(|| "never".into(), seconds)),
+        RoomChange::Slow(ms) => format!("wait between messages {}", ms.map_or_else(|| "none".into(), seconds)),
+    }
+}
+
+/// What newcomers may read, as it is typed.
+pub(crate) fn history_name(policy: HistoryPolicy) -> String {
+    match policy {
+        HistoryPolicy::Everything => "everything".into(),
+        HistoryPolicy::FromJoining => "from-joining".into(),
+        HistoryPolicy::LastDays(days) => format!("{days}d"),
     }
 }

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parlor_node::{Command, Event, JoinStage, Reply, StartError, SyncState, store::ProfileLock};
-use parlor_protocol::{HistoryPolicy, Name, Role, RoomCode};
+use parlor_protocol::{Name, Role, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
@@ -52,10 +52,11 @@ pub(crate) async fn set_name(cli: &Cli, wanted: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) async fn create(cli: &Cli, wanted: &str) -> Result<(), Failure> {
+pub(crate) async fn create(cli: &Cli, wanted: &str, history: Option<&str>) -> Result<(), Failure> {
     let name = name(wanted, "room's name")?;
+    let history = history.map(crate::govern::history).transpose()?.unwrap_or_default();
     let session = Session::online(cli).await?;
-    let reply = session.call(Command::CreateRoom { name, history: HistoryPolicy::Everything }).await?;
+    let reply = session.call(Command::CreateRoom { name, history }).await?;
     if let Reply::Created { room, code } = &reply {
         if cli.json {
             output::json(&reply);
@@ -71,7 +72,7 @@ pub(crate) async fn create(cli: &Cli, wanted: &str) -> Result<(), Failure> {
 }
 
 /// Gives archives that are found within a moment the time to take what was written.
-async fn settle(session: &Session) {
+pub(crate) async fn settle(session: &Session) {
     let mut events = session.handle.subscribe();
     let deadline = tokio::time::Instant::now() + session.wait.min(Duration::from_secs(3));
     loop {
@@ -101,7 +102,7 @@ pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>
     };
     let session = Session::online(cli).await?;
     let room = session.room(room).await?;
-    let command = if new { Command::MakeCode { room, lifetime } } else { Command::Code { room } };
+    let command = if new { Command::MakeCode { room, lifetime, uses: None } } else { Command::Code { room } };
     if let Reply::Code(code) = session.call(command).await? {
         if cli.json {
             output::json(&serde_json::json!({ "code": code, "link": code.link() }));

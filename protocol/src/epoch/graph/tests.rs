@@ -312,7 +312,7 @@ fn every_small_room_converges() {
             let first = record(10, 1, &[]);
             let all = |order: &[usize]| {
                 let records: Vec<Record> = order.iter().map(|at| records[*at].clone()).collect();
-                in_order(&[&[first.clone()], records.as_slice()].concat())
+                in_order(&[std::slice::from_ref(&first), records.as_slice()].concat())
             };
             let graph = all(&orders[0]);
             for order in &orders[1..] {

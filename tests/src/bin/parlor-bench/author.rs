@@ -6,7 +6,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -138,7 +138,8 @@ impl Founded {
         let secrets = EpochSecrets::derive(genesis.room(), &[], Secret::random(&mut owner.rng))?;
         let card = DeviceCard::sign(&owner.user, &owner.key, owner.noise.public(), wall);
         let change = EpochChange::default();
-        let record = EpochRecord::seal(&secrets, &change, &[], &card, &owner.noise, &mut owner.rng)?;
+        let record =
+            EpochRecord::seal(&secrets, &change, &RoomSettings::default(), &[], &card, &owner.noise, &mut owner.rng)?;
         let epoch = owner.plain(Kind::Epoch, secrets.room(), secrets.id(), &record.encode()?)?;
         let mut start = vec![genesis.clone(), epoch];
         start.extend(owner.enter(&secrets, "anna", wall)?);
@@ -155,6 +156,7 @@ impl Founded {
             epoch: self.secrets.id(),
             parents: Vec::new(),
             key: self.secrets.key().clone(),
+            earlier: Vec::new(),
             expires: None,
         };
         let invite = Invite::seal(&code.stretch()?, &invitation, &author.key, &mut author.rng)?;

@@ -1,0 +1,214 @@
+//! Commands about who is in a room and what its rules are.
+
+use parlor_node::{CodeInfo, Command, Member, Reply, RoomChange};
+use parlor_protocol::{HistoryPolicy, Name, Role, RoomCode, RoomId};
+use std::time::Duration;
+
+use crate::{
+    cli::{Cli, CodesDo, RoleName},
+    output::{self, Failure},
+    rooms::settle,
+    session::{self, Session},
+};
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Owner => Self::Owner,
+            RoleName::Moderator => Self::Moderator,
+            RoleName::Member => Self::Member,
+            RoleName::Reader => Self::Reader,
+        }
+    }
+}
+
+/// The one member who is meant: by name, or by the beginning of a device's or person's id.
+async fn member(session: &Session, room: RoomId, wanted: &str) -> Result<Member, Failure> {
+    let members = session.handle.members(room).await?;
+    let lower = wanted.to_lowercase();
+    let by_name: Vec<&Member> = members.iter().filter(|member| member.name.to_lowercase() == lower).collect();
+    let by_id = |member: &&Member| {
+        lower.len() >= 4
+            && (member.device.to_string().starts_with(&lower) || member.user.to_string().starts_with(&lower))
+    };
+    let found = if by_name.is_empty() { members.iter().filter(by_id).collect() } else { by_name };
+    match found.as_slice() {
+        [] => {
+            Err(Failure::not_found(format!("nobody called {wanted:?} is in this room; `parlor members` lists who is")))
+        }
+        [first, rest @ ..] if rest.iter().all(|other| other.user == first.user) => Ok((*first).clone()),
+        several => {
+            let ids: Vec<_> = several.iter().map(|member| member.device.short()).collect();
+            let ids = ids.join(", ");
+            Err(Failure::usage(format!("several people are called {wanted:?}; name one by its id: {ids}")))
+        }
+    }
+}
+
+/// Gives a command in a room, and lets others hear of it.
+async fn carry(
+    cli: &Cli,
+    room: &str,
+    command: impl AsyncFnOnce(&Session, RoomId) -> Result<Command, Failure>,
+) -> Result<(), Failure> {
+    let session = Session::updated(cli).await?;
+    let room = session.room(room).await?;
+    let command = command(&session, room).await?;
+    let reply = session.call(command).await?;
+    match &reply {
+        Reply::Code(code) if !cli.json => output::print(format_args!("{code}")),
+        _ if cli.json => output::json(&reply),
+        _ => {}
+    }
+    settle(&session).await;
+    session.end().await;
+    Ok(())
+}
+
+pub(crate) async fn remove(cli: &Cli, room: &str, who: &str, only_device: bool) -> Result<(), Failure> {
+    carry(cli, room, async |session, room| {
+        let member = member(session, room, who).await?;
+        Ok(match only_device {
+            true => Command::RemoveDevice { room, device: member.device },
+            false => Command::RemovePerson { room, user: member.user },
+        })
+    })
+    .await
+}
+
+pub(crate) async fn role(cli: &Cli, room: &str, who: &str, role: RoleName) -> Result<(), Failure> {
+    carry(cli, room, async |session, room| {
+        let user = member(session, room, who).await?.user;
+        Ok(Command::SetRole { room, user, role: role.into() })
+    })
+    .await
+}
+
+pub(crate) async fn leave(cli: &Cli, room: &str) -> Result<(), Failure> {
+    carry(cli, room, async |_, room| Ok(Command::LeaveRoom { room })).await
+}
+
+pub(crate) async fn dissolve(cli: &Cli, room: &str) -> Result<(), Failure> {
+    carry(cli, room, async |_, room| Ok(Command::DissolveRoom { room })).await
+}
+
+pub(crate) async fn forget(cli: &Cli, room: &str) -> Result<(), Failure> {
+    carry(cli, room, async |_, room| Ok(Command::ForgetRoom { room })).await
+}
+
+/// What is typed to change the rules of a room.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) history: Option<&'a str>,
+    pub(crate) newcomers: Option<RoleName>,
+    pub(crate) vanish: Option<&'a str>,
+    pub(crate) slow: Option<&'a str>,
+}
+
+pub(crate) async fn policy(cli: &Cli, room: &str, wanted: Wanted<'_>) -> Result<(), Failure> {
+    let mut changes = Vec::new();
+    if let Some(name) = wanted.name {
+        let name = Name::new(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
+        changes.push(RoomChange::Name(name));
+    }
+    changes.extend(wanted.history.map(history).transpose()?.map(RoomChange::History));
+    changes.extend(wanted.newcomers.map(|role| RoomChange::Newcomers(role.into())));
+    changes.extend(wanted.vanish.map(span).transpose()?.map(RoomChange::Lifetime));
+    changes.extend(wanted.slow.map(span).transpose()?.map(RoomChange::Slow));
+    let session = Session::updated(cli).await?;
+    let room = session.room(room).await?;
+    let has_changes = !changes.is_empty();
+    for change in changes {
+        session.call(Command::ChangeRoom { room, change }).await?;
+    }
+    if let Reply::Rules(rules) = session.call(Command::Rules { room }).await? {
+        if cli.json {
+            output::json(&rules);
+        } else {
+            let seconds = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{} s", ms / 1000));
+            output::print(format_args!("you: {}", output::role_name(rules.role)));
+            output::print(format_args!("newcomers: {}", output::role_name(rules.newcomers)));
+            output::print(format_args!("history for newcomers: {}", output::history_name(rules.history)));
+            output::print(format_args!("messages vanish after: {}", seconds(rules.lifetime_ms)));
+            output::print(format_args!("wait between messages: {}", seconds(rules.slow_ms)));
+        }
+    }
+    if has_changes {
+        settle(&session).await;
+    }
+    session.end().await;
+    Ok(())
+}
+
+/// `everything`, `from-joining`, or a number of days.
+pub(crate) fn history(text: &str) -> Result<HistoryPolicy, Failure> {
+    let days = || text.strip_suffix('d').and_then(|days| days.parse().ok()).map(HistoryPolicy::LastDays);
+    match text {
+        "everything" => Ok(HistoryPolicy::Everything),
+        "from-joining" => Ok(HistoryPolicy::FromJoining),
+        _ => days().ok_or_else(|| Failure::usage("type everything, from-joining, or a number of days like 7d")),
+    }
+}
+
+fn span(text: &str) -> Result<Option<u64>, Failure> {
+    if matches!(text, "never" | "none" | "off") {
+        return Ok(None);
+    }
+    let span = session::duration(text).and_then(|span: Duration| u64::try_from(span.as_millis()).ok());
+    span.map(Some).ok_or_else(|| Failure::usage(format!("{text:?} is no time; type 90m, 2h, 7d or never")))
+}
+
+pub(crate) async fn codes(cli: &Cli, room: &str, action: CodesDo) -> Result<(), Failure> {
+    match action {
+        CodesDo::List => list_codes(cli, room).await,
+        CodesDo::New { expires, uses } => {
+            let lifetime = expires.as_deref().map(span).transpose()?.flatten().map(Duration::from_millis);
+            carry(cli, room, async |_, room| Ok(Command::MakeCode { room, lifetime, uses })).await
+        }
+        CodesDo::Revoke { code } => {
+            carry(cli, room, async |session, room| {
+                let Reply::Codes(codes) = session.call(Command::Codes { room }).await? else {
+                    return Err(Failure::failed("the codes cannot be read"));
+                };
+                let typed: Option<RoomCode> = code.parse().ok();
+                let lower = code.to_lowercase();
+                let is_meant = |known: &&CodeInfo| {
+                    let by_id = lower.len() >= 4 && known.locator.hex().starts_with(&lower);
+                    by_id || (typed.is_some() && known.code == typed)
+                };
+                let found = codes.iter().find(is_meant);
+                let found = found
+                    .ok_or_else(|| Failure::not_found("there is no such code; `parlor codes ROOM list` lists them"))?;
+                Ok(Command::RevokeCode { room, locator: found.locator })
+            })
+            .await
+        }
+        CodesDo::Rotate => carry(cli, room, async |_, room| Ok(Command::RotateCodes { room })).await,
+    }
+}
+
+async fn list_codes(cli: &Cli, room: &str) -> Result<(), Failure> {
+    let session = Session::updated(cli).await?;
+    let room = session.room(room).await?;
+    if let Reply::Codes(codes) = session.call(Command::Codes { room }).await? {
+        for code in codes {
+            if cli.json {
+                output::json(&code);
+                continue;
+            }
+            let id: String = code.locator.hex().chars().take(8).collect();
+            let shown = code.code.as_ref().map_or_else(|| "(known to its maker)".to_owned(), ToString::to_string);
+            let state = match (code.works, code.revoked) {
+                (true, _) => "works",
+                (false, true) => "ended",
+                (false, false) => "works no longer",
+            };
+            let uses = code.uses.map_or_else(String::new, |uses| format!(" of {uses}"));
+            let maker = output::safe(&code.maker_name);
+            output::print(format_args!("{id}  {shown}  {state}, made by {maker}, used {}{uses}", code.used));
+        }
+    }
+    session.end().await;
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! The records of epochs: exchanged apart from the logs, kept apart, and what follows when a new one
+//! is known.
+//!
+//! Logs of removed devices end; what their owners decided before may still count. So records travel as
+//! a set of their own: two sides tell each other the newest they know, and send what the other lacks.
+
+use parlor_protocol::{
+    DeviceId, EntryId, RoomId, TopicId,
+    entry::Entry,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
+    wire::{Answer, Refusal, RoomRequest},
+};
+
+use super::{Engine, io::Output, membership::Refused, sync::Asked, timers::Timer, unsaved::Again, writing::Pending};
+use crate::{
+    event::{Event, RoomStanding},
+    net::NetCommand,
+    store::{EpochKeyRecord, Read, Write},
+};
+
+/// How long to wait before a peer that does not know our epoch is asked again, in milliseconds.
+const RETRY_MS: u64 = 2_000;
+
+impl Engine {
+    /// Asks a peer for the records that are lacking here.
+    pub(super) fn ask_epochs(&mut self, room_id: RoomId, peer: DeviceId) {
+        if !self.connections.is_connected(peer) {
+            return;
+        }
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let state = room.peers.entry(peer).or_default();
+        if std::mem::replace(&mut state.epochs_asked, true) {
+            return;
+        }
+        let tips = room.membership.rules().graph().tips();
+        self.ask_room(room_id, peer, RoomRequest::Epochs { tips }, Asked::Epochs { room: room_id, peer });
+    }
+
+    /// Answers with what a peer lacks and may have.
+    pub(super) fn serve_epochs(&mut self, room_id: RoomId, from: DeviceId, ask: &RoomRequest) -> Option<Answer> {
+        let RoomRequest::Epochs { tips: theirs } = ask else { return None };
+        let Some(room) = self.rooms.get(&room_id) else { return Some(Answer::Refused(Refusal::UnknownRoom)) };
+        let graph = room.membership.rules().graph();
+        let mut entries = room.membership.epochs_for(from, theirs);
+        cut_to_page(&mut entries);
+        let tips = if graph.is_removed(from) { Vec::new() } else { graph.tips() };
+        if theirs.iter().any(|tip| !graph.contains(*tip)) {
+            self.ask_epochs(room_id, from);
+        }
+        Some(Answer::Epochs { entries, tips })
+    }
+
+    pub(super) fn on_epochs(&mut self, room_id: RoomId, peer: DeviceId, entries: Vec<Entry>, tips: &[EntryId]) {
+        let archive = self.connections.is_archive(peer);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.peers.entry(peer).or_default().epochs_asked = false;
+        let learned = self.take_epochs(room_id, entries);
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let graph = room.membership.rules().graph();
+        let lacks_more = tips.iter().any(|tip| !graph.contains(*tip));
+        if learned.is_ok_and(|learned| learned > 0) {
+            if lacks_more {
+                self.ask_epochs(room_id, peer);
+            }
+            // What was refused for want of an epoch may be taken now.
+            self.sync_with(room_id, peer);
+        } else if archive && !graph.missing(tips).is_empty() {
+            self.register(room_id, peer, tips);
+        }
+    }
+
+    /// A peer does not know the epoch of our ticket, or shut us out: ask which of the two it is.
+    pub(super) fn on_not_admitted(&mut self, room_id: RoomId, peer: DeviceId, asked: &Asked) {
+        let archive = self.connections.is_archive(peer);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let tickets = room.membership.tickets();
+        let Some(state) = room.peers.get_mut(&peer) else { return };
+        if !matches!(asked, Asked::Epochs { .. }) {
+            self.ask_epochs(room_id, peer);
+            return;
+        }
+        state.back = if state.back + 1 < tickets { state.back + 1 } else { 0 };
+        if archive && !matches!(asked, Asked::Register { .. }) {
+            self.register(room_id, peer, &[]);
+        }
+        if tickets > 1 {
+            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+        }
+    }
+
+    /// Learns records; gives the number of new ones.
+    ///
+    /// # Errors
+    /// What the first one that was not taken was refused for.
+    pub(super) fn take_epochs(&mut self, room_id: RoomId, entries: Vec<Entry>) -> Result<usize, Refused> {
+        let (mut new, mut refused) = (Vec::new(), None);
+        self.with_room(room_id, |room, viewer| {
+            for entry in entries {
+                let taught = match entry.verify() {
+                    Ok(entry) => room
+                        .membership
+                        .learn(&entry, viewer.me, viewer.prekeys)
+                        .map(|is_new| new.extend(is_new.then(|| entry.into_inner()))),
+                    Err(_) => Err(Refused::Never),
+                };
+                refused = refused.or(taught.err());
+            }
+        });
+        let learned = new.len();
+        if learned > 0 {
+            self.after_epochs(room_id, &new);
+            self.tell_members(room_id);
+        }
+        refused.map_or(Ok(learned), Err)
+    }
+
+    /// New records of epochs are known: keeps them, listens to their topics, ends the logs of those
+    /// who were removed, and reads the room again where that shows something else.
+    pub(super) fn after_epochs(&mut self, room_id: RoomId, new: &[Entry]) {
+        let puts = new.iter().map(|entry| Write::PutEpoch(Box::new(entry.clone()))).collect();
+        self.write_soon(puts, Pending::unasked(Again::Nothing));
+        let wall = self.now.wall;
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        // A session seals in the epoch in which it was opened.
+        room.sealing = None;
+        let since = |room: &super::room::Room, id| {
+            room.record.epochs.iter().find(|known| known.id == id).map_or(wall, |known| known.since)
+        };
+        let known = room.membership.known_secrets();
+        let records: Vec<EpochKeyRecord> =
+            known.iter().map(|secrets| super::join::epoch_record(secrets, since(room, secrets.id()))).collect();
+        room.record.epochs = records;
+        room.record_changed = true;
+        room.summary_changed = true;
+        let shows_other = room.recut() && room.is_loaded;
+        let opens_more = room.may_read_more() && room.is_loaded;
+        self.listen(room_id);
+        self.timers.set(self.now.mono, Timer::Save(room_id));
+        if shows_other || opens_more {
+            self.reread(room_id);
+        }
+        self.look_at_standing(room_id);
+        for archive in self.connections.archives() {
+            self.ask_epochs(room_id, archive);
+        }
+        self.flush_waiting(room_id);
+        self.reseal_codes(room_id);
+        self.govern_soon(room_id);
+    }
+
+    /// Listens to the topics of the newest epochs, and to no others.
+    pub(super) fn listen(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let wanted: Vec<TopicId> = room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect();
+        let old: Vec<TopicId> = self
+            .topics
+            .iter()
+            .filter(|(topic, of)| **of == room_id && !wanted.contains(topic))
+            .map(|(t, _)| *t)
+            .collect();
+        for topic in old {
+            self.topics.remove(&topic);
+            self.out.push(Output::Net(NetCommand::Unsubscribe(topic)));
+        }
+        for topic in wanted {
+            if self.topics.insert(topic, room_id).is_none() {
+                self.out.push(Output::Net(NetCommand::Subscribe(topic)));
+            }
+        }
+    }
+
+    /// Reads a room from the store again: what may be shown, or can be opened, is another now.
+    pub(super) fn reread(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        room.begin_anew();
+        self.read(Read::Scan { room: room_id, after: None }, super::engine::ReadFor::Load(room_id));
+    }
+
+    /// Tells what is shown otherwise after a room was read again.
+    pub(super) fn tell_reread(&mut self, room_id: RoomId) {
+        let me = self.me();
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(before) = room.before.take() else { return };
+        room.timeline.keep_provisional(&before, |log, seq| !room.logs.ends_before(log, seq));
+        let gone: Vec<EntryId> = before.ids().filter(|id| !room.timeline.contains(*id)).collect();
+        let mut events = Vec::new();
+        if !gone.is_empty() {
+            events.push(Event::MessagesGone { room: room_id, ids: gone });
+        }
+        let mut added = Vec::new();
+        for message in room.timeline.oldest_first() {
+            match before.find(message.id) {
+                None => added.push(room.dressed(message, me)),
+                Some(old) if old != *message => events.push(Event::MessageChanged(room.dressed(message, me))),
+                Some(_) => {}
+            }
+        }
+        if !added.is_empty() {
+            events.push(Event::MessagesAdded { room: room_id, messages: added, live: false });
+        }
+        events.into_iter().for_each(|event| self.event(event));
+    }
+
+    /// Finds out what this device is in a room, and tells people when that has changed.
+    pub(super) fn look_at_standing(&mut self, room_id: RoomId) {
+        let (me, own) = (self.me(), self.user.id());
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        let graph = room.membership.rules().graph();
+        let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();
+        let standing = if let Some(removal) = graph.removal_of(me) {
+            RoomStanding::Removed { by: name(removal.author) }
+        } else if let Some(end) = graph.dissolved_by() {
+            RoomStanding::Dissolved { by: name(end.author) }
+        } else if room.record.leaving {
+            RoomStanding::Leaving
+        } else if room.membership.left().any(|user| user == own) {
+            RoomStanding::Left
+        } else if !graph.is_empty() && !room.membership.is_member(me) {
+            RoomStanding::ShutOut
+        } else if room.membership.current().is_none() {
+            RoomStanding::Changing
+        } else {
+            RoomStanding::Member
+        };
+        if room.standing == standing {
+            return;
+        }
+        room.standing = standing.clone();
+        room.summary_changed = true;
+        let name = room.record.name.clone();
+        if standing == RoomStanding::ShutOut {
+            self.problem(
+                format!(
+                    "somebody was removed from {name} while this device joined, and its code is of no use any more"
+                ),
+                "Ask a member for a new code and join again.",
+            );
+        }
+        self.fail_waiting_for_good(room_id);
+    }
+}
+
+/// Cuts records to what one message may hold.
+pub(super) fn cut_to_page(entries: &mut Vec<Entry>) {
+    let mut bytes = 0;
+    let fits = entries.iter().take(PAGE_MAX_ENTRIES).take_while(|entry| {
+        bytes += entry.bytes().len();
+        bytes <= PAGE_MAX_BYTES
+    });
+    let fits = fits.count();
+    entries.truncate(fits);
+}
