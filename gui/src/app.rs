@@ -317,6 +317,11 @@ impl<B: Backend> App<B> {
                 crate::model::Purpose::Code(room),
             )))]);
         }
+        if let Dialog::Room(page) = &dialog {
+            let room = page.room();
+            self.model.chat_mut(room).rules_problem = None;
+            self.carry_out(crate::model::ask_about(room));
+        }
         if matches!(dialog, Dialog::Connection) {
             let ask = Ask::new(parlor_node::Command::Connection, crate::model::Purpose::Connection);
             self.carry_out(vec![Effect::Ask(Box::new(ask))]);

@@ -2,10 +2,10 @@
 //! from memory at once. It is no part of what users run.
 
 use parlor_node::{
-    Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
+    CodeInfo, Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
     MessageBody, Order, Profile, Reaction, Reply, RoomRulesShown, RoomStanding, RoomSummary, SyncState,
 };
-use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId};
+use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Hlc, Locator, LogId, LogKey, Role, RoomCode, RoomId, UserId};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -136,6 +136,20 @@ impl Fake {
             room.summary.members = room.members.len();
         }
         device
+    }
+
+    /// Gives a member a role; this device's own is given by its id too.
+    pub fn give_role(&self, room: RoomId, device: DeviceId, role: Role) {
+        if let Some(room) = self.0.borrow_mut().rooms.iter_mut().find(|known| known.summary.room == room) {
+            room.members.iter_mut().filter(|member| member.device == device).for_each(|member| member.role = role);
+        }
+    }
+
+    /// What this device is in a room.
+    pub fn stands(&self, room: RoomId, standing: RoomStanding) {
+        if let Some(room) = self.0.borrow_mut().rooms.iter_mut().find(|known| known.summary.room == room) {
+            room.summary.standing = standing;
+        }
     }
 
     /// A message, not yet in any room.
@@ -361,7 +375,6 @@ impl Fake {
                 Ok(Reply::Done)
             }
             Command::Typing { .. } => Ok(Reply::Done),
-            // What no view asks for yet.
             Command::RemovePerson { .. }
             | Command::RemoveDevice { .. }
             | Command::SetRole { .. }
@@ -371,13 +384,23 @@ impl Fake {
             | Command::DissolveRoom { .. }
             | Command::ForgetRoom { .. } => Ok(Reply::Done),
             Command::RotateCodes { .. } => Ok(Reply::Code(code())),
-            Command::Codes { .. } => Ok(Reply::Codes(Vec::new())),
-            Command::Rules { .. } => Ok(Reply::Rules(RoomRulesShown {
+            Command::Codes { .. } => Ok(Reply::Codes(vec![CodeInfo {
+                locator: Locator([7; 16]),
+                code: Some(code()),
+                maker: self.me(),
+                maker_name: self.0.borrow().name.clone(),
+                expires: None,
+                used: 2,
+                uses: None,
+                works: true,
+                revoked: false,
+            }])),
+            Command::Rules { room } => Ok(Reply::Rules(RoomRulesShown {
                 newcomers: Role::Member,
                 history: HistoryPolicy::Everything,
                 lifetime_ms: None,
                 slow_ms: None,
-                role: Role::Owner,
+                role: self.own_role(room),
             })),
         }
     }
@@ -385,6 +408,13 @@ impl Fake {
     fn profile(&self) -> Profile {
         let state = self.0.borrow();
         Profile { device: state.me, name: state.name.clone() }
+    }
+
+    fn own_role(&self, room: RoomId) -> Role {
+        let state = self.0.borrow();
+        let known = state.rooms.iter().find(|known| known.summary.room == room);
+        let own = known.and_then(|room| room.members.iter().find(|member| member.own));
+        own.map_or(Role::Owner, |member| member.role)
     }
 
     fn latest(&self) -> u64 {

@@ -1,7 +1,9 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, RoomChange, SyncState};
+use parlor_node::{
+    CodeInfo, CommandError, Delivery, Member, Message, MessageBody, Peer, RoomChange, RoomStanding, SyncState,
+};
 use parlor_protocol::{
     HistoryPolicy, Role,
     error::{CodeError, TextError},
@@ -120,6 +122,67 @@ pub fn one_line(message: &Message, max_chars: usize) -> String {
         MessageBody::Deleted => "Message deleted".to_owned(),
         _ => system_line(message),
     }
+}
+
+/// What a role is called.
+#[must_use]
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Moderator => "Moderator",
+        Role::Member => "Member",
+        Role::Reader => "Reader",
+    }
+}
+
+/// Why nothing can be written in a room, if so.
+#[must_use]
+pub fn standing(standing: &RoomStanding) -> Option<String> {
+    let by = |name: &str| if name.is_empty() { "An owner".to_owned() } else { name.to_owned() };
+    match standing {
+        RoomStanding::Member => None,
+        RoomStanding::Changing => Some(
+            "Owners changed this room at the same time. You can write again as soon as one of them is online."
+                .to_owned(),
+        ),
+        RoomStanding::Leaving => Some("You are leaving this room. It goes as soon as somebody knows.".to_owned()),
+        RoomStanding::Left => Some("You have left this room.".to_owned()),
+        RoomStanding::Removed { by: name } => {
+            Some(format!("{} removed you from this room. What is here you can still read.", by(name)))
+        }
+        RoomStanding::ShutOut => {
+            Some("Somebody was removed while you joined, so your code is of no use. Ask for a new one.".to_owned())
+        }
+        RoomStanding::Dissolved { by: name } => Some(format!("{} ended this room for everybody.", by(name))),
+    }
+}
+
+/// What to say of a code that works.
+#[must_use]
+pub fn code_line(code: &CodeInfo, now_ms: u64) -> String {
+    let mut parts = vec![format!("made by {}", code.maker_name)];
+    if let Some(expires) = code.expires {
+        parts.push(match expires.saturating_sub(now_ms) / 60_000 {
+            0 => "about to expire".to_owned(),
+            minutes if minutes < 120 => format!("works for {}", counted(minutes, "minute")),
+            minutes if minutes < 48 * 60 => format!("works for {}", counted(minutes / 60, "hour")),
+            minutes => format!("works for {}", counted(minutes / 1_440, "day")),
+        });
+    }
+    parts.push(match (code.used, code.uses) {
+        (used, Some(uses)) => format!("used {used} of {uses} times"),
+        (0, None) => "not used yet".to_owned(),
+        (1, None) => "used once".to_owned(),
+        (used, None) => format!("used {used} times"),
+    });
+    capital(&parts.join(", "))
+}
+
+/// The same with a capital at the beginning.
+#[must_use]
+pub fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
 /// A role with its article.
@@ -313,8 +376,7 @@ pub fn command_error(error: &CommandError) -> String {
 }
 
 fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let mut out: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    let mut out = capital(text);
     if !out.ends_with(['.', '!', '?']) {
         out.push('.');
     }

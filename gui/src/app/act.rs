@@ -64,6 +64,7 @@ impl<B: Backend> App<B> {
                 self.model.address_problem = None;
                 self.ask(Command::AddAddress(address.clone()), Purpose::AddAddress(address));
             }
+            Action::Govern(room, command) => self.ask(*command, Purpose::Govern(room)),
             Action::RemoveAddress(address) => self.ask(Command::RemoveAddress(address), Purpose::Shown),
             Action::Copy { text, .. } => ctx.copy_text(text),
             Action::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
@@ -203,7 +204,8 @@ impl<B: Backend> App<B> {
             self.composer.focus();
         }
         let typing = |event: &egui::Event| matches!(event, egui::Event::Text(_) | egui::Event::Paste(_));
-        if focus.is_none() && ui.input(|input| input.events.iter().any(typing)) {
+        let may_write = self.model.why_not_write(room).is_none();
+        if may_write && focus.is_none() && ui.input(|input| input.events.iter().any(typing)) {
             ui.memory_mut(|memory| memory.request_focus(egui::Id::new(COMPOSER)));
         }
     }

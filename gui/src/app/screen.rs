@@ -97,8 +97,15 @@ impl<B: Backend> App<B> {
         let name = self.model.summary(room).map(|summary| summary.name.clone()).unwrap_or_default();
         let mut draft = std::mem::take(&mut self.model.chat_mut(room).draft);
         let foot = Panel::bottom("composer").resizable(false).frame(Frame::NONE).show_separator_line(false);
-        if let Some(chat) = self.model.open_chat() {
-            actions.extend(foot.show(ui, |ui| self.composer.show(ui, chat, &mut draft, &name)).inner);
+        let closed = self.model.why_not_write(room);
+        match (closed, self.model.open_chat()) {
+            (Some(why), _) => {
+                foot.show(ui, |ui| view::no_composer(ui, &why));
+            }
+            (None, Some(chat)) => {
+                actions.extend(foot.show(ui, |ui| self.composer.show(ui, chat, &mut draft, &name)).inner);
+            }
+            (None, None) => {}
         }
         self.model.chat_mut(room).draft = draft;
 

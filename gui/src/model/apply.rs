@@ -85,8 +85,16 @@ impl Model {
         // A burst is one notification, of its newest message.
         let newest = others.filter(|message| matches!(message.body, MessageBody::Text { .. })).max_by_key(|m| m.order);
         let newest = newest.filter(|_| !watched).cloned();
+        let governs = |message: &Arc<Message>| {
+            let body = &message.body;
+            matches!(body, MessageBody::RoomChanged { .. } | MessageBody::RoleGiven { .. } | MessageBody::CodesEnded)
+        };
+        // What is on the room's page is out of date now, if it was ever shown.
+        let changed = chat.rules.is_some() && messages.iter().any(governs);
         chat.timeline.add(messages);
-        newest.map(|message| Effect::Notify(self.notice(&message))).into_iter().collect()
+        let mut effects = if changed { ask_about(room) } else { Vec::new() };
+        effects.extend(newest.map(|message| Effect::Notify(self.notice(&message))));
+        effects
     }
 
     fn notice(&self, message: &Message) -> Notice {
@@ -161,6 +169,12 @@ impl Model {
                 chat.place_marker();
             }
             (Purpose::Code(room), Reply::Code(code)) => self.chat_mut(room).code = Some(code),
+            (Purpose::Rules(room), Reply::Rules(rules)) => self.chat_mut(room).rules = Some(rules),
+            (Purpose::Codes(room), Reply::Codes(codes)) => self.chat_mut(room).codes = Some(codes),
+            (Purpose::Govern(room), _) => {
+                self.chat_mut(room).rules_problem = None;
+                return ask_about(room);
+            }
             (Purpose::Create, Reply::Created { room, code }) => {
                 self.creating = false;
                 self.chat_mut(room).code = Some(code);
@@ -197,6 +211,9 @@ impl Model {
             }
             Purpose::SetName => self.name_problem = Some(what),
             Purpose::AddAddress(_) => self.address_problem = Some(what),
+            Purpose::Govern(room) if self.chats.contains_key(&room) => self.chat_mut(room).rules_problem = Some(what),
+            // A room that is gone has no page.
+            Purpose::Rules(_) | Purpose::Codes(_) if error == CommandError::NoSuchRoom => {}
             Purpose::Create => {
                 self.creating = false;
                 self.toast("The room was not made.", what, true);
@@ -236,4 +253,13 @@ impl Model {
         }
         draft.problem = Some(problem);
     }
+}
+
+/// The questions behind a room's page.
+pub(crate) fn ask_about(room: RoomId) -> Vec<Effect> {
+    vec![
+        Effect::ask(Command::Rules { room }, Purpose::Rules(room)),
+        Effect::ask(Command::Codes { room }, Purpose::Codes(room)),
+        Effect::ask(Command::Members { room }, Purpose::Members(room)),
+    ]
 }

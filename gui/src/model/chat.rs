@@ -1,7 +1,7 @@
 //! What the app keeps for one room: its timeline, its members, who types, the draft.
 
-use parlor_node::{Member, Message, MessageBody, Order};
-use parlor_protocol::{DeviceId, EntryId, RoomCode};
+use parlor_node::{CodeInfo, Member, Message, MessageBody, Order, RoomRulesShown};
+use parlor_protocol::{DeviceId, EntryId, Role, RoomCode};
 use std::sync::Arc;
 
 use super::Timeline;
@@ -75,6 +75,12 @@ pub struct Chat {
     pub draft: Draft,
     /// The newest code, once asked for.
     pub code: Option<RoomCode>,
+    /// The rules, once asked for.
+    pub rules: Option<RoomRulesShown>,
+    /// All codes, once asked for.
+    pub codes: Option<Vec<CodeInfo>>,
+    /// Why a change of the room did not work.
+    pub rules_problem: Option<String>,
     /// The first message not seen when the room was opened or left.
     pub marker: Option<Order>,
     /// Unread messages whose first one is still to be found once the page is here.
@@ -103,6 +109,18 @@ impl Chat {
     #[must_use]
     pub fn member_name(&self, device: DeviceId) -> Option<&str> {
         self.members.iter().find(|member| member.device == device).map(|member| member.name.as_str())
+    }
+
+    /// What this person may do in the room.
+    #[must_use]
+    pub fn own_role(&self) -> Role {
+        self.own().map_or(Role::Reader, |member| member.role)
+    }
+
+    /// This device as a member; absent until the members are known.
+    #[must_use]
+    pub fn own(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.own)
     }
 
     /// The own message that the up arrow edits: the newest one with a text.

@@ -51,6 +51,12 @@ pub enum Purpose {
     Join(RoomCode),
     /// To show a room's code.
     Code(RoomId),
+    /// To know a room's rules.
+    Rules(RoomId),
+    /// To know a room's codes.
+    Codes(RoomId),
+    /// To change something about a room; what is wrong is shown on its page.
+    Govern(RoomId),
     /// To search; only the newest search counts.
     Search(u64),
     /// To add an address by hand.

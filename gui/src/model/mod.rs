@@ -8,6 +8,7 @@ mod state;
 mod tests;
 mod timeline;
 
+pub(crate) use apply::ask_about;
 pub use chat::{Chat, Draft, Writing};
 pub use command::{Ask, Effect, Notice, Purpose};
 pub use state::{Found, Joining, Model, Toast};

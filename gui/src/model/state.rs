@@ -1,7 +1,7 @@
 //! The model itself, and what people's actions change in it.
 
 use parlor_node::{Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile, RoomSummary};
-use parlor_protocol::{RoomCode, RoomId, Text, error::TextError};
+use parlor_protocol::{Role, RoomCode, RoomId, Text, error::TextError};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -125,6 +125,17 @@ impl Model {
     #[must_use]
     pub fn summary(&self, room: RoomId) -> Option<&RoomSummary> {
         self.rooms.iter().flatten().find(|summary| summary.room == room)
+    }
+
+    /// Why this person cannot write in a room, if so.
+    #[must_use]
+    pub fn why_not_write(&self, room: RoomId) -> Option<String> {
+        let summary = self.summary(room)?;
+        if summary.standing.is_over() {
+            return words::standing(&summary.standing);
+        }
+        let reads = self.chat(room).and_then(Chat::own).is_some_and(|own| own.role == Role::Reader);
+        reads.then(|| "In this room you can only read. Owners of the room can change that.".to_owned())
     }
 
     /// Unread messages in all rooms.

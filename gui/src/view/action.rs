@@ -1,6 +1,7 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
+use parlor_node::Command;
 use parlor_protocol::{EntryId, Name, RoomCode, RoomId};
 
 use super::dialog::Dialog;
@@ -66,6 +67,8 @@ pub enum Action {
     AddAddress(String),
     /// Forget an address.
     RemoveAddress(String),
+    /// Change something about a room: its people, rules or codes, or one's own being in it.
+    Govern(RoomId, Box<Command>),
     /// Show or hide the column of members.
     ToggleMembers,
     /// Change how the app looks.

@@ -10,7 +10,7 @@ use crate::{
     model::{Chat, Draft, Writing},
     theme::{self, radius, size, space, width},
     view::Action,
-    widgets::{Icon, error_line, icon_button, name_it},
+    widgets::{Icon, error_line, hint_line, icon_button, name_it},
     words,
 };
 
@@ -22,6 +22,22 @@ pub const COMPOSER: &str = "composer";
 const DRAFT_MAX: usize = 4 * TEXT_MAX;
 /// Lines shown before the field scrolls.
 const ROWS_MAX: f32 = 8.0;
+
+/// Stands where the field would, in a room where this person cannot write.
+pub fn no_composer(ui: &mut Ui, why: &str) {
+    // The room may have closed while somebody was writing.
+    ui.memory_mut(|memory| memory.surrender_focus(Id::new(COMPOSER)));
+    let column = ui.available_width().min(width::COLUMN) - space::L * 2.0;
+    let side = (ui.available_width() - column) / 2.0;
+    ui.horizontal(|ui| {
+        ui.add_space(side);
+        ui.vertical(|ui| {
+            ui.set_width(column);
+            hint_line(ui, why);
+        });
+    });
+    ui.add_space(space::M);
+}
 
 /// The state of the field that is not part of the draft.
 #[derive(Debug, Default)]

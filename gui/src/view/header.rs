@@ -28,7 +28,7 @@ pub fn header(ui: &mut Ui, model: &Model, sight: &Sight, narrow: bool, column: O
         }
         let (face, _) = ui.allocate_exact_size(Vec2::splat(38.0), Sense::hover());
         avatar(ui.painter(), face, room.as_bytes(), name, true);
-        let wide = (ui.available_width() - 90.0).max(60.0);
+        let wide = (ui.available_width() - 124.0).max(60.0);
         let (rect, response) = ui.allocate_exact_size(vec2(wide, 60.0), Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, format!("Room {name}")));
         cut(ui, name, pos2(rect.left(), rect.top() + 22.0), wide, size::TITLE, palette.text);
@@ -40,6 +40,9 @@ pub fn header(ui: &mut Ui, model: &Model, sight: &Sight, narrow: bool, column: O
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             ui.add_space(space::S);
+            if icon_button(ui, Icon::Sliders, "About this room", "").clicked() {
+                actions.push(Action::Open(Dialog::room(room)));
+            }
             if icon_button(ui, Icon::People, "Members", "").clicked() {
                 actions.push(match column {
                     Some(_) => Action::ToggleMembers,

@@ -12,7 +12,7 @@ pub mod timeline;
 mod toasts;
 
 pub use action::{Action, Sight};
-pub use composer::{COMPOSER, Composer};
+pub use composer::{COMPOSER, Composer, no_composer};
 pub use header::header;
 pub use members::members;
 pub use rooms::rooms;

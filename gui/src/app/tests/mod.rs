@@ -3,6 +3,7 @@
 
 mod dialogs;
 mod keys;
+mod room;
 mod start;
 mod timeline;
 mod writing;

@@ -3,6 +3,7 @@
 mod connection;
 mod create;
 mod join;
+mod room;
 mod search;
 mod settings;
 mod share;
@@ -17,6 +18,7 @@ use crate::{config::Look, model::Model};
 
 pub use create::Create;
 pub use join::Join;
+pub use room::RoomPage;
 pub use search::Search;
 pub use settings::Settings;
 pub use share::Share;
@@ -31,6 +33,8 @@ pub enum Dialog {
     Join(Join),
     /// Show a room's code.
     Share(Share),
+    /// A room's people, rules and codes.
+    Room(RoomPage),
     /// Settings.
     Settings(Settings),
     /// How this machine is connected.
@@ -73,6 +77,12 @@ impl Dialog {
         Self::Share(Share::new(room))
     }
 
+    /// A room's people, rules and codes.
+    #[must_use]
+    pub fn room(room: RoomId) -> Self {
+        Self::Room(RoomPage::new(room))
+    }
+
     /// Settings.
     #[must_use]
     pub fn settings(model: &Model) -> Self {
@@ -97,6 +107,7 @@ impl Dialog {
             Self::Create(state) => state.show(ctx, model),
             Self::Join(state) => state.show(ctx, model),
             Self::Share(state) => state.show(ctx, model),
+            Self::Room(state) => state.show(ctx, model),
             Self::Settings(state) => state.show(ctx, model, facts),
             Self::Connection => connection::show(ctx, model),
             Self::Members => small::members(ctx, model),

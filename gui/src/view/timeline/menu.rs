@@ -5,6 +5,7 @@ use egui::{
     UiBuilder, WidgetInfo, WidgetType, pos2, vec2,
 };
 use parlor_node::{Message, MessageBody, Reaction};
+use parlor_protocol::Role;
 use std::sync::Arc;
 
 use crate::{
@@ -93,6 +94,8 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
         item(ui, Icon::Copy, "Copy text", Action::Copy { text: text.clone(), what: "Text" });
         if message.own {
             item(ui, Icon::Pen, "Edit", Action::Edit(message.id));
+        }
+        if message.own || chat.own_role() >= Role::Moderator {
             item(ui, Icon::Trash, "Delete for everybody", Action::Delete(message.id));
         }
     } else {
