@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The key that a passphrase opens a profile's secret with, from the stretched passphrase.
+    PassphraseLock,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::PassphraseLock => "parlor/v1/passphrase lock",
         }
     }
 

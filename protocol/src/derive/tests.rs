@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 14] = [
+const PURPOSES: [Purpose; 15] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -19,6 +19,7 @@ const PURPOSES: [Purpose; 14] = [
     Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
+    Purpose::PassphraseLock,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 

@@ -11,6 +11,7 @@ use parlor_protocol::{
     entry::Entry,
     epoch::{AdmissionCert, EpochRecord, Genesis},
     error::CodecError,
+    guard::Guard,
     invite::InviteBody,
     limits::BODY_MAX,
     log::{Height, verify_page, verify_suffix},
@@ -21,7 +22,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -34,6 +35,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("gossip", gossip),
     ("request", request),
     ("answer", answer),
+    ("guard", guard),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -130,4 +132,9 @@ pub fn request(bytes: &[u8]) {
 /// An answer.
 pub fn answer(bytes: &[u8]) {
     comes_back(bytes, Answer::decode, Answer::encode);
+}
+
+/// What guards a profile, as it lies in the profile's folder.
+pub fn guard(bytes: &[u8]) {
+    comes_back(bytes, Guard::decode, |guard| Ok(guard.encode().to_vec()));
 }
