@@ -85,6 +85,7 @@ pub(super) struct Room {
     pub(super) record_changed: bool,
     pub(super) summary_changed: bool,
     pub(super) summary_sent: u64,
+    pub(super) members_sent: u64,
     pub(super) last_signal: u64,
 }
 
@@ -113,6 +114,7 @@ impl Room {
             record_changed: false,
             summary_changed: true,
             summary_sent: 0,
+            members_sent: 0,
             last_signal: 0,
             record,
         }
@@ -279,15 +281,16 @@ impl Room {
         if !fits {
             return false;
         }
-        let owner = self.membership.is_owner(&card);
+        let role = self.membership.role(card.user);
         let known = self.membership.members.get(&author);
         let member = MemberState {
             name: name.to_owned(),
             joined: known.map_or(hlc.millis(), |member| member.joined),
-            owner,
+            role,
             heard: known.and_then(|member| member.heard),
             last_signal: known.map_or_else(|| self.remembered_signal(author, hlc), |member| member.last_signal),
-            keys: (card, prekey),
+            card,
+            prekey,
         };
         self.membership.members.insert(author, member);
         self.summary_changed = true;
