@@ -188,7 +188,9 @@ fn a_keychain_that_does_not_forget_is_told_and_both_ways_stay_open() {
 
 #[test]
 fn a_change_killed_at_any_step_leaves_a_profile_that_opens_in_the_old_way_or_the_new() {
-    let changes: [(&str, Option<(&str, bool)>, fn() -> LockChange); 7] = [
+    /// A name, the passphrase before and whether it is asked at start, the change.
+    type Case = (&'static str, Option<(&'static str, bool)>, fn() -> LockChange);
+    let changes: [Case; 7] = [
         ("file to keychain", None, || LockChange::UseKeychain),
         ("file to passphrase", None, || set(None, NEW, Some(true))),
         ("file to both", None, || set(None, NEW, Some(false))),
