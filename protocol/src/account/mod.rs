@@ -13,7 +13,9 @@ mod token;
 mod vault;
 mod wire;
 
-pub use bytes::{LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, WrappedKey};
+pub use bytes::{
+    LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, WrappedKey,
+};
 pub use name::UserName;
 pub use opaque::{Answered, Binding, ExportKey, LoggingIn, Proven, Registered, Registering, Server};
 pub use password::Password;

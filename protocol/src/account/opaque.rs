@@ -43,7 +43,8 @@ impl Ksf for Stretching {
     fn hash<L: ArrayLength<u8>>(&self, input: GenericArray<u8, L>) -> Result<GenericArray<u8, L>, InternalError> {
         let input = Zeroizing::new(input.to_vec());
         let mut output = GenericArray::default();
-        let params = Params::new(STRETCH_KIB, STRETCH_PASSES, 1, Some(L::USIZE)).map_err(|_| InternalError::KsfError)?;
+        let params =
+            Params::new(STRETCH_KIB, STRETCH_PASSES, 1, Some(L::USIZE)).map_err(|_| InternalError::KsfError)?;
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(&input, STRETCH_SALT, &mut output)
             .map_err(|_| InternalError::KsfError)?;
@@ -426,8 +427,7 @@ mod server {
         let record = record.transpose().map_err(refused)?.map(ServerRegistration::finish);
         let message = CredentialRequest::<Suite<K>>::deserialize(message.as_bytes()).map_err(refused)?;
         let params = ServerLoginParameters { context: Some(context), identifiers };
-        let started =
-            ServerLogin::start(&mut Legacy(rng), setup, record, message, user, params).map_err(refused)?;
+        let started = ServerLogin::start(&mut Legacy(rng), setup, record, message, user, params).map_err(refused)?;
         let message = LogInResponse::try_from(started.message.serialize().as_slice());
         Ok((started.state, message.map_err(|_| LogInError::Malformed)?))
     }

@@ -65,10 +65,7 @@ pub fn example_requests() -> Vec<AccountRequest> {
             vault: record(),
             device: device.clone(),
         },
-        AccountRequest::StartLogIn {
-            name: name.clone(),
-            message: LogInRequest::try_from([4; 96].as_slice()).unwrap(),
-        },
+        AccountRequest::StartLogIn { name: name.clone(), message: LogInRequest::try_from([4; 96].as_slice()).unwrap() },
         AccountRequest::FinishLogIn {
             proof: LogInProof::try_from([5; 64].as_slice()).unwrap(),
             device: device.clone(),
@@ -108,7 +105,9 @@ pub fn example_answers() -> Vec<AccountAnswer> {
 
 #[test]
 fn a_user_name_has_one_spelling() {
-    for (typed, kept) in [("Juliet", "juliet"), (" anna.b ", "anna.b"), ("\u{ff21}nna", "anna"), ("A\u{308}nne", "\u{e4}nne")] {
+    for (typed, kept) in
+        [("Juliet", "juliet"), (" anna.b ", "anna.b"), ("\u{ff21}nna", "anna"), ("A\u{308}nne", "\u{e4}nne")]
+    {
         assert_eq!(user(typed).as_str(), kept);
     }
     assert_eq!(UserName::new("  "), Err(UserNameError::Empty));
@@ -121,7 +120,9 @@ fn a_user_name_has_one_spelling() {
 
 #[test]
 fn names_that_look_alike_share_a_skeleton() {
-    for (one, other) in [("anna", "\u{430}nna"), ("bill", "bi11"), ("paypal", "p\u{430}ypal"), ("modern", "rnodem"), ("anno", "ann0")] {
+    for (one, other) in
+        [("anna", "\u{430}nna"), ("bill", "bi11"), ("paypal", "p\u{430}ypal"), ("modern", "rnodem"), ("anno", "ann0")]
+    {
         assert_ne!(user(one), user(other));
         assert_eq!(user(one).skeleton(), user(other).skeleton(), "{one} {other}");
     }
@@ -300,10 +301,8 @@ fn what_cannot_be_about_an_account_is_refused_when_it_is_read() {
     let devices = Answer::Account(AccountAnswer::Devices(vec![device; ACCOUNT_DEVICES_MAX + 1]));
     assert!(matches!(Answer::decode(&devices.encode().unwrap()), Err(CodecError::TooMany { .. })));
     // A name in another spelling.
-    let request = AccountRequest::StartLogIn {
-        name: user("anna"),
-        message: LogInRequest::try_from([4; 96].as_slice()).unwrap(),
-    };
+    let request =
+        AccountRequest::StartLogIn { name: user("anna"), message: LogInRequest::try_from([4; 96].as_slice()).unwrap() };
     let mut bytes = Request::Account(request).encode().unwrap();
     let at = bytes.windows(4).position(|window| window == b"anna").unwrap();
     bytes[at] = b'A';

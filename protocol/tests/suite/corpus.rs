@@ -76,7 +76,10 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             .collect(),
         ),
         ("user_name", ["Juliet", "f\u{fb01}n", "\u{430}nna", "x"].map(|name| name.as_bytes().to_vec()).into()),
-        ("recovery_key", vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()]),
+        (
+            "recovery_key",
+            vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
+        ),
     ]
 }
 

@@ -93,12 +93,8 @@ fn the_published_real_vectors_come_out() {
         let (state, ke1) = client::start_login::<Identity>(&password, &mut rng).unwrap();
         assert_eq!(ke1.as_bytes(), vector.get("ke1"));
         // The record of nobody is made in any case, so that it costs no time to see who exists.
-        let draws = [
-            vec![0; 64],
-            vector.get("masking_nonce"),
-            vector.get("server_keyshare_seed"),
-            vector.get("server_nonce"),
-        ];
+        let draws =
+            [vec![0; 64], vector.get("masking_nonce"), vector.get("server_keyshare_seed"), vector.get("server_nonce")];
         let mut rng = Prepared::new(&draws.each_ref().map(Vec::as_slice));
         let (waiting, ke2) =
             server::start_login(&setup, &id, Some(&done.record), &ke1, identifiers, &context, &mut rng).unwrap();
