@@ -19,7 +19,6 @@ use crate::{
 
 /// Something about accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum AccountRequest {
     /// Whether the asking device is signed in, and how things stand.
     Status,
@@ -130,7 +129,6 @@ pub enum AccountRequest {
 
 /// The answer to an [`AccountRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum AccountAnswer {
     /// How things stand; none when the device is not signed in.
     Status(Option<AccountStatus>),
