@@ -85,7 +85,7 @@ impl Lock {
 
     fn choose(&mut self, ui: &mut Ui, kind: LockKind) -> Vec<Action> {
         let mut actions = Vec::new();
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             if kind.has_passphrase() {
                 if main_button(ui, "Lock now", true).clicked() {
                     actions.push(Action::LockNow);
