@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    store::{LockChange, LockKind},
 };
 
 /// Something asked of the node. Every command gets exactly one [`Reply`] or [`CommandError`].
@@ -124,6 +125,10 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// How the profile is locked. Answered with [`Reply::Locked`].
+    LockKind,
+    /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
+    ChangeLock(Box<LockChange>),
     /// Removes a person with all devices from a room. Owners may. Answered with [`Reply::Done`] when
     /// it is decided and on its way to the others.
     RemovePerson {
@@ -234,6 +239,8 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// How the profile is locked now.
+    Locked(LockKind),
     /// The rules of a room.
     Rules(RoomRulesShown),
     /// The codes of a room, newest first.

@@ -302,7 +302,9 @@ impl Membership {
 
     /// Whose device it is, also of one that is gone.
     pub(super) fn user_of(&self, device: DeviceId) -> Option<UserId> {
-        self.known(device).map(|member| member.card.user)
+        let known = self.known(device).map(|member| member.card.user);
+        // Owners are known by their records where their profile cannot be read.
+        known.or_else(|| self.rules.graph().user_of(device))
     }
 
     /// Devices of a person that are in the room.

@@ -4,6 +4,7 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+pub mod account;
 mod codes;
 mod commands;
 mod connection;
@@ -15,6 +16,7 @@ mod intake;
 mod io;
 mod join;
 mod leaving;
+mod locking;
 mod logs;
 mod membership;
 mod presence;
