@@ -383,6 +383,7 @@ impl Fake {
             | Command::RemoveDevice { .. }
             | Command::SetRole { .. }
             | Command::ChangeRoom { .. }
+            | Command::Mute { .. }
             | Command::RevokeCode { .. }
             | Command::LeaveRoom { .. }
             | Command::DissolveRoom { .. }

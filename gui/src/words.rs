@@ -177,6 +177,8 @@ pub fn system_line(message: &Message) -> String {
         MessageBody::Removed { name: who, device: false, .. } => format!("{name} removed {who}"),
         MessageBody::Removed { name: who, device: true, .. } => format!("{name} removed a device of {who}"),
         MessageBody::RoleGiven { name: who, role, .. } => format!("{name} made {who} {}", a_role(*role)),
+        MessageBody::Muted { name: who, until: Some(_), .. } => format!("{name} silenced {who} for a while"),
+        MessageBody::Muted { name: who, until: None, .. } => format!("{name} lets {who} write again"),
         MessageBody::RoomChanged { change } => format!("{name} changed the room: {}", room_change(change)),
         MessageBody::CodesEnded => format!("{name} ended all codes made before"),
         MessageBody::Dissolved => format!("{name} ended this room for everybody"),

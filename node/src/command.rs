@@ -184,6 +184,16 @@ pub enum Command {
         /// The room.
         room: RoomId,
     },
+    /// Silences a person in a room for a while, or lifts that. Moderators and owners may, with people of
+    /// a lower role. Answered with [`Reply::Done`].
+    Mute {
+        /// The room.
+        room: RoomId,
+        /// The person.
+        user: UserId,
+        /// For how long; lifted when absent.
+        lasts: Option<Duration>,
+    },
     /// Leaves a room with all own devices. The room stays in the list until somebody knows, then it is
     /// forgotten. The last owner hands over or dissolves first. Answered with [`Reply::Done`].
     LeaveRoom {

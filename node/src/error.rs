@@ -95,6 +95,21 @@ pub enum CommandError {
     /// Readers read.
     #[error("in this room you can only read; ask an owner if you need to write")]
     ReadersOnlyRead,
+    /// A moderator silenced this person.
+    #[error("a moderator silenced you in this room for another {} s; nothing was sent", .wait_ms.div_ceil(1000))]
+    Muted {
+        /// For how much longer, in milliseconds.
+        wait_ms: u64,
+    },
+    /// The room is slow.
+    #[error("in this room everybody waits between messages; try again in {} s", .wait_ms.div_ceil(1000))]
+    TooSoon {
+        /// How long to wait, in milliseconds.
+        wait_ms: u64,
+    },
+    /// Nobody silences people of the same role or a higher one.
+    #[error("you can silence only people whose role is below yours")]
+    NotBelowYou,
     /// The room has ended for this device.
     #[error(
         "this room has ended for you: nothing can be changed or written in it. You can remove it from this machine"

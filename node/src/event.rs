@@ -264,6 +264,15 @@ pub enum MessageBody {
         /// The role.
         role: Role,
     },
+    /// Somebody was silenced for a while, or that was lifted.
+    Muted {
+        /// The person.
+        user: UserId,
+        /// The person's name.
+        name: String,
+        /// Until then, in milliseconds since 1970; lifted when absent.
+        until: Option<u64>,
+    },
     /// A rule of the room was changed.
     RoomChanged {
         /// What it is now.

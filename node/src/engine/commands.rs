@@ -81,6 +81,7 @@ impl Engine {
             }
             Command::RevokeCode { room, locator } => self.revoke_code(call, room, locator),
             Command::RotateCodes { room } => self.rotate_codes(call, room),
+            Command::Mute { room, user, lasts } => self.mute(call, room, user, lasts),
             Command::LeaveRoom { room } => self.leave_room(call, room),
             Command::DissolveRoom { room } => self.dissolve(call, room),
             Command::ForgetRoom { room } => self.forget_over(call, room),

@@ -126,6 +126,7 @@ impl Engine {
                 room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
             }
         }
+        engine.timers.set(now.mono, Timer::Prekeys);
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
@@ -190,6 +191,7 @@ impl Engine {
                 Timer::Govern(room) => self.govern(room),
                 Timer::Waiting(room) => self.expire_waiting(room),
                 Timer::Join(job) => self.check_join(job),
+                Timer::Prekeys => self.renew_prekeys(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),

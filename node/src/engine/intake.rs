@@ -169,7 +169,14 @@ impl Engine {
             let changed = effects.changed.iter().filter_map(|id| room.timeline.find(*id));
             events.extend(changed.map(|message| Event::MessageChanged(room.dressed(&message, me))));
         }
+        if !effects.gone.is_empty() && room.is_loaded {
+            room.summary_changed = true;
+            events.push(Event::MessagesGone { room: room_id, ids: effects.gone });
+        }
         events.into_iter().for_each(|event| self.event(event));
+        if effects.shows_again {
+            self.reread(room_id);
+        }
         if effects.members_changed {
             self.tell_members(room_id);
             self.look_at_standing(room_id);
@@ -270,6 +277,7 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         let shown_otherwise = room.recut();
+        room.hide_muted();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));
         self.tell_reread(room_id);

@@ -325,7 +325,14 @@ impl Membership {
 
     /// What a device's person might do in an epoch. Everybody who can read that epoch agrees on it.
     pub(super) fn role_at(&self, device: DeviceId, epoch: EpochId) -> Role {
-        let Some(user) = self.user_of(device) else { return self.settings_at(epoch).newcomers.value };
+        match self.user_of(device) {
+            Some(user) => self.user_role_at(user, epoch),
+            None => self.settings_at(epoch).newcomers.value,
+        }
+    }
+
+    /// What a person might do in an epoch.
+    pub(super) fn user_role_at(&self, user: UserId, epoch: EpochId) -> Role {
         match self.rules.graph().was_owner(user, epoch) {
             true => Role::Owner,
             false => self.settings_at(epoch).role(user),

@@ -19,6 +19,8 @@ mod leaving;
 mod locking;
 mod logs;
 mod membership;
+mod moderating;
+mod prekeys;
 mod presence;
 mod reserving;
 mod room;

@@ -20,6 +20,7 @@ use super::{
     governing::Changes,
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
+    moderating::Mutes,
     reserving::Reserved,
     sending::Waiting,
     sync::PeerRoom,
@@ -39,6 +40,10 @@ pub(super) struct Effects {
     pub(super) members_changed: bool,
     /// Records of epochs that were new.
     pub(super) epochs: Vec<Entry>,
+    /// Messages that are to be shown no more.
+    pub(super) gone: Vec<EntryId>,
+    /// Something that was not shown may have to be shown now.
+    pub(super) shows_again: bool,
     /// Codes that somebody joined with.
     pub(super) used_codes: BTreeSet<Locator>,
 }
@@ -98,6 +103,9 @@ pub(super) struct Room {
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
+    pub(super) mutes: Mutes,
+    /// When the last own text was sent, on the monotonic clock.
+    pub(super) last_text: Option<u64>,
     /// Who joined with which code.
     joiners: BTreeMap<Locator, BTreeSet<DeviceId>>,
     has_created_line: bool,
@@ -135,6 +143,8 @@ impl Room {
             tails_asked: 0,
             has_synced: false,
             names: BTreeMap::new(),
+            mutes: Mutes::default(),
+            last_text: None,
             joiners: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
@@ -258,25 +268,21 @@ impl Room {
             // A signal from before is a replay, also when this device has forgotten it.
             member.last_signal = member.last_signal.max(Hlc::default().follow(hlc).millis());
         }
-        let is_hidden = matches!(body, Body::Text { .. }) && self.hides(entry.header().epoch, hlc);
         // Moderators take back what others wrote.
         let moderates = matches!(body, Body::Delete { .. }) && self.membership.authority(entry) >= Role::Moderator;
-        let mut change = |target, kind| {
-            if self.timeline.apply(target, Change { by: author, hlc, moderates, kind }).is_some() {
-                effects.changed.insert(target);
-            }
-        };
+        let change = |kind| Change { by: author, hlc, moderates, kind };
         match body {
             // What somebody wrote who may only read is shown to nobody.
             Body::Text { .. } if self.membership.role_at(author, entry.header().epoch) == Role::Reader => {}
-            Body::Text { .. } if is_hidden => {}
+            Body::Text { .. } if self.hides(entry.header().epoch, hlc) => {}
+            Body::Text { .. } if self.is_loaded && self.is_muted(author, hlc) => self.note_hidden(author),
             Body::Text { text, reply_to, .. } => {
                 self.show(entry, when, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
             }
-            Body::Edit { target, text } => change(target, ChangeKind::Edit(text.to_string())),
-            Body::Delete { target } => change(target, ChangeKind::Delete),
+            Body::Edit { target, text } => self.change(target, change(ChangeKind::Edit(text.to_string())), effects),
+            Body::Delete { target } => self.change(target, change(ChangeKind::Delete), effects),
             Body::Reaction { target, emoji, present } => {
-                change(target, ChangeKind::React { emoji: emoji.into(), present });
+                self.change(target, change(ChangeKind::React { emoji: emoji.into(), present }), effects);
             }
             Body::Profile { name, card, prekey } => {
                 if !self.learn_profile(author, name.as_str(), card, prekey, hlc) {
@@ -327,6 +333,18 @@ impl Room {
                     }
                 }
             }
+            Body::Mute { user, until } => {
+                let above = self.membership.authority(entry);
+                if above < Role::Moderator || self.membership.user_role_at(user, entry.header().epoch) >= above {
+                    return;
+                }
+                let (gone, again) = self.mute(user, hlc, until);
+                effects.gone.extend(gone);
+                effects.shows_again |= again;
+                let name = self.membership.name_of_user(user);
+                let until = Some(until).filter(|until| *until > 0);
+                self.show(entry, when, MessageBody::Muted { user, name, until }, None, viewer, effects);
+            }
             Body::JoinedBy(locator) => {
                 self.joiners.entry(locator).or_default().insert(author);
                 effects.used_codes.insert(locator);
@@ -337,6 +355,12 @@ impl Room {
                     self.show(entry, when, MessageBody::Left, None, viewer, effects);
                 }
             }
+        }
+    }
+
+    fn change(&mut self, target: EntryId, change: Change, effects: &mut Effects) {
+        if self.timeline.apply(target, change).is_some() {
+            effects.changed.insert(target);
         }
     }
 
@@ -390,6 +414,11 @@ impl Room {
         }
         let role = self.membership.role(card.user);
         let known = self.membership.known(author);
+        // What an older log says comes later, and is older all the same.
+        let prekey = match known {
+            Some(member) if member.prekey.created > prekey.created => member.prekey.clone(),
+            _ => prekey,
+        };
         let member = MemberState {
             name: name.to_owned(),
             joined: known.map_or(hlc.millis(), |member| member.joined),
@@ -505,6 +534,8 @@ impl Room {
         self.before.get_or_insert(shown);
         self.logs.iter_mut().for_each(|(_, log)| log.session = None);
         self.names.clear();
+        self.joiners.clear();
+        self.mutes.clear();
         self.unresolved.clear();
         (self.has_created_line, self.has_unread, self.is_loaded) = (false, false, false);
     }

@@ -30,6 +30,8 @@ pub(super) enum Timer {
     Waiting(RoomId),
     /// See how a join stands.
     Join(JobId),
+    /// See whether it is time for a new prekey.
+    Prekeys,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.

@@ -192,6 +192,15 @@ pub(crate) enum Do {
         #[arg(long, value_name = "TIME")]
         slow: Option<String>,
     },
+    /// Silences somebody in a room for a while. Moderators and owners may.
+    Mute {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Who: a name, or the beginning of a device's id.
+        who: String,
+        /// For how long, as 10m or 2h; off lifts it.
+        time: String,
+    },
     /// Leaves a room.
     Leave {
         /// The room: its name, or the beginning of its id.

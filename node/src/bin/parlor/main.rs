@@ -73,6 +73,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
                 (name.as_deref(), history.as_deref(), vanish.as_deref(), slow.as_deref());
             govern::policy(&cli, &room, govern::Wanted { name, history, newcomers, vanish, slow }).await
         }
+        Do::Mute { room, who, time } => govern::mute(&cli, &room, &who, &time).await,
         Do::Leave { room } => govern::leave(&cli, &room).await,
         Do::Dissolve { room } => govern::dissolve(&cli, &room).await,
         Do::Forget { room } => govern::forget(&cli, &room).await,

@@ -142,6 +142,12 @@ pub(crate) fn message(message: &Message, as_json: bool) {
         MessageBody::RoleGiven { name: who, role, .. } => {
             print(format_args!("{when}  * {name} gave {} the role of {}", safe(who), role_name(*role)));
         }
+        MessageBody::Muted { name: who, until: Some(_), .. } => {
+            print(format_args!("{when}  * {name} silenced {} for a while", safe(who)));
+        }
+        MessageBody::Muted { name: who, until: None, .. } => {
+            print(format_args!("{when}  * {name} lets {} write again", safe(who)));
+        }
         MessageBody::RoomChanged { change } => {
             print(format_args!("{when}  * {name} changed the room: {}", safe(&room_change(change))));
         }
