@@ -37,6 +37,12 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The safety number of two users: every round of its hash.
+    SafetyNumber,
+    /// Its digits.
+    SafetyDigits,
+    /// Its words.
+    SafetyWords,
 }
 
 impl Purpose {
@@ -56,6 +62,9 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::SafetyNumber => "parlor/v1/safety number",
+            Self::SafetyDigits => "parlor/v1/safety digits",
+            Self::SafetyWords => "parlor/v1/safety words",
         }
     }
 

@@ -216,3 +216,13 @@ pub enum LogError {
         got: usize,
     },
 }
+
+/// Why a text is no safety number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SafetyError {
+    /// It is neither digits, words nor the text of a QR picture.
+    #[error(
+        "this is no safety number; paste all twelve groups of digits, all twelve words, or the text that begins with parlor:verify:"
+    )]
+    NotANumber,
+}
