@@ -5,7 +5,7 @@ use parlor_node::{
     Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
     MessageBody, Order, Profile, Reaction, Reply, RoomSummary, SyncState,
 };
-use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, RoomCode, RoomId};
+use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -36,6 +36,11 @@ struct State {
 /// A node without a network. Clones are the same node.
 #[derive(Clone, Debug, Default)]
 pub struct Fake(Rc<RefCell<State>>);
+
+/// In here every person has one device.
+fn user_of(device: DeviceId) -> UserId {
+    UserId::from_bytes(*device.as_bytes())
+}
 
 fn id32(number: u64) -> [u8; 32] {
     let mut bytes = [0; 32];
@@ -99,7 +104,14 @@ impl Fake {
         let mut state = self.0.borrow_mut();
         state.next += 1;
         let room = RoomId::from_bytes(id32(state.next));
-        let own = Member { device: state.me, name: state.name.clone(), own: true, owner: true, online: true };
+        let own = Member {
+            device: state.me,
+            user: user_of(state.me),
+            name: state.name.clone(),
+            own: true,
+            role: Role::Owner,
+            online: true,
+        };
         let summary = RoomSummary {
             room,
             name: name.to_owned(),
@@ -118,7 +130,8 @@ impl Fake {
         let device = DeviceId::from_bytes(id32(number + 1_000));
         let mut state = self.0.borrow_mut();
         if let Some(room) = state.rooms.iter_mut().find(|known| known.summary.room == room) {
-            room.members.push(Member { device, name: name.to_owned(), own: false, owner: false, online });
+            let (user, name) = (user_of(device), name.to_owned());
+            room.members.push(Member { device, user, name, own: false, role: Role::Member, online });
             room.summary.members = room.members.len();
         }
         device

@@ -3,9 +3,21 @@
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState};
 use parlor_protocol::{
+    Role,
     error::{CodeError, TextError},
     limits::TEXT_MAX,
 };
+
+/// What to say of a role; nothing of the ordinary one.
+#[must_use]
+pub const fn role(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Owner => Some("owner"),
+        Role::Moderator => Some("moderator"),
+        Role::Member => None,
+        Role::Reader => Some("reads only"),
+    }
+}
 
 /// A moment in the person's time zone; moments past all calendars are shown as 1970.
 #[must_use]

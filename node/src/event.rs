@@ -1,6 +1,6 @@
 //! What a person sees: rooms, messages, members, progress, connection, problems.
 
-use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, RoomCode, RoomId};
+use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, Role, RoomCode, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -126,12 +126,14 @@ pub enum SyncState {
 pub struct Member {
     /// The device.
     pub device: DeviceId,
+    /// The person whose device it is. A person may have several in a room.
+    pub user: UserId,
     /// Its name in the room; a short id until the name is known.
     pub name: String,
     /// True for this very device.
     pub own: bool,
-    /// True for the room's owners.
-    pub owner: bool,
+    /// What the person may do in the room.
+    pub role: Role,
     /// Whether it is this device, is connected, or was heard of in the last 65 seconds.
     pub online: bool,
 }

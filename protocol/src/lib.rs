@@ -34,5 +34,5 @@ pub use code::RoomCode;
 pub use derive::store_key;
 pub use hlc::Hlc;
 pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
-pub use policy::HistoryPolicy;
+pub use policy::{HistoryPolicy, Role};
 pub use text::{Name, Text};

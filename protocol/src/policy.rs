@@ -1,4 +1,4 @@
-//! What newcomers may read.
+//! What newcomers may read, and what people may do.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,4 +11,19 @@ pub enum HistoryPolicy {
     Everything,
     /// Only what is written from their joining on: every joining changes the epoch.
     FromJoining,
+}
+
+/// What a person may do in a room; each role may do what the ones below it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads, and writes nothing that others are shown.
+    Reader,
+    /// Writes.
+    #[default]
+    Member,
+    /// Takes back messages of others, and silences people for a while.
+    Moderator,
+    /// Removes people, gives roles, changes and dissolves the room.
+    Owner,
 }

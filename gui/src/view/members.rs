@@ -40,9 +40,7 @@ fn row(ui: &mut Ui, member: &Member) {
     if member.own {
         second.push("this is you");
     }
-    if member.owner {
-        second.push("owner");
-    }
+    second.extend(words::role(member.role));
     if !member.own {
         second.push(if member.online { "online" } else { "away" });
     }

@@ -1,7 +1,7 @@
 //! Who belongs to a room, for a member: the public rules, and what the epoch keys add to them.
 
 use parlor_protocol::{
-    DeviceId, EpochId, Locator, RoomId,
+    DeviceId, EpochId, Locator, Role, RoomId, UserId,
     card::{DeviceCard, Prekey},
     entry::{Entry, Verified},
     epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis},
@@ -18,12 +18,15 @@ pub(super) use parlor_protocol::rules::Refused;
 pub(super) struct MemberState {
     pub(super) name: String,
     pub(super) joined: u64,
-    pub(super) owner: bool,
+    pub(super) role: Role,
     /// When it was last heard of, on the monotonic clock.
     pub(super) heard: Option<u64>,
     pub(super) last_signal: u64,
-    #[expect(dead_code, reason = "owners seal the next epoch's key to these")]
-    pub(super) keys: (Box<DeviceCard>, Box<Prekey>),
+    /// Whose device it is, and its Noise key.
+    pub(super) card: Box<DeviceCard>,
+    /// What owners seal the next epoch's key to.
+    #[expect(dead_code, reason = "owners seal the next epoch's key to it")]
+    pub(super) prekey: Box<Prekey>,
 }
 
 /// Who belongs to a room.
@@ -61,8 +64,9 @@ impl Membership {
         known.into_iter().map(|(_, secrets)| secrets).collect()
     }
 
-    pub(super) fn is_owner(&self, card: &DeviceCard) -> bool {
-        self.rules.is_owner(card.user)
+    /// What a person may do.
+    pub(super) fn role(&self, user: UserId) -> Role {
+        if self.rules.is_owner(user) { Role::Owner } else { Role::Member }
     }
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {

@@ -279,15 +279,16 @@ impl Room {
         if !fits {
             return false;
         }
-        let owner = self.membership.is_owner(&card);
+        let role = self.membership.role(card.user);
         let known = self.membership.members.get(&author);
         let member = MemberState {
             name: name.to_owned(),
             joined: known.map_or(hlc.millis(), |member| member.joined),
-            owner,
+            role,
             heard: known.and_then(|member| member.heard),
             last_signal: known.map_or_else(|| self.remembered_signal(author, hlc), |member| member.last_signal),
-            keys: (card, prekey),
+            card,
+            prekey,
         };
         self.membership.members.insert(author, member);
         self.summary_changed = true;

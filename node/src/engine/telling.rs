@@ -69,9 +69,10 @@ impl Engine {
         members.sort_by_key(|(device, member)| (member.joined, **device));
         let member = |(device, member): (&parlor_protocol::DeviceId, &super::membership::MemberState)| Member {
             device: *device,
+            user: member.card.user,
             name: member.name.clone(),
             own: *device == me,
-            owner: member.owner,
+            role: member.role,
             online: *device == me || self.connections.is_connected(*device) || is_recent(member.heard, now),
         };
         Some(members.into_iter().map(member).collect())

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parlor_node::{Command, Event, JoinStage, Reply, StartError, SyncState, store::ProfileLock};
-use parlor_protocol::{HistoryPolicy, Name, RoomCode};
+use parlor_protocol::{HistoryPolicy, Name, Role, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
@@ -224,6 +224,16 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What to say of a role; nothing of the ordinary one.
+fn role_word(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Owner => Some("owner"),
+        Role::Moderator => Some("moderator"),
+        Role::Member => None,
+        Role::Reader => Some("reads only"),
+    }
+}
+
 pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
     let session = Session::updated(cli).await?;
     let room = session.room(room).await?;
@@ -231,12 +241,8 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
         if cli.json {
             output::json(&member);
         } else {
-            let mark = match (member.own, member.owner) {
-                (true, true) => "  (you, owner)",
-                (true, false) => "  (you)",
-                (false, true) => "  (owner)",
-                (false, false) => "",
-            };
+            let marks: Vec<_> = member.own.then_some("you").into_iter().chain(role_word(member.role)).collect();
+            let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
             output::print(format_args!("{}  {}{mark}", member.device.short(), output::safe(&member.name)));
         }
     }
