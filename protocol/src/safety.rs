@@ -91,7 +91,8 @@ impl SafetyNumber {
             }
             (digits, self.groups().concat())
         } else {
-            let words: Vec<&str> = lower.split(|c| is_separator(c) || c == ',').filter(|word| !word.is_empty()).collect();
+            let words: Vec<&str> =
+                lower.split(|c| is_separator(c) || c == ',').filter(|word| !word.is_empty()).collect();
             let known = |word: &&str| bip39::Language::English.find_word(word).is_some();
             if words.len() != SAFETY_WORDS || !words.iter().all(known) {
                 return Err(SafetyError::NotANumber);

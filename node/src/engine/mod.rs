@@ -6,6 +6,7 @@
 
 mod commands;
 mod connection;
+mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod intake;
@@ -13,6 +14,7 @@ mod io;
 mod join;
 mod logs;
 mod membership;
+mod people;
 mod presence;
 mod reserving;
 mod room;

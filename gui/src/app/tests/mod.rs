@@ -3,6 +3,7 @@
 
 mod dialogs;
 mod keys;
+mod people;
 mod start;
 mod timeline;
 mod writing;
