@@ -30,7 +30,8 @@ use crate::{
     store::{Identity, Loaded, Read, RoomRecord, Write},
 };
 
-/// How often a room's summary is told at most, in milliseconds: a sync changes it all the time.
+/// How often a room's summary and its members are told at most, in milliseconds: a sync changes the
+/// one all the time, and when many come at once the other changes with each of them.
 pub(super) const SUMMARY_EVERY_MS: u64 = 150;
 
 /// How long entries of others wait for company before they are made durable, in milliseconds.
@@ -175,6 +176,7 @@ impl Engine {
                 Timer::Presence(room) => self.refresh_presence(room),
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
+                Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
                 Timer::Join(job) => self.check_join(job),

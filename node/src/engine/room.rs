@@ -93,6 +93,7 @@ pub(super) struct Room {
     pub(super) record_changed: bool,
     pub(super) summary_changed: bool,
     pub(super) summary_sent: u64,
+    pub(super) members_sent: u64,
     pub(super) last_signal: u64,
 }
 
@@ -122,6 +123,7 @@ impl Room {
             record_changed: false,
             summary_changed: true,
             summary_sent: 0,
+            members_sent: 0,
             last_signal: 0,
             record,
         }

@@ -82,10 +82,18 @@ impl Engine {
         Some(members.into_iter().map(member).collect())
     }
 
-    pub(super) fn tell_members(&mut self, room: RoomId) {
-        let loaded = self.rooms.get(&room).is_some_and(|room| room.is_loaded);
-        if let Some(members) = self.members(room).filter(|_| loaded) {
-            self.event(Event::MembersChanged { room, members });
+    /// Tells who is in a room, now or as soon as it is time again.
+    pub(super) fn tell_members(&mut self, room_id: RoomId) {
+        let now = self.now.mono;
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        let due = room.members_sent + SUMMARY_EVERY_MS;
+        if room.members_sent > 0 && due > now {
+            self.timers.set(due, Timer::Members(room_id));
+            return;
+        }
+        room.members_sent = now.max(1);
+        if let Some(members) = self.members(room_id) {
+            self.event(Event::MembersChanged { room: room_id, members });
         }
     }
 

@@ -8,7 +8,7 @@ use super::io::JobId;
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// Compare heights with everybody.
+    /// Compare heights with some of the others.
     Check(RoomId),
     /// Say that this device is here.
     Signal(RoomId),
@@ -18,6 +18,8 @@ pub(super) enum Timer {
     Receipts(RoomId),
     /// Tell the room's summary.
     Summary(RoomId),
+    /// Tell who is in the room.
+    Members(RoomId),
     /// Write the room's record.
     Save(RoomId),
     /// See whether a conversation is over.
