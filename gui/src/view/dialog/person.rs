@@ -214,7 +214,7 @@ fn blocking(ui: &mut Ui, card: &PersonCard) -> Vec<Action> {
         return actions;
     }
     let palette = theme::palette(ui.visuals());
-    section(ui, "Block");
+    section(ui, "Blocking");
     let text = match card.blocked {
         true => "You see nothing of this person.",
         false => "You see nothing more of this person, and are not told of anything. The person is not told.",
