@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{AccountAnswer, AccountRequest},
     codec::{self, VERSION},
     entry::Entry,
     epoch::AdmissionCert,
@@ -86,6 +87,8 @@ pub enum Request {
         /// What about it.
         ask: RoomRequest,
     },
+    /// Something about accounts. Archives answer.
+    Account(AccountRequest),
 }
 
 /// A request about a room.
@@ -185,6 +188,8 @@ pub enum Answer {
     Done,
     /// Not served.
     Refused(Refusal),
+    /// About accounts.
+    Account(AccountAnswer),
 }
 
 fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
@@ -206,6 +211,9 @@ impl Request {
     /// [`CodecError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
+        if let Self::Account(ask) = &request {
+            ask.check()?;
+        }
         if let Self::Room { ask, .. } = &request {
             match ask {
                 RoomRequest::Push { entries } => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
@@ -246,6 +254,7 @@ impl Answer {
                 count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;
                 count("openers", tail.openers.len(), TAIL_MAX * 8)?;
             }
+            Self::Account(answer) => answer.check()?,
             _ => {}
         }
         Ok(answer)
