@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 17] = [
+const PURPOSES: [Purpose; 21] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -22,6 +22,10 @@ const PURPOSES: [Purpose; 17] = [
     Purpose::SafetyNumber,
     Purpose::SafetyDigits,
     Purpose::SafetyWords,
+    Purpose::VaultPassword,
+    Purpose::VaultRecovery,
+    Purpose::AccessToken,
+    Purpose::AccountKeyId,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 
