@@ -67,6 +67,7 @@ pub struct Engine {
     pub(super) connections: Connections,
     pub(super) contacts: Contacts,
     pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
     pub(super) pending: BTreeMap<WriteId, Pending>,
     pub(super) reads: HashMap<ReadId, ReadFor>,
@@ -96,6 +97,7 @@ impl Engine {
             rooms: BTreeMap::new(),
             topics: HashMap::new(),
             jobs: BTreeMap::new(),
+            locking: BTreeMap::new(),
             asked: HashMap::new(),
             pending: BTreeMap::new(),
             reads: HashMap::new(),
@@ -133,6 +135,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
@@ -200,6 +203,7 @@ impl Engine {
         }
         self.save_contacts();
         self.fail_jobs();
+        self.leave_locking();
     }
 
     /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.

@@ -13,6 +13,7 @@ mod engine;
 mod intake;
 mod io;
 mod join;
+mod locking;
 mod logs;
 mod membership;
 mod people;

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 21] = [
+const PURPOSES: [Purpose; 22] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -22,6 +22,7 @@ const PURPOSES: [Purpose; 21] = [
     Purpose::SafetyNumber,
     Purpose::SafetyDigits,
     Purpose::SafetyWords,
+    Purpose::PassphraseLock,
     Purpose::VaultPassword,
     Purpose::VaultRecovery,
     Purpose::AccessToken,

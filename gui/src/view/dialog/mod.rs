@@ -3,6 +3,7 @@
 mod connection;
 mod create;
 mod join;
+mod lock;
 mod person;
 mod search;
 mod settings;
