@@ -1,10 +1,11 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState};
+use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};
 use parlor_protocol::{
     Role,
     error::{CodeError, TextError},
+    guard::PassphraseError,
     limits::TEXT_MAX,
 };
 
@@ -112,13 +113,32 @@ pub fn delivery_meaning(delivery: &Delivery) -> String {
     if delivery.archived && delivery.reached > 0 { format!("{base} The archive has it too.") } else { base.to_owned() }
 }
 
+/// What stands in the place of a message of a blocked person.
+pub const HIDDEN: &str = "Hidden: you blocked this person";
+
 /// A message as one line, for lists and notifications.
 #[must_use]
 pub fn one_line(message: &Message, max_chars: usize) -> String {
     match &message.body {
+        _ if message.hidden => HIDDEN.to_owned(),
         MessageBody::Text { text } => shorten(text, max_chars),
         MessageBody::Deleted => "Message deleted".to_owned(),
         _ => system_line(message),
+    }
+}
+
+/// What to be careful about with a person.
+#[must_use]
+pub fn warning(name: &str, warning: &Warning) -> String {
+    match warning {
+        Warning::NewDevice => {
+            format!(
+                "A new device was added to the account of {name}. If you are not sure it is theirs, ask {name} in person."
+            )
+        }
+        Warning::LooksLike { name: other, .. } => {
+            format!("{name} is not {other}, though the names look alike: they are two people.")
+        }
     }
 }
 
@@ -126,6 +146,9 @@ pub fn one_line(message: &Message, max_chars: usize) -> String {
 #[must_use]
 pub fn system_line(message: &Message) -> String {
     let name = if message.own { "You" } else { &message.author_name };
+    if let (Some(careful), MessageBody::Joined | MessageBody::Renamed { .. }) = (&message.warning, &message.body) {
+        return format!("Careful: {}", warning(&message.author_name, careful));
+    }
     match &message.body {
         MessageBody::Joined => format!("{name} joined"),
         MessageBody::Renamed { from } if message.own => {
@@ -263,6 +286,27 @@ pub fn command_error(error: &CommandError) -> String {
         CommandError::NobodyFound => "Found no other Parlor machine to ask. Check that both are on the same network. If they are, the network may filter multicast: add the other machine's address in Settings.".to_owned(),
         CommandError::Stopped => "Parlor has stopped. Close this window and start it again.".to_owned(),
         other => sentence(&other.to_string()),
+    }
+}
+
+/// Why a text is no passphrase.
+#[must_use]
+pub fn passphrase_problem(error: PassphraseError) -> String {
+    sentence(&error.to_string())
+}
+
+/// How the profile is locked.
+#[must_use]
+pub const fn lock_kind(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::File => {
+            "Not locked: the key lies in the data folder. Whoever copies the folder can read everything. Set a passphrase, or let the system's keychain keep the key."
+        }
+        LockKind::Keychain => {
+            "The system's keychain has the key. Whoever copies the data folder cannot read it. With a passphrase you can also lock Parlor while you are away."
+        }
+        LockKind::Passphrase => "The passphrase is asked at every start.",
+        LockKind::Both => "The system's keychain opens Parlor at start. The passphrase is asked after locking.",
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     command::{Command, Reply},
     error::CommandError,
     event::{Event, MessageBody, Order},
+    store::Mark,
 };
 
 /// Most messages in one answer.
@@ -69,11 +70,20 @@ impl Engine {
                 let connection = self.connection();
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
             }
+            Command::People => self.answer_people(call),
+            Command::Person { user } => self.answer_person(call, user),
+            Command::Verify { user, verified } => self.verify_person(call, user, verified),
+            Command::CompareSafety { user, text } => self.compare_safety(call, user, &text),
+            Command::Block { user, blocked } => {
+                self.decide(call, user, |record, at| record.blocked = Mark { is_set: blocked, at });
+            }
             Command::AddAddress(address) => self.check_address(call, address),
             Command::RemoveAddress(address) => {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::LockKind => self.ask_lock(call, None),
+            Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
     }
 

@@ -7,13 +7,16 @@
 pub mod account;
 mod commands;
 mod connection;
+mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod intake;
 mod io;
 mod join;
+mod locking;
 mod logs;
 mod membership;
+mod people;
 mod presence;
 mod reserving;
 mod room;
