@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    people::{Person, PersonCard},
     store::{LockChange, LockKind},
 };
 
@@ -117,6 +118,36 @@ pub enum Command {
         words: String,
         /// At most this many messages (1 to 1,000).
         limit: usize,
+    },
+    /// Everybody known here. Answered with [`Reply::People`].
+    People,
+    /// All that is known of a person. Answered with [`Reply::Person`].
+    Person {
+        /// The person.
+        user: UserId,
+    },
+    /// Notes that a person's safety number was compared and is the same, or takes that back.
+    /// Answered with [`Reply::Done`].
+    Verify {
+        /// The person.
+        user: UserId,
+        /// Whether it was compared.
+        verified: bool,
+    },
+    /// Compares what the other side's screen shows (the text of the QR picture, the digits or the
+    /// words) and notes the person as verified when it is the same. Answered with [`Reply::Done`].
+    CompareSafety {
+        /// The person.
+        user: UserId,
+        /// What the other side's screen shows.
+        text: String,
+    },
+    /// Shows nothing more of a person, or shows everything again. Answered with [`Reply::Done`].
+    Block {
+        /// The person.
+        user: UserId,
+        /// Whether to block.
+        blocked: bool,
     },
     /// How this node is connected. Answered with [`Reply::Connection`].
     Connection,
@@ -249,6 +280,10 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// Everybody known here, by name.
+    People(Vec<Person>),
+    /// All that is known of a person.
+    Person(Box<PersonCard>),
     /// How the profile is locked now.
     Locked(LockKind),
     /// The rules of a room.

@@ -8,6 +8,7 @@ pub mod account;
 mod codes;
 mod commands;
 mod connection;
+mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;
@@ -20,6 +21,7 @@ mod locking;
 mod logs;
 mod membership;
 mod moderating;
+mod people;
 mod prekeys;
 mod presence;
 mod reserving;

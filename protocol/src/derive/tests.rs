@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 21] = [
+const PURPOSES: [Purpose; 24] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -21,6 +21,9 @@ const PURPOSES: [Purpose; 21] = [
     Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
+    Purpose::SafetyNumber,
+    Purpose::SafetyDigits,
+    Purpose::SafetyWords,
     Purpose::PassphraseLock,
     Purpose::VaultPassword,
     Purpose::VaultRecovery,
