@@ -163,7 +163,7 @@ impl TestRoom {
     }
 }
 
-fn epoch_record(owner: &Writer, secrets: &EpochSecrets, change: &EpochChange) -> EpochRecord {
+pub(crate) fn epoch_record(owner: &Writer, secrets: &EpochSecrets, change: &EpochChange) -> EpochRecord {
     let card = DeviceCard::sign(&owner.user, &owner.key, owner.noise.public(), 1);
     EpochRecord::seal(secrets, change, &RoomSettings::default(), &[], &card, &owner.noise, &mut rng(5)).unwrap()
 }

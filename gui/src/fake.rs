@@ -4,8 +4,12 @@
 use parlor_node::{
     CodeInfo, Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
     MessageBody, Order, Profile, Reaction, Reply, RoomRulesShown, RoomStanding, RoomSummary, SyncState,
+    people::{PersonCard, PersonDevice, PersonRoom, Safety},
+    store::{LockChange, LockKind},
 };
-use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Hlc, Locator, LogId, LogKey, Role, RoomCode, RoomId, UserId};
+use parlor_protocol::{
+    DeviceId, EntryId, HistoryPolicy, Hlc, Locator, LogId, LogKey, Role, RoomCode, RoomId, UserId, safety::SafetyNumber,
+};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -31,14 +35,22 @@ struct State {
     fail: Option<CommandError>,
     joins: bool,
     held: Vec<(CommandId, Command)>,
+    lock: Option<LockKind>,
 }
 
 /// A node without a network. Clones are the same node.
 #[derive(Clone, Debug, Default)]
 pub struct Fake(Rc<RefCell<State>>);
 
+/// The safety number with a person.
+#[must_use]
+pub fn safety(user: UserId) -> SafetyNumber {
+    SafetyNumber::of(user_of(DeviceId::from_bytes(id32(1))), user)
+}
+
 /// In here every person has one device.
-fn user_of(device: DeviceId) -> UserId {
+#[must_use]
+pub fn user_of(device: DeviceId) -> UserId {
     UserId::from_bytes(*device.as_bytes())
 }
 
@@ -99,6 +111,11 @@ impl Fake {
         self.0.borrow().me
     }
 
+    /// How the profile is locked; by the system's keychain unless this says otherwise.
+    pub fn locked_by(&self, kind: LockKind) {
+        self.0.borrow_mut().lock = Some(kind);
+    }
+
     /// A room with this device as its only member.
     pub fn room(&self, name: &str, at: u64) -> RoomId {
         let mut state = self.0.borrow_mut();
@@ -110,6 +127,9 @@ impl Fake {
             name: state.name.clone(),
             own: true,
             role: Role::Owner,
+            verified: false,
+            blocked: false,
+            looks_like: None,
             online: true,
         };
         let summary = RoomSummary {
@@ -132,7 +152,17 @@ impl Fake {
         let mut state = self.0.borrow_mut();
         if let Some(room) = state.rooms.iter_mut().find(|known| known.summary.room == room) {
             let (user, name) = (user_of(device), name.to_owned());
-            room.members.push(Member { device, user, name, own: false, role: Role::Member, online });
+            room.members.push(Member {
+                device,
+                user,
+                name,
+                own: false,
+                role: Role::Member,
+                verified: false,
+                blocked: false,
+                looks_like: None,
+                online,
+            });
             room.summary.members = room.members.len();
         }
         device
@@ -167,6 +197,10 @@ impl Fake {
             order: Order { hlc: Hlc::at(at), log: LogKey { author, log: LogId(1) }, seq },
             author,
             author_name: name.map_or_else(|| author.short(), |member| member.name.clone()),
+            user: name.map(|member| member.user),
+            verified: name.is_some_and(|member| member.verified),
+            hidden: name.is_some_and(|member| member.blocked),
+            warning: None,
             own,
             at,
             body,
@@ -359,6 +393,16 @@ impl Fake {
             }
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
+            Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
+            Command::ChangeLock(change) => {
+                let kind = match *change {
+                    LockChange::SetPassphrase { at_start: Some(false), .. } => LockKind::Both,
+                    LockChange::SetPassphrase { .. } => LockKind::Passphrase,
+                    LockChange::RemovePassphrase { .. } | LockChange::UseKeychain => LockKind::Keychain,
+                };
+                self.0.borrow_mut().lock = Some(kind);
+                Ok(Reply::Locked(kind))
+            }
             Command::Connection => Ok(Reply::Connection(self.0.borrow().connection.clone())),
             Command::AddAddress(address) => {
                 self.0.borrow_mut().connection.manual.push(address);
@@ -374,11 +418,21 @@ impl Fake {
                 self.finish_join(Err(CommandError::Cancelled));
                 Ok(Reply::Done)
             }
+            Command::People => Ok(Reply::People(Vec::new())),
+            Command::Person { user } => self.person(user),
+            Command::Verify { user, verified } => self.decide(user, |member| member.verified = verified),
+            Command::Block { user, blocked } => self.decide(user, |member| member.blocked = blocked),
+            Command::CompareSafety { user, text } => match safety(user).matches(&text) {
+                Ok(true) => self.decide(user, |member| member.verified = true),
+                Ok(false) => Err(CommandError::SafetyDiffers),
+                Err(error) => Err(CommandError::Invalid { what: error.to_string() }),
+            },
             Command::Typing { .. } => Ok(Reply::Done),
             Command::RemovePerson { .. }
             | Command::RemoveDevice { .. }
             | Command::SetRole { .. }
             | Command::ChangeRoom { .. }
+            | Command::Mute { .. }
             | Command::RevokeCode { .. }
             | Command::LeaveRoom { .. }
             | Command::DissolveRoom { .. }
@@ -403,6 +457,48 @@ impl Fake {
                 role: self.own_role(room),
             })),
         }
+    }
+
+    fn person(&self, user: UserId) -> CommandResult {
+        let state = self.0.borrow();
+        let members = state.rooms.iter().flat_map(|room| room.members.iter().map(move |member| (room, member)));
+        let found: Vec<_> = members.filter(|(_, member)| member.user == user).collect();
+        let Some((_, member)) = found.first() else { return Err(CommandError::NoSuchPerson) };
+        let rooms =
+            found.iter().map(|(room, _)| PersonRoom { room: room.summary.room, name: room.summary.name.clone() });
+        let device = PersonDevice {
+            device: member.device,
+            first_seen: 1_699_000_000_000,
+            last_seen: 1_699_999_000_000,
+            current: member.own,
+            online: member.online,
+        };
+        Ok(Reply::Person(Box::new(PersonCard {
+            user,
+            name: member.name.clone(),
+            other_names: Vec::new(),
+            own: member.own,
+            rooms: rooms.collect(),
+            devices: vec![device],
+            first_seen: 1_699_000_000_000,
+            last_seen: 1_699_999_000_000,
+            safety: (!member.own).then(|| Safety::from(safety(user))),
+            verified: member.verified.then_some(1_699_500_000_000),
+            blocked: member.blocked,
+            looks_like: member.looks_like.iter().cloned().collect(),
+        })))
+    }
+
+    /// Changes every member that is a person, and tells of it.
+    pub fn decide(&self, user: UserId, change: impl Fn(&mut Member)) -> CommandResult {
+        let mut changed = Vec::new();
+        for room in &mut self.0.borrow_mut().rooms {
+            room.members.iter_mut().filter(|member| member.user == user).for_each(&change);
+            changed.push((room.summary.room, room.members.clone()));
+        }
+        changed.into_iter().for_each(|(room, members)| self.tell(Event::MembersChanged { room, members }));
+        self.tell(Event::PersonChanged(user));
+        Ok(Reply::Done)
     }
 
     fn profile(&self) -> Profile {

@@ -1,12 +1,15 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
+mod rooms;
+
+pub use rooms::{code_line, role_name, room_change, standing};
+
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{
-    CodeInfo, CommandError, Delivery, Member, Message, MessageBody, Peer, RoomChange, RoomStanding, SyncState,
-};
+use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};
 use parlor_protocol::{
-    HistoryPolicy, Role,
+    Role,
     error::{CodeError, TextError},
+    guard::PassphraseError,
     limits::TEXT_MAX,
 };
 
@@ -114,68 +117,33 @@ pub fn delivery_meaning(delivery: &Delivery) -> String {
     if delivery.archived && delivery.reached > 0 { format!("{base} The archive has it too.") } else { base.to_owned() }
 }
 
+/// What stands in the place of a message of a blocked person.
+pub const HIDDEN: &str = "Hidden: you blocked this person";
+
 /// A message as one line, for lists and notifications.
 #[must_use]
 pub fn one_line(message: &Message, max_chars: usize) -> String {
     match &message.body {
+        _ if message.hidden => HIDDEN.to_owned(),
         MessageBody::Text { text } => shorten(text, max_chars),
         MessageBody::Deleted => "Message deleted".to_owned(),
         _ => system_line(message),
     }
 }
 
-/// What a role is called.
+/// What to be careful about with a person.
 #[must_use]
-pub const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "Owner",
-        Role::Moderator => "Moderator",
-        Role::Member => "Member",
-        Role::Reader => "Reader",
-    }
-}
-
-/// Why nothing can be written in a room, if so.
-#[must_use]
-pub fn standing(standing: &RoomStanding) -> Option<String> {
-    let by = |name: &str| if name.is_empty() { "An owner".to_owned() } else { name.to_owned() };
-    match standing {
-        RoomStanding::Member => None,
-        RoomStanding::Changing => Some(
-            "Owners changed this room at the same time. You can write again as soon as one of them is online."
-                .to_owned(),
-        ),
-        RoomStanding::Leaving => Some("You are leaving this room. It goes as soon as somebody knows.".to_owned()),
-        RoomStanding::Left => Some("You have left this room.".to_owned()),
-        RoomStanding::Removed { by: name } => {
-            Some(format!("{} removed you from this room. What is here you can still read.", by(name)))
+pub fn warning(name: &str, warning: &Warning) -> String {
+    match warning {
+        Warning::NewDevice => {
+            format!(
+                "A new device was added to the account of {name}. If you are not sure it is theirs, ask {name} in person."
+            )
         }
-        RoomStanding::ShutOut => {
-            Some("Somebody was removed while you joined, so your code is of no use. Ask for a new one.".to_owned())
+        Warning::LooksLike { name: other, .. } => {
+            format!("{name} is not {other}, though the names look alike: they are two people.")
         }
-        RoomStanding::Dissolved { by: name } => Some(format!("{} ended this room for everybody.", by(name))),
     }
-}
-
-/// What to say of a code that works.
-#[must_use]
-pub fn code_line(code: &CodeInfo, now_ms: u64) -> String {
-    let mut parts = vec![format!("made by {}", code.maker_name)];
-    if let Some(expires) = code.expires {
-        parts.push(match expires.saturating_sub(now_ms) / 60_000 {
-            0 => "about to expire".to_owned(),
-            minutes if minutes < 120 => format!("works for {}", counted(minutes, "minute")),
-            minutes if minutes < 48 * 60 => format!("works for {}", counted(minutes / 60, "hour")),
-            minutes => format!("works for {}", counted(minutes / 1_440, "day")),
-        });
-    }
-    parts.push(match (code.used, code.uses) {
-        (used, Some(uses)) => format!("used {used} of {uses} times"),
-        (0, None) => "not used yet".to_owned(),
-        (1, None) => "used once".to_owned(),
-        (used, None) => format!("used {used} times"),
-    });
-    capital(&parts.join(", "))
 }
 
 /// The same with a capital at the beginning.
@@ -185,49 +153,13 @@ pub fn capital(text: &str) -> String {
     chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
-/// A role with its article.
-const fn a_role(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "an owner",
-        Role::Moderator => "a moderator",
-        Role::Member => "a member",
-        Role::Reader => "a reader",
-    }
-}
-
-/// What a rule of a room was changed to.
-#[must_use]
-pub fn room_change(change: &RoomChange) -> String {
-    let span = |ms: u64| match ms / 1000 {
-        seconds if seconds % 86_400 == 0 && seconds > 0 => counted(seconds / 86_400, "day"),
-        seconds if seconds % 3_600 == 0 && seconds > 0 => counted(seconds / 3_600, "hour"),
-        seconds if seconds % 60 == 0 && seconds > 0 => counted(seconds / 60, "minute"),
-        seconds => counted(seconds, "second"),
-    };
-    match change {
-        RoomChange::Name(name) => format!("it is called {} now", name.as_str()),
-        RoomChange::Newcomers(Role::Reader) => "newcomers can only read".to_owned(),
-        RoomChange::Newcomers(_) => "newcomers can read and write".to_owned(),
-        RoomChange::History(HistoryPolicy::Everything) => "newcomers can read everything".to_owned(),
-        RoomChange::History(HistoryPolicy::FromJoining) => "newcomers can read from their joining on".to_owned(),
-        RoomChange::History(HistoryPolicy::LastDays(days)) => {
-            format!("newcomers can read the last {}", counted(u64::from(*days), "day"))
-        }
-        RoomChange::Lifetime(Some(ms)) => format!("messages vanish after {}", span(*ms)),
-        RoomChange::Lifetime(None) => "messages stay".to_owned(),
-        RoomChange::Slow(Some(ms)) => format!("everybody waits {} between messages", span(*ms)),
-        RoomChange::Slow(None) => "nobody has to wait between messages".to_owned(),
-    }
-}
-
-fn counted(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
 /// A line about the room rather than from a person.
 #[must_use]
 pub fn system_line(message: &Message) -> String {
     let name = if message.own { "You" } else { &message.author_name };
+    if let (Some(careful), MessageBody::Joined | MessageBody::Renamed { .. }) = (&message.warning, &message.body) {
+        return format!("Careful: {}", warning(&message.author_name, careful));
+    }
     match &message.body {
         MessageBody::Joined => format!("{name} joined"),
         MessageBody::Renamed { from } if message.own => {
@@ -238,7 +170,9 @@ pub fn system_line(message: &Message) -> String {
         MessageBody::Left => format!("{name} left"),
         MessageBody::Removed { name: who, device: false, .. } => format!("{name} removed {who}"),
         MessageBody::Removed { name: who, device: true, .. } => format!("{name} removed a device of {who}"),
-        MessageBody::RoleGiven { name: who, role, .. } => format!("{name} made {who} {}", a_role(*role)),
+        MessageBody::RoleGiven { name: who, role, .. } => format!("{name} made {who} {}", rooms::a_role(*role)),
+        MessageBody::Muted { name: who, until: Some(_), .. } => format!("{name} silenced {who} for a while"),
+        MessageBody::Muted { name: who, until: None, .. } => format!("{name} lets {who} write again"),
         MessageBody::RoomChanged { change } => format!("{name} changed the room: {}", room_change(change)),
         MessageBody::CodesEnded => format!("{name} ended all codes made before"),
         MessageBody::Dissolved => format!("{name} ended this room for everybody"),
@@ -372,6 +306,27 @@ pub fn command_error(error: &CommandError) -> String {
         CommandError::NobodyFound => "Found no other Parlor machine to ask. Check that both are on the same network. If they are, the network may filter multicast: add the other machine's address in Settings.".to_owned(),
         CommandError::Stopped => "Parlor has stopped. Close this window and start it again.".to_owned(),
         other => sentence(&other.to_string()),
+    }
+}
+
+/// Why a text is no passphrase.
+#[must_use]
+pub fn passphrase_problem(error: PassphraseError) -> String {
+    sentence(&error.to_string())
+}
+
+/// How the profile is locked.
+#[must_use]
+pub const fn lock_kind(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::File => {
+            "Not locked: the key lies in the data folder. Whoever copies the folder can read everything. Set a passphrase, or let the system's keychain keep the key."
+        }
+        LockKind::Keychain => {
+            "The system's keychain has the key. Whoever copies the data folder cannot read it. With a passphrase you can also lock Parlor while you are away."
+        }
+        LockKind::Passphrase => "The passphrase is asked at every start.",
+        LockKind::Both => "The system's keychain opens Parlor at start. The passphrase is asked after locking.",
     }
 }
 

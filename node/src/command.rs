@@ -10,6 +10,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    people::{Person, PersonCard},
+    store::{LockChange, LockKind},
 };
 
 /// Something asked of the node. Every command gets exactly one [`Reply`] or [`CommandError`].
@@ -117,6 +119,36 @@ pub enum Command {
         /// At most this many messages (1 to 1,000).
         limit: usize,
     },
+    /// Everybody known here. Answered with [`Reply::People`].
+    People,
+    /// All that is known of a person. Answered with [`Reply::Person`].
+    Person {
+        /// The person.
+        user: UserId,
+    },
+    /// Notes that a person's safety number was compared and is the same, or takes that back.
+    /// Answered with [`Reply::Done`].
+    Verify {
+        /// The person.
+        user: UserId,
+        /// Whether it was compared.
+        verified: bool,
+    },
+    /// Compares what the other side's screen shows (the text of the QR picture, the digits or the
+    /// words) and notes the person as verified when it is the same. Answered with [`Reply::Done`].
+    CompareSafety {
+        /// The person.
+        user: UserId,
+        /// What the other side's screen shows.
+        text: String,
+    },
+    /// Shows nothing more of a person, or shows everything again. Answered with [`Reply::Done`].
+    Block {
+        /// The person.
+        user: UserId,
+        /// Whether to block.
+        blocked: bool,
+    },
     /// How this node is connected. Answered with [`Reply::Connection`].
     Connection,
     /// Adds an address to reach by hand (`host`, `host:port` or a multiaddr); it is remembered.
@@ -124,6 +156,10 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// How the profile is locked. Answered with [`Reply::Locked`].
+    LockKind,
+    /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
+    ChangeLock(Box<LockChange>),
     /// Removes a person with all devices from a room. Owners may. Answered with [`Reply::Done`] when
     /// it is decided and on its way to the others.
     RemovePerson {
@@ -178,6 +214,16 @@ pub enum Command {
     RotateCodes {
         /// The room.
         room: RoomId,
+    },
+    /// Silences a person in a room for a while, or lifts that. Moderators and owners may, with people of
+    /// a lower role. Answered with [`Reply::Done`].
+    Mute {
+        /// The room.
+        room: RoomId,
+        /// The person.
+        user: UserId,
+        /// For how long; lifted when absent.
+        lasts: Option<Duration>,
     },
     /// Leaves a room with all own devices. The room stays in the list until somebody knows, then it is
     /// forgotten. The last owner hands over or dissolves first. Answered with [`Reply::Done`].
@@ -234,6 +280,12 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// Everybody known here, by name.
+    People(Vec<Person>),
+    /// All that is known of a person.
+    Person(Box<PersonCard>),
+    /// How the profile is locked now.
+    Locked(LockKind),
     /// The rules of a room.
     Rules(RoomRulesShown),
     /// The codes of a room, newest first.

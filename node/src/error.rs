@@ -13,6 +13,15 @@ pub enum CommandError {
     /// No such message here.
     #[error("there is no such message here (yet); it may still be arriving")]
     NoSuchMessage,
+    /// Nobody known here has this account key.
+    #[error("nobody known here is meant by that; look at the list of people, or at the members of a room")]
+    NoSuchPerson,
+    /// The other side's screen shows another safety number.
+    #[error(
+        "the safety numbers differ: somebody may stand between you, or this is not the person you think. \
+         Compare once more in person, and write nothing confidential until they are the same"
+    )]
+    SafetyDiffers,
     /// Only the author may do this.
     #[error("only the person who wrote a message can change it")]
     NotYours,
@@ -68,6 +77,12 @@ pub enum CommandError {
         /// The system's reason.
         reason: String,
     },
+    /// The lock of the profile was not changed.
+    #[error("{reason}")]
+    LockRefused {
+        /// Why, with the remedy.
+        reason: String,
+    },
     /// Only owners may do this.
     #[error("only owners of the room can do this; ask one of them")]
     OwnersOnly,
@@ -89,6 +104,21 @@ pub enum CommandError {
     /// Readers read.
     #[error("in this room you can only read; ask an owner if you need to write")]
     ReadersOnlyRead,
+    /// A moderator silenced this person.
+    #[error("a moderator silenced you in this room for another {} s; nothing was sent", .wait_ms.div_ceil(1000))]
+    Muted {
+        /// For how much longer, in milliseconds.
+        wait_ms: u64,
+    },
+    /// The room is slow.
+    #[error("in this room everybody waits between messages; try again in {} s", .wait_ms.div_ceil(1000))]
+    TooSoon {
+        /// How long to wait, in milliseconds.
+        wait_ms: u64,
+    },
+    /// Nobody silences people of the same role or a higher one.
+    #[error("you can silence only people whose role is below yours")]
+    NotBelowYou,
     /// The room has ended for this device.
     #[error(
         "this room has ended for you: nothing can be changed or written in it. You can remove it from this machine"

@@ -85,6 +85,13 @@ pub enum Body {
     /// Who is in the room, by an owner: where newcomers may not read everything they cannot read what
     /// members told of themselves before.
     Roster(Vec<RosterItem>),
+    /// A moderator silences somebody: what the person writes after this, up to a time, is not shown.
+    Mute {
+        /// The person.
+        user: UserId,
+        /// Until then, in milliseconds of the hybrid clock; 0 lifts it.
+        until: u64,
+    },
     /// The author leaves the room with all devices: owners remove them, so that the next epoch is
     /// closed to them.
     Leave,

@@ -41,6 +41,22 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The safety number of two users: every round of its hash.
+    SafetyNumber,
+    /// Its digits.
+    SafetyDigits,
+    /// Its words.
+    SafetyWords,
+    /// The key that a passphrase opens a profile's secret with, from the stretched passphrase.
+    PassphraseLock,
+    /// The key that wraps a vault's key under the password.
+    VaultPassword,
+    /// The key that wraps a vault's key under the recovery key.
+    VaultRecovery,
+    /// What an archive keeps of a one-time token.
+    AccessToken,
+    /// The name of an archive's account key.
+    AccountKeyId,
 }
 
 impl Purpose {
@@ -62,6 +78,14 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::SafetyNumber => "parlor/v1/safety number",
+            Self::SafetyDigits => "parlor/v1/safety digits",
+            Self::SafetyWords => "parlor/v1/safety words",
+            Self::PassphraseLock => "parlor/v1/passphrase lock",
+            Self::VaultPassword => "parlor/v1/vault password key",
+            Self::VaultRecovery => "parlor/v1/vault recovery key",
+            Self::AccessToken => "parlor/v1/access token",
+            Self::AccountKeyId => "parlor/v1/account key id",
         }
     }
 

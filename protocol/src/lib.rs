@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod card;
 pub mod code;
 pub mod codec;
@@ -14,15 +15,18 @@ mod derive;
 pub mod entry;
 pub mod epoch;
 pub mod error;
+pub mod guard;
 mod hlc;
 mod ids;
 pub mod invite;
 pub mod keys;
 pub mod limits;
 pub mod log;
+pub mod lookalike;
 pub mod noise;
 mod policy;
 pub mod rules;
+pub mod safety;
 pub mod session;
 pub mod signal;
 mod text;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{AccountAnswer, AccountRequest},
     codec::{self, VERSION},
     entry::Entry,
     epoch::AdmissionCert,
@@ -86,6 +87,8 @@ pub enum Request {
         /// What about it.
         ask: RoomRequest,
     },
+    /// Something about accounts. Archives answer.
+    Account(AccountRequest),
 }
 
 /// A request about a room.
@@ -193,6 +196,8 @@ pub enum Answer {
     Done,
     /// Not served.
     Refused(Refusal),
+    /// About accounts.
+    Account(AccountAnswer),
     /// Records of epochs.
     Epochs {
         /// Entries, each after those that it follows; ask again when there are more.
@@ -221,6 +226,9 @@ impl Request {
     /// [`CodecError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
+        if let Self::Account(ask) = &request {
+            ask.check()?;
+        }
         if let Self::Room { ask, .. } = &request {
             match ask {
                 RoomRequest::Push { entries } => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
@@ -266,6 +274,7 @@ impl Answer {
                 count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;
                 count("openers", tail.openers.len(), TAIL_MAX * 8)?;
             }
+            Self::Account(answer) => answer.check()?,
             _ => {}
         }
         Ok(answer)

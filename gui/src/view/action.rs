@@ -1,8 +1,8 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_node::Command;
-use parlor_protocol::{EntryId, Name, RoomCode, RoomId};
+use parlor_node::{Command, store::LockChange};
+use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
 use crate::config::Look;
@@ -73,10 +73,28 @@ pub enum Action {
     ToggleMembers,
     /// Change how the app looks.
     SetLook(Look),
+    /// Show a person's card.
+    OpenPerson(UserId),
+    /// Note that a person's safety number was compared, or take that back.
+    Verify(UserId, bool),
+    /// Compare a person's safety number with what the other screen shows.
+    CompareSafety(UserId, String),
+    /// Show nothing more of a person, or everything again.
+    Block(UserId, bool),
+    /// Take a warning about a person away.
+    DismissWarning(u64),
     /// Take a message to the person away.
     DismissToast(u64),
     /// Leave the app.
     Quit,
+    /// Stop the node and show nothing until the passphrase is typed.
+    LockNow,
+    /// Change how the profile is locked.
+    ChangeLock(Box<LockChange>),
+    /// Start the node with this passphrase.
+    Unlock(Passphrase),
+    /// Start the node once more.
+    TryAgain,
 }
 
 /// What views need to know besides the model: the person's clock.

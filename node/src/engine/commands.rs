@@ -7,6 +7,7 @@ use crate::{
     command::{Command, Reply},
     error::CommandError,
     event::{Event, MessageBody, Order},
+    store::Mark,
 };
 
 /// Most messages in one answer.
@@ -66,6 +67,13 @@ impl Engine {
                 let connection = self.connection();
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
             }
+            Command::People => self.answer_people(call),
+            Command::Person { user } => self.answer_person(call, user),
+            Command::Verify { user, verified } => self.verify_person(call, user, verified),
+            Command::CompareSafety { user, text } => self.compare_safety(call, user, &text),
+            Command::Block { user, blocked } => {
+                self.decide(call, user, |record, at| record.blocked = Mark { is_set: blocked, at });
+            }
             Command::AddAddress(address) => self.check_address(call, address),
             Command::RemovePerson { room, user } => self.remove_person(call, room, user),
             Command::RemoveDevice { room, device } => self.remove_device(call, room, device),
@@ -81,6 +89,7 @@ impl Engine {
             }
             Command::RevokeCode { room, locator } => self.revoke_code(call, room, locator),
             Command::RotateCodes { room } => self.rotate_codes(call, room),
+            Command::Mute { room, user, lasts } => self.mute(call, room, user, lasts),
             Command::LeaveRoom { room } => self.leave_room(call, room),
             Command::DissolveRoom { room } => self.dissolve(call, room),
             Command::ForgetRoom { room } => self.forget_over(call, room),
@@ -88,6 +97,8 @@ impl Engine {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::LockKind => self.ask_lock(call, None),
+            Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
     }
 

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     connection::Connections,
+    contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
     room::{Room, Viewer},
@@ -65,7 +66,9 @@ pub struct Engine {
     pub(super) rooms: BTreeMap<RoomId, Room>,
     pub(super) topics: HashMap<TopicId, RoomId>,
     pub(super) connections: Connections,
+    pub(super) contacts: Contacts,
     pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
     pub(super) pending: BTreeMap<WriteId, Pending>,
     pub(super) reads: HashMap<ReadId, ReadFor>,
@@ -87,6 +90,7 @@ impl Engine {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
+            contacts: Contacts::new(loaded.contacts),
             identity,
             rng,
             now,
@@ -94,6 +98,7 @@ impl Engine {
             rooms: BTreeMap::new(),
             topics: HashMap::new(),
             jobs: BTreeMap::new(),
+            locking: BTreeMap::new(),
             asked: HashMap::new(),
             pending: BTreeMap::new(),
             reads: HashMap::new(),
@@ -124,6 +129,7 @@ impl Engine {
                 room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
             }
         }
+        engine.timers.set(now.mono, Timer::Prekeys);
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
@@ -138,6 +144,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
@@ -187,9 +194,11 @@ impl Engine {
                 Timer::Govern(room) => self.govern(room),
                 Timer::Waiting(room) => self.expire_waiting(room),
                 Timer::Join(job) => self.check_join(job),
+                Timer::Prekeys => self.renew_prekeys(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
+                Timer::Contacts => self.save_contacts(),
             }
         }
     }
@@ -205,7 +214,9 @@ impl Engine {
             let early = self.rooms.get_mut(&room).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
             early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }
+        self.save_contacts();
         self.fail_jobs();
+        self.leave_locking();
     }
 
     /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.
@@ -301,7 +312,7 @@ impl Engine {
     /// Runs `act` on a room with the viewer that opening needs.
     pub(super) fn with_room<T>(&mut self, room: RoomId, act: impl FnOnce(&mut Room, Viewer<'_>) -> T) -> Option<T> {
         let prekeys: Vec<&DhSecret> = self.identity.prekeys.iter().map(|(secret, _)| secret).collect();
-        let viewer = Viewer { me: self.key.id(), prekeys: &prekeys, wall: self.now.wall };
+        let viewer = Viewer { me: self.key.id(), prekeys: &prekeys, wall: self.now.wall, contacts: &self.contacts };
         self.rooms.get_mut(&room).map(|room| act(room, viewer))
     }
 }

@@ -81,7 +81,7 @@ impl Engine {
         let dropped = if room.membership.is_owner(user) { vec![user] } else { Vec::new() };
         let acts = vec![Act::Removed { user, device: None }];
         let owners = OwnerChange { added: Vec::new(), dropped };
-        self.decide(
+        self.enact(
             room_id,
             Decision { removed: devices, owners, acts, ..Decision::default() },
             Some(call),
@@ -102,7 +102,7 @@ impl Engine {
             return self.remove_person(call, room_id, user);
         }
         let acts = vec![Act::Removed { user, device: Some(device) }];
-        self.decide(room_id, Decision { removed: vec![device], acts, ..Decision::default() }, Some(call), Reply::Done);
+        self.enact(room_id, Decision { removed: vec![device], acts, ..Decision::default() }, Some(call), Reply::Done);
     }
 
     /// Gives a person a role.
@@ -133,7 +133,7 @@ impl Engine {
         if role < before {
             decision.demoted.push(user);
         }
-        self.decide(room_id, decision, Some(call), Reply::Done);
+        self.enact(room_id, decision, Some(call), Reply::Done);
     }
 
     /// Changes a rule of the room.
@@ -172,20 +172,20 @@ impl Engine {
             RoomChange::Lifetime(ms) => decision.lifetime_ms = Some(ms),
             RoomChange::Slow(ms) => decision.settings.push(Setting::Slow(ms.unwrap_or_default())),
         }
-        self.decide(room_id, decision, Some(call), Reply::Done);
+        self.enact(room_id, decision, Some(call), Reply::Done);
     }
 
     /// Ends the room for everybody.
     pub(super) fn dissolve(&mut self, call: CallId, room_id: RoomId) {
         let decision =
             Decision { dissolved: true, ends_codes: true, acts: vec![Act::Dissolved], ..Decision::default() };
-        self.decide(room_id, decision, Some(call), Reply::Done);
+        self.enact(room_id, decision, Some(call), Reply::Done);
     }
 
     /// Begins an epoch in which no code that was made before lets anybody in.
     pub(super) fn end_codes(&mut self, room_id: RoomId, call: Option<CallId>) {
         let decision = Decision { ends_codes: true, acts: vec![Act::CodesEnded], ..Decision::default() };
-        self.decide(room_id, decision, call, Reply::Done);
+        self.enact(room_id, decision, call, Reply::Done);
     }
 
     /// The rules of a room, for people.
@@ -209,7 +209,7 @@ impl Engine {
     // Carrying decisions out.
 
     /// Carries a decision out, or lets it wait for the one before.
-    pub(super) fn decide(&mut self, room_id: RoomId, decision: Decision, call: Option<CallId>, reply: Reply) {
+    pub(super) fn enact(&mut self, room_id: RoomId, decision: Decision, call: Option<CallId>, reply: Reply) {
         let user = self.user.id();
         let Some(room) = self.rooms.get_mut(&room_id) else { return self.reply(call, Err(CommandError::NoSuchRoom)) };
         let refusal = match () {
@@ -259,7 +259,7 @@ impl Engine {
             self.write_contents(room_id, bodies, None, |_| Reply::Done);
         }
         if let Some((decision, call, reply)) = next {
-            self.decide(room_id, decision, call, reply);
+            self.enact(room_id, decision, call, reply);
         }
     }
 
@@ -313,7 +313,7 @@ impl Engine {
     /// Does what waits for an owner.
     pub(super) fn govern(&mut self, room_id: RoomId) {
         if let Some(decision) = self.due(room_id) {
-            self.decide(room_id, decision, None, Reply::Done);
+            self.enact(room_id, decision, None, Reply::Done);
         }
     }
 

@@ -149,6 +149,9 @@ impl Engine {
     /// Tells subscribers what changed.
     pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
         let me = self.me();
+        if !effects.profiles.is_empty() {
+            self.note_people(room_id, effects.profiles);
+        }
         if !effects.epochs.is_empty() {
             self.after_epochs(room_id, &effects.epochs);
         }
@@ -157,6 +160,7 @@ impl Engine {
         if !effects.added.is_empty() && room.is_loaded {
             if live {
                 let texts = effects.added.iter().filter(|m| !m.own && matches!(m.body, MessageBody::Text { .. }));
+                let texts = texts.filter(|m| !room.is_hidden(m.author));
                 let unread = u64::try_from(texts.count()).unwrap_or(u64::MAX);
                 room.record.unread = room.record.unread.saturating_add(unread);
                 room.record_changed |= unread > 0;
@@ -169,7 +173,14 @@ impl Engine {
             let changed = effects.changed.iter().filter_map(|id| room.timeline.find(*id));
             events.extend(changed.map(|message| Event::MessageChanged(room.dressed(&message, me))));
         }
+        if !effects.gone.is_empty() && room.is_loaded {
+            room.summary_changed = true;
+            events.push(Event::MessagesGone { room: room_id, ids: effects.gone });
+        }
         events.into_iter().for_each(|event| self.event(event));
+        if effects.shows_again {
+            self.reread(room_id);
+        }
         if effects.members_changed {
             self.tell_members(room_id);
             self.look_at_standing(room_id);
@@ -270,6 +281,7 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         let shown_otherwise = room.recut();
+        room.hide_muted();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));
         self.tell_reread(room_id);

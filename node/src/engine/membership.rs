@@ -8,6 +8,7 @@ use parlor_protocol::{
     invite::Invite,
     keys::DhSecret,
     log::Height,
+    lookalike::Looks,
     rules::{Learned, RoomRules, Standing},
 };
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,12 @@ pub(super) use parlor_protocol::rules::Refused;
 pub(super) struct MemberState {
     pub(super) name: String,
     pub(super) joined: u64,
+    /// What the name looks like.
+    pub(super) looks: Looks,
+    /// The person's safety number was compared.
+    pub(super) verified: bool,
+    /// Nothing of the person is to be shown.
+    pub(super) blocked: bool,
     pub(super) role: Role,
     /// When it was last heard of, on the monotonic clock.
     pub(super) heard: Option<u64>,
@@ -302,7 +309,9 @@ impl Membership {
 
     /// Whose device it is, also of one that is gone.
     pub(super) fn user_of(&self, device: DeviceId) -> Option<UserId> {
-        self.known(device).map(|member| member.card.user)
+        let known = self.known(device).map(|member| member.card.user);
+        // Owners are known by their records where their profile cannot be read.
+        known.or_else(|| self.rules.graph().user_of(device))
     }
 
     /// Devices of a person that are in the room.
@@ -323,7 +332,14 @@ impl Membership {
 
     /// What a device's person might do in an epoch. Everybody who can read that epoch agrees on it.
     pub(super) fn role_at(&self, device: DeviceId, epoch: EpochId) -> Role {
-        let Some(user) = self.user_of(device) else { return self.settings_at(epoch).newcomers.value };
+        match self.user_of(device) {
+            Some(user) => self.user_role_at(user, epoch),
+            None => self.settings_at(epoch).newcomers.value,
+        }
+    }
+
+    /// What a person might do in an epoch.
+    pub(super) fn user_role_at(&self, user: UserId, epoch: EpochId) -> Role {
         match self.rules.graph().was_owner(user, epoch) {
             true => Role::Owner,
             false => self.settings_at(epoch).role(user),

@@ -4,9 +4,11 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+pub mod account;
 mod codes;
 mod commands;
 mod connection;
+mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;
@@ -15,8 +17,12 @@ mod intake;
 mod io;
 mod join;
 mod leaving;
+mod locking;
 mod logs;
 mod membership;
+mod moderating;
+mod people;
+mod prekeys;
 mod presence;
 mod reserving;
 mod room;

@@ -24,7 +24,11 @@ pub(super) struct Waiting {
 impl Engine {
     /// Sends a text, or keeps it until it is known in which epoch to write.
     pub(super) fn send(&mut self, call: CallId, room_id: RoomId, text: Text, reply_to: Option<EntryId>) {
-        if let Err(error) = self.may_write(room_id) {
+        let may = self.may_write(room_id).and_then(|()| match self.rooms.get(&room_id) {
+            Some(room) => self.may_send_now(room),
+            None => Err(CommandError::NoSuchRoom),
+        });
+        if let Err(error) = may {
             return self.fail(call, error);
         }
         let until = self.now.mono + WAIT_MS;
@@ -36,7 +40,10 @@ impl Engine {
                 room.waiting.push_back(Waiting { call, text, reply_to, until });
                 self.timers.set(until, Timer::Waiting(room_id));
             }
-            _ => {
+            room => {
+                if let Some(room) = room {
+                    room.last_text = Some(self.now.mono);
+                }
                 let body = Body::Text { text, reply_to, mentions: Vec::new() };
                 self.write_contents(room_id, vec![body], Some(call), Reply::Sent);
             }

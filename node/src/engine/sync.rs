@@ -308,6 +308,10 @@ impl Engine {
         room.fetching.remove(&log);
         let state = room.peers.entry(peer).or_default();
         state.pages.remove(&log);
+        if !room.is_loaded {
+            // It is being read anew; after that everything is compared again.
+            return;
+        }
         let live = state.compared;
         let ours = room.logs.height(log);
         let is_asked_for = |entry: &Entry| entry.room() == room_id && entry.log_key() == log;

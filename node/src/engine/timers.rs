@@ -30,12 +30,16 @@ pub(super) enum Timer {
     Waiting(RoomId),
     /// See how a join stands.
     Join(JobId),
+    /// See whether it is time for a new prekey.
+    Prekeys,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.
     Flush,
     /// Prepare the store for a crash.
     Tidy,
+    /// Write what changed about people.
+    Contacts,
 }
 
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 //! whoever wrote them knows. A log whose entries wait here takes no more, so this cannot grow
 //! without bound.
 
-use parlor_protocol::{LogKey, RoomId, log::ForkProof};
+use parlor_protocol::{LogKey, RoomId, UserId, log::ForkProof};
 use std::collections::BTreeSet;
 
 use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
@@ -32,6 +32,8 @@ pub(super) enum Again {
     Forget(RoomId),
     /// Addresses that the user gave.
     Manual,
+    /// What changed about people.
+    Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
     Nothing,
 }
@@ -78,6 +80,7 @@ impl Engine {
             Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
         }
         if !std::mem::replace(&mut self.unsaved.told, true) {
@@ -103,6 +106,7 @@ impl Engine {
         for room in unsaved.forgotten {
             self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
         }
+        self.save_contacts();
         for room in unsaved.rooms {
             self.save_room_now(room);
         }

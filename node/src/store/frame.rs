@@ -40,13 +40,24 @@ pub(super) enum Kind {
     Fork = 5,
     /// An entry as it came. Not sealed again.
     Entry = 6,
+    /// A person known here; the key is the user.
+    Contact = 7,
     /// The record of an epoch, an entry as it came; the key is room and entry.
-    Epoch = 7,
+    Epoch = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 8] =
-        [Self::KeyCheck, Self::Identity, Self::Room, Self::Manual, Self::Peer, Self::Fork, Self::Entry, Self::Epoch];
+    const ALL: [Self; 9] = [
+        Self::KeyCheck,
+        Self::Identity,
+        Self::Room,
+        Self::Manual,
+        Self::Peer,
+        Self::Fork,
+        Self::Entry,
+        Self::Contact,
+        Self::Epoch,
+    ];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)

@@ -21,11 +21,14 @@ mod tests;
 
 pub use disk::{DiskStore, STORE_FILE};
 pub use error::StoreError;
-pub use guard::GUARD_FILE;
+pub use guard::{
+    GUARD_FILE, Keychain, LockChange, LockKind, MemoryKeychain, SystemKeychain, Unlock, change_lock, lock_kind,
+};
 pub use local::LocalStore;
 pub use lock::ProfileLock;
 pub use memory::MemoryStore;
 pub use record::{
-    CodeRecord, EpochKeyRecord, Identity, Loaded, PeerRecord, Read, ReadResult, RoomRecord, StoredEntry, Write,
+    CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read, ReadResult,
+    RoomRecord, StoredEntry, Write,
 };
 pub use salvage::{Salvage, repair};

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 16] = [
+const PURPOSES: [Purpose; 24] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -21,6 +21,14 @@ const PURPOSES: [Purpose; 16] = [
     Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
+    Purpose::SafetyNumber,
+    Purpose::SafetyDigits,
+    Purpose::SafetyWords,
+    Purpose::PassphraseLock,
+    Purpose::VaultPassword,
+    Purpose::VaultRecovery,
+    Purpose::AccessToken,
+    Purpose::AccountKeyId,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 

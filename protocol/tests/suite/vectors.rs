@@ -6,14 +6,16 @@
 
 use crate::fixtures::{Device, Room, conversation, hex, rng, says};
 use parlor_protocol::{
-    EntryId, EpochId, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId,
+    EntryId, EpochId, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId, UserId,
     content::padded_len,
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, Stamp},
+    guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::{Invitation, Invite, InviteBody},
     keys::Secret,
     limits::BODY_MAX,
     log::{Height, Heights, digest},
+    safety::SafetyNumber,
     wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
 };
 use serde_json::{Value, json};
@@ -48,6 +50,23 @@ fn codes_stretch_to_these_locators() {
         })
         .collect();
     compare("codes.json", &json!(vectors));
+}
+
+#[test]
+fn two_users_have_this_safety_number() {
+    let vectors: Vec<Value> = (1..=3u8)
+        .map(|seed| {
+            let (one, other) = (UserId::from_bytes([seed; 32]), UserId::from_bytes([seed + 100; 32]));
+            let number = SafetyNumber::of(one, other);
+            json!({
+                "users": [one.to_string(), other.to_string()],
+                "digits": number.to_string(),
+                "words": number.words().join(" "),
+                "text": number.text(),
+            })
+        })
+        .collect();
+    compare("safety.json", &json!(vectors));
 }
 
 #[test]
@@ -224,4 +243,22 @@ fn requests_and_answers_have_these_bytes() {
             "answer_done": hex(&Answer::Done.encode().unwrap()),
         }),
     );
+}
+
+#[test]
+fn guards_have_these_bytes() {
+    let (id, secret) = (GuardId::random(&mut rng(1)), Secret::from_bytes([7; 32]));
+    let passphrase = Passphrase::new("soup on the stove").unwrap();
+    let lock = PassphraseLock::seal(id, &passphrase, &secret, &mut rng(2)).unwrap();
+    let shown = |guard: Guard| json!(hex(&guard.encode()));
+    let vectors = json!({
+        "passphrase": "soup on the stove",
+        "secret": hex(secret.expose()),
+        "id": id.to_string(),
+        "plain": shown(Guard::Plain(secret)),
+        "keychain": shown(Guard::Keychain(id)),
+        "passphrase record": shown(Guard::Passphrase(id, lock.clone())),
+        "both": shown(Guard::Both(id, lock)),
+    });
+    compare("guards.json", &vectors);
 }

@@ -4,6 +4,7 @@
 
 mod failing;
 mod gossip;
+mod governing;
 mod pushing;
 mod reading;
 mod registering;

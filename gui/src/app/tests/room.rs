@@ -156,3 +156,20 @@ fn a_moderator_deletes_messages_of_others() {
     let deleted = desk.last(|command| if let Command::Delete { target, .. } = command { Some(*target) } else { None });
     assert_eq!(deleted, Some(id));
 }
+
+#[test]
+fn a_moderator_silences_somebody_and_lets_them_write_again() {
+    let (fake, room, bo) = with_room();
+    fake.give_role(room, fake.me(), Role::Moderator);
+    fake.says(room, bo, "and another thing", NOW - MINUTE);
+    let mut desk = Desk::new(&fake);
+    desk.click_containing("Kitchen");
+    desk.click_secondary("Actions for message of Bo at 22:12");
+    desk.click("Silence for an hour");
+    let muted =
+        |desk: &Desk| desk.last(|command| if let Command::Mute { lasts, .. } = command { Some(*lasts) } else { None });
+    assert_eq!(muted(&desk), Some(Some(std::time::Duration::from_secs(3_600))));
+    desk.click_secondary("Actions for message of Bo at 22:12");
+    desk.click("Let write again");
+    assert_eq!(muted(&desk), Some(None));
+}

@@ -3,6 +3,8 @@
 mod connection;
 mod create;
 mod join;
+mod lock;
+mod person;
 mod room;
 mod search;
 mod settings;
@@ -11,13 +13,14 @@ mod small;
 mod switcher;
 
 use egui::Context;
-use parlor_protocol::{EntryId, RoomId};
+use parlor_protocol::{EntryId, RoomId, UserId};
 
 use super::{Action, Sight};
 use crate::{config::Look, model::Model};
 
 pub use create::Create;
 pub use join::Join;
+pub use person::PersonDialog;
 pub use room::RoomPage;
 pub use search::Search;
 pub use settings::Settings;
@@ -47,6 +50,8 @@ pub enum Dialog {
     Switcher(Switcher),
     /// Really delete?
     Delete(EntryId),
+    /// Who somebody is.
+    Person(PersonDialog),
 }
 
 /// What dialogs show besides the model.
@@ -95,6 +100,12 @@ impl Dialog {
         Self::Search(Search::default())
     }
 
+    /// Who somebody is.
+    #[must_use]
+    pub fn person(user: UserId) -> Self {
+        Self::Person(PersonDialog::new(user))
+    }
+
     /// Go to a room.
     #[must_use]
     pub fn switcher() -> Self {
@@ -114,6 +125,7 @@ impl Dialog {
             Self::Search(state) => state.show(ctx, model, sight),
             Self::Switcher(state) => state.show(ctx, model),
             Self::Delete(message) => small::delete(ctx, model, *message),
+            Self::Person(state) => state.show(ctx, model, sight),
         }
     }
 }

@@ -4,9 +4,9 @@ use egui::{
     CornerRadius, Galley, Popup, PopupCloseBehavior, Rect, Response, Sense, SetOpenCommand, Stroke, StrokeKind, Ui,
     UiBuilder, WidgetInfo, WidgetType, pos2, vec2,
 };
-use parlor_node::{Message, MessageBody, Reaction};
+use parlor_node::{Command, Message, MessageBody, Reaction};
 use parlor_protocol::Role;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::Chat,
@@ -15,6 +15,8 @@ use crate::{
     widgets::Icon,
 };
 
+/// How long somebody is silenced from the menu.
+const SILENCE: Duration = Duration::from_secs(3_600);
 /// Reactions one click away.
 const QUICK: [&str; 6] = ["👍", "❤", "😂", "🎉", "😮", "🙏"];
 
@@ -97,6 +99,14 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
         }
         if message.own || chat.own_role() >= Role::Moderator {
             item(ui, Icon::Trash, "Delete for everybody", Action::Delete(message.id));
+        }
+        let role = chat.members.iter().find(|member| member.device == message.author).map(|member| member.role);
+        let user = message.user.filter(|_| !message.own && chat.own_role() >= Role::Moderator);
+        if let (Some(user), Some(_)) = (user, role.filter(|role| *role < chat.own_role())) {
+            let mute =
+                |lasts| Action::Govern(message.room, Box::new(Command::Mute { room: message.room, user, lasts }));
+            item(ui, Icon::Clock, "Silence for an hour", mute(Some(SILENCE)));
+            item(ui, Icon::Bubble, "Let write again", mute(None));
         }
     } else {
         ui.label("Nothing can be done with a deleted message.");

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use std::path::PathBuf;
 
 /// Private chat for the machines of one house, office or classroom.
@@ -19,6 +19,12 @@ pub(crate) struct Cli {
     /// Where profiles are kept; the platform's data folder when absent.
     #[arg(long, global = true, env = "PARLOR_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Opens a locked profile with the passphrase in this file; for bots.
+    #[arg(long, global = true, env = "PARLOR_PASSPHRASE_FILE", value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Does not use the keychain of this system.
+    #[arg(long, global = true, env = "PARLOR_NO_KEYCHAIN", value_parser = FalseyValueParser::new())]
+    pub(crate) no_keychain: bool,
     /// Prints JSON lines, for scripts and bots.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -138,6 +144,37 @@ pub(crate) enum Do {
         /// The room: its name, or the beginning of its id.
         room: String,
     },
+    /// Lists everybody known here.
+    People,
+    /// Shows what is known of a person.
+    Person {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
+    /// Shows the safety number that you and a person compare, or notes that it is the same.
+    Verify {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+        /// What the other screen shows: the digits, the words, or the text that begins with
+        /// parlor:verify:.
+        text: Vec<String>,
+        /// You have compared it by eye, and it is the same.
+        #[arg(long)]
+        yes: bool,
+        /// Takes it back.
+        #[arg(long, conflicts_with_all = ["yes", "text"])]
+        undo: bool,
+    },
+    /// Shows nothing more of a person.
+    Block {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
+    /// Shows a person again.
+    Unblock {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
     /// Removes somebody from a room: reads and writes nothing of it any more. Owners may.
     Remove {
         /// The room: its name, or the beginning of its id.
@@ -186,6 +223,15 @@ pub(crate) enum Do {
         #[arg(long, value_name = "TIME")]
         slow: Option<String>,
     },
+    /// Silences somebody in a room for a while. Moderators and owners may.
+    Mute {
+        /// The room: its name, or the beginning of its id.
+        room: String,
+        /// Who: a name, or the beginning of a device's id.
+        who: String,
+        /// For how long, as 10m or 2h; off lifts it.
+        time: String,
+    },
     /// Leaves a room.
     Leave {
         /// The room: its name, or the beginning of its id.
@@ -209,12 +255,46 @@ pub(crate) enum Do {
     Run,
     /// Saves what is readable in a damaged store; the rest comes back from the others.
     Repair,
+    /// How the profile is locked, and changing that.
+    Lock {
+        /// What to do.
+        #[command(subcommand)]
+        action: LockDo,
+    },
     /// Prints completions for a shell.
     Completions {
         /// The shell.
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What can be done about the lock of a profile.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LockDo {
+    /// Says how the profile is locked.
+    Status,
+    /// Sets a passphrase. It cannot be reset when it is forgotten.
+    Set {
+        /// Lets the system's keychain open the profile at start; the passphrase is asked only after
+        /// locking in the app, and on other computers.
+        #[arg(long)]
+        after_locking: bool,
+        /// Takes the new passphrase from this file instead of asking.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Sets another passphrase.
+    Change {
+        /// Takes the new passphrase from this file instead of asking.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Takes the passphrase away. The key goes into the system's keychain where there is one, else
+    /// into the folder.
+    Remove,
+    /// Takes the key from the folder into the system's keychain.
+    Keychain,
 }
 
 /// Roles, as they are typed.

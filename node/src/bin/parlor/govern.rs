@@ -84,6 +84,15 @@ pub(crate) async fn role(cli: &Cli, room: &str, who: &str, role: RoleName) -> Re
     .await
 }
 
+pub(crate) async fn mute(cli: &Cli, room: &str, who: &str, time: &str) -> Result<(), Failure> {
+    let lasts = span(time)?.map(Duration::from_millis);
+    carry(cli, room, async |session, room| {
+        let user = member(session, room, who).await?.user;
+        Ok(Command::Mute { room, user, lasts })
+    })
+    .await
+}
+
 pub(crate) async fn leave(cli: &Cli, room: &str) -> Result<(), Failure> {
     carry(cli, room, async |_, room| Ok(Command::LeaveRoom { room })).await
 }

@@ -5,9 +5,11 @@
 
 mod cli;
 mod govern;
+mod lock;
 mod messages;
 mod network;
 mod output;
+mod people;
 mod rooms;
 mod run;
 mod session;
@@ -64,6 +66,11 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
         Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
         Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::People => people::list(&cli).await,
+        Do::Person { person } => people::show(&cli, &person).await,
+        Do::Verify { person, text, yes, undo } => people::verify(&cli, &person, &text, yes, undo).await,
+        Do::Block { person } => people::block(&cli, &person, true).await,
+        Do::Unblock { person } => people::block(&cli, &person, false).await,
         Do::Remove { room, who, device } => govern::remove(&cli, &room, &who, device).await,
         Do::Role { room, who, role } => govern::role(&cli, &room, &who, role).await,
         Do::Codes { room, action } => govern::codes(&cli, &room, action).await,
@@ -72,12 +79,14 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
                 (name.as_deref(), history.as_deref(), vanish.as_deref(), slow.as_deref());
             govern::policy(&cli, &room, govern::Wanted { name, history, newcomers, vanish, slow }).await
         }
+        Do::Mute { room, who, time } => govern::mute(&cli, &room, &who, &time).await,
         Do::Leave { room } => govern::leave(&cli, &room).await,
         Do::Dissolve { room } => govern::dissolve(&cli, &room).await,
         Do::Forget { room } => govern::forget(&cli, &room).await,
         Do::Peers => network::peers(&cli).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
-        Do::Repair => rooms::repair(&cli),
+        Do::Repair => rooms::repair(&cli).await,
+        Do::Lock { action } => lock::lock(&cli, &action),
     }
 }

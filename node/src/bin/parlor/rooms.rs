@@ -7,6 +7,7 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
     cli::Cli,
+    lock,
     output::{self, Failure},
     session::{self, Session},
 };
@@ -242,7 +243,10 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
         if cli.json {
             output::json(&member);
         } else {
-            let marks: Vec<_> = member.own.then_some("you").into_iter().chain(role_word(member.role)).collect();
+            let marks = member.own.then_some("you").into_iter().chain(role_word(member.role));
+            let marks = marks.chain(member.verified.then_some("verified")).chain(member.blocked.then_some("blocked"));
+            let careful = member.looks_like.as_ref().map(|name| format!("careful, looks like {}", output::safe(name)));
+            let marks: Vec<_> = marks.chain(careful.as_deref()).collect();
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
             output::print(format_args!("{}  {}{mark}", member.device.short(), output::safe(&member.name)));
         }
@@ -251,7 +255,7 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
+pub(crate) async fn repair(cli: &Cli) -> Result<(), Failure> {
     let config = session::config(cli, false);
     let dir = config.profile_dir()?;
     if !dir.is_dir() {
@@ -260,7 +264,9 @@ pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
     // Held to the end: no other program may use the store meanwhile.
     let _lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
     let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let salvage = parlor_node::store::repair(&dir, &stamp).map_err(|error| Failure::failed(error.to_string()))?;
+    let (place, stamp) = (dir.as_path(), stamp.as_str());
+    let repair = |unlock| async move { Ok(parlor_node::store::repair(place, stamp, &unlock)?) };
+    let salvage = lock::opened(cli, repair).await?;
     let rooms = if salvage.rooms == 1 { "1 room".to_owned() } else { format!("{} rooms", salvage.rooms) };
     output::print(format_args!("Saved {rooms} and {} messages and records.", salvage.entries));
     if !salvage.identity {

@@ -33,6 +33,7 @@ pub(super) fn load(db: &Database, sealer: &Sealer, file: &Path) -> Result<Loaded
                 Kind::Peer => peers.push((Reverse(frame.generation), decode_record(&plain)?)),
                 Kind::Epoch => loaded.epochs.push(decode_record(&plain)?),
                 Kind::Fork => loaded.forks.push(decode_record(&plain)?),
+                Kind::Contact => loaded.contacts.push(decode_record(&plain)?),
             }
             Some(())
         });

@@ -495,6 +495,12 @@ impl EpochGraph {
         standing.map(|(_, node)| &node.facts).find(|facts| facts.dissolved)
     }
 
+    /// Whose device wrote a record.
+    #[must_use]
+    pub fn user_of(&self, author: DeviceId) -> Option<UserId> {
+        self.by_device(author).next().and_then(|at| self.nodes.get(at)).map(|node| node.facts.user)
+    }
+
     /// Place of a person in the order of owners, from 0.
     #[must_use]
     pub fn seniority_of(&self, user: UserId) -> Option<usize> {
