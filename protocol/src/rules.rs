@@ -122,6 +122,12 @@ impl RoomRules {
         self.graph.is_member(device, certified) || (!self.graph.is_removed(device) && certified.iter().any(is_bare))
     }
 
+    /// Whether a record or a certificate ever let a device in.
+    #[must_use]
+    pub fn was_admitted(&self, device: DeviceId) -> bool {
+        self.certified.contains_key(&device) || self.graph.is_named(device)
+    }
+
     /// By a record or a certificate, and by nothing that does not stand.
     fn may_write(&self, device: DeviceId, epoch: EpochId, certified: bool) -> Result<(), Refused> {
         self.graph.may_write(device, epoch, certified)?;

@@ -351,7 +351,10 @@ impl Service {
                     let (entries, tips) = known.epochs_for(from, &tips);
                     Some(Answer::Epochs { entries, tips })
                 }
-                Some(known) if !known.rules.check_cert(from, &cert) => Some(Answer::Refused(Refusal::NotAdmitted)),
+                // A room that has ended is served to nobody.
+                Some(known) if !known.rules.check_cert(from, &cert) || known.rules.graph().dissolved_by().is_some() => {
+                    Some(Answer::Refused(Refusal::NotAdmitted))
+                }
                 Some(_) => self.serve(id, from, room, ask),
             },
         };
@@ -403,7 +406,8 @@ impl Service {
                 rules.check_cert(from, cert)
             }
         };
-        if !may {
+        let has_ended = self.rooms.get(&room).is_some_and(|known| known.rules.graph().dissolved_by().is_some());
+        if !may || has_ended {
             return Some(Answer::Refused(Refusal::NotAdmitted));
         }
         let known = self.rooms.get(&room);

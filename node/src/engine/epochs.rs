@@ -65,7 +65,13 @@ impl Engine {
             // What was refused for want of an epoch may be taken now.
             self.sync_with(room_id, peer);
         } else if archive && !graph.missing(tips).is_empty() {
-            self.register(room_id, peer, tips);
+            // Once for the same state of both: it may not take them, or lie.
+            let state = Some((tips.to_vec(), graph.digest()));
+            let Some(known) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
+            if known.told_of != state {
+                known.told_of = state;
+                self.register(room_id, peer, tips);
+            }
         }
     }
 
@@ -215,7 +221,7 @@ impl Engine {
             RoomStanding::Leaving
         } else if room.membership.left().any(|user| user == own) {
             RoomStanding::Left
-        } else if !graph.is_empty() && !room.membership.is_member(me) {
+        } else if room.membership.rules().was_admitted(me) && !room.membership.is_member(me) {
             RoomStanding::ShutOut
         } else if room.membership.current().is_none() {
             RoomStanding::Changing

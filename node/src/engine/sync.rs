@@ -75,6 +75,8 @@ pub(super) struct PeerRoom {
     registering: bool,
     registered: bool,
     pub(super) epochs_asked: bool,
+    /// What an archive knew, and this device, when it was last told of epochs that it lacks.
+    pub(super) told_of: Option<(Vec<EntryId>, [u8; 32])>,
     /// How many epochs back the ticket is that it may know.
     pub(super) back: usize,
     tail_asked: bool,
@@ -129,6 +131,7 @@ impl Engine {
         }
         peers.extend(self.connections.archives());
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
+        self.govern_soon(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
     }
@@ -156,7 +159,10 @@ impl Engine {
             (Asked::Invite { job }, Answer::Invite(invite)) => self.on_invite(job, from, invite),
             (Asked::Invite { job }, _) => self.on_invite(job, from, None),
             (Asked::Heights { room, peer }, Answer::Same) => self.on_same(room, peer),
-            (Asked::Heights { room, peer }, Answer::Heights(heights)) => self.on_heights(room, peer, heights),
+            (Asked::Heights { room, peer }, Answer::Heights(heights)) => {
+                self.ask_epochs(room, peer);
+                self.on_heights(room, peer, heights);
+            }
             (Asked::Page { room, peer, log, from }, Answer::Page(entries)) => {
                 self.on_page(room, peer, log, from, entries);
             }
@@ -247,7 +253,6 @@ impl Engine {
         if let Some(theirs) = theirs {
             self.note_received(room_id, peer, theirs.next);
         }
-        self.ask_epochs(room_id, peer);
         self.check_lower_heads(room_id, peer);
         self.fetch_missing(room_id, peer);
         self.finish_comparison(room_id, peer);

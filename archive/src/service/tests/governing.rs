@@ -139,7 +139,7 @@ async fn forged_decisions_are_refused() {
     // By a member.
     let mut upstart = TestRoom { owner: stays.clone(), ..room.clone() };
     let (_, epoch) = upstart.change(&[(room.owner.id(), room.owner.log_key(), Height::EMPTY)]);
-    assert_eq!(stage.gossip(&room, stays.id(), &epoch).await, Verdict::Reject);
+    assert_eq!(stage.gossip(&before, stays.id(), &epoch).await, Verdict::Reject);
     let secrets = EpochSecrets::derive(room.id, &[], Secret::from_bytes([9; 32])).unwrap();
     let unrelated =
         EpochChange { parents: vec![room.secrets.id()], after: vec![room.genesis.id()], ..EpochChange::default() };
@@ -149,7 +149,7 @@ async fn forged_decisions_are_refused() {
     // Parents that are no record, or not the record of that epoch.
     let mut owner = room.owner.clone();
     let forged = owner.write(Kind::Epoch, room.id, record.id, &record.encode().unwrap());
-    assert_ne!(stage.gossip(&room, owner.id(), &forged).await, Verdict::Accept);
+    assert_ne!(stage.gossip(&before, owner.id(), &forged).await, Verdict::Accept);
     // A second first epoch, by the removed device.
     let root = epoch_record(&gone, &secrets, &EpochChange::default());
     let mut rogue = gone.clone();
@@ -189,4 +189,34 @@ async fn a_device_that_was_away_catches_up_fifty_epochs_at_once() {
 
 fn before_tips(room: &TestRoom) -> Vec<parlor_protocol::EntryId> {
     vec![room.epoch.id()]
+}
+
+#[tokio::test]
+async fn a_dissolved_room_is_served_to_nobody_and_not_registered_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let mut room = stage.founded(1).await;
+    let member = stage.member(&room, 5).await;
+    let parents = vec![room.secrets.id()];
+    let secrets = EpochSecrets::derive(room.id, &parents, Secret::from_bytes([7; 32])).unwrap();
+    let recipients = vec![(member.id(), member.noise.public())];
+    let change =
+        EpochChange { parents, after: vec![room.epoch.id()], dissolved: true, recipients, ..EpochChange::default() };
+    let body = epoch_record(&room.owner, &secrets, &change).encode().unwrap();
+    let end = room.owner.write(Kind::Epoch, room.id, secrets.id(), &body);
+    let owner = room.owner.clone();
+    assert_eq!(stage.push(&room, &owner, vec![end.clone()]).await, pushed(&owner));
+    for round in 0..2 {
+        let page = RoomRequest::Page { log: owner.log_key(), from: 0 };
+        for ask in [ANYTHING, page, RoomRequest::Tail { limit: 9 }] {
+            assert_eq!(stage.ask_in(&room, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
+        }
+        assert_eq!(stage.ask_in(&room, &member, register(&room)).await, refused(Refusal::NotAdmitted));
+        // Whoever was away learns of it.
+        let told = epochs(stage.ask_in(&room, &member, RoomRequest::Epochs { tips: before_tips(&room) }).await);
+        assert_eq!(told, std::slice::from_ref(&end));
+        stage.shut_down().await;
+        stage = Stage::new(embedded(&folder)).await;
+    }
+    stage.shut_down().await;
 }

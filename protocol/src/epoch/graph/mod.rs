@@ -463,6 +463,12 @@ impl EpochGraph {
         self.nodes.iter().enumerate().rev().any(stands)
     }
 
+    /// Whether any record names a device.
+    #[must_use]
+    pub fn is_named(&self, device: DeviceId) -> bool {
+        self.nodes.iter().any(|node| node.facts.keys.contains(&device))
+    }
+
     /// Whether a code that was made in an epoch may still let somebody in.
     #[must_use]
     pub fn lets_in(&self, epoch: EpochId) -> bool {
