@@ -8,12 +8,14 @@ mod commands;
 mod connection;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
+mod gossip_runs;
 mod intake;
 mod io;
 mod join;
 mod logs;
 mod membership;
 mod presence;
+mod publishing;
 mod reserving;
 mod room;
 mod serve;

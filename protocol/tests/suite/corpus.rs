@@ -36,6 +36,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let body = SignalBody { at: 1, kind: SignalKind::Online };
     let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
     let signal = Gossip::Signal(signal).encode().unwrap();
+    let run = Gossip::Run(plain.clone()).encode().unwrap();
     let key = LogKey { author: device.id(), log: LogId(1) };
     let cert = room.secrets.admit(device.id());
     let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
@@ -67,6 +68,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
             ],
         ),
+        ("run", vec![run[2..].to_vec()]),
     ]
 }
 

@@ -21,7 +21,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -34,6 +34,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("gossip", gossip),
     ("request", request),
     ("answer", answer),
+    ("run", run),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -130,4 +131,9 @@ pub fn request(bytes: &[u8]) {
 /// An answer.
 pub fn answer(bytes: &[u8]) {
     comes_back(bytes, Answer::decode, Answer::encode);
+}
+
+/// A run of entries, in its gossip frame.
+pub fn run(bytes: &[u8]) {
+    gossip(&[&[1, 3], bytes].concat());
 }
