@@ -37,6 +37,14 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The key that wraps a vault's key under the password.
+    VaultPassword,
+    /// The key that wraps a vault's key under the recovery key.
+    VaultRecovery,
+    /// What an archive keeps of a one-time token.
+    AccessToken,
+    /// The name of an archive's account key.
+    AccountKeyId,
 }
 
 impl Purpose {
@@ -56,6 +64,10 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::VaultPassword => "parlor/v1/vault password key",
+            Self::VaultRecovery => "parlor/v1/vault recovery key",
+            Self::AccessToken => "parlor/v1/access token",
+            Self::AccountKeyId => "parlor/v1/account key id",
         }
     }
 

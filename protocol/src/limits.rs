@@ -42,3 +42,15 @@ pub const REACTION_MAX: usize = 64;
 pub const PADDING_FLOOR: usize = 256;
 /// How far ahead of our clock a message's time is shown at most, in milliseconds.
 pub const CLOCK_AHEAD_MAX_MS: u64 = 5 * 60 * 1000;
+/// Longest user name, in bytes: what one types at every machine.
+pub const USER_NAME_MAX: usize = 64;
+/// Longest password, in bytes: a long sentence in any writing.
+pub const PASSWORD_MAX: usize = 1024;
+/// Fewest characters of a password that is chosen.
+pub const PASSWORD_MIN_CHARS: usize = 8;
+/// Longest sealed vault, in bytes: some thousand epochs of rooms. It fits a request.
+pub const VAULT_MAX: usize = 768 * 1024;
+/// Shortest padded vault, in bytes: most accounts look alike.
+pub const VAULT_FLOOR: usize = 4 * 1024;
+/// Most devices that are signed in to one account.
+pub const ACCOUNT_DEVICES_MAX: usize = 64;

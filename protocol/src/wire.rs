@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{AccountAnswer, AccountRequest},
     codec::{self, VERSION},
     entry::Entry,
     epoch::AdmissionCert,
@@ -118,6 +119,8 @@ pub enum Request {
         /// What about it.
         ask: RoomRequest,
     },
+    /// Something about accounts. Archives answer.
+    Account(AccountRequest),
 }
 
 /// A request about a room.
@@ -217,6 +220,8 @@ pub enum Answer {
     Done,
     /// Not served.
     Refused(Refusal),
+    /// About accounts.
+    Account(AccountAnswer),
 }
 
 fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
@@ -238,6 +243,9 @@ impl Request {
     /// [`CodecError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
+        if let Self::Account(ask) = &request {
+            ask.check()?;
+        }
         if let Self::Room { ask, .. } = &request {
             match ask {
                 RoomRequest::Push { entries } => count("entries", entries.len(), PAGE_MAX_ENTRIES)?,
@@ -278,6 +286,7 @@ impl Answer {
                 count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;
                 count("openers", tail.openers.len(), TAIL_MAX * 8)?;
             }
+            Self::Account(answer) => answer.check()?,
             _ => {}
         }
         Ok(answer)

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
+    account::{AccountAnswer, AccountRefusal},
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
@@ -253,6 +254,7 @@ impl Service {
                 self.look_up(id, locator);
                 None
             }
+            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
                 self.register(id, from, room, &cert, genesis, epochs, topics)
             }

@@ -4,6 +4,7 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+pub mod account;
 mod commands;
 mod connection;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]

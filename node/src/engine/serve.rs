@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
+    account::{AccountAnswer, AccountRefusal},
     entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Height, digest},
@@ -55,6 +56,8 @@ impl Engine {
                 Some(Answer::Invite(self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned()))
             }
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
+            // Only archives keep accounts.
+            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
                 Some(known) if !known.is_loaded => Some(Answer::Refused(Refusal::Busy { retry_ms: 200 })),

@@ -2,11 +2,13 @@
 //! written anew; what a fuzzer found is kept beside them under other names.
 
 use crate::{
+    accounts::{example_answers, example_requests},
     fixtures::{Device, Room, conversation, plain_log, rng, says},
     targets::TARGETS,
 };
 use parlor_protocol::{
     Locator, LogId, LogKey, RoomCode,
+    account::RecoveryKey,
     epoch::{EpochChange, EpochRecord},
     invite::InviteBody,
     limits::BODY_MAX,
@@ -54,19 +56,30 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("gossip", vec![signal, Gossip::Entry(plain[0].clone()).encode().unwrap()]),
         (
             "request",
-            vec![
+            [
                 Request::Invite(Locator([1; 16])).encode().unwrap(),
                 ask(RoomRequest::Heights { digest: [1; 32] }),
                 ask(RoomRequest::Push { entries: plain.clone() }),
-            ],
+            ]
+            .into_iter()
+            .chain(example_requests().into_iter().map(|ask| Request::Account(ask).encode().unwrap()))
+            .collect(),
         ),
         (
             "answer",
-            vec![
+            [
                 Answer::Heights(vec![(key, Height::EMPTY)]).encode().unwrap(),
                 Answer::Tail(tail).encode().unwrap(),
                 Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
-            ],
+            ]
+            .into_iter()
+            .chain(example_answers().into_iter().map(|answer| Answer::Account(answer).encode().unwrap()))
+            .collect(),
+        ),
+        ("user_name", ["Juliet", "f\u{fb01}n", "\u{430}nna", "x"].map(|name| name.as_bytes().to_vec()).into()),
+        (
+            "recovery_key",
+            vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
         ),
         ("run", vec![run[2..].to_vec()]),
     ]
