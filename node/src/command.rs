@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    store::{LockChange, LockKind},
 };
 
 /// Something asked of the node. Every command gets exactly one [`Reply`] or [`CommandError`].
@@ -121,6 +122,10 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// How the profile is locked. Answered with [`Reply::Locked`].
+    LockKind,
+    /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
+    ChangeLock(Box<LockChange>),
 }
 
 /// The answer to a [`Command`].
@@ -159,6 +164,8 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// How the profile is locked now.
+    Locked(LockKind),
 }
 
 /// The result of a command.

@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The key that a passphrase opens a profile's secret with, from the stretched passphrase.
+    PassphraseLock,
     /// The key that wraps a vault's key under the password.
     VaultPassword,
     /// The key that wraps a vault's key under the recovery key.
@@ -64,6 +66,7 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::PassphraseLock => "parlor/v1/passphrase lock",
             Self::VaultPassword => "parlor/v1/vault password key",
             Self::VaultRecovery => "parlor/v1/vault recovery key",
             Self::AccessToken => "parlor/v1/access token",

@@ -15,6 +15,7 @@ mod derive;
 pub mod entry;
 pub mod epoch;
 pub mod error;
+pub mod guard;
 mod hlc;
 mod ids;
 pub mod invite;

@@ -38,6 +38,10 @@ pub const INVITE_MAX: usize = 4 * 1024;
 pub const PEER_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Longest reaction, in bytes: one emoji with its modifiers.
 pub const REACTION_MAX: usize = 64;
+/// Fewest characters of a passphrase: shorter ones are quickly guessed by whoever has the file.
+pub const PASSPHRASE_MIN_CHARS: usize = 8;
+/// Longest passphrase, in bytes.
+pub const PASSPHRASE_MAX: usize = 1024;
 /// Smallest padded content, in bytes: most chat lines look alike.
 pub const PADDING_FLOOR: usize = 256;
 /// How far ahead of our clock a message's time is shown at most, in milliseconds.

@@ -55,6 +55,10 @@ pub enum Purpose {
     Search(u64),
     /// To add an address by hand.
     AddAddress(String),
+    /// To know how the profile is locked.
+    LockKind,
+    /// To change that.
+    ChangeLock,
 }
 
 /// A command and its purpose.

@@ -1,7 +1,8 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_protocol::{EntryId, Name, RoomCode, RoomId};
+use parlor_node::store::LockChange;
+use parlor_protocol::{EntryId, Name, RoomCode, RoomId, guard::Passphrase};
 
 use super::dialog::Dialog;
 use crate::config::Look;
@@ -74,6 +75,14 @@ pub enum Action {
     DismissToast(u64),
     /// Leave the app.
     Quit,
+    /// Stop the node and show nothing until the passphrase is typed.
+    LockNow,
+    /// Change how the profile is locked.
+    ChangeLock(Box<LockChange>),
+    /// Start the node with this passphrase.
+    Unlock(Passphrase),
+    /// Start the node once more.
+    TryAgain,
 }
 
 /// What views need to know besides the model: the person's clock.

@@ -66,6 +66,7 @@ pub struct Engine {
     pub(super) topics: HashMap<TopicId, RoomId>,
     pub(super) connections: Connections,
     pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
     pub(super) pending: BTreeMap<WriteId, Pending>,
     pub(super) reads: HashMap<ReadId, ReadFor>,
@@ -95,6 +96,7 @@ impl Engine {
             rooms: BTreeMap::new(),
             topics: HashMap::new(),
             jobs: BTreeMap::new(),
+            locking: BTreeMap::new(),
             asked: HashMap::new(),
             pending: BTreeMap::new(),
             reads: HashMap::new(),
@@ -147,6 +149,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
@@ -209,6 +212,7 @@ impl Engine {
             early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }
         self.fail_jobs();
+        self.leave_locking();
     }
 
     /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.

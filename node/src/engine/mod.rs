@@ -13,6 +13,7 @@ mod gossip_runs;
 mod intake;
 mod io;
 mod join;
+mod locking;
 mod logs;
 mod membership;
 mod presence;

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 14] = [
+const PURPOSES: [Purpose; 19] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -19,6 +19,11 @@ const PURPOSES: [Purpose; 14] = [
     Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
+    Purpose::PassphraseLock,
+    Purpose::VaultPassword,
+    Purpose::VaultRecovery,
+    Purpose::AccessToken,
+    Purpose::AccountKeyId,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 

@@ -10,7 +10,9 @@ use parlor_protocol::{
     Locator, LogId, LogKey, RoomCode,
     account::RecoveryKey,
     epoch::{EpochChange, EpochRecord},
+    guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::InviteBody,
+    keys::Secret,
     limits::BODY_MAX,
     log::Height,
     signal::{Signal, SignalBody, SignalKind},
@@ -42,6 +44,11 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let key = LogKey { author: device.id(), log: LogId(1) };
     let cert = room.secrets.admit(device.id());
     let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
+    let (id, secret) = (GuardId::random(&mut rng(4)), Secret::from_bytes([5; 32]));
+    let lock =
+        PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
+    let guards =
+        [Guard::Plain(secret), Guard::Keychain(id), Guard::Passphrase(id, lock.clone()), Guard::Both(id, lock)];
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
@@ -81,6 +88,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             "recovery_key",
             vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
         ),
+        ("guard", guards.iter().map(|guard| guard.encode().to_vec()).collect()),
         ("run", vec![run[2..].to_vec()]),
     ]
 }

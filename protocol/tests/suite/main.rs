@@ -12,6 +12,7 @@ mod entries;
 mod epochs;
 mod fixtures;
 mod founding;
+mod guards;
 mod identifiers;
 mod invites;
 mod keys;

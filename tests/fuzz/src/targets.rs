@@ -12,6 +12,7 @@ use parlor_protocol::{
     entry::Entry,
     epoch::{AdmissionCert, EpochRecord, Genesis},
     error::CodecError,
+    guard::Guard,
     invite::InviteBody,
     limits::BODY_MAX,
     log::{Height, verify_page, verify_suffix},
@@ -22,7 +23,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -37,6 +38,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("answer", answer),
     ("user_name", user_name),
     ("recovery_key", recovery_key),
+    ("guard", guard),
     ("run", run),
 ];
 
@@ -134,6 +136,11 @@ pub fn request(bytes: &[u8]) {
 /// An answer.
 pub fn answer(bytes: &[u8]) {
     comes_back(bytes, Answer::decode, Answer::encode);
+}
+
+/// What guards a profile, as it lies in the profile's folder.
+pub fn guard(bytes: &[u8]) {
+    comes_back(bytes, Guard::decode, |guard| Ok(guard.encode().to_vec()));
 }
 
 /// A user name or a password, as typed: one spelling, which stays.

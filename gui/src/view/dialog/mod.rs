@@ -3,6 +3,7 @@
 mod connection;
 mod create;
 mod join;
+mod lock;
 mod search;
 mod settings;
 mod share;

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "only native systems have a command line")]
 
 mod cli;
+mod lock;
 mod messages;
 mod network;
 mod output;
@@ -66,6 +67,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Peers => network::peers(&cli).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
-        Do::Repair => rooms::repair(&cli),
+        Do::Repair => rooms::repair(&cli).await,
+        Do::Lock { action } => lock::lock(&cli, &action),
     }
 }
