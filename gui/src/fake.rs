@@ -4,9 +4,10 @@
 use parlor_node::{
     Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
     MessageBody, Order, Profile, Reaction, Reply, RoomSummary, SyncState,
+    people::{PersonCard, PersonDevice, PersonRoom, Safety},
     store::{LockChange, LockKind},
 };
-use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId};
+use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, safety::SafetyNumber};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -39,8 +40,15 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub struct Fake(Rc<RefCell<State>>);
 
+/// The safety number with a person.
+#[must_use]
+pub fn safety(user: UserId) -> SafetyNumber {
+    SafetyNumber::of(user_of(DeviceId::from_bytes(id32(1))), user)
+}
+
 /// In here every person has one device.
-fn user_of(device: DeviceId) -> UserId {
+#[must_use]
+pub fn user_of(device: DeviceId) -> UserId {
     UserId::from_bytes(*device.as_bytes())
 }
 
@@ -117,6 +125,9 @@ impl Fake {
             name: state.name.clone(),
             own: true,
             role: Role::Owner,
+            verified: false,
+            blocked: false,
+            looks_like: None,
             online: true,
         };
         let summary = RoomSummary {
@@ -138,7 +149,17 @@ impl Fake {
         let mut state = self.0.borrow_mut();
         if let Some(room) = state.rooms.iter_mut().find(|known| known.summary.room == room) {
             let (user, name) = (user_of(device), name.to_owned());
-            room.members.push(Member { device, user, name, own: false, role: Role::Member, online });
+            room.members.push(Member {
+                device,
+                user,
+                name,
+                own: false,
+                role: Role::Member,
+                verified: false,
+                blocked: false,
+                looks_like: None,
+                online,
+            });
             room.summary.members = room.members.len();
         }
         device
@@ -159,6 +180,10 @@ impl Fake {
             order: Order { hlc: Hlc::at(at), log: LogKey { author, log: LogId(1) }, seq },
             author,
             author_name: name.map_or_else(|| author.short(), |member| member.name.clone()),
+            user: name.map(|member| member.user),
+            verified: name.is_some_and(|member| member.verified),
+            hidden: name.is_some_and(|member| member.blocked),
+            warning: None,
             own,
             at,
             body,
@@ -376,8 +401,59 @@ impl Fake {
                 self.finish_join(Err(CommandError::Cancelled));
                 Ok(Reply::Done)
             }
+            Command::People => Ok(Reply::People(Vec::new())),
+            Command::Person { user } => self.person(user),
+            Command::Verify { user, verified } => self.decide(user, |member| member.verified = verified),
+            Command::Block { user, blocked } => self.decide(user, |member| member.blocked = blocked),
+            Command::CompareSafety { user, text } => match safety(user).matches(&text) {
+                Ok(true) => self.decide(user, |member| member.verified = true),
+                Ok(false) => Err(CommandError::SafetyDiffers),
+                Err(error) => Err(CommandError::Invalid { what: error.to_string() }),
+            },
             Command::Typing { .. } => Ok(Reply::Done),
         }
+    }
+
+    fn person(&self, user: UserId) -> CommandResult {
+        let state = self.0.borrow();
+        let members = state.rooms.iter().flat_map(|room| room.members.iter().map(move |member| (room, member)));
+        let found: Vec<_> = members.filter(|(_, member)| member.user == user).collect();
+        let Some((_, member)) = found.first() else { return Err(CommandError::NoSuchPerson) };
+        let rooms =
+            found.iter().map(|(room, _)| PersonRoom { room: room.summary.room, name: room.summary.name.clone() });
+        let device = PersonDevice {
+            device: member.device,
+            first_seen: 1_699_000_000_000,
+            last_seen: 1_699_999_000_000,
+            current: member.own,
+            online: member.online,
+        };
+        Ok(Reply::Person(Box::new(PersonCard {
+            user,
+            name: member.name.clone(),
+            other_names: Vec::new(),
+            own: member.own,
+            rooms: rooms.collect(),
+            devices: vec![device],
+            first_seen: 1_699_000_000_000,
+            last_seen: 1_699_999_000_000,
+            safety: (!member.own).then(|| Safety::from(safety(user))),
+            verified: member.verified.then_some(1_699_500_000_000),
+            blocked: member.blocked,
+            looks_like: member.looks_like.iter().cloned().collect(),
+        })))
+    }
+
+    /// Changes every member that is a person, and tells of it.
+    pub fn decide(&self, user: UserId, change: impl Fn(&mut Member)) -> CommandResult {
+        let mut changed = Vec::new();
+        for room in &mut self.0.borrow_mut().rooms {
+            room.members.iter_mut().filter(|member| member.user == user).for_each(&change);
+            changed.push((room.summary.room, room.members.clone()));
+        }
+        changed.into_iter().for_each(|(room, members)| self.tell(Event::MembersChanged { room, members }));
+        self.tell(Event::PersonChanged(user));
+        Ok(Reply::Done)
     }
 
     fn profile(&self) -> Profile {

@@ -1,7 +1,7 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, store::LockKind};
+use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};
 use parlor_protocol::{
     Role,
     error::{CodeError, TextError},
@@ -113,13 +113,32 @@ pub fn delivery_meaning(delivery: &Delivery) -> String {
     if delivery.archived && delivery.reached > 0 { format!("{base} The archive has it too.") } else { base.to_owned() }
 }
 
+/// What stands in the place of a message of a blocked person.
+pub const HIDDEN: &str = "Hidden: you blocked this person";
+
 /// A message as one line, for lists and notifications.
 #[must_use]
 pub fn one_line(message: &Message, max_chars: usize) -> String {
     match &message.body {
+        _ if message.hidden => HIDDEN.to_owned(),
         MessageBody::Text { text } => shorten(text, max_chars),
         MessageBody::Deleted => "Message deleted".to_owned(),
         _ => system_line(message),
+    }
+}
+
+/// What to be careful about with a person.
+#[must_use]
+pub fn warning(name: &str, warning: &Warning) -> String {
+    match warning {
+        Warning::NewDevice => {
+            format!(
+                "A new device was added to the account of {name}. If you are not sure it is theirs, ask {name} in person."
+            )
+        }
+        Warning::LooksLike { name: other, .. } => {
+            format!("{name} is not {other}, though the names look alike: they are two people.")
+        }
     }
 }
 
@@ -127,6 +146,9 @@ pub fn one_line(message: &Message, max_chars: usize) -> String {
 #[must_use]
 pub fn system_line(message: &Message) -> String {
     let name = if message.own { "You" } else { &message.author_name };
+    if let (Some(careful), MessageBody::Joined | MessageBody::Renamed { .. }) = (&message.warning, &message.body) {
+        return format!("Careful: {}", warning(&message.author_name, careful));
+    }
     match &message.body {
         MessageBody::Joined => format!("{name} joined"),
         MessageBody::Renamed { from } if message.own => {

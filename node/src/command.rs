@@ -2,13 +2,14 @@
 //!
 //! The app, the command line, the browser and the tests all use these and nothing else.
 
-use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text};
+use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text, UserId};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    people::{Person, PersonCard},
     store::{LockChange, LockKind},
 };
 
@@ -115,6 +116,36 @@ pub enum Command {
         /// At most this many messages (1 to 1,000).
         limit: usize,
     },
+    /// Everybody known here. Answered with [`Reply::People`].
+    People,
+    /// All that is known of a person. Answered with [`Reply::Person`].
+    Person {
+        /// The person.
+        user: UserId,
+    },
+    /// Notes that a person's safety number was compared and is the same, or takes that back.
+    /// Answered with [`Reply::Done`].
+    Verify {
+        /// The person.
+        user: UserId,
+        /// Whether it was compared.
+        verified: bool,
+    },
+    /// Compares what the other side's screen shows (the text of the QR picture, the digits or the
+    /// words) and notes the person as verified when it is the same. Answered with [`Reply::Done`].
+    CompareSafety {
+        /// The person.
+        user: UserId,
+        /// What the other side's screen shows.
+        text: String,
+    },
+    /// Shows nothing more of a person, or shows everything again. Answered with [`Reply::Done`].
+    Block {
+        /// The person.
+        user: UserId,
+        /// Whether to block.
+        blocked: bool,
+    },
     /// How this node is connected. Answered with [`Reply::Connection`].
     Connection,
     /// Adds an address to reach by hand (`host`, `host:port` or a multiaddr); it is remembered.
@@ -164,6 +195,10 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// Everybody known here, by name.
+    People(Vec<Person>),
+    /// All that is known of a person.
+    Person(Box<PersonCard>),
     /// How the profile is locked now.
     Locked(LockKind),
 }

@@ -13,6 +13,15 @@ pub enum CommandError {
     /// No such message here.
     #[error("there is no such message here (yet); it may still be arriving")]
     NoSuchMessage,
+    /// Nobody known here has this account key.
+    #[error("nobody known here is meant by that; look at the list of people, or at the members of a room")]
+    NoSuchPerson,
+    /// The other side's screen shows another safety number.
+    #[error(
+        "the safety numbers differ: somebody may stand between you, or this is not the person you think. \
+         Compare once more in person, and write nothing confidential until they are the same"
+    )]
+    SafetyDiffers,
     /// Only the author may do this.
     #[error("only the person who wrote a message can change it")]
     NotYours,

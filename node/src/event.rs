@@ -56,6 +56,19 @@ pub enum Event {
         /// All members, oldest first.
         members: Vec<Member>,
     },
+    /// Something about a person is not as it was: warn loudly.
+    PersonWarned {
+        /// Where it was seen.
+        room: RoomId,
+        /// The person.
+        user: UserId,
+        /// The person's name.
+        name: String,
+        /// What.
+        warning: Warning,
+    },
+    /// What was decided about a person changed: read the person's card again.
+    PersonChanged(UserId),
     /// Someone is typing. Show it for about four seconds.
     TypingSeen {
         /// The room.
@@ -134,6 +147,12 @@ pub struct Member {
     pub own: bool,
     /// What the person may do in the room.
     pub role: Role,
+    /// True when the person's safety number was compared.
+    pub verified: bool,
+    /// True when nothing of the person is to be shown.
+    pub blocked: bool,
+    /// The name of somebody else in the room that this one looks like.
+    pub looks_like: Option<String>,
     /// Whether it is this device, is connected, or was heard of in the last 65 seconds.
     pub online: bool,
 }
@@ -162,6 +181,14 @@ pub struct Message {
     pub author: DeviceId,
     /// The author's name as known now.
     pub author_name: String,
+    /// The person whose device wrote it, once known.
+    pub user: Option<UserId>,
+    /// True when that person's safety number was compared.
+    pub verified: bool,
+    /// True when that person is blocked: show only that something is hidden.
+    pub hidden: bool,
+    /// What to be careful about.
+    pub warning: Option<Warning>,
     /// True when this very device wrote it.
     pub own: bool,
     /// Milliseconds since 1970, for display.
@@ -176,6 +203,32 @@ pub struct Message {
     pub reactions: Vec<Reaction>,
     /// How far an own message got; meaningless for others' messages.
     pub delivery: Delivery,
+}
+
+/// What to be careful about with a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Warning {
+    /// A device was added to the account of somebody known here.
+    NewDevice,
+    /// The name looks like that of somebody else in the room.
+    LooksLike {
+        /// Whose name it looks like.
+        user: UserId,
+        /// That name.
+        name: String,
+    },
+}
+
+impl Warning {
+    /// The name that is taken, if one is.
+    #[must_use]
+    pub fn name(self) -> Option<String> {
+        match self {
+            Self::LooksLike { name, .. } => Some(name),
+            Self::NewDevice => None,
+        }
+    }
 }
 
 /// One emoji and who set it.

@@ -17,6 +17,7 @@ mod handle;
 pub mod net;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod node;
+pub mod people;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod store;
 pub mod unwind;
@@ -25,7 +26,7 @@ pub use command::{Command, CommandId, CommandResult, Reply};
 pub use error::CommandError;
 pub use event::{
     Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer, Problem, Profile, Reaction,
-    RoomSummary, SyncState,
+    RoomSummary, SyncState, Warning,
 };
 pub use handle::{NodeHandle, Subscription};
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};

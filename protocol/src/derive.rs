@@ -37,6 +37,12 @@ pub(crate) enum Purpose {
     HeadsDigest,
     /// The key of a device's key table on disk.
     StoreKey,
+    /// The safety number of two users: every round of its hash.
+    SafetyNumber,
+    /// Its digits.
+    SafetyDigits,
+    /// Its words.
+    SafetyWords,
     /// The key that a passphrase opens a profile's secret with, from the stretched passphrase.
     PassphraseLock,
     /// The key that wraps a vault's key under the password.
@@ -66,6 +72,9 @@ impl Purpose {
             Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
+            Self::SafetyNumber => "parlor/v1/safety number",
+            Self::SafetyDigits => "parlor/v1/safety digits",
+            Self::SafetyWords => "parlor/v1/safety words",
             Self::PassphraseLock => "parlor/v1/passphrase lock",
             Self::VaultPassword => "parlor/v1/vault password key",
             Self::VaultRecovery => "parlor/v1/vault recovery key",

@@ -217,6 +217,16 @@ pub enum LogError {
     },
 }
 
+/// Why a text is no safety number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SafetyError {
+    /// It is neither digits, words nor the text of a QR picture.
+    #[error(
+        "this is no safety number; paste all twelve groups of digits, all twelve words, or the text that begins with parlor:verify:"
+    )]
+    NotANumber,
+}
+
 /// Why a text is not a user name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum UserNameError {

@@ -73,6 +73,17 @@ impl<B: Backend> App<B> {
                 self.set_look(ctx, look);
             }
             Action::SetLook(look) => self.set_look(ctx, look),
+            Action::OpenPerson(user) => {
+                self.model.people.look_at(user);
+                self.open_dialog(Dialog::person(user));
+                self.ask(Command::Person { user }, Purpose::Person(user));
+            }
+            Action::Verify(user, verified) => self.ask(Command::Verify { user, verified }, Purpose::Shown),
+            Action::CompareSafety(user, text) => {
+                self.ask(Command::CompareSafety { user, text }, Purpose::CompareSafety(user));
+            }
+            Action::Block(user, blocked) => self.ask(Command::Block { user, blocked }, Purpose::Shown),
+            Action::DismissWarning(id) => self.model.people.dismiss(id),
             Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
             Action::Quit => self.wishes.push(Wish::Quit),
             Action::LockNow => self.lock(),

@@ -60,11 +60,10 @@ impl<B: Backend> App<B> {
                 .exact_size(width::MEMBERS)
                 .resizable(false)
                 .frame(side.inner_margin(Margin::symmetric(0, 12)));
-            panel.show_separator_line(false).show(ui, |ui| {
-                if let Some(chat) = self.model.open_chat() {
-                    view::members(ui, chat);
-                }
-            });
+            let shown = panel
+                .show_separator_line(false)
+                .show(ui, |ui| self.model.open_chat().map(|chat| view::members(ui, chat)).unwrap_or_default());
+            actions.extend(shown.inner);
         }
         let center = CentralPanel::no_frame().frame(ground);
         actions.extend(
@@ -93,6 +92,8 @@ impl<B: Backend> App<B> {
         ui.spacing_mut().item_spacing.y = 0.0;
         let head = Panel::top("header").exact_size(61.0).resizable(false).frame(Frame::NONE).show_separator_line(false);
         actions.extend(head.show(ui, |ui| view::header(ui, &self.model, &self.sight, narrow, column)).inner);
+
+        actions.extend(view::warnings(ui, &self.model, room));
 
         let name = self.model.summary(room).map(|summary| summary.name.clone()).unwrap_or_default();
         let mut draft = std::mem::take(&mut self.model.chat_mut(room).draft);

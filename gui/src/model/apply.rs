@@ -33,6 +33,8 @@ impl Model {
                 let now = self.now_ms;
                 self.chat_mut(room).saw_typing(author, now);
             }
+            Event::PersonWarned { room, user, name, warning } => self.people.warned(room, user, &name, &warning),
+            Event::PersonChanged(user) => return self.people.changed(user),
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),
             Event::Lagged { .. } => return self.read_again(),
@@ -78,7 +80,7 @@ impl Model {
         for message in &messages {
             chat.stopped_typing(message.author);
         }
-        let others = messages.iter().filter(|message| !message.own && live);
+        let others = messages.iter().filter(|message| !message.own && !message.hidden && live);
         if !watched && chat.marker.is_none() && chat.timeline.is_loaded() {
             chat.marker = others.clone().map(|message| message.order).min();
         }
@@ -152,6 +154,8 @@ impl Model {
             (_, Reply::Me(profile)) => self.profile = Some(profile),
             (_, Reply::Rooms(rooms)) => self.rooms = Some(rooms),
             (_, Reply::Connection(connection)) => self.connection = connection,
+            (Purpose::Person(user), Reply::Person(card)) => self.people.show(user, *card),
+            (Purpose::CompareSafety(user), _) => self.people.compared(user, None),
             (Purpose::LockKind, Reply::Locked(kind)) => self.lock.kind = Some(kind),
             (Purpose::ChangeLock, Reply::Locked(kind)) => {
                 self.lock =
@@ -205,6 +209,7 @@ impl Model {
             _ if matches!(error, CommandError::SentNotSaved { .. }) => {
                 self.toast("Sent, but not saved here yet.", what, true);
             }
+            Purpose::CompareSafety(user) => self.people.compared(user, Some(what)),
             Purpose::SetName => self.name_problem = Some(what),
             Purpose::AddAddress(_) => self.address_problem = Some(what),
             Purpose::Create => {

@@ -1,7 +1,7 @@
 //! What the model asks for, and why, so that an answer finds what it is for.
 
 use parlor_node::{Command, Order};
-use parlor_protocol::{EntryId, RoomCode, RoomId};
+use parlor_protocol::{EntryId, RoomCode, RoomId, UserId};
 
 /// Why a command was given.
 #[derive(Clone, Debug)]
@@ -53,6 +53,10 @@ pub enum Purpose {
     Code(RoomId),
     /// To search; only the newest search counts.
     Search(u64),
+    /// To show a person's card.
+    Person(UserId),
+    /// To compare a person's safety number.
+    CompareSafety(UserId),
     /// To add an address by hand.
     AddAddress(String),
     /// To know how the profile is locked.

@@ -3,6 +3,7 @@
 mod apply;
 mod chat;
 mod command;
+mod people;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -10,5 +11,6 @@ mod timeline;
 
 pub use chat::{Chat, Draft, Writing};
 pub use command::{Ask, Effect, Notice, Purpose};
+pub use people::{People, Warned};
 pub use state::{Found, Joining, Locking, Model, Toast};
 pub use timeline::{Item, Timeline};

@@ -12,6 +12,7 @@ use std::{
 use super::{
     chat::{Chat, TYPING_TOLD_MS, Writing},
     command::{Ask, Effect, Purpose},
+    people::People,
 };
 use crate::words;
 
@@ -92,6 +93,8 @@ pub struct Model {
     pub found: Found,
     /// Messages to the person.
     pub toasts: VecDeque<Toast>,
+    /// The person being looked at, and warnings about people.
+    pub people: People,
     /// What is wrong with the name being set.
     pub name_problem: Option<String>,
     /// What is wrong with the address being added.

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use parlor_node::store::LockChange;
-use parlor_protocol::{EntryId, Name, RoomCode, RoomId, guard::Passphrase};
+use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
 use crate::config::Look;
@@ -71,6 +71,16 @@ pub enum Action {
     ToggleMembers,
     /// Change how the app looks.
     SetLook(Look),
+    /// Show a person's card.
+    OpenPerson(UserId),
+    /// Note that a person's safety number was compared, or take that back.
+    Verify(UserId, bool),
+    /// Compare a person's safety number with what the other screen shows.
+    CompareSafety(UserId, String),
+    /// Show nothing more of a person, or everything again.
+    Block(UserId, bool),
+    /// Take a warning about a person away.
+    DismissWarning(u64),
     /// Take a message to the person away.
     DismissToast(u64),
     /// Leave the app.

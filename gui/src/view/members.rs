@@ -1,20 +1,23 @@
 //! Who is in a room, and who of them is here now.
 
-use egui::{Align2, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{
+    Align2, CornerRadius, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
+};
 use parlor_node::Member;
 
-use super::rooms::cut;
+use super::{Action, rooms::cut};
 use crate::{
     model::Chat,
-    theme::{self, size, space},
-    widgets::avatar,
+    theme::{self, radius, size, space},
+    widgets::{Icon, avatar},
     words,
 };
 
 const ROW: f32 = 46.0;
 
-/// Draws the members, those who are here first.
-pub fn members(ui: &mut Ui, chat: &Chat) {
+/// Draws the members, those who are here first. A click shows who somebody is.
+pub fn members(ui: &mut Ui, chat: &Chat) -> Vec<Action> {
+    let mut actions = Vec::new();
     let palette = theme::palette(ui.visuals());
     let mut sorted: Vec<&Member> = chat.members.iter().collect();
     sorted.sort_by_key(|member| !(member.own || member.online));
@@ -27,14 +30,15 @@ pub fn members(ui: &mut Ui, chat: &Chat) {
     let area = ScrollArea::vertical().auto_shrink([false, true]).id_salt("members");
     area.show_rows(ui, ROW, sorted.len(), |ui, range| {
         for member in sorted.get(range).unwrap_or_default() {
-            row(ui, member);
+            actions.extend(row(ui, member));
         }
     });
+    actions
 }
 
-fn row(ui: &mut Ui, member: &Member) {
+fn row(ui: &mut Ui, member: &Member) -> Option<Action> {
     let palette = theme::palette(ui.visuals());
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     let here = member.own || member.online;
     let mut second = Vec::new();
     if member.own {
@@ -44,8 +48,21 @@ fn row(ui: &mut Ui, member: &Member) {
     if !member.own {
         second.push(if member.online { "online" } else { "away" });
     }
+    if member.verified {
+        second.push("verified");
+    }
+    if member.blocked {
+        second.push("blocked");
+    }
+    if member.looks_like.is_some() {
+        second.push("careful");
+    }
     let second = second.join(", ");
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, format!("{}, {second}", member.name)));
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("{}, {second}", member.name)));
+    if response.hovered() || response.has_focus() {
+        let ground = rect.shrink2(vec2(space::XS, 1.0));
+        ui.painter().rect_filled(ground, CornerRadius::same(radius::S), palette.hover);
+    }
     let face = Rect::from_min_size(rect.min + vec2(space::M, 6.0), Vec2::splat(34.0));
     avatar(ui.painter(), face, member.device.as_bytes(), &member.name, false);
     let dot = if here { palette.good } else { palette.faint };
@@ -53,7 +70,19 @@ fn row(ui: &mut Ui, member: &Member) {
     ui.painter().circle(at, 5.5, dot, Stroke::new(2.0, palette.side));
     let left = face.right() + space::S + 2.0;
     let color = if here { palette.text } else { palette.soft };
-    cut(ui, &member.name, pos2(left, rect.top() + 16.0), rect.right() - left - space::S, size::BODY, color);
+    let mut right = rect.right() - space::S;
+    let mut mark = |icon: Icon, color| {
+        let at = pos2(right - 8.0, rect.top() + 16.0);
+        icon.paint(ui.painter(), Rect::from_center_size(at, Vec2::splat(15.0)), color);
+        right -= 20.0;
+    };
+    if member.verified {
+        mark(Icon::Shield, palette.good);
+    }
+    if member.looks_like.is_some() {
+        mark(Icon::Alert, palette.warn);
+    }
+    cut(ui, &member.name, pos2(left, rect.top() + 16.0), right - left, size::BODY, color);
     ui.painter().text(
         pos2(left, rect.top() + 33.0),
         Align2::LEFT_CENTER,
@@ -61,5 +90,10 @@ fn row(ui: &mut Ui, member: &Member) {
         theme::font(size::TINY + 0.5),
         palette.faint,
     );
-    response.on_hover_text(format!("Device {}", member.device.short()));
+    let tip = match &member.looks_like {
+        Some(other) => format!("Careful: the name looks like that of {other}, who is somebody else"),
+        None => format!("Device {}", member.device.short()),
+    };
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(tip);
+    response.clicked().then_some(Action::OpenPerson(member.user))
 }

@@ -11,6 +11,7 @@ mod rooms;
 mod start;
 pub mod timeline;
 mod toasts;
+mod warnings;
 
 pub use action::{Action, Sight};
 pub use composer::{COMPOSER, Composer};
@@ -20,3 +21,4 @@ pub use members::members;
 pub use rooms::rooms;
 pub use start::{Welcome, nothing_open, start_failed, starting, welcome};
 pub use toasts::toasts;
+pub use warnings::warnings;

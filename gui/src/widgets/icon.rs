@@ -47,6 +47,10 @@ pub enum Icon {
     Copy,
     /// A conversation.
     Bubble,
+    /// Verified.
+    Shield,
+    /// Be careful.
+    Alert,
     /// Lock.
     Padlock,
 }
@@ -153,6 +157,27 @@ impl Icon {
                     &[at(9.0, 9.0), at(19.0, 9.0), at(19.0, 20.0), at(9.0, 20.0), at(9.0, 9.0)],
                     &[at(6.5, 15.0), at(5.0, 15.0), at(5.0, 4.0), at(15.0, 4.0), at(15.0, 6.5)],
                 ]);
+            }
+            Self::Shield => {
+                pen.lines(&[
+                    &[
+                        at(12.0, 3.5),
+                        at(19.0, 6.0),
+                        at(18.5, 13.0),
+                        at(12.0, 20.5),
+                        at(5.5, 13.0),
+                        at(5.0, 6.0),
+                        at(12.0, 3.5),
+                    ],
+                    &[at(8.5, 11.5), at(11.0, 14.0), at(15.5, 9.0)],
+                ]);
+            }
+            Self::Alert => {
+                pen.lines(&[
+                    &[at(12.0, 4.0), at(21.0, 19.5), at(3.0, 19.5), at(12.0, 4.0)],
+                    &[at(12.0, 10.0), at(12.0, 14.0)],
+                ]);
+                pen.dot(at(12.0, 16.8), 1.2);
             }
             Self::Padlock => {
                 pen.lines(&[

@@ -7,6 +7,7 @@ use crate::{
     command::{Command, Reply},
     error::CommandError,
     event::{Event, MessageBody, Order},
+    store::Mark,
 };
 
 /// Most messages in one answer.
@@ -68,6 +69,13 @@ impl Engine {
             Command::Connection => {
                 let connection = self.connection();
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
+            }
+            Command::People => self.answer_people(call),
+            Command::Person { user } => self.answer_person(call, user),
+            Command::Verify { user, verified } => self.verify_person(call, user, verified),
+            Command::CompareSafety { user, text } => self.compare_safety(call, user, &text),
+            Command::Block { user, blocked } => {
+                self.decide(call, user, |record, at| record.blocked = Mark { is_set: blocked, at });
             }
             Command::AddAddress(address) => self.check_address(call, address),
             Command::RemoveAddress(address) => {

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     connection::Connections,
+    contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
     publishing::ToPublish,
@@ -65,6 +66,7 @@ pub struct Engine {
     pub(super) rooms: BTreeMap<RoomId, Room>,
     pub(super) topics: HashMap<TopicId, RoomId>,
     pub(super) connections: Connections,
+    pub(super) contacts: Contacts,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
@@ -89,6 +91,7 @@ impl Engine {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
+            contacts: Contacts::new(loaded.contacts),
             identity,
             rng,
             now,
@@ -197,6 +200,7 @@ impl Engine {
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
+                Timer::Contacts => self.save_contacts(),
             }
         }
     }
@@ -211,6 +215,7 @@ impl Engine {
             let early = self.rooms.get_mut(&room).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
             early.into_iter().for_each(|question| self.reply(Some(question.call), Err(CommandError::Stopped)));
         }
+        self.save_contacts();
         self.fail_jobs();
         self.leave_locking();
     }
@@ -311,7 +316,7 @@ impl Engine {
     /// Runs `act` on a room with the viewer that opening needs.
     pub(super) fn with_room<T>(&mut self, room: RoomId, act: impl FnOnce(&mut Room, Viewer<'_>) -> T) -> Option<T> {
         let prekeys: Vec<&DhSecret> = self.identity.prekeys.iter().map(|(secret, _)| secret).collect();
-        let viewer = Viewer { me: self.key.id(), prekeys: &prekeys, wall: self.now.wall };
+        let viewer = Viewer { me: self.key.id(), prekeys: &prekeys, wall: self.now.wall, contacts: &self.contacts };
         self.rooms.get_mut(&room).map(|room| act(room, viewer))
     }
 }

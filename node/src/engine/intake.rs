@@ -140,6 +140,9 @@ impl Engine {
     /// Tells subscribers what changed.
     pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
         let me = self.me();
+        if !effects.profiles.is_empty() {
+            self.note_people(room_id, effects.profiles);
+        }
         if effects.epochs_changed {
             self.follow_epochs(room_id);
         }
@@ -148,6 +151,7 @@ impl Engine {
         if !effects.added.is_empty() && room.is_loaded {
             if live {
                 let texts = effects.added.iter().filter(|m| !m.own && matches!(m.body, MessageBody::Text { .. }));
+                let texts = texts.filter(|m| !room.is_hidden(m.author));
                 let unread = u64::try_from(texts.count()).unwrap_or(u64::MAX);
                 room.record.unread = room.record.unread.saturating_add(unread);
                 room.record_changed |= unread > 0;

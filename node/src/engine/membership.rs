@@ -7,6 +7,7 @@ use parlor_protocol::{
     epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis},
     invite::Invite,
     keys::DhSecret,
+    lookalike::Looks,
     rules::{Learned, RoomRules},
 };
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,12 @@ pub(super) use parlor_protocol::rules::Refused;
 pub(super) struct MemberState {
     pub(super) name: String,
     pub(super) joined: u64,
+    /// What the name looks like.
+    pub(super) looks: Looks,
+    /// The person's safety number was compared.
+    pub(super) verified: bool,
+    /// Nothing of the person is to be shown.
+    pub(super) blocked: bool,
     pub(super) role: Role,
     /// When it was last heard of, on the monotonic clock.
     pub(super) heard: Option<u64>,

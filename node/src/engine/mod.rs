@@ -7,6 +7,7 @@
 pub mod account;
 mod commands;
 mod connection;
+mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod gossip_runs;
@@ -16,6 +17,7 @@ mod join;
 mod locking;
 mod logs;
 mod membership;
+mod people;
 mod presence;
 mod publishing;
 mod reserving;

@@ -72,7 +72,9 @@ impl Engine {
             SignalKind::Online => self.heard(room_id, signal.author),
             SignalKind::Typing => {
                 self.heard(room_id, signal.author);
-                self.event(Event::TypingSeen { room: room_id, author: signal.author });
+                if !self.rooms.get(&room_id).is_some_and(|room| room.is_hidden(signal.author)) {
+                    self.event(Event::TypingSeen { room: room_id, author: signal.author });
+                }
             }
             SignalKind::Offline => {
                 // A machine that says goodbye counts as gone at once.
@@ -95,6 +97,9 @@ impl Engine {
         };
         let was_online = is_recent(member.heard, now);
         member.heard = Some(now);
+        let user = member.card.user;
+        self.contacts.saw(user, device, self.now.wall);
+        self.save_contacts_soon();
         self.timers.set(now + ONLINE_FOR_MS, Timer::Presence(room_id));
         if !was_online {
             self.tell_members(room_id);

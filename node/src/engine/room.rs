@@ -1,13 +1,14 @@
 //! One room: its record, logs, members, timeline and peers, and how entries are taken in.
 
 use parlor_protocol::{
-    DeviceId, EntryId, Hlc, LogKey, RoomId,
+    DeviceId, EntryId, Hlc, LogKey, RoomId, UserId,
     card::{DeviceCard, Prekey},
     content::{Body, Content},
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis},
     keys::DhSecret,
     log::Heights,
+    lookalike::Looks,
     session::{OpeningSession, SealingSession},
 };
 use std::{
@@ -17,14 +18,16 @@ use std::{
 
 use super::{
     commands::EarlyQuestion,
+    contacts::Contacts,
     logs::{Fetching, Logs},
     membership::{MemberState, Membership, Refused},
+    people::SeenProfile,
     reserving::Reserved,
     sync::PeerRoom,
     timeline::{Change, ChangeKind, Timeline},
 };
 use crate::{
-    event::{Delivery, Message, MessageBody, Order},
+    event::{Delivery, Message, MessageBody, Order, Warning},
     store::RoomRecord,
 };
 
@@ -34,6 +37,8 @@ pub(super) struct Effects {
     pub(super) added: Vec<Arc<Message>>,
     pub(super) changed: BTreeSet<EntryId>,
     pub(super) members_changed: bool,
+    /// Profiles that entries showed.
+    pub(super) profiles: Vec<SeenProfile>,
     pub(super) epochs_changed: bool,
 }
 
@@ -50,6 +55,7 @@ pub(super) struct Viewer<'a> {
     pub(super) me: DeviceId,
     pub(super) prekeys: &'a [&'a DhSecret],
     pub(super) wall: u64,
+    pub(super) contacts: &'a Contacts,
 }
 
 /// One room.
@@ -79,6 +85,8 @@ pub(super) struct Room {
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
+    /// Devices whose person's name looks like that of somebody who was here before.
+    alike: BTreeMap<DeviceId, UserId>,
     has_created_line: bool,
     /// Entries read at start that need an admission or epoch from a log read later.
     pub(super) unresolved: Vec<Verified<Entry>>,
@@ -109,6 +117,7 @@ impl Room {
             tails_asked: 0,
             has_synced: false,
             names: BTreeMap::new(),
+            alike: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
             record_changed: false,
@@ -195,7 +204,7 @@ impl Room {
                 Body::Profile { name, card, prekey } => {
                     let author = entry.header().author;
                     if !self.membership.members.contains_key(&author) {
-                        self.learn_profile(author, name.as_str(), card, prekey, content.hlc);
+                        self.learn_profile(author, name.as_str(), card, prekey, content.hlc, viewer);
                         effects.members_changed = true;
                     }
                 }
@@ -243,9 +252,11 @@ impl Room {
                 change(target, ChangeKind::React { emoji: emoji.into(), present });
             }
             Body::Profile { name, card, prekey } => {
-                if !self.learn_profile(author, name.as_str(), card, prekey, hlc) {
+                let user = card.user;
+                if !self.learn_profile(author, name.as_str(), card, prekey, hlc, viewer) {
                     return;
                 }
+                effects.profiles.push(SeenProfile { device: author, user, name: name.as_str().to_owned() });
                 effects.members_changed = true;
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
@@ -276,6 +287,7 @@ impl Room {
         card: Box<DeviceCard>,
         prekey: Box<Prekey>,
         hlc: Hlc,
+        viewer: Viewer<'_>,
     ) -> bool {
         let fits = card.device == author && prekey.device == author && card.check().is_ok() && prekey.check().is_ok();
         if !fits {
@@ -283,8 +295,14 @@ impl Room {
         }
         let role = self.membership.role(card.user);
         let known = self.membership.members.get(&author);
+        let renamed = known.is_none_or(|member| member.name != name);
+        let looks = known.filter(|_| !renamed).map_or_else(|| Looks::of(name), |member| member.looks.clone());
+        let (verified, blocked) = (viewer.contacts.is_verified(card.user), viewer.contacts.is_blocked(card.user));
         let member = MemberState {
             name: name.to_owned(),
+            looks,
+            verified,
+            blocked,
             joined: known.map_or(hlc.millis(), |member| member.joined),
             role,
             heard: known.and_then(|member| member.heard),
@@ -292,7 +310,13 @@ impl Room {
             card,
             prekey,
         };
+        let was_alike = self.alike.contains_key(&author) || self.alike.values().any(|user| *user == member.card.user);
+        let is_alike = |other: &MemberState| other.card.user != member.card.user && other.looks.like(&member.looks);
+        let find = renamed && (was_alike || self.membership.members.values().any(is_alike));
         self.membership.members.insert(author, member);
+        if find {
+            self.find_alike(viewer.me);
+        }
         self.summary_changed = true;
         true
     }
@@ -319,12 +343,17 @@ impl Room {
 
     fn message(&self, entry: &Verified<Entry>, when: When, body: MessageBody, viewer: Viewer<'_>) -> Message {
         let header = entry.header();
+        let member = self.membership.members.get(&header.author);
         Message {
             id: entry.id(),
             room: self.id(),
             order: Order { hlc: when.hlc, log: entry.log_key(), seq: header.seq },
             author: header.author,
             author_name: self.name_of(header.author),
+            user: member.map(|member| member.card.user),
+            verified: member.is_some_and(|member| member.verified),
+            hidden: member.is_some_and(|member| member.blocked),
+            warning: None,
             own: header.author == viewer.me,
             at: when.shown_at,
             body,
@@ -340,21 +369,86 @@ impl Room {
         self.membership.members.get(&device).map_or_else(|| device.short(), |member| member.name.clone())
     }
 
-    /// A message as it is told: with the author's present name and how far it got.
+    /// A message as it is told: with what is known of its author now, and how far it got.
     pub(super) fn dressed(&self, message: &Arc<Message>, me: DeviceId) -> Arc<Message> {
         let member = self.membership.members.get(&message.author);
-        let renamed = member.is_some_and(|member| member.name != message.author_name);
-        if !renamed && !message.own {
+        let Some(member) = member else { return Arc::clone(message) };
+        let is_further = || message.body == MessageBody::Joined && self.is_further_device(message.author, member);
+        let warning = self.looks_like(message.author).or_else(|| is_further().then_some(Warning::NewDevice));
+        let user = Some(member.card.user);
+        let is_as_it_was = message.author_name == member.name
+            && (message.user, message.verified, message.hidden) == (user, member.verified, member.blocked)
+            && message.warning == warning;
+        if is_as_it_was && !message.own {
             return Arc::clone(message);
         }
         let mut dressed = Message::clone(message);
-        if let Some(member) = member {
-            dressed.author_name.clone_from(&member.name);
-        }
+        dressed.author_name.clone_from(&member.name);
+        (dressed.user, dressed.verified, dressed.hidden) = (user, member.verified, member.blocked);
+        dressed.warning = warning;
         if message.own {
             dressed.delivery = self.delivery(&message.order, me);
         }
         Arc::new(dressed)
+    }
+
+    /// Whether nothing that this device writes is to be shown.
+    pub(super) fn is_hidden(&self, author: DeviceId) -> bool {
+        self.membership.members.get(&author).is_some_and(|member| member.blocked)
+    }
+
+    /// Whether another device of the same person was in the room before this one.
+    fn is_further_device(&self, device: DeviceId, member: &MemberState) -> bool {
+        let before = |(other, known): (&DeviceId, &MemberState)| {
+            known.card.user == member.card.user && (known.joined, *other) < (member.joined, device)
+        };
+        self.membership.members.iter().any(before)
+    }
+
+    /// Whose name a device's person has taken, so that one could take them for each other.
+    pub(super) fn looks_like(&self, device: DeviceId) -> Option<Warning> {
+        let user = *self.alike.get(&device)?;
+        let original = self.membership.members.values().find(|member| member.card.user == user)?;
+        Some(Warning::LooksLike { user, name: original.name.clone() })
+    }
+
+    /// Finds the people whose names look like that of somebody else. Of two the one is genuine who
+    /// is this device's own person, else who was verified, else who was here first.
+    fn find_alike(&mut self, me: DeviceId) {
+        self.alike.clear();
+        let members = &self.membership.members;
+        let own = members.get(&me).map(|member| member.card.user);
+        let rank = |member: &MemberState| {
+            let user = member.card.user;
+            let joined = members.values().filter(|other| other.card.user == user).map(|other| other.joined).min();
+            (own != Some(user), !member.verified, joined, user)
+        };
+        for (device, member) in members {
+            let genuine = members
+                .values()
+                .filter(|other| other.card.user != member.card.user && other.looks.like(&member.looks))
+                .min_by_key(|other| rank(other));
+            if let Some(genuine) = genuine.filter(|genuine| rank(genuine) < rank(member)) {
+                self.alike.insert(*device, genuine.card.user);
+            }
+        }
+    }
+
+    /// Marks a person as decided; returns the person's devices when that changed something here.
+    pub(super) fn mark_person(&mut self, user: UserId, verified: bool, blocked: bool, me: DeviceId) -> Vec<DeviceId> {
+        let mut devices = Vec::new();
+        for (device, member) in &mut self.membership.members {
+            if member.card.user == user {
+                (member.verified, member.blocked) = (verified, blocked);
+                devices.push(*device);
+            }
+        }
+        if !devices.is_empty() {
+            // Who was verified is the genuine one from now on.
+            self.find_alike(me);
+            self.summary_changed = true;
+        }
+        devices
     }
 
     fn delivery(&self, order: &Order, me: DeviceId) -> Delivery {

@@ -6,7 +6,7 @@ use super::{
     Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, unsaved::Again, writing::Pending,
 };
 use crate::{
-    event::{Event, Member, RoomSummary, SyncState},
+    event::{Event, Member, RoomSummary, SyncState, Warning},
     store::Write,
 };
 
@@ -73,7 +73,11 @@ impl Engine {
             name: member.name.clone(),
             own: *device == me,
             role: member.role,
-            online: *device == me || self.connections.is_connected(*device) || is_recent(member.heard, now),
+            verified: member.verified,
+            blocked: member.blocked,
+            looks_like: room.looks_like(*device).and_then(Warning::name),
+            online: *device == me
+                || !member.blocked && (self.connections.is_connected(*device) || is_recent(member.heard, now)),
         };
         Some(members.into_iter().map(member).collect())
     }

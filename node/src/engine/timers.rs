@@ -32,6 +32,8 @@ pub(super) enum Timer {
     Flush,
     /// Prepare the store for a crash.
     Tidy,
+    /// Write what changed about people.
+    Contacts,
 }
 
 #[derive(Debug, Default)]

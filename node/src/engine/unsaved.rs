@@ -4,7 +4,7 @@
 //! whoever wrote them knows. A log whose entries wait here takes no more, so this cannot grow
 //! without bound.
 
-use parlor_protocol::{LogKey, RoomId, log::ForkProof};
+use parlor_protocol::{LogKey, RoomId, UserId, log::ForkProof};
 use std::collections::BTreeSet;
 
 use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
@@ -30,6 +30,8 @@ pub(super) enum Again {
     Identity,
     /// Addresses that the user gave.
     Manual,
+    /// What changed about people.
+    Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
     Nothing,
 }
@@ -74,6 +76,7 @@ impl Engine {
             Again::Fork(proof) => self.unsaved.forks.push(*proof),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
         }
         if !std::mem::replace(&mut self.unsaved.told, true) {
@@ -96,6 +99,7 @@ impl Engine {
         if unsaved.manual {
             self.save_manual();
         }
+        self.save_contacts();
         for room in unsaved.rooms {
             self.save_room_now(room);
         }

@@ -52,6 +52,11 @@ impl Pending {
         Self { own: Vec::new(), published: false, reserves: None, changes: Vec::new(), reply: None, again }
     }
 
+    /// The same, tried again when it fails although the command was answered then.
+    pub(super) fn and_again(self, again: Again) -> Self {
+        Self { again, ..self }
+    }
+
     /// A command to answer when all is durable.
     pub(super) fn answering(call: Option<CallId>, reply: Reply) -> Self {
         Self { reply: call.map(|call| (call, reply)), ..Self::unasked(Again::Nothing) }
@@ -282,7 +287,12 @@ impl Engine {
             room.record_changed = true;
         }
         match pending.reply {
-            Some((call, _)) => self.reply(Some(call), Err(CommandError::Storage { reason })),
+            Some((call, _)) => {
+                if matches!(pending.again, Again::Contacts(_)) {
+                    self.keep_unsaved(pending.again, &reason);
+                }
+                self.reply(Some(call), Err(CommandError::Storage { reason }));
+            }
             None => self.keep_unsaved(pending.again, &reason),
         }
     }
@@ -359,7 +369,7 @@ impl Engine {
 }
 
 /// Messages whose delivery is told anew at most: a screenful or two. Others are told when read.
-const TOLD_MAX: usize = 200;
+pub(super) const TOLD_MAX: usize = 200;
 /// How long after a change a room's record is written, in milliseconds.
 const SAVE_AFTER_MS: u64 = 3_000;
 

@@ -40,11 +40,13 @@ pub(super) enum Kind {
     Fork = 5,
     /// An entry as it came. Not sealed again.
     Entry = 6,
+    /// A person known here; the key is the user.
+    Contact = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 7] =
-        [Self::KeyCheck, Self::Identity, Self::Room, Self::Manual, Self::Peer, Self::Fork, Self::Entry];
+    const ALL: [Self; 8] =
+        [Self::KeyCheck, Self::Identity, Self::Room, Self::Manual, Self::Peer, Self::Fork, Self::Entry, Self::Contact];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)

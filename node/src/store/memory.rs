@@ -1,13 +1,14 @@
 //! A local store in memory: for tests, the simulator and the browser. It forgets everything.
 
-use parlor_protocol::{DeviceId, LogKey, RoomId, log::ForkProof, log::Height};
+use parlor_protocol::{DeviceId, LogKey, RoomId, UserId, log::ForkProof, log::Height};
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
 };
 
 use super::{
-    Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry, Write,
+    ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry,
+    Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
     tables::PEERS_MAX,
@@ -23,6 +24,7 @@ pub struct MemoryStore {
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     manual: Vec<String>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
+    contacts: BTreeMap<UserId, ContactRecord>,
     generation: u64,
     damaged: BTreeSet<(RoomId, LogKey, u64)>,
 }
@@ -73,6 +75,7 @@ impl MemoryStore {
                     oldest.and_then(|device| self.peers.remove(&device));
                 }
             }
+            Write::PutContact(contact) => drop(self.contacts.insert(contact.user, *contact)),
             Write::Append { .. } => {}
         }
     }
@@ -116,6 +119,7 @@ impl LocalStore for MemoryStore {
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),
+            contacts: self.contacts.values().cloned().collect(),
         })
     }
 

@@ -28,6 +28,7 @@ pub use local::LocalStore;
 pub use lock::ProfileLock;
 pub use memory::MemoryStore;
 pub use record::{
-    CodeRecord, EpochKeyRecord, Identity, Loaded, PeerRecord, Read, ReadResult, RoomRecord, StoredEntry, Write,
+    CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read, ReadResult,
+    RoomRecord, StoredEntry, Write,
 };
 pub use salvage::{Salvage, repair};

@@ -1,7 +1,7 @@
 //! What the local store keeps, in the words of the engine. No IO here.
 
 use parlor_protocol::{
-    DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId,
+    DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
     card::UserKey,
     entry::{Entry, Verified},
     keys::{DeviceKey, DhSecret, Secret},
@@ -104,6 +104,67 @@ pub struct CodeRecord {
     pub expires: Option<u64>,
 }
 
+/// A person known here, and what was decided about them. Kept sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactRecord {
+    /// The person: the account key that was seen, and verified if it was.
+    pub user: UserId,
+    /// The name as last seen; empty until one was.
+    pub name: String,
+    /// When the person was first seen (milliseconds since 1970).
+    pub first_seen: u64,
+    /// When the person was last seen.
+    pub last_seen: u64,
+    /// The devices that were seen, oldest first.
+    pub devices: Vec<KnownDevice>,
+    /// Whether the safety number was compared.
+    pub verified: Mark,
+    /// Whether nothing of this person is to be shown.
+    pub blocked: Mark,
+}
+
+/// A device of a known person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownDevice {
+    /// The device.
+    pub device: DeviceId,
+    /// When it was first seen (milliseconds since 1970).
+    pub first_seen: u64,
+    /// When it was last seen.
+    pub last_seen: u64,
+}
+
+/// A decision and when it was made, so that of two devices' decisions the later one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// Whether it is set.
+    pub is_set: bool,
+    /// When that was decided (milliseconds since 1970); 0 when it never was.
+    pub at: u64,
+}
+
+impl ContactRecord {
+    /// A person of whom nothing is known yet.
+    #[must_use]
+    pub fn new(user: UserId, now_ms: u64) -> Self {
+        Self {
+            user,
+            name: String::new(),
+            first_seen: now_ms,
+            last_seen: now_ms,
+            devices: Vec::new(),
+            verified: Mark::default(),
+            blocked: Mark::default(),
+        }
+    }
+
+    /// A device of the person.
+    #[must_use]
+    pub fn device(&self, device: DeviceId) -> Option<&KnownDevice> {
+        self.devices.iter().find(|known| known.device == device)
+    }
+}
+
 /// An entry with what is known of its own signature. The last entry of every run that is
 /// appended is checked; see `parlor_protocol::log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +197,8 @@ pub struct Loaded {
     pub manual: Vec<String>,
     /// Machines that were reached before.
     pub peers: Vec<PeerRecord>,
+    /// People known here.
+    pub contacts: Vec<ContactRecord>,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.
@@ -160,6 +223,8 @@ pub enum Write {
     PutManual(Vec<String>),
     /// A machine that was reached.
     PutPeer(PeerRecord),
+    /// A person known here.
+    PutContact(Box<ContactRecord>),
 }
 
 /// A question about stored entries.

@@ -203,6 +203,11 @@ fn save_records(
     );
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));
     batch.extend(opened(Kind::Peer).filter_map(|plain| decode_record::<PeerRecord>(&plain)).map(Write::PutPeer));
+    batch.extend(
+        opened(Kind::Contact)
+            .filter_map(|plain| decode_record(&plain))
+            .map(|contact| Write::PutContact(Box::new(contact))),
+    );
     write(store, batch, file)
 }
 

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 19] = [
+const PURPOSES: [Purpose; 22] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -19,6 +19,9 @@ const PURPOSES: [Purpose; 19] = [
     Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
+    Purpose::SafetyNumber,
+    Purpose::SafetyDigits,
+    Purpose::SafetyWords,
     Purpose::PassphraseLock,
     Purpose::VaultPassword,
     Purpose::VaultRecovery,

@@ -18,6 +18,7 @@ mod invites;
 mod keys;
 mod logs;
 mod messages;
+mod people;
 mod secrecy;
 mod sessions;
 mod signals;

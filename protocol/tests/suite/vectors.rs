@@ -6,7 +6,7 @@
 
 use crate::fixtures::{Device, Room, conversation, hex, rng, says};
 use parlor_protocol::{
-    EntryId, EpochId, Locator, LogId, LogKey, Name, RoomCode, RoomId, TopicId,
+    EntryId, EpochId, Locator, LogId, LogKey, Name, RoomCode, RoomId, TopicId, UserId,
     content::padded_len,
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets},
@@ -15,6 +15,7 @@ use parlor_protocol::{
     keys::Secret,
     limits::BODY_MAX,
     log::{Height, Heights, digest},
+    safety::SafetyNumber,
     wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
 };
 use serde_json::{Value, json};
@@ -49,6 +50,23 @@ fn codes_stretch_to_these_locators() {
         })
         .collect();
     compare("codes.json", &json!(vectors));
+}
+
+#[test]
+fn two_users_have_this_safety_number() {
+    let vectors: Vec<Value> = (1..=3u8)
+        .map(|seed| {
+            let (one, other) = (UserId::from_bytes([seed; 32]), UserId::from_bytes([seed + 100; 32]));
+            let number = SafetyNumber::of(one, other);
+            json!({
+                "users": [one.to_string(), other.to_string()],
+                "digits": number.to_string(),
+                "words": number.words().join(" "),
+                "text": number.text(),
+            })
+        })
+        .collect();
+    compare("safety.json", &json!(vectors));
 }
 
 #[test]

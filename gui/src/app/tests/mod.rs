@@ -4,6 +4,7 @@
 mod dialogs;
 mod keys;
 mod locking;
+mod people;
 mod start;
 mod timeline;
 mod writing;

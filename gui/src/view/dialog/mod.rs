@@ -4,6 +4,7 @@ mod connection;
 mod create;
 mod join;
 mod lock;
+mod person;
 mod search;
 mod settings;
 mod share;
@@ -11,13 +12,14 @@ mod small;
 mod switcher;
 
 use egui::Context;
-use parlor_protocol::{EntryId, RoomId};
+use parlor_protocol::{EntryId, RoomId, UserId};
 
 use super::{Action, Sight};
 use crate::{config::Look, model::Model};
 
 pub use create::Create;
 pub use join::Join;
+pub use person::PersonDialog;
 pub use search::Search;
 pub use settings::Settings;
 pub use share::Share;
@@ -44,6 +46,8 @@ pub enum Dialog {
     Switcher(Switcher),
     /// Really delete?
     Delete(EntryId),
+    /// Who somebody is.
+    Person(PersonDialog),
 }
 
 /// What dialogs show besides the model.
@@ -86,6 +90,12 @@ impl Dialog {
         Self::Search(Search::default())
     }
 
+    /// Who somebody is.
+    #[must_use]
+    pub fn person(user: UserId) -> Self {
+        Self::Person(PersonDialog::new(user))
+    }
+
     /// Go to a room.
     #[must_use]
     pub fn switcher() -> Self {
@@ -104,6 +114,7 @@ impl Dialog {
             Self::Search(state) => state.show(ctx, model, sight),
             Self::Switcher(state) => state.show(ctx, model),
             Self::Delete(message) => small::delete(ctx, model, *message),
+            Self::Person(state) => state.show(ctx, model, sight),
         }
     }
 }

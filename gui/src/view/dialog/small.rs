@@ -43,7 +43,7 @@ pub(super) fn members(ctx: &Context, model: &Model) -> Vec<Action> {
     let mut actions = Vec::new();
     let closed = dialog(ctx, "Members", |ui| {
         if let Some(chat) = model.open_chat() {
-            members_view(ui, chat);
+            actions.extend(members_view(ui, chat));
         }
     });
     if closed {

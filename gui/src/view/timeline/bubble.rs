@@ -65,7 +65,16 @@ pub(super) fn show(ui: &mut Ui, row: &Row, place: &Place<'_>) -> Vec<Action> {
             let at = place.rect.center() - galley.size() / 2.0;
             let response = ui.interact(place.rect, ui.id().with("line"), Sense::hover());
             response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, galley.text()));
-            ui.painter().galley(at, galley, palette.faint);
+            let careful = message.warning.is_some();
+            if careful {
+                let ground = Rect::from_center_size(place.rect.center(), galley.size() + vec2(24.0, 12.0));
+                ui.painter().rect_filled(ground, CornerRadius::same(radius::S), palette.warn_ground);
+            }
+            ui.painter().galley_with_override_text_color(
+                at,
+                galley,
+                if careful { palette.text } else { palette.faint },
+            );
         }
         Row::Message { message, first, last, .. } => return message_row(ui, message, (*first, *last), place, palette),
     }
@@ -98,6 +107,7 @@ fn system_galley(ui: &Ui, message: &Message, wide: f32) -> Arc<Galley> {
 
 fn text_of(message: &Message) -> &str {
     match &message.body {
+        _ if message.hidden => words::HIDDEN,
         MessageBody::Text { text } => text,
         _ => "Message deleted",
     }
@@ -119,7 +129,7 @@ fn lay_out(ui: &Ui, message: &Message, first: bool, column: f32) -> Laid {
     let widest = (column - GUTTER).clamp(120.0, width::BUBBLE);
     let inner = widest - PAD.x * 2.0;
     let text = text_of(message);
-    let deleted = message.body == MessageBody::Deleted;
+    let deleted = message.body == MessageBody::Deleted || message.hidden;
     let font = theme::font(if is_emoji_only(text) { 34.0 } else { size::BODY });
     let color = match (deleted, others) {
         (true, true) => palette.faint,
@@ -214,7 +224,7 @@ fn message_row(
         WidgetInfo::labeled(WidgetType::Button, true, format!("Actions for {who}{by} at {clock}"))
     });
     if first && !message.own {
-        head(ui, message, place.rect, bubble);
+        actions.extend(head(ui, message, place.rect, bubble, palette));
     }
     let tail = if last { 4 } else { radius::L };
     let corner = CornerRadius {
@@ -242,18 +252,44 @@ fn message_row(
         let Some(reaction) = message.reactions.get(index) else { continue };
         actions.extend(menu::chip(ui, message, reaction, place.chat, rect.translate(move_by), galley));
     }
+    if message.hidden {
+        return actions;
+    }
     actions.extend(menu::context_menu(&response.union(text), message, place.chat));
     actions.extend(menu::beside(ui, message, bubble, place.rect));
     actions
 }
 
-fn head(ui: &Ui, message: &Message, row: Rect, bubble: Rect) {
+/// Who wrote it; a click shows who that is.
+fn head(ui: &Ui, message: &Message, row: Rect, bubble: Rect, palette: &Palette) -> Option<Action> {
     let face = Rect::from_min_size(pos2(row.left(), bubble.top() - 18.0), Vec2::splat(34.0));
     avatar(ui.painter(), face, message.author.as_bytes(), &message.author_name, false);
     let color = theme::author(message.author.as_bytes(), ui.visuals().dark_mode);
     let name = words::shorten(&message.author_name, 48);
     let at = pos2(bubble.left() + 2.0, bubble.top() - 4.0);
-    ui.painter().text(at, Align2::LEFT_BOTTOM, name, theme::font(size::SMALL), color);
+    let written = ui.painter().text(at, Align2::LEFT_BOTTOM, name, theme::font(size::SMALL), color);
+    let mut right = written.right();
+    let mut mark = |icon: Icon, color| {
+        let rect = Rect::from_center_size(pos2(right + 11.0, written.center().y), Vec2::splat(14.0));
+        icon.paint(ui.painter(), rect, color);
+        right += 18.0;
+    };
+    if message.verified {
+        mark(Icon::Shield, palette.good);
+    }
+    if message.warning.is_some() {
+        mark(Icon::Alert, palette.warn);
+    }
+    let user = message.user?;
+    let area = face.union(Rect::from_min_max(written.min, pos2(right, written.bottom())));
+    let response = ui.interact(area, ui.id().with("author"), Sense::click());
+    let verified = if message.verified { ", verified" } else { "" };
+    let named = format!("Who is {}{verified}", message.author_name);
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, &named));
+    let tip = message.warning.as_ref().map(|careful| words::warning(&message.author_name, careful));
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    let response = if let Some(tip) = tip { response.on_hover_text(tip) } else { response };
+    response.clicked().then_some(Action::OpenPerson(user))
 }
 
 fn quote(ui: &Ui, chat: &Chat, id: parlor_protocol::EntryId, rect: Rect, palette: &Palette) -> bool {

@@ -141,6 +141,37 @@ pub(crate) enum Do {
         /// The room: its name, or the beginning of its id.
         room: String,
     },
+    /// Lists everybody known here.
+    People,
+    /// Shows what is known of a person.
+    Person {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
+    /// Shows the safety number that you and a person compare, or notes that it is the same.
+    Verify {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+        /// What the other screen shows: the digits, the words, or the text that begins with
+        /// parlor:verify:.
+        text: Vec<String>,
+        /// You have compared it by eye, and it is the same.
+        #[arg(long)]
+        yes: bool,
+        /// Takes it back.
+        #[arg(long, conflicts_with_all = ["yes", "text"])]
+        undo: bool,
+    },
+    /// Shows nothing more of a person.
+    Block {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
+    /// Shows a person again.
+    Unblock {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+    },
     /// Lists the machines that can be reached now.
     Peers,
     /// Examines the network and says what to do about what it finds.

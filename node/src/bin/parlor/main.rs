@@ -8,6 +8,7 @@ mod lock;
 mod messages;
 mod network;
 mod output;
+mod people;
 mod rooms;
 mod run;
 mod session;
@@ -64,6 +65,11 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
         Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
         Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::People => people::list(&cli).await,
+        Do::Person { person } => people::show(&cli, &person).await,
+        Do::Verify { person, text, yes, undo } => people::verify(&cli, &person, &text, yes, undo).await,
+        Do::Block { person } => people::block(&cli, &person, true).await,
+        Do::Unblock { person } => people::block(&cli, &person, false).await,
         Do::Peers => network::peers(&cli).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,

@@ -1,7 +1,7 @@
 //! What is printed, and how programs end.
 
 use jiff::{Timestamp, tz::TimeZone};
-use parlor_node::{CommandError, Message, MessageBody, StartError};
+use parlor_node::{CommandError, Message, MessageBody, StartError, Warning};
 use serde::Serialize;
 use std::{fmt, io::Write as _};
 
@@ -49,6 +49,7 @@ impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
         let code = match error {
             CommandError::NoSuchRoom | CommandError::NoSuchMessage | CommandError::CodeUnknown { .. } => 3,
+            CommandError::NoSuchPerson => 3,
             CommandError::CodeExpired => 3,
             CommandError::NobodyFound => 4,
             CommandError::Invalid { .. } => 2,
@@ -112,6 +113,19 @@ pub(crate) fn time(millis: u64) -> String {
     )
 }
 
+/// What to be careful about with a person.
+pub(crate) fn warning(name: &str, warning: &Warning) -> String {
+    let name = safe(name);
+    match warning {
+        Warning::NewDevice => format!(
+            "Careful: a new device was added to the account of {name}. Ask {name} whether it is theirs (`parlor person`)."
+        ),
+        Warning::LooksLike { name: other, .. } => {
+            format!("Careful: {name} is not {}, though the names look alike. They are two people.", safe(other))
+        }
+    }
+}
+
 /// Prints a message, as a line or as JSON.
 pub(crate) fn message(message: &Message, as_json: bool) {
     if as_json {
@@ -120,6 +134,13 @@ pub(crate) fn message(message: &Message, as_json: bool) {
     }
     let name = safe(&message.author_name);
     let when = time(message.at);
+    if let Some(warning) = message.warning.as_ref().filter(|_| !matches!(message.body, MessageBody::Text { .. })) {
+        print(format_args!("{when}  ! {}", self::warning(&message.author_name, warning)));
+    }
+    if message.hidden {
+        print(format_args!("{when}  (hidden: you blocked this person)"));
+        return;
+    }
     match &message.body {
         MessageBody::Text { text } => {
             let edited = if message.edited { " (edited)" } else { "" };

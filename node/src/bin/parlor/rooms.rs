@@ -242,7 +242,10 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
         if cli.json {
             output::json(&member);
         } else {
-            let marks: Vec<_> = member.own.then_some("you").into_iter().chain(role_word(member.role)).collect();
+            let marks = member.own.then_some("you").into_iter().chain(role_word(member.role));
+            let marks = marks.chain(member.verified.then_some("verified")).chain(member.blocked.then_some("blocked"));
+            let careful = member.looks_like.as_ref().map(|name| format!("careful, looks like {}", output::safe(name)));
+            let marks: Vec<_> = marks.chain(careful.as_deref()).collect();
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
             output::print(format_args!("{}  {}{mark}", member.device.short(), output::safe(&member.name)));
         }

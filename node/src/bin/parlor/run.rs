@@ -90,6 +90,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
                 Event::MessagesAdded { messages, live: true, .. } => {
                     messages.iter().for_each(|message| output::message(message, false));
                 }
+                Event::PersonWarned { name, warning, .. } => eprintln!("{}", output::warning(&name, &warning)),
                 Event::ProblemRaised(problem) => eprintln!("{}. {}", problem.what, problem.remedy),
                 _ => {}
             },
@@ -178,6 +179,10 @@ fn print_event(event: &Event) {
         Event::JoinProgress { stage, .. } => json!({ "event": "join_progress", "progress": stage }),
         Event::ProblemRaised(problem) => json!({ "event": "problem_raised", "problem": problem }),
         Event::ProfileChanged(profile) => json!({ "event": "profile_changed", "profile": profile }),
+        Event::PersonWarned { room, user, name, warning } => {
+            json!({ "event": "person_warned", "room": room, "user": user, "name": name, "warning": warning })
+        }
+        Event::PersonChanged(user) => json!({ "event": "person_changed", "user": user }),
         Event::Lagged { missed } => json!({ "event": "lagged", "missed": missed }),
         Event::Replied { .. } | Event::Stopped => return,
     };

@@ -1,10 +1,10 @@
 //! Starting the node that a command needs, and finding the room that was meant.
 
 use parlor_node::{
-    Command, CommandError, CommandResult, Event, Node, NodeConfig, NodeHandle, RoomSummary, SyncState,
+    Command, CommandError, CommandResult, Event, Node, NodeConfig, NodeHandle, Reply, RoomSummary, SyncState,
     net::{InterfaceFilter, Ports},
 };
-use parlor_protocol::RoomId;
+use parlor_protocol::{RoomId, UserId};
 use std::time::Duration;
 
 use crate::{cli::Cli, lock, output::Failure};
@@ -99,6 +99,27 @@ impl Session {
                     "several rooms are called {wanted:?}; name one by its id: {}",
                     ids.join(", ")
                 )))
+            }
+        }
+    }
+
+    /// Finds a person by name or the beginning of the account key.
+    pub(crate) async fn person(&self, wanted: &str) -> Result<UserId, Failure> {
+        let people = match self.call(Command::People).await? {
+            Reply::People(people) => people,
+            _ => Vec::new(),
+        };
+        let lower = wanted.to_lowercase();
+        let by_name: Vec<_> = people.iter().filter(|person| person.name.to_lowercase() == lower).collect();
+        let by_id = || people.iter().filter(|person| lower.len() >= 4 && person.user.to_string().starts_with(&lower));
+        let found = if by_name.is_empty() { by_id().collect() } else { by_name };
+        match found.as_slice() {
+            [person] => Ok(person.user),
+            [] => Err(Failure::not_found(format!("nobody known here is called {wanted:?}; see `parlor people`"))),
+            several => {
+                let ids: Vec<_> = several.iter().map(|person| person.user.short()).collect();
+                let ids = ids.join(", ");
+                Err(Failure::usage(format!("several people are called {wanted:?}; name one by the account key: {ids}")))
             }
         }
     }

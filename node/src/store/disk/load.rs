@@ -32,6 +32,7 @@ pub(super) fn load(db: &Database, sealer: &Sealer, file: &Path) -> Result<Loaded
                 Kind::Manual => loaded.manual = decode_record(&plain)?,
                 Kind::Peer => peers.push((Reverse(frame.generation), decode_record(&plain)?)),
                 Kind::Fork => loaded.forks.push(decode_record(&plain)?),
+                Kind::Contact => loaded.contacts.push(decode_record(&plain)?),
             }
             Some(())
         });

@@ -1,9 +1,12 @@
 //! What every local store must do.
 
-use parlor_protocol::{EntryId, log::ForkProof, log::Height};
+use parlor_protocol::{EntryId, UserId, log::ForkProof, log::Height};
 
 use super::{
-    super::{DiskStore, LocalStore, MemoryStore, PeerRecord, Read, Write, answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX},
+    super::{
+        ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, Write, answer::SCAN_MAX_ENTRIES,
+        tables::PEERS_MAX,
+    },
     Author, identity, put, room_record,
 };
 
@@ -34,6 +37,8 @@ fn what_is_put_is_loaded_again() {
     on_all(|store| {
         let mut author = Author::new(1);
         let run = author.run(3);
+        let mut contact = ContactRecord::new(UserId::from_bytes([7; 32]), 5);
+        contact.verified = Mark { is_set: true, at: 6 };
         let fork = ForkProof::new(&run[1].entry, &author.sign(1, run[0].entry.id(), b"other").entry).unwrap();
         put(
             store,
@@ -42,6 +47,7 @@ fn what_is_put_is_loaded_again() {
                 Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
                 Write::PutManual(vec!["10.0.0.7".into()]),
                 Write::PutFork(Box::new(fork.clone())),
+                Write::PutContact(Box::new(contact.clone())),
             ],
         );
         put(store, author.append(&run));
@@ -52,6 +58,7 @@ fn what_is_put_is_loaded_again() {
         assert_eq!(heights.get(&author.log), Some(&Height::after(&run[2].entry)));
         assert_eq!(loaded.manual, ["10.0.0.7"]);
         assert_eq!(loaded.forks, [fork]);
+        assert_eq!(loaded.contacts, [contact]);
     });
 }
 

@@ -1,0 +1,146 @@
+//! People under a simulated network: verifying, blocking, warnings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use parlor_node::{Command, CommandError, Event, Member, Reply, Warning, people::PersonCard};
+use parlor_protocol::{Name, RoomId, UserId};
+use parlor_tests::sim::{Faults, HostId, Network};
+
+fn members(network: &mut Network, host: HostId, room: RoomId) -> Vec<Member> {
+    match network.call(host, Command::Members { room }) {
+        Ok(Reply::Members(members)) => members,
+        other => panic!("members, not {other:?}"),
+    }
+}
+
+fn member(network: &mut Network, host: HostId, room: RoomId, name: &str) -> Member {
+    members(network, host, room).into_iter().find(|member| member.name == name).expect("a member of that name")
+}
+
+fn user_of(network: &mut Network, host: HostId, room: RoomId) -> UserId {
+    members(network, host, room).into_iter().find(|member| member.own).expect("oneself").user
+}
+
+fn card(network: &mut Network, host: HostId, user: UserId) -> PersonCard {
+    match network.call(host, Command::Person { user }) {
+        Ok(Reply::Person(card)) => *card,
+        other => panic!("a card, not {other:?}"),
+    }
+}
+
+/// A room of all hosts, who know each other.
+fn room_of(network: &mut Network, hosts: usize) -> RoomId {
+    let (room, code) = network.create(0, "kitchen");
+    for host in 1..hosts {
+        network.join(host, &code).unwrap();
+    }
+    assert!(network.run_until(|network| (0..hosts).all(|host| network.member_count(host, room) == hosts)));
+    room
+}
+
+fn warnings(network: &Network, host: HostId) -> Vec<(String, Warning)> {
+    let warned = |event: &Event| match event {
+        Event::PersonWarned { name, warning, .. } => Some((name.clone(), warning.clone())),
+        _ => None,
+    };
+    network.hosts[host].events.iter().filter_map(warned).collect()
+}
+
+#[test]
+fn both_see_the_same_safety_number_and_a_third_sees_another() {
+    let mut network = Network::new(3, 1, Faults::NONE);
+    let room = room_of(&mut network, 3);
+    let users: Vec<_> = (0..3).map(|host| user_of(&mut network, host, room)).collect();
+    let seen = card(&mut network, 0, users[1]).safety.unwrap();
+    assert_eq!(seen, card(&mut network, 1, users[0]).safety.unwrap());
+    let other = card(&mut network, 2, users[0]).safety.unwrap();
+    assert_ne!(seen, other);
+    let compare = |text: &str| Command::CompareSafety { user: users[1], text: text.to_owned() };
+    assert_eq!(network.call(0, compare(&other.text)).unwrap_err(), CommandError::SafetyDiffers);
+    assert!(card(&mut network, 0, users[1]).verified.is_none());
+    network.call(0, compare(&seen.words.join(" "))).unwrap();
+    assert!(card(&mut network, 0, users[1]).verified.is_some());
+}
+
+#[test]
+fn a_verified_mark_stands_at_the_name_everywhere_and_after_a_restart() {
+    let mut network = Network::new(2, 2, Faults::NONE);
+    let room = room_of(&mut network, 2);
+    network.send(1, room, "hello");
+    assert!(network.run_until(|network| network.texts(0, room) == ["hello"]));
+    let user = user_of(&mut network, 1, room);
+    network.call(0, Command::Verify { user, verified: true }).unwrap();
+    let is_marked = |network: &mut Network| {
+        let last = network.messages(0, room).pop();
+        last.is_some_and(|last| last.verified && last.user == Some(user)) && member(network, 0, room, "host 1").verified
+    };
+    assert!(is_marked(&mut network));
+    network.stop(0);
+    network.start(0);
+    assert!(network.run_until(is_marked));
+    assert!(!member(&mut network, 1, room, "host 0").verified, "it is one's own decision");
+    network.call(0, Command::Verify { user, verified: false }).unwrap();
+    assert!(!network.messages(0, room).pop().unwrap().verified);
+}
+
+#[test]
+fn nothing_of_a_blocked_person_is_shown_and_nobody_is_told() {
+    let mut network = Network::new(3, 3, Faults::NONE);
+    let room = room_of(&mut network, 3);
+    let user = user_of(&mut network, 1, room);
+    network.call(0, Command::Block { user, blocked: true }).unwrap();
+    network.hosts[0].events.clear();
+    network.call(1, Command::Typing { room }).unwrap();
+    network.send(1, room, "rude");
+    network.send(2, room, "kind");
+    assert!(network.run_until(|network| network.texts(0, room).len() == 2 && network.texts(1, room).len() == 2));
+    let hidden: Vec<_> = network.messages(0, room).iter().filter(|message| message.hidden).map(|m| m.author).collect();
+    assert!(!hidden.is_empty() && hidden.iter().all(|author| *author == network.hosts[1].device()));
+    assert!(!network.hosts[0].events.iter().any(|event| matches!(event, Event::TypingSeen { .. })));
+    let unread = |network: &Network| {
+        network.hosts[0].events.iter().rev().find_map(|event| match event {
+            Event::RoomChanged(summary) => Some(summary.unread),
+            _ => None,
+        })
+    };
+    assert!(network.run_until(|network| unread(network) == Some(1)), "only what is shown is new");
+    assert!(!member(&mut network, 0, room, "host 1").online);
+    assert!(network.messages(1, room).iter().all(|message| !message.hidden), "the other one notices nothing");
+    network.call(0, Command::Block { user, blocked: false }).unwrap();
+    assert!(network.messages(0, room).iter().all(|message| !message.hidden));
+}
+
+#[test]
+fn who_takes_a_name_that_looks_like_anothers_is_marked_for_everybody() {
+    let mut network = Network::new(3, 4, Faults::NONE);
+    let room = room_of(&mut network, 3);
+    let first = user_of(&mut network, 1, room);
+    // The first letter is Cyrillic.
+    let wolf = "\u{04bb}ost 1";
+    network.call(2, Command::SetName(Name::new(wolf).unwrap())).unwrap();
+    assert!(network.run_until(|network| !warnings(network, 0).is_empty() && !warnings(network, 1).is_empty()));
+    let expected = Warning::LooksLike { user: first, name: "host 1".into() };
+    assert_eq!(warnings(&network, 0), [(wolf.to_owned(), expected.clone())]);
+    let line = network.messages(0, room).pop().unwrap();
+    assert_eq!(line.warning, Some(expected.clone()));
+    assert_eq!(member(&mut network, 0, room, wolf).looks_like.as_deref(), Some("host 1"));
+    assert_eq!(member(&mut network, 0, room, "host 1").looks_like, None, "the first one is the genuine one");
+    network.call(2, Command::SetName(Name::new("wolf").unwrap())).unwrap();
+    assert!(network.run_until(|network| members(network, 0, room).iter().all(|member| member.looks_like.is_none())));
+}
+
+#[test]
+fn people_and_decisions_survive_in_the_store() {
+    let mut network = Network::new(2, 5, Faults::NONE);
+    let room = room_of(&mut network, 2);
+    let user = user_of(&mut network, 1, room);
+    network.call(0, Command::Block { user, blocked: true }).unwrap();
+    network.quit(0);
+    network.stop(1);
+    network.start(0);
+    let seen = card(&mut network, 0, user);
+    assert!(seen.blocked && seen.name == "host 1" && seen.devices.len() == 1);
+    assert!(warnings(&network, 0).is_empty(), "a start is no news");
+    assert!(network.run_until(|network| network.member_count(0, room) == 2));
+    let own = user_of(&mut network, 0, room);
+    assert_eq!(network.call(0, Command::Block { user: own, blocked: true }).unwrap_err(), CommandError::NoSuchPerson);
+}
