@@ -19,7 +19,7 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    account::{AccountAnswer, AccountRefusal},
+    account::{AccountAnswer, AccountRefusal, AccountRequest},
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
@@ -34,6 +34,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    accounts::Desk,
     metrics::Metrics,
     store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
 };
@@ -145,6 +146,8 @@ pub(crate) struct Service {
     to_start: BTreeSet<(RoomId, LogKey)>,
     /// The store failed last time.
     is_failing: bool,
+    /// Where devices sign in, if they can.
+    desk: Option<Arc<Desk>>,
 }
 
 impl Service {
@@ -173,6 +176,7 @@ impl Service {
             tasks: JoinSet::new(),
             to_start: BTreeSet::new(),
             is_failing: false,
+            desk: None,
         };
         for row in service.store.rooms().await? {
             let loaded = storing::load_room(&*service.store, &row).await?;
@@ -180,6 +184,20 @@ impl Service {
         }
         service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
         Ok(service)
+    }
+
+    /// Keeps accounts as well.
+    pub(crate) fn with_accounts(mut self, desk: Arc<Desk>) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    fn ask_desk(&mut self, id: InboundId, from: DeviceId, ask: AccountRequest) -> Option<Answer> {
+        let Some(desk) = self.desk.clone() else {
+            return Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed)));
+        };
+        self.tasks.spawn(async move { Done::Answer(id, Answer::Account(desk.answer(from, ask).await)) });
+        None
     }
 
     /// Works until the network ends or `stop` resolves; then finishes what is under way.
@@ -241,7 +259,11 @@ impl Service {
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
         let now = Instant::now();
         let request = Request::decode(bytes);
-        let cost = if matches!(request, Ok(Request::Invite(_))) { Cost::LookUp } else { Cost::Request };
+        let cost = match &request {
+            Ok(Request::Invite(_)) => Cost::LookUp,
+            Ok(Request::Account(ask)) if begins(ask) => Cost::LookUp,
+            _ => Cost::Request,
+        };
         let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
         let answer = match request {
             Err(error) => {
@@ -254,7 +276,7 @@ impl Service {
                 self.look_up(id, locator);
                 None
             }
-            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
+            Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
             Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
                 self.register(id, from, room, &cert, genesis, epochs, topics)
             }
@@ -316,6 +338,12 @@ impl Service {
         self.store_room(inbound, row, epochs, known.is_none());
         None
     }
+}
+
+/// Whether a request begins to register, sign in or reset: these cost more than others.
+fn begins(ask: &AccountRequest) -> bool {
+    use AccountRequest::{StartLogIn, StartRegister, StartReset};
+    matches!(ask, StartLogIn { .. } | StartRegister { .. } | StartReset { .. })
 }
 
 /// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.
