@@ -457,7 +457,7 @@ fn runs_that_are_lost_repeated_or_turned_round_are_made_up_for() {
             network.submit_all(writer, texts.collect());
             network.run_for(300);
         }
-        let count = (0..12).map(|burst| 1 + burst * 3).sum();
+        let count: usize = (0..12).map(|burst| 1 + burst * 3).sum();
         let all_there = |network: &mut Network| {
             let texts = network.texts(0, room);
             texts.len() == count && (1..4).all(|host| network.texts(host, room) == texts)
