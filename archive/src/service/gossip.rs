@@ -2,7 +2,13 @@
 
 use bytes::Bytes;
 use parlor_node::net::{GossipId, NetCommand, Verdict};
-use parlor_protocol::{DeviceId, RoomId, TopicId, entry::{Entry, Kind}, log::verify_suffix, rules::Refused, wire::Gossip};
+use parlor_protocol::{
+    DeviceId, RoomId, TopicId,
+    entry::{Entry, Kind},
+    log::verify_suffix,
+    rules::Refused,
+    wire::Gossip,
+};
 use std::time::Instant;
 
 use super::{Service, TASKS_MAX, rates::Cost, room::Work};

@@ -262,8 +262,6 @@ impl Service {
         self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
     }
 
-    rules::{Refused, RoomRules},
-    wire::{Answer, Refusal, Request, RoomRequest},
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
         let now = Instant::now();
         let request = Request::decode(bytes);

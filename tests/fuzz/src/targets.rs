@@ -23,7 +23,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
