@@ -1,7 +1,7 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, EntryId, LogKey, RoomId, TopicId,
+    DeviceId, EntryId, EpochId, LogKey, RoomId, TopicId,
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
     error::LogError,
@@ -134,7 +134,7 @@ impl<W> RoomState<W> {
         let learned = self.rules.admit(entry);
         // Owners' decisions count also beyond the end of their log.
         if entry.header().kind == Kind::Epoch && self.rules.graph().contains(entry.id()) {
-            self.epochs.entry(entry.id()).or_insert_with(|| entry.inner().clone());
+            self.keep_epoch(entry);
         }
         learned
     }
@@ -142,10 +142,17 @@ impl<W> RoomState<W> {
     /// Learns the record of an epoch apart from its log.
     pub(super) fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<(), Refused> {
         if self.rules.learn_epoch(entry)?.is_some() {
-            self.epochs.insert(entry.id(), entry.inner().clone());
+            self.keep_epoch(entry);
             self.recut();
         }
         Ok(())
+    }
+
+    /// Keeps a record for others. It stands alone there, so its own signature has to be good.
+    fn keep_epoch(&mut self, entry: &Verified<Entry>) {
+        if !self.epochs.contains_key(&entry.id()) && entry.inner().clone().verify().is_ok() {
+            self.epochs.insert(entry.id(), entry.inner().clone());
+        }
     }
 
     /// Finds out anew where logs end.
@@ -271,7 +278,7 @@ impl<W> RoomState<W> {
         let mut ready = Ready { entries: Vec::with_capacity(verified.len()), invites: Vec::new() };
         let last = verified.len().saturating_sub(1);
         let mut refused = None;
-        let epochs = self.epochs.len();
+        let epochs = self.rules.graph().len();
         for (at, entry) in verified.into_iter().enumerate() {
             match self.admit(&entry) {
                 Ok(Learned::InviteMade(invite)) => ready.invites.push(InviteChange::Put(*invite)),
@@ -285,7 +292,7 @@ impl<W> RoomState<W> {
             }
             ready.entries.push(Kept { entry, checked: at == last });
         }
-        if self.epochs.len() > epochs {
+        if self.rules.graph().len() > epochs {
             self.recut();
         }
         if let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
@@ -300,9 +307,21 @@ impl<W> RoomState<W> {
         }
     }
 
-    /// Whether a single gossip entry is good enough to be passed on. What cannot be judged yet is
-    /// not: members exchange it by themselves.
-    pub(super) fn may_pass_on(&self, entry: &Verified<Entry>) -> bool {
+    /// Whether gossip entries, in order, are good enough to be passed on together. What cannot be
+    /// judged yet is not: members exchange it by themselves.
+    pub(super) fn may_pass_on(&self, run: &[Verified<Entry>]) -> bool {
+        let mut admitted = Vec::new();
+        run.iter().all(|entry| {
+            let may_pass = self.may_pass_one_on(entry, &admitted);
+            if may_pass && entry.header().kind == Kind::Admission {
+                admitted.push(entry.header().epoch);
+            }
+            may_pass
+        })
+    }
+
+    /// `admitted`: epochs to which entries right before this one admit its author.
+    fn may_pass_one_on(&self, entry: &Verified<Entry>, admitted: &[EpochId]) -> bool {
         let header = entry.header();
         if self.is_frozen(entry.log_key()) || !self.rules.stands(entry) {
             return false;
@@ -312,7 +331,9 @@ impl<W> RoomState<W> {
             Kind::Epoch => self.rules.graph().contains(entry.id()),
             Kind::Admission => AdmissionCert::decode(entry.body())
                 .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),
-            Kind::Invite | Kind::Content => self.rules.is_admitted(header.author, header.epoch),
+            Kind::Invite | Kind::Content => {
+                self.rules.is_admitted(header.author, header.epoch) || admitted.contains(&header.epoch)
+            }
         }
     }
 

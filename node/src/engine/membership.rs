@@ -184,7 +184,10 @@ impl Membership {
         prekeys: &[&DhSecret],
     ) -> Result<bool, Refused> {
         let Some(record) = self.rules.learn_epoch(entry)? else { return Ok(false) };
-        self.entries.insert(entry.id(), entry.inner().clone());
+        // For others it stands alone, so its own signature has to be good.
+        if entry.inner().clone().verify().is_ok() {
+            self.entries.insert(entry.id(), entry.inner().clone());
+        }
         if !self.secrets.contains_key(&record.id)
             && let Ok(secrets) = record.open(self.room, me, prekeys)
         {

@@ -12,6 +12,7 @@ mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;
+mod gossip_runs;
 mod governing;
 mod intake;
 mod io;
@@ -24,6 +25,7 @@ mod moderating;
 mod people;
 mod prekeys;
 mod presence;
+mod publishing;
 mod reserving;
 mod room;
 mod sending;
