@@ -30,6 +30,8 @@ pub(super) enum Again {
     Identity,
     /// Addresses that the user gave.
     Manual,
+    /// The account that this device is signed in to.
+    Account,
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
@@ -44,6 +46,7 @@ pub(super) struct Unsaved {
     rooms: BTreeSet<RoomId>,
     identity: bool,
     manual: bool,
+    account: bool,
     /// The user knows.
     told: bool,
 }
@@ -76,6 +79,7 @@ impl Engine {
             Again::Fork(proof) => self.unsaved.forks.push(*proof),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Account => self.unsaved.account = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
         }
@@ -98,6 +102,9 @@ impl Engine {
         }
         if unsaved.manual {
             self.save_manual();
+        }
+        if unsaved.account {
+            self.save_account();
         }
         self.save_contacts();
         for room in unsaved.rooms {

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, EntryId, LogId, RoomId,
-    card::{DeviceCard, Prekey},
+    card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
     log::Height,
@@ -351,9 +351,14 @@ impl Engine {
 
     /// What tells others who this device is.
     pub(super) fn profile_body(&self) -> Option<Body> {
+        self.profile_body_as(&self.user)
+    }
+
+    /// The same under one of the person's keys.
+    pub(super) fn profile_body_as(&self, user: &UserKey) -> Option<Body> {
         let name = parlor_protocol::Name::new(&self.identity.name).ok()?;
         let (prekey, created) = self.identity.prekeys.first()?;
-        let card = DeviceCard::sign(&self.user, &self.key, self.identity.noise.public(), self.identity.created);
+        let card = DeviceCard::sign(user, &self.key, self.identity.noise.public(), self.identity.created);
         let prekey = Prekey::sign(&self.key, prekey.public(), *created);
         Some(Body::Profile { name, card: Box::new(card), prekey: Box::new(prekey) })
     }
