@@ -3,7 +3,7 @@
 //! Records are sealed under the profile's key, entries lie as they came (sealed by their
 //! authors). A batch is acknowledged only after its transaction is on the disk.
 
-use parlor_protocol::{LogKey, RoomId, log::Height};
+use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, log::Height};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable, Table};
 use std::{
     io,
@@ -208,6 +208,10 @@ pub(super) fn store_error(file: &Path, fault: Fault) -> StoreError {
     }
 }
 
+const fn last_log() -> LogKey {
+    LogKey { author: DeviceId::from_bytes([u8::MAX; 32]), log: LogId(u64::MAX) }
+}
+
 fn reason(fault: &Fault) -> String {
     match fault {
         Fault::Io(error) => plain_reason(error),
@@ -320,6 +324,7 @@ impl<'t> Tables<'t> {
         let (kind, key, plain) = match record {
             Write::PutIdentity(identity) => (Kind::Identity, Vec::new(), encode_record(identity)),
             Write::PutRoom(room) => (Kind::Room, room.room.as_bytes().to_vec(), encode_record(room)),
+            Write::ForgetRoom(room) => return self.forget_room(*room),
             Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
             Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
             Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
@@ -344,6 +349,21 @@ impl<'t> Tables<'t> {
             .seal(kind, key, generation, plain)
             .ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
         self.records.insert(record_key(kind, key).as_slice(), sealed.as_slice())?;
+        Ok(())
+    }
+
+    /// Removes everything about a room. redb reuses its pages; until then a disk may still hold them.
+    fn forget_room(&mut self, room: RoomId) -> Result<(), Fault> {
+        let (first, last) = (LogKey { author: DeviceId::from_bytes([0; 32]), log: LogId(0) }, last_log());
+        let entries = entry_key(room, first, 0)..=entry_key(room, last, u64::MAX);
+        self.view.entries.retain_in::<&[u8; 80], _>(entries.start()..=entries.end(), |_, _| false)?;
+        let heights = log_key(room, first)..=log_key(room, last);
+        self.view.heights.retain_in::<&[u8; 72], _>(heights.start()..=heights.end(), |_, _| false)?;
+        for kind in [Kind::Room, Kind::Fork] {
+            let first = record_key(kind, room.as_bytes());
+            let after = [first.as_slice(), &[u8::MAX; 81]].concat();
+            self.records.retain_in::<&[u8], _>(first.as_slice()..after.as_slice(), |_, _| false)?;
+        }
         Ok(())
     }
 

@@ -66,6 +66,13 @@ impl MemoryStore {
         match record {
             Write::PutIdentity(identity) => self.identity = Some(*identity),
             Write::PutRoom(room) => drop(self.rooms.insert(room.room, *room)),
+            Write::ForgetRoom(gone) => {
+                self.rooms.remove(&gone);
+                self.entries.retain(|(room, ..), _| *room != gone);
+                self.heights.retain(|(room, _), _| *room != gone);
+                self.forks.retain(|(room, ..), _| *room != gone);
+                self.damaged.retain(|(room, ..)| *room != gone);
+            }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
             Write::PutAccount(account) => self.account = account.map(|account| *account),

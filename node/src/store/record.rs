@@ -265,6 +265,8 @@ pub enum Write {
         /// The entries, in order.
         entries: Vec<StoredEntry>,
     },
+    /// Forgets a room: its record, keys and codes, its entries and everything else about it.
+    ForgetRoom(RoomId),
     /// A proof that a log forked.
     PutFork(Box<ForkProof>),
     /// The addresses added by hand.

@@ -319,7 +319,7 @@ impl Engine {
         self.event(Event::AccountChanged(view));
     }
 
-    /// Forgets the account and its key. Rooms stay: what was said was said to this device as well.
+    /// Forgets the account, its key and the rooms that came by it. What was here before stays.
     pub(super) fn forget_account(&mut self, call: Option<CallId>) {
         let Some(record) = self.account.record.take() else {
             return self.reply(call, Err(CommandError::NotSignedIn));
@@ -327,15 +327,15 @@ impl Engine {
         self.former.clear();
         self.identity.user_seed = record.before.unwrap_or_else(|| Secret::random(&mut self.rng));
         self.user = self.identity.user();
-        let writes = vec![Write::PutIdentity(Box::new(self.identity.clone())), Write::PutAccount(None)];
+        record.entered.iter().for_each(|room| self.forget_room(*room));
+        // All of it together, so that a crash leaves this device signed in or signed out.
+        let mut writes = vec![Write::PutIdentity(Box::new(self.identity.clone())), Write::PutAccount(None)];
+        writes.extend(record.entered.into_iter().map(Write::ForgetRoom));
         self.write(writes, Pending::answering(call, Reply::Done));
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
-        for room in rooms.iter().filter(|room| !record.entered.contains(room)) {
+        for room in rooms {
             let bodies = self.profile_body().into_iter().collect();
-            self.write_contents(*room, bodies, None, |_| Reply::Done);
-        }
-        for room in record.entered {
-            self.forget_room(room);
+            self.write_contents(room, bodies, None, |_| Reply::Done);
         }
         self.tell_account();
     }
