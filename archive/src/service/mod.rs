@@ -5,6 +5,7 @@
 //! acknowledged before it is durable.
 
 mod answering;
+mod gossip;
 mod rates;
 mod room;
 mod storing;
@@ -15,7 +16,7 @@ pub use rates::Rates;
 pub(crate) use storing::now_ms;
 
 use bytes::Bytes;
-use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
     account::{AccountAnswer, AccountRefusal, AccountRequest},
@@ -23,7 +24,7 @@ use parlor_protocol::{
     epoch::{AdmissionCert, Genesis},
     log::Height,
     rules::RoomRules,
-    wire::{Answer, Gossip, Refusal, Request, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,7 +39,7 @@ use crate::{
     store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
 };
 use rates::{Cost, InFlight, Meter};
-use room::{Loaded, RoomState, Work};
+use room::{Loaded, RoomState};
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
@@ -253,57 +254,6 @@ impl Service {
 
     fn count_peers(&self) {
         self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
-    }
-
-    async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
-        let verdict = match (self.topics.get(&topic).copied(), Gossip::decode(bytes)) {
-            (_, Err(_)) => Verdict::Reject,
-            (None, _) => Verdict::Ignore,
-            (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
-            (Some(room), Ok(Gossip::Signal(signal))) => {
-                let known = self.rooms.get(&room).is_some_and(|room| room.is_member(signal.author));
-                match signal.check(room) {
-                    Err(_) => Verdict::Reject,
-                    Ok(()) if known => Verdict::Accept,
-                    Ok(()) => Verdict::Ignore,
-                }
-            }
-        };
-        self.metrics.count_gossip(verdict);
-        self.tell(NetCommand::Judge { message, verdict }).await;
-        self.start_waiting();
-    }
-
-    /// An entry from gossip: passed on when it is good, stored when it continues its log.
-    fn on_gossip_entry(&mut self, room_id: RoomId, from: DeviceId, entry: Entry) -> Verdict {
-        let now = Instant::now();
-        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
-        if entry.room() != room_id {
-            return Verdict::Reject;
-        }
-        let (log, seq) = (entry.log_key(), entry.header().seq);
-        let height = room.height(log);
-        if seq + 1 == height.next && entry.id() == height.head || room.is_frozen(log) {
-            return Verdict::Ignore;
-        }
-        if !self.meter.allows(from, Cost::Bytes(entry.bytes().len()), now) {
-            return Verdict::Ignore;
-        }
-        let Ok(verified) = entry.verify() else { return Verdict::Reject };
-        let may_pass = room.may_pass_on(&verified);
-        if seq < height.next {
-            // Held already, or the other half of a fork.
-            if self.tasks.len() < TASKS_MAX {
-                self.compare(room_id, log, verified.into_inner(), None);
-            }
-            return Verdict::Ignore;
-        }
-        if seq == room.expected(log) {
-            // When too much waits the member pushes it again later.
-            let _ = room.enqueue(log, Work { entries: vec![verified.into_inner()], waiter: None });
-            self.to_start.insert((room_id, log));
-        }
-        if may_pass { Verdict::Accept } else { Verdict::Ignore }
     }
 
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {

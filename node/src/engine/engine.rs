@@ -16,6 +16,7 @@ use super::{
     contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
+    publishing::ToPublish,
     room::{Room, Viewer},
     serve::Serving,
     sync::Asked,
@@ -77,6 +78,7 @@ pub struct Engine {
     pub(super) reads: HashMap<ReadId, ReadFor>,
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
+    pub(super) to_publish: ToPublish,
     counter: u64,
     is_stopping: bool,
 }
@@ -110,6 +112,7 @@ impl Engine {
             reads: HashMap::new(),
             timers: Timers::default(),
             unsaved: Unsaved::default(),
+            to_publish: ToPublish::default(),
             counter: 0,
             is_stopping: false,
         };
@@ -135,8 +138,22 @@ impl Engine {
 
     /// Takes an input and returns what is to be done.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.handle_all(now, [input])
+    }
+
+    /// Takes inputs that came together, in order, as one turn: cheaper than one after the other, and
+    /// entries that they write leave as one gossip message.
+    pub fn handle_all(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Vec<Output> {
         // The monotonic clock of a shell never runs backwards; a simulator's might by mistake.
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        inputs.into_iter().for_each(|input| self.take(input));
+        self.run_timers();
+        self.tell_summaries();
+        self.publish_all();
+        std::mem::take(&mut self.out)
+    }
+
+    fn take(&mut self, input: Input) {
         match input {
             Input::Command { call, command } => self.on_command(call, command),
             Input::Net(event) => self.on_net(event),
@@ -148,9 +165,6 @@ impl Engine {
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
-        self.run_timers();
-        self.tell_summaries();
-        std::mem::take(&mut self.out)
     }
 
     /// When the engine wants an [`Input::Tick`] at the latest, on the monotonic clock.

@@ -10,6 +10,7 @@ mod connection;
 mod contacts;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
+mod gossip_runs;
 mod intake;
 mod io;
 mod join;
@@ -18,6 +19,7 @@ mod logs;
 mod membership;
 mod people;
 mod presence;
+mod publishing;
 mod reserving;
 mod room;
 mod serve;

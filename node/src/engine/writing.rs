@@ -5,7 +5,6 @@
 //! entries it did not take are undone, unless they were published already: those are kept and
 //! given to it again. A command is answered when its entries are durable.
 
-use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, EntryId, LogId, RoomId,
     card::{DeviceCard, Prekey, UserKey},
@@ -13,13 +12,12 @@ use parlor_protocol::{
     entry::{Entry, Header, Kind, Verified},
     log::Height,
     session::SealingSession,
-    wire::Gossip,
 };
 use rand_core::RngCore as _;
 
 use super::{
     Engine,
-    io::{CallId, Output, WriteId},
+    io::{CallId, WriteId},
     logs::Frozen,
     room::Effects,
     unsaved::{Again, Run},
@@ -28,7 +26,6 @@ use crate::{
     command::Reply,
     error::CommandError,
     event::Event,
-    net::NetCommand,
     store::{StoredEntry, Write},
 };
 
@@ -266,17 +263,6 @@ impl Engine {
         self.owe_receipt(room_id, log.author);
         let archives = if log.author == self.me() { self.connections.archives() } else { Vec::new() };
         archives.into_iter().for_each(|archive| self.push_missing(room_id, archive));
-    }
-
-    fn publish(&mut self, entry: &Verified<Entry>) {
-        let topic = self
-            .rooms
-            .get(&entry.room())
-            .and_then(|room| room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current()))
-            .map(parlor_protocol::epoch::EpochSecrets::topic);
-        if let (Some(topic), Ok(bytes)) = (topic, Gossip::Entry(entry.inner().clone()).encode()) {
-            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
-        }
     }
 
     fn on_write_failed(&mut self, pending: Pending, reason: String) {
