@@ -149,7 +149,7 @@ impl Engine {
         let Some(maker) = room.membership.rules().code(locator).map(|code| code.invite.signer) else {
             return self.fail(call, CommandError::NoSuchCode);
         };
-        if maker != self.me() && room.membership.role(self.user.id()) < Role::Moderator {
+        if maker != self.me() && room.membership.role(self.user_id_in(room_id)) < Role::Moderator {
             return self.fail(call, CommandError::ModeratorsOnly);
         }
         self.end_code(room_id, locator, Some(call));
@@ -166,7 +166,9 @@ impl Engine {
     pub(super) fn rotate_codes(&mut self, call: CallId, room_id: RoomId) {
         match self.rooms.get(&room_id) {
             None => self.fail(call, CommandError::NoSuchRoom),
-            Some(room) if !room.membership.is_owner(self.user.id()) => self.fail(call, CommandError::OwnersOnly),
+            Some(room) if !room.membership.is_owner(self.user_id_in(room_id)) => {
+                self.fail(call, CommandError::OwnersOnly)
+            }
             Some(_) => {
                 self.end_codes(room_id, None);
                 let code = RoomCode::random(&mut self.rng);

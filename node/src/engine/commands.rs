@@ -97,6 +97,7 @@ impl Engine {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::Account(command) => self.on_account_command(call, *command),
             Command::LockKind => self.ask_lock(call, None),
             Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
@@ -114,8 +115,9 @@ impl Engine {
         let profile = self.profile();
         self.event(Event::ProfileChanged(profile));
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        self.touch_vault();
         for room in rooms {
-            let bodies = self.profile_body().into_iter().collect();
+            let bodies = self.profile_body_in(room).into_iter().collect();
             self.write_contents(room, bodies, None, |_| Reply::Done);
         }
     }
@@ -126,7 +128,7 @@ impl Engine {
             return;
         };
         let is_delete = matches!(body, Body::Delete { .. });
-        let moderates = room.membership.role(self.user.id()) >= Role::Moderator;
+        let moderates = room.membership.role(self.user_id_in(room_id)) >= Role::Moderator;
         let refusal = match room.timeline.find(target) {
             None => Some(CommandError::NoSuchMessage),
             Some(message) if !(message.own || is_delete && moderates) => Some(CommandError::NotYours),

@@ -145,6 +145,9 @@ impl Engine {
             self.heard(room, peer);
         }
         self.check_joins();
+        if archive {
+            self.account_met(peer);
+        }
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {

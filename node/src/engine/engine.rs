@@ -12,6 +12,7 @@ use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
+    account::Account,
     connection::Connections,
     contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
@@ -61,6 +62,9 @@ pub struct Engine {
     pub(super) identity: Identity,
     pub(super) key: DeviceKey,
     pub(super) user: UserKey,
+    /// Keys that the person went by before.
+    pub(super) former: Vec<UserKey>,
+    pub(super) account: Account,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: Now,
     pub(super) out: Vec<Output>,
@@ -88,11 +92,14 @@ impl Engine {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let is_new = loaded.identity.is_none();
         let identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let account = Account::new(loaded.account);
         let mut engine = Self {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
             contacts: Contacts::new(loaded.contacts),
+            former: account.former(),
+            account,
             identity,
             rng,
             now,
@@ -133,6 +140,7 @@ impl Engine {
             }
         }
         engine.timers.set(now.mono, Timer::Prekeys);
+        engine.touch_vault();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
@@ -161,6 +169,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Password { job, worked } => self.on_password(job, worked),
             Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
@@ -209,6 +218,8 @@ impl Engine {
                 Timer::Waiting(room) => self.expire_waiting(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Prekeys => self.renew_prekeys(),
+                Timer::Account => self.continue_account(),
+                Timer::Vault => self.check_vault(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
@@ -230,6 +241,7 @@ impl Engine {
         }
         self.save_contacts();
         self.fail_jobs();
+        self.fail_account(CommandError::Stopped);
         self.leave_locking();
     }
 

@@ -209,7 +209,7 @@ impl Engine {
 
     /// Finds out what this device is in a room, and tells people when that has changed.
     pub(super) fn look_at_standing(&mut self, room_id: RoomId) {
-        let (me, own) = (self.me(), self.user.id());
+        let (me, own) = (self.me(), self.user_id_in(room_id));
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let graph = room.membership.rules().graph();
         let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();

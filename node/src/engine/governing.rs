@@ -72,7 +72,7 @@ impl Engine {
     pub(super) fn remove_person(&mut self, call: CallId, room_id: RoomId, user: UserId) {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         let devices: Vec<_> = room.membership.devices_of(user).collect();
-        if user == self.user.id() {
+        if user == self.user_id_in(room_id) {
             return self.fail(call, CommandError::LeaveInstead);
         }
         if devices.is_empty() {
@@ -98,7 +98,7 @@ impl Engine {
         if device == self.me() {
             return self.fail(call, CommandError::LeaveInstead);
         }
-        if room.membership.devices_of(user).count() <= 1 && user != self.user.id() {
+        if room.membership.devices_of(user).count() <= 1 && user != self.user_id_in(room_id) {
             return self.remove_person(call, room_id, user);
         }
         let acts = vec![Act::Removed { user, device: Some(device) }];
@@ -109,7 +109,7 @@ impl Engine {
     pub(super) fn set_role(&mut self, call: CallId, room_id: RoomId, user: UserId, role: Role) {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         let before = room.membership.role(user);
-        if !room.membership.is_owner(self.user.id()) {
+        if !room.membership.is_owner(self.user_id_in(room_id)) {
             return self.fail(call, CommandError::OwnersOnly);
         }
         if room.membership.devices_of(user).next().is_none() {
@@ -142,7 +142,7 @@ impl Engine {
         let mut decision = Decision { acts: vec![Act::Changed(change.clone())], ..Decision::default() };
         match change {
             RoomChange::Name(name) => {
-                return match room.membership.role(self.user.id()) {
+                return match room.membership.role(self.user_id_in(room_id)) {
                     Role::Owner => {
                         self.write_contents(room_id, vec![Body::RoomName { name }], Some(call), |_| Reply::Done)
                     }
@@ -198,7 +198,7 @@ impl Engine {
             history: settings.history.value,
             lifetime_ms: head.and_then(|head| membership.rules().graph().facts(head)?.lifetime_ms),
             slow_ms: Some(settings.slow_ms.value).filter(|ms| *ms > 0),
-            role: membership.role(self.user.id()),
+            role: membership.role(self.user_id_in(room_id)),
         })
     }
 
@@ -210,7 +210,7 @@ impl Engine {
 
     /// Carries a decision out, or lets it wait for the one before.
     pub(super) fn enact(&mut self, room_id: RoomId, decision: Decision, call: Option<CallId>, reply: Reply) {
-        let user = self.user.id();
+        let user = self.user_id_in(room_id);
         let Some(room) = self.rooms.get_mut(&room_id) else { return self.reply(call, Err(CommandError::NoSuchRoom)) };
         let refusal = match () {
             () if !room.is_loaded => Some(CommandError::StillReading),
@@ -269,7 +269,9 @@ impl Engine {
         room_id: RoomId,
         decision: Decision,
     ) -> Result<(Vec<u8>, EpochId, Vec<Act>), CommandError> {
-        let Some(Body::Profile { card, prekey, .. }) = self.profile_body() else { return Err(CommandError::NoName) };
+        let Some(Body::Profile { card, prekey, .. }) = self.profile_body_in(room_id) else {
+            return Err(CommandError::NoName);
+        };
         let me = self.me();
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let change = change_of(room, &decision, (me, prekey.public));
@@ -294,7 +296,7 @@ impl Engine {
         if self.due(room_id).is_none() {
             return;
         }
-        let (now, user) = (self.now.mono, self.user.id());
+        let (now, user) = (self.now.mono, self.user_id_in(room_id));
         let Some(room) = self.rooms.get(&room_id) else { return };
         let graph = room.membership.rules().graph();
         let is_here = |owner: &UserId| {
@@ -321,7 +323,8 @@ impl Engine {
     fn due(&self, room_id: RoomId) -> Option<Decision> {
         let room = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.changes.is_under_way)?;
         let membership = &room.membership;
-        if !membership.is_owner(self.user.id()) || room.standing.is_over() || !membership.is_member(self.me()) {
+        if !membership.is_owner(self.user_id_in(room_id)) || room.standing.is_over() || !membership.is_member(self.me())
+        {
             return None;
         }
         let routine = Decision { is_routine: true, ..Decision::default() };

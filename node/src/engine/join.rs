@@ -58,11 +58,11 @@ pub(super) enum Job {
 }
 
 /// What a room begins with here.
-struct Founding {
-    genesis_entry: Entry,
-    genesis: Genesis,
+pub(super) struct Founding {
+    pub(super) genesis_entry: Entry,
+    pub(super) genesis: Genesis,
     /// Epochs whose key is known, oldest first.
-    epochs: Vec<EpochSecrets>,
+    pub(super) epochs: Vec<EpochSecrets>,
 }
 
 /// A join under way.
@@ -140,13 +140,20 @@ impl Engine {
         Some(id)
     }
 
-    fn write_admission(&mut self, room: RoomId) {
+    pub(super) fn write_admission(&mut self, room: RoomId) {
         if let Some(body) = self.cert(room).and_then(|cert| cert.encode().ok()) {
             self.write_plain(room, Kind::Admission, &body, None, Reply::Done);
         }
     }
 
-    fn add_room(&mut self, id: RoomId, name: String, founding: Founding, own_log: LogId, code: Option<CodeRecord>) {
+    pub(super) fn add_room(
+        &mut self,
+        id: RoomId,
+        name: String,
+        founding: Founding,
+        own_log: LogId,
+        code: Option<CodeRecord>,
+    ) {
         let (wall, prekey) = (self.now.wall, self.identity.prekeys.first().map_or(0, |(_, made)| *made));
         let record = RoomRecord {
             room: id,
@@ -166,6 +173,7 @@ impl Engine {
             prekey,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
+        self.touch_vault();
         self.open_room(Room::new(record, founding.genesis, founding.epochs, &Heights::new()));
     }
 
@@ -329,7 +337,7 @@ impl Engine {
             room.is_fresh = true;
         }
         self.write_admission(room_id);
-        let bodies = self.profile_body().into_iter().chain([Body::JoinedBy(locator)]).collect();
+        let bodies = self.profile_body_in(room_id).into_iter().chain([Body::JoinedBy(locator)]).collect();
         self.write_contents(room_id, bodies, join.call, |_| Reply::Joined(room_id));
         self.connections.note_in_room(from, room_id);
         self.sync_with(room_id, from);

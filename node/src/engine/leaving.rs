@@ -8,7 +8,7 @@ use crate::{command::Reply, error::CommandError, store::Write};
 impl Engine {
     /// Leaves a room with all own devices.
     pub(super) fn leave_room(&mut self, call: CallId, room_id: RoomId) {
-        let (me, user) = (self.me(), self.user.id());
+        let (me, user) = (self.me(), self.user_id_in(room_id));
         let Some(room) = self.rooms.get_mut(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         if !room.is_loaded {
             return self.fail(call, CommandError::StillReading);

@@ -87,7 +87,7 @@ impl Engine {
     pub(super) fn mute(&mut self, call: CallId, room_id: RoomId, user: UserId, lasts: Option<Duration>) {
         let wall = self.now.wall;
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
-        let own = room.membership.role(self.user.id());
+        let own = room.membership.role(self.user_id_in(room_id));
         let refusal = match () {
             () if room.standing.is_over() => Some(CommandError::RoomOver),
             () if own < Role::Moderator => Some(CommandError::ModeratorsOnly),
@@ -106,7 +106,7 @@ impl Engine {
 
     /// Whether a text may be sent now, as far as moderators and the room's pace go.
     pub(super) fn may_send_now(&self, room: &Room) -> Result<(), CommandError> {
-        let user = self.user.id();
+        let user = self.user_id_in(room.id());
         let next = room.record.hlc.next(self.now.wall);
         if let Some(until) = room.mutes.until(user, next) {
             return Err(CommandError::Muted { wait_ms: until.saturating_sub(next.millis()) });

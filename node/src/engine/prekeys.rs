@@ -44,7 +44,7 @@ impl Engine {
     /// Tells a room the newest prekey, if it does not know it.
     fn tell_prekey(&mut self, room_id: RoomId) {
         let newest = self.identity.prekeys.first().map_or(0, |(_, made)| *made);
-        let Some(body) = self.profile_body() else { return };
+        let Some(body) = self.profile_body_in(room_id) else { return };
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let may = room.is_loaded && !room.standing.is_over() && room.membership.current().is_some();
         if !may || room.record.prekey == newest {

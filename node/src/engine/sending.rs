@@ -58,7 +58,7 @@ impl Engine {
             standing if standing.is_over() => return Err(CommandError::RoomOver),
             _ => {}
         }
-        match room.membership.role(self.user.id()) {
+        match room.membership.role(self.user_id_in(room_id)) {
             Role::Reader => Err(CommandError::ReadersOnlyRead),
             _ => Ok(()),
         }

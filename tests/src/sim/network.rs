@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use parlor_node::{
     Command, CommandResult, Event, Message, MessageBody, Reply,
-    engine::{CallId, Input, Output, ReadId, WriteId},
+    engine::{CallId, Input, Output, ReadId, WriteId, account::PasswordWork},
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
     store::{LocalStore as _, Read, Write},
 };
@@ -46,6 +46,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    Password { job: parlor_node::engine::JobId, work: PasswordWork },
     Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
@@ -259,6 +260,7 @@ impl Network {
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 // A host of the simulator has no folder to lock.
                 Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
+                Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
         }
@@ -376,6 +378,7 @@ impl Network {
                 Input::Stretched { job, code: Some(stretched) }
             }
             Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
+            Happening::Password { job, work } => Input::Password { job, worked: work.run() },
             Happening::Gossip { from, topic, bytes } => {
                 self.counter += 1;
                 Input::Net(NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes })

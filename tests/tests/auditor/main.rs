@@ -4,6 +4,7 @@
 mod archives;
 mod members;
 mod replays;
+mod vaults;
 
 use parlor_protocol::{
     RoomCode,

@@ -73,18 +73,26 @@ pub struct BundleRoom {
     pub genesis: Entry,
     /// The room's name, until the room itself tells it.
     pub name: Stamped<String>,
-    /// Epochs whose key is known, in the order in which they became known.
+    /// Epochs whose key is known, those that became known first before the others.
     pub epochs: Vec<EpochKeyRecord>,
     /// False once the person left the room or forgot it.
     pub held: Stamped<bool>,
 }
 
 impl BundleRoom {
+    /// Takes in an epoch. Devices learn of one at different times; the earliest counts, and orders
+    /// them, so that two devices that know the same write the same.
+    pub(super) fn learn(&mut self, epoch: EpochKeyRecord) {
+        match self.epochs.iter_mut().find(|known| known.id == epoch.id) {
+            Some(known) => known.since = known.since.min(epoch.since),
+            None => self.epochs.push(epoch),
+        }
+        self.epochs.sort_by_key(|epoch| (epoch.since, epoch.id));
+    }
+
     fn merge(&mut self, other: Self) {
         for epoch in other.epochs {
-            if self.epochs.iter().all(|known| known.id != epoch.id) {
-                self.epochs.push(epoch);
-            }
+            self.learn(epoch);
         }
         self.name.merge(other.name);
         self.held.merge(other.held);
