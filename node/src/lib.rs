@@ -22,7 +22,7 @@ pub mod people;
 pub mod store;
 pub mod unwind;
 
-pub use command::{Command, CommandId, CommandResult, Reply};
+pub use command::{Command, CommandId, CommandResult, Reply, RequestAnswer};
 pub use error::CommandError;
 pub use event::{
     Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer, Problem, Profile, Reaction,

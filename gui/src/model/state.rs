@@ -104,6 +104,7 @@ impl Model {
             Effect::ask(Command::Me, Purpose::Me),
             Effect::ask(Command::Rooms, Purpose::Rooms),
             Effect::ask(Command::Connection, Purpose::Connection),
+            Effect::ask(Command::Nearby, Purpose::Nearby),
         ]
     }
 

@@ -7,8 +7,10 @@
 mod commands;
 mod connection;
 mod contacts;
+mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
+mod hello;
 mod intake;
 mod io;
 mod join;

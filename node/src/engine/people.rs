@@ -84,7 +84,7 @@ impl Engine {
                 }
             }
             if is_in {
-                rooms.push(PersonRoom { room: room.id(), name: room.record.name.clone() });
+                rooms.push(PersonRoom { room: room.id(), name: self.name_of_room(room) });
             }
         }
         names.remove(&record.name);

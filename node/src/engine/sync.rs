@@ -60,6 +60,8 @@ pub(super) enum Asked {
     Push { room: RoomId, peer: DeviceId },
     Register { room: RoomId, peer: DeviceId },
     Receipt,
+    Hello { peer: DeviceId },
+    Knock { room: RoomId, peer: DeviceId },
 }
 
 /// What is known of a peer in a room.
@@ -86,7 +88,8 @@ impl Engine {
             return;
         }
         let archive = self.connections.is_archive(peer);
-        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
+        let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
             state.ask_again = true;
@@ -153,6 +156,9 @@ impl Engine {
             (Asked::Tail { room, .. }, Answer::Tail(tail)) => self.on_tail(room, tail),
             (Asked::Push { room, peer }, Answer::Pushed(heights)) => self.on_pushed(room, peer, heights),
             (Asked::Register { room, peer }, Answer::Done) => self.on_registered(room, peer),
+            (Asked::Hello { peer }, Answer::Hello(intro)) => self.meet(peer, intro.map(|intro| *intro)),
+            (Asked::Hello { .. }, _) | (Asked::Knock { .. }, Answer::Done) => {}
+            (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer),
             (asked, Answer::Refused(refusal)) => self.on_refused(&asked, &refusal),
             (Asked::Receipt, _) => {}
             (asked, _) => self.on_refused(&asked, &Refusal::Malformed),
@@ -162,6 +168,7 @@ impl Engine {
     pub(super) fn on_request_failed(&mut self, id: RequestId, _reason: &str) {
         match self.asked.remove(&id) {
             Some(Asked::Invite { job }) => self.check_join(job),
+            Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer),
             Some(asked) => self.on_refused(&asked, &Refusal::Busy { retry_ms: 0 }),
             None => {}
         }

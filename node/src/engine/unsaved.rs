@@ -32,6 +32,8 @@ pub(super) enum Again {
     Manual,
     /// What changed about people.
     Contacts(Vec<UserId>),
+    /// A room is to be forgotten.
+    Forget(RoomId),
     /// Where a peer was seen: the next sighting writes it.
     Nothing,
 }
@@ -44,6 +46,7 @@ pub(super) struct Unsaved {
     rooms: BTreeSet<RoomId>,
     identity: bool,
     manual: bool,
+    forgotten: BTreeSet<RoomId>,
     /// The user knows.
     told: bool,
 }
@@ -76,6 +79,7 @@ impl Engine {
             Again::Fork(proof) => self.unsaved.forks.push(*proof),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
         }
@@ -98,6 +102,9 @@ impl Engine {
         }
         if unsaved.manual {
             self.save_manual();
+        }
+        for room in unsaved.forgotten {
+            self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
         }
         self.save_contacts();
         for room in unsaved.rooms {

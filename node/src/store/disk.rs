@@ -3,7 +3,7 @@
 //! Records are sealed under the profile's key, entries lie as they came (sealed by their
 //! authors). A batch is acknowledged only after its transaction is on the disk.
 
-use parlor_protocol::{LogKey, RoomId, log::Height};
+use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, log::Height};
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable, Table};
 use std::{
     io,
@@ -206,6 +206,10 @@ fn reason(fault: &Fault) -> String {
     }
 }
 
+const fn last_log() -> LogKey {
+    LogKey { author: DeviceId::from_bytes([u8::MAX; 32]), log: LogId(u64::MAX) }
+}
+
 impl LocalStore for DiskStore {
     fn load(&mut self) -> Result<Loaded, StoreError> {
         if self.db.is_none() {
@@ -314,12 +318,28 @@ impl<'t> Tables<'t> {
             Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
             Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
             Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
+            Write::ForgetRoom(room) => return self.forget_room(*room),
             Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
             Write::Append { .. } => return Ok(()),
         };
         let plain = plain.ok_or_else(|| io::Error::other("a record is too long to keep"))?;
         self.put_sealed(sealer, kind, &key, generation, &plain)?;
         if kind == Kind::Peer { self.forget_old_peers() } else { Ok(()) }
+    }
+
+    /// Removes everything about a room. redb reuses its pages; until then a disk may still hold them.
+    fn forget_room(&mut self, room: RoomId) -> Result<(), Fault> {
+        let (first, last) = (LogKey { author: DeviceId::from_bytes([0; 32]), log: LogId(0) }, last_log());
+        let entries = entry_key(room, first, 0)..=entry_key(room, last, u64::MAX);
+        self.view.entries.retain_in(&*entries.start()..=&*entries.end(), |_, _| false)?;
+        let heights = log_key(room, first)..=log_key(room, last);
+        self.view.heights.retain_in(&*heights.start()..=&*heights.end(), |_, _| false)?;
+        for kind in [Kind::Room, Kind::Fork] {
+            let first = record_key(kind, room.as_bytes());
+            let after = [first.as_slice(), &[u8::MAX; 81]].concat();
+            self.records.retain_in(first.as_slice()..after.as_slice(), |_, _| false)?;
+        }
+        Ok(())
     }
 
     fn put_sealed(

@@ -75,6 +75,13 @@ impl MemoryStore {
                     oldest.and_then(|device| self.peers.remove(&device));
                 }
             }
+            Write::ForgetRoom(gone) => {
+                self.rooms.remove(&gone);
+                self.entries.retain(|(room, ..), _| *room != gone);
+                self.heights.retain(|(room, _), _| *room != gone);
+                self.forks.retain(|(room, ..), _| *room != gone);
+                self.damaged.retain(|(room, ..)| *room != gone);
+            }
             Write::PutContact(contact) => drop(self.contacts.insert(contact.user, *contact)),
             Write::Append { .. } => {}
         }

@@ -24,6 +24,8 @@ pub struct Identity {
     pub created: u64,
     /// The person's name; empty until it is set.
     pub name: String,
+    /// Whether people on the network may see that this person is there.
+    pub visible: bool,
 }
 
 impl Identity {
@@ -36,6 +38,7 @@ impl Identity {
             prekeys: vec![(DhSecret::random(rng), now_ms)],
             created: now_ms,
             name: String::new(),
+            visible: true,
         }
     }
 
@@ -82,6 +85,8 @@ pub struct RoomRecord {
     pub reserved: u64,
     /// The newest signal of each member, so that replays are known after a restart.
     pub signals: Vec<(DeviceId, u64)>,
+    /// Somebody asks this person into it, and nothing was answered yet.
+    pub request: bool,
 }
 
 /// An epoch whose key is known.
@@ -121,6 +126,8 @@ pub struct ContactRecord {
     pub verified: Mark,
     /// Whether nothing of this person is to be shown.
     pub blocked: Mark,
+    /// Rooms of two with this person that were refused.
+    pub refused: Vec<RoomId>,
 }
 
 /// A device of a known person.
@@ -155,6 +162,7 @@ impl ContactRecord {
             devices: Vec::new(),
             verified: Mark::default(),
             blocked: Mark::default(),
+            refused: Vec::new(),
         }
     }
 
@@ -223,6 +231,8 @@ pub enum Write {
     PutManual(Vec<String>),
     /// A machine that was reached.
     PutPeer(PeerRecord),
+    /// Forgets a room: its record, keys and codes, its entries and everything else about it.
+    ForgetRoom(RoomId),
     /// A person known here.
     PutContact(Box<ContactRecord>),
 }

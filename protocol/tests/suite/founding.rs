@@ -4,7 +4,7 @@ use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
     EpochId, HistoryPolicy, RoomId, UserId,
     entry::{Entry, Kind},
-    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    epoch::{AdmissionCert, EpochSecrets, Genesis, RoomKind},
     error::{CodecError, KeyError},
     keys::Secret,
     log::Height,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 #[test]
 fn a_genesis_without_owner_or_with_too_many_is_refused() {
-    let genesis = |owners| Genesis { owners, history: HistoryPolicy::Everything, salt: [1; 16] };
+    let genesis = |owners| Genesis { owners, history: HistoryPolicy::Everything, salt: [1; 16], kind: RoomKind::Group };
     assert!(genesis(vec![]).encode().is_err());
     let too_many = genesis(vec![UserId::default(); 513]);
     assert_eq!(too_many.encode(), Err(CodecError::TooMany { what: "owners", max: 512, got: 513 }));
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn genesis_bodies_come_back(owners in prop::collection::vec(any::<[u8; 32]>(), 1..20), joining: bool, salt: [u8; 16]) {
         let history = if joining { HistoryPolicy::FromJoining } else { HistoryPolicy::Everything };
-        let genesis = Genesis { owners: owners.into_iter().map(UserId::from_bytes).collect(), history, salt };
+        let genesis = Genesis { owners: owners.into_iter().map(UserId::from_bytes).collect(), history, salt, kind: RoomKind::Group };
         prop_assert_eq!(Genesis::decode(&genesis.encode().unwrap()), Ok(genesis));
     }
 
