@@ -3,6 +3,7 @@
 
 mod act;
 mod glyphs;
+mod idle;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,8 @@ pub enum Wish {
     Glyphs(Vec<char>),
     /// Leave.
     Quit,
+    /// Stop the node, forget everything shown, and ask for the passphrase.
+    Lock,
 }
 
 /// What the shell gives the app.
@@ -95,6 +98,8 @@ pub struct App<B> {
     glyphs: glyphs::Glyphs,
     /// The room to open again once the rooms are known.
     reopen: Option<RoomId>,
+    /// When somebody touched the app last, in milliseconds since 1970.
+    touched_at: u64,
 }
 
 impl<B: Backend> App<B> {
@@ -120,7 +125,9 @@ impl<B: Backend> App<B> {
             title_told: String::new(),
             glyphs: glyphs::Glyphs::default(),
             reopen: look.room,
+            touched_at: 0,
         };
+        app.touched_at = app.sight.now_ms;
         app.carry_out(Model::first_questions());
         app
     }
@@ -154,6 +161,9 @@ impl<B: Backend> App<B> {
         }
         self.go_on_hunting();
         self.tell_failed_join();
+        if self.idle_left().is_some_and(|left| left.is_zero()) {
+            self.lock();
+        }
         std::mem::take(&mut self.wishes)
     }
 
@@ -176,6 +186,9 @@ impl<B: Backend> App<B> {
 
     /// Draws one frame and carries out what the person wants.
     pub fn frame(&mut self, ui: &mut egui::Ui) -> Vec<Wish> {
+        if ui.input(|input| !input.events.is_empty()) {
+            self.touched_at = (self.setting.clock)();
+        }
         let mut wishes = self.take_in();
         self.open_last_room(ui.available_width());
         self.shortcuts(ui);
@@ -279,6 +292,9 @@ impl<B: Backend> App<B> {
         self.model.toasts.retain(|toast| toast.until > now);
         let toast = self.model.toasts.iter().map(|toast| toast.until).min();
         let typing = self.model.open_chat().and_then(|chat| chat.typing_until(now));
+        if let Some(left) = self.idle_left() {
+            ctx.request_repaint_after(left + std::time::Duration::from_millis(20));
+        }
         if let Some(at) = toast.into_iter().chain(typing).min() {
             ctx.request_repaint_after(std::time::Duration::from_millis(at.saturating_sub(now) + 20));
         }
@@ -321,6 +337,7 @@ impl<B: Backend> App<B> {
             let ask = Ask::new(parlor_node::Command::Connection, crate::model::Purpose::Connection);
             self.carry_out(vec![Effect::Ask(Box::new(ask))]);
         }
+        self.model.lock.problem = None;
         self.model.name_problem = None;
         self.model.address_problem = None;
         self.dialog = Some(dialog);

@@ -35,11 +35,21 @@ pub struct Look {
     pub window: [f32; 2],
     /// The room that was open last; it is opened again at the next start.
     pub room: Option<RoomId>,
+    /// After how many minutes that nobody touched it the app locks itself; never when absent.
+    pub lock_after: Option<u32>,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { theme: Theme::System, zoom: 1.0, members: true, notify: true, window: [1120.0, 760.0], room: None }
+        Self {
+            theme: Theme::System,
+            zoom: 1.0,
+            members: true,
+            notify: true,
+            window: [1120.0, 760.0],
+            room: None,
+            lock_after: None,
+        }
     }
 }
 
@@ -50,6 +60,7 @@ impl Look {
         let fit = |value: f32, low: f32, high: f32, normal: f32| {
             if value.is_finite() { value.clamp(low, high) } else { normal }
         };
+        self.lock_after = self.lock_after.map(|minutes| minutes.clamp(1, 24 * 60));
         self.zoom = fit(self.zoom, *ZOOM.start(), *ZOOM.end(), 1.0);
         let [wide, tall] = self.window;
         self.window = [fit(wide, 360.0, 8_000.0, 1120.0), fit(tall, 320.0, 8_000.0, 760.0)];

@@ -5,6 +5,7 @@ use parlor_node::{
     Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
     MessageBody, Order, Profile, Reaction, Reply, RequestAnswer, RoomSummary, SyncState,
     people::{NearbyPerson, PersonCard, PersonDevice, PersonRoom, Safety},
+    store::{LockChange, LockKind},
 };
 use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, safety::SafetyNumber};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
@@ -33,6 +34,7 @@ struct State {
     joins: bool,
     nearby: Vec<NearbyPerson>,
     held: Vec<(CommandId, Command)>,
+    lock: Option<LockKind>,
 }
 
 /// A node without a network. Clones are the same node.
@@ -106,6 +108,11 @@ impl Fake {
     #[must_use]
     pub fn me(&self) -> DeviceId {
         self.0.borrow().me
+    }
+
+    /// How the profile is locked; by the system's keychain unless this says otherwise.
+    pub fn locked_by(&self, kind: LockKind) {
+        self.0.borrow_mut().lock = Some(kind);
     }
 
     /// A room with this device as its only member.
@@ -391,6 +398,16 @@ impl Fake {
             }
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
+            Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
+            Command::ChangeLock(change) => {
+                let kind = match *change {
+                    LockChange::SetPassphrase { at_start: Some(false), .. } => LockKind::Both,
+                    LockChange::SetPassphrase { .. } => LockKind::Passphrase,
+                    LockChange::RemovePassphrase { .. } | LockChange::UseKeychain => LockKind::Keychain,
+                };
+                self.0.borrow_mut().lock = Some(kind);
+                Ok(Reply::Locked(kind))
+            }
             Command::Connection => Ok(Reply::Connection(self.0.borrow().connection.clone())),
             Command::AddAddress(address) => {
                 self.0.borrow_mut().connection.manual.push(address);

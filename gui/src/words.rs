@@ -1,10 +1,11 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
-use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning};
+use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};
 use parlor_protocol::{
     Role,
     error::{CodeError, TextError},
+    guard::PassphraseError,
     limits::TEXT_MAX,
 };
 
@@ -285,6 +286,27 @@ pub fn command_error(error: &CommandError) -> String {
         CommandError::NobodyFound => "Found no other Parlor machine to ask. Check that both are on the same network. If they are, the network may filter multicast: add the other machine's address in Settings.".to_owned(),
         CommandError::Stopped => "Parlor has stopped. Close this window and start it again.".to_owned(),
         other => sentence(&other.to_string()),
+    }
+}
+
+/// Why a text is no passphrase.
+#[must_use]
+pub fn passphrase_problem(error: PassphraseError) -> String {
+    sentence(&error.to_string())
+}
+
+/// How the profile is locked.
+#[must_use]
+pub const fn lock_kind(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::File => {
+            "Not locked: the key lies in the data folder. Whoever copies the folder can read everything. Set a passphrase, or let the system's keychain keep the key."
+        }
+        LockKind::Keychain => {
+            "The system's keychain has the key. Whoever copies the data folder cannot read it. With a passphrase you can also lock Parlor while you are away."
+        }
+        LockKind::Passphrase => "The passphrase is asked at every start.",
+        LockKind::Both => "The system's keychain opens Parlor at start. The passphrase is asked after locking.",
     }
 }
 

@@ -9,7 +9,9 @@ use parlor_protocol::invite::StretchedCode;
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
+    path::PathBuf,
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 use tokio::{
@@ -23,7 +25,7 @@ use crate::{
     handle::{Answer, Call},
     net::{NetCommand, NetEvent, NetHandle},
     store::{
-        Loaded,
+        self, Keychain, Loaded, LockChange, LockKind, Unlock,
         task::{Done, Job, StorePorts},
     },
 };
@@ -44,12 +46,32 @@ pub(crate) struct NetPorts {
     pub(crate) events: mpsc::Receiver<NetEvent>,
 }
 
+/// Looks after the lock of the profile while the node runs. It does not have the secret.
+#[derive(Clone, Debug)]
+pub(crate) struct LockKeeper {
+    pub(crate) dir: PathBuf,
+    pub(crate) keychain: Option<Arc<dyn Keychain>>,
+}
+
+impl LockKeeper {
+    /// Blocks: keychains may ask the person, passphrases are stretched.
+    fn carry_out(&self, change: Option<LockChange>) -> Result<LockKind, String> {
+        let unlock = Unlock { keychain: self.keychain.clone(), passphrase: None };
+        let result = match change {
+            Some(change) => store::change_lock(&self.dir, &unlock, change),
+            None => store::lock_kind(&self.dir).map(|kind| kind.unwrap_or(LockKind::File)),
+        };
+        result.map_err(|error| error.to_string())
+    }
+}
+
 /// Everything the actor is connected to.
 pub(crate) struct Ports {
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) store: StorePorts,
     pub(crate) net: Option<NetPorts>,
+    pub(crate) keeper: LockKeeper,
     pub(crate) stop: oneshot::Receiver<()>,
 }
 
@@ -63,6 +85,9 @@ struct Actor {
     to_net: VecDeque<NetCommand>,
     to_stretch: VecDeque<(JobId, parlor_protocol::RoomCode)>,
     stretching: JoinSet<(JobId, Option<StretchedCode>)>,
+    keeper: LockKeeper,
+    to_lock: VecDeque<(JobId, Option<Box<LockChange>>)>,
+    locking: JoinSet<(JobId, Result<LockKind, String>)>,
     has_net: bool,
 }
 
@@ -95,7 +120,7 @@ pub(crate) fn random_seed() -> Result<[u8; 32], String> {
 
 /// Runs an engine until it is told to stop; returns when everything is written.
 pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
-    let Ports { mut calls, events, store, net, stop } = ports;
+    let Ports { mut calls, events, store, net, keeper, stop } = ports;
     let StorePorts { jobs, mut done, thread } = store;
     let clock = Clock { start: Instant::now() };
     let (engine, outputs) = Engine::new(loaded, seed, clock.now());
@@ -109,6 +134,9 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
         to_net: VecDeque::new(),
         to_stretch: VecDeque::new(),
         stretching: JoinSet::new(),
+        keeper,
+        to_lock: VecDeque::new(),
+        locking: JoinSet::new(),
         has_net: net.is_some(),
     };
     let (handle, mut net_events) = net.map(|net| (net.handle, net.events)).unzip();
@@ -116,6 +144,7 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
     let mut stop = pin!(stop);
     loop {
         actor.stretch_next();
+        actor.lock_next();
         let deadline = actor.engine.next_deadline().map(|mono| clock.instant(mono));
         let is_calm = actor.to_store.len() < STORE_BACKLOG;
         tokio::select! {
@@ -138,6 +167,9 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
             Some(event) = next_of(net_events.as_mut()), if is_calm => actor.input(Input::Net(event)),
             Some(Ok((job, code))) = actor.stretching.join_next(), if !actor.stretching.is_empty() => {
                 actor.input(Input::Stretched { job, code });
+            }
+            Some(Ok((job, result))) = actor.locking.join_next(), if !actor.locking.is_empty() => {
+                actor.input(Input::Locked { job, result });
             }
             Some(call) = calls.recv(), if is_calm && actor.to_net.len() < NET_BACKLOG => actor.take_call(call),
             () = sleep_until(deadline) => actor.input(Input::Tick),
@@ -213,6 +245,7 @@ impl Actor {
                 Output::Tidy => self.to_store.push_back(Job::Tidy),
                 Output::Read { id, read } => self.to_store.push_back(Job::Read { id, read }),
                 Output::Stretch { job, code } => self.to_stretch.push_back((job, code)),
+                Output::Lock { job, change } => self.to_lock.push_back((job, change)),
             }
         }
     }
@@ -223,6 +256,18 @@ impl Actor {
             let Some((job, code)) = self.to_stretch.pop_front() else { break };
             self.stretching.spawn_blocking(move || (job, code.stretch().ok()));
         }
+    }
+}
+
+impl Actor {
+    /// Changes the lock on a thread made for blocking work, one change after the other.
+    fn lock_next(&mut self) {
+        if !self.locking.is_empty() {
+            return;
+        }
+        let Some((job, change)) = self.to_lock.pop_front() else { return };
+        let keeper = self.keeper.clone();
+        self.locking.spawn_blocking(move || (job, keeper.carry_out(change.map(|change| *change))));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     error::CommandError,
     event::{Connection, Member, Message, Order, Profile, RoomSummary},
     people::{NearbyPerson, Person, PersonCard},
+    store::{LockChange, LockKind},
 };
 
 /// Something asked of the node. Every command gets exactly one [`Reply`] or [`CommandError`].
@@ -171,6 +172,10 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// How the profile is locked. Answered with [`Reply::Locked`].
+    LockKind,
+    /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
+    ChangeLock(Box<LockChange>),
 }
 
 /// What a person does with a request.
@@ -226,6 +231,8 @@ pub enum Reply {
     People(Vec<Person>),
     /// All that is known of a person.
     Person(Box<PersonCard>),
+    /// How the profile is locked now.
+    Locked(LockKind),
 }
 
 /// The result of a command.

@@ -86,6 +86,12 @@ pub enum CommandError {
         /// The system's reason.
         reason: String,
     },
+    /// The lock of the profile was not changed.
+    #[error("{reason}")]
+    LockRefused {
+        /// Why, with the remedy.
+        reason: String,
+    },
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

@@ -13,11 +13,11 @@ use tokio::{
 };
 
 use crate::{
-    actor::{self, NetPorts, Ports},
+    actor::{self, LockKeeper, NetPorts, Ports},
     engine::Now,
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{InterfaceFilter, Net, NetConfig, NetError, Ports as NetPortsConfig},
-    store::{DiskStore, Identity, Loaded, LocalStore, ProfileLock, StoreError, Write, task},
+    store::{DiskStore, Identity, Loaded, LocalStore, ProfileLock, StoreError, Unlock, Write, task},
 };
 
 /// The profile that is used when none is named.
@@ -41,6 +41,8 @@ pub struct NodeConfig {
     pub mdns: bool,
     /// Addresses to reach in this run, besides the remembered ones.
     pub connect: Vec<String>,
+    /// What opens the profile. Programs for people add the system's keychain.
+    pub unlock: Unlock,
 }
 
 impl NodeConfig {
@@ -55,6 +57,7 @@ impl NodeConfig {
             interfaces: InterfaceFilter::default(),
             mdns: true,
             connect: Vec::new(),
+            unlock: Unlock::default(),
         }
     }
 
@@ -124,8 +127,9 @@ impl Node {
         let dir = config.profile_dir()?;
         let profile = config.profile.clone();
         let opened = {
-            let dir = dir.clone();
-            tokio::task::spawn_blocking(move || open(&dir, &profile)).await
+            let (dir, unlock) = (dir.clone(), config.unlock.clone());
+            // Keychains may ask the person, and passphrases are stretched: both block.
+            tokio::task::spawn_blocking(move || open(&dir, &profile, &unlock)).await
         };
         let system = |what| move |error: &dyn std::fmt::Display| StartError::System { what, reason: error.to_string() };
         let (lock, store, loaded) = opened.map_err(|error| system("a thread")(&error))??;
@@ -136,7 +140,9 @@ impl Node {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (stop, stopped) = oneshot::channel();
         let handle = NodeHandle { calls, events: events.clone(), next_id: Arc::new(AtomicU64::new(1)) };
-        let ports = Ports { calls: call_queue, events, store, net: ports, stop: stopped };
+        // The passphrase has done its work: it need not stay in memory.
+        let keeper = LockKeeper { dir: dir.clone(), keychain: config.unlock.keychain };
+        let ports = Ports { calls: call_queue, events, store, net: ports, keeper, stop: stopped };
         let task = tokio::spawn(actor::run(loaded, seed, ports));
         Ok(Self { handle, dir, stop: Some(stop), task, net, _lock: lock })
     }
@@ -171,10 +177,10 @@ impl Node {
     }
 }
 
-fn open(dir: &Path, profile: &str) -> Result<(ProfileLock, Box<dyn LocalStore>, Loaded), StartError> {
+fn open(dir: &Path, profile: &str, unlock: &Unlock) -> Result<(ProfileLock, Box<dyn LocalStore>, Loaded), StartError> {
     std::fs::create_dir_all(dir).map_err(|error| StoreError::system(dir, error))?;
     let lock = ProfileLock::take(dir, profile)?;
-    let mut store = DiskStore::open(dir)?;
+    let mut store = DiskStore::open_with(dir, unlock)?;
     let mut loaded = store.load()?;
     if loaded.identity.is_none() {
         // The device key must be on disk before the network shows it to anybody.

@@ -43,6 +43,16 @@ pub(crate) enum Purpose {
     SafetyDigits,
     /// Its words.
     SafetyWords,
+    /// The key that a passphrase opens a profile's secret with, from the stretched passphrase.
+    PassphraseLock,
+    /// The key that wraps a vault's key under the password.
+    VaultPassword,
+    /// The key that wraps a vault's key under the recovery key.
+    VaultRecovery,
+    /// What an archive keeps of a one-time token.
+    AccessToken,
+    /// The name of an archive's account key.
+    AccountKeyId,
 }
 
 impl Purpose {
@@ -65,6 +75,11 @@ impl Purpose {
             Self::SafetyNumber => "parlor/v1/safety number",
             Self::SafetyDigits => "parlor/v1/safety digits",
             Self::SafetyWords => "parlor/v1/safety words",
+            Self::PassphraseLock => "parlor/v1/passphrase lock",
+            Self::VaultPassword => "parlor/v1/vault password key",
+            Self::VaultRecovery => "parlor/v1/vault recovery key",
+            Self::AccessToken => "parlor/v1/access token",
+            Self::AccountKeyId => "parlor/v1/account key id",
         }
     }
 

@@ -226,3 +226,83 @@ pub enum SafetyError {
     )]
     NotANumber,
 }
+
+/// Why a text is not a user name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UserNameError {
+    /// Nothing there.
+    #[error("type a user name")]
+    Empty,
+    /// Too long.
+    #[error("the user name is too long: {got} bytes, the limit is {max}")]
+    TooLong {
+        /// The limit in bytes.
+        max: usize,
+        /// The length in bytes.
+        got: usize,
+    },
+    /// A character that no user name has.
+    #[error("a user name has letters, digits and marks like . _ - and no spaces; use only these")]
+    Characters,
+}
+
+/// Why a password is refused. It never repeats any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    /// Nothing there.
+    #[error("type a password")]
+    Empty,
+    /// Too short to be chosen.
+    #[error("the password is too short: {got} characters, use at least {min}; a few words in a row are good")]
+    TooShort {
+        /// The fewest characters.
+        min: usize,
+        /// Characters given.
+        got: usize,
+    },
+    /// Too long.
+    #[error("the password is too long; the limit is {max} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// A character that no password has.
+    #[error("the password has a character that cannot be typed everywhere; leave it out")]
+    Characters,
+}
+
+/// Why a text is not a recovery key. It never repeats any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RecoveryKeyError {
+    /// Too few or too many words.
+    #[error("a recovery key has {expected} words, these are {got}")]
+    Count {
+        /// Words a key has.
+        expected: usize,
+        /// Words given.
+        got: usize,
+    },
+    /// A word that no recovery key has.
+    #[error("word {number} is in no recovery key; compare it with what you wrote down")]
+    UnknownWord {
+        /// Which word, from 1.
+        number: usize,
+    },
+    /// The checksum does not fit.
+    #[error("a word is wrong or two are swapped; compare every word with what you wrote down")]
+    Mixed,
+}
+
+/// Why a step of setting a password or signing in failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LogInError {
+    /// Name or password is wrong.
+    #[error("the user name or the password is wrong")]
+    Wrong,
+    /// The message of the other side is none.
+    #[error("the other side's message makes no sense")]
+    Malformed,
+    /// Not enough memory for stretching.
+    #[error("there is not enough free memory to work with passwords (64 MiB are needed); close something")]
+    NoMemory,
+}

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod card;
 pub mod code;
 pub mod codec;
@@ -14,6 +15,7 @@ mod derive;
 pub mod entry;
 pub mod epoch;
 pub mod error;
+pub mod guard;
 mod hlc;
 mod ids;
 pub mod invite;

@@ -43,7 +43,23 @@ pub const KNOCK_MAX_BYTES: usize = 96 * 1024;
 pub const PEER_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Longest reaction, in bytes: one emoji with its modifiers.
 pub const REACTION_MAX: usize = 64;
+/// Fewest characters of a passphrase: shorter ones are quickly guessed by whoever has the file.
+pub const PASSPHRASE_MIN_CHARS: usize = 8;
+/// Longest passphrase, in bytes.
+pub const PASSPHRASE_MAX: usize = 1024;
 /// Smallest padded content, in bytes: most chat lines look alike.
 pub const PADDING_FLOOR: usize = 256;
 /// How far ahead of our clock a message's time is shown at most, in milliseconds.
 pub const CLOCK_AHEAD_MAX_MS: u64 = 5 * 60 * 1000;
+/// Longest user name, in bytes: what one types at every machine.
+pub const USER_NAME_MAX: usize = 64;
+/// Longest password, in bytes: a long sentence in any writing.
+pub const PASSWORD_MAX: usize = 1024;
+/// Fewest characters of a password that is chosen.
+pub const PASSWORD_MIN_CHARS: usize = 8;
+/// Longest sealed vault, in bytes: some thousand epochs of rooms. It fits a request.
+pub const VAULT_MAX: usize = 768 * 1024;
+/// Shortest padded vault, in bytes: most accounts look alike.
+pub const VAULT_FLOOR: usize = 4 * 1024;
+/// Most devices that are signed in to one account.
+pub const ACCOUNT_DEVICES_MAX: usize = 64;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{AccountAnswer, AccountRequest},
     card::{DeviceCard, Prekey},
     codec::{self, VERSION},
     entry::Entry,
@@ -88,6 +89,8 @@ pub enum Request {
         /// What about it.
         ask: RoomRequest,
     },
+    /// Something about accounts. Archives answer.
+    Account(AccountRequest),
     /// Who the asking machine's person is, unless that person does not want to be seen. Answered with
     /// [`Answer::Hello`].
     Hello(Option<Box<Introduction>>),
@@ -207,6 +210,8 @@ pub enum Answer {
     Done,
     /// Not served.
     Refused(Refusal),
+    /// About accounts.
+    Account(AccountAnswer),
     /// Who the answering machine's person is, if that person wants to be seen.
     Hello(Option<Box<Introduction>>),
 }
@@ -236,6 +241,9 @@ impl Request {
     /// [`CodecError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
+        if let Self::Account(ask) = &request {
+            ask.check()?;
+        }
         if let Self::Knock { entries } = &request {
             count("entries", entries.len(), KNOCK_MAX_ENTRIES)?;
             count("bytes", Self::knock_len(entries), KNOCK_MAX_BYTES)?;
@@ -280,6 +288,7 @@ impl Answer {
                 count("entries", tail.suffixes.iter().map(Vec::len).sum(), TAIL_MAX)?;
                 count("openers", tail.openers.len(), TAIL_MAX * 8)?;
             }
+            Self::Account(answer) => answer.check()?,
             _ => {}
         }
         Ok(answer)

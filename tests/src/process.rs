@@ -59,10 +59,12 @@ pub fn parlor(dir: &Path, profile: &str, connect: Option<&str>) -> anyhow::Resul
 /// When it was not built.
 pub fn parlor_on(dir: &Path, profile: &str, port: u16) -> anyhow::Result<Command> {
     let mut command = Command::new(program("parlor")?);
-    let own = ["PARLOR_PROFILE", "PARLOR_DATA_DIR", "RUST_LOG"];
+    let own = ["PARLOR_PROFILE", "PARLOR_DATA_DIR", "PARLOR_PASSPHRASE_FILE", "RUST_LOG"];
     for name in own {
         command.env_remove(name);
     }
+    // Nothing of a test may come into the keychain of whoever runs it.
+    command.env("PARLOR_NO_KEYCHAIN", "1");
     command.arg("--data-dir").arg(dir).args(["--profile", profile, "--no-mdns", "--port", &port.to_string()]);
     Ok(command)
 }

@@ -166,6 +166,8 @@ impl App {
         let child = Command::new(program)
             .env("DISPLAY", screen.name())
             .env_remove("WAYLAND_DISPLAY")
+            // Nothing of a test may come into the keychain of whoever runs it.
+            .env("PARLOR_NO_KEYCHAIN", "1")
             // Software drawing, the same on every machine.
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
             .arg("--data-dir")

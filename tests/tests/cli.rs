@@ -209,3 +209,97 @@ fn completions_are_printed_for_every_shell() {
         assert!(cli.ok(&["completions", shell]).contains("parlor"));
     }
 }
+
+/// A passphrase in a file of its own.
+fn phrase(cli: &Cli, name: &str, text: &str) -> String {
+    let file = cli.0.path().join(name);
+    std::fs::write(&file, format!("{text}\n")).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    file.display().to_string()
+}
+
+fn lock(cli: &Cli) -> Value {
+    json(&cli.ok(&["lock", "status", "--json"]))[0]["lock"].clone()
+}
+
+#[test]
+fn a_passphrase_locks_the_profile_until_it_is_changed_or_removed() {
+    let cli = Cli::with_kitchen();
+    let (old, new) = (phrase(&cli, "old", "soup on the stove"), phrase(&cli, "new", "bread in the oven"));
+    assert_eq!(lock(&cli), "file");
+    assert!(cli.ok(&["lock", "status"]).contains("Not locked") && cli.ok(&["doctor"]).contains("Not locked"));
+    cli.fails(&["lock", "change", "--new-passphrase-file", &new], 1);
+    cli.fails(&["lock", "remove"], 1);
+    let weak = phrase(&cli, "weak", "1234");
+    assert!(cli.fails(&["lock", "set", "--new-passphrase-file", &weak], 2).contains("at least 8"));
+    cli.ok(&["lock", "set", "--new-passphrase-file", &old]);
+    assert_eq!(lock(&cli), "passphrase");
+
+    let said = cli.fails(&["rooms"], 5);
+    assert!(said.contains("locked") && said.contains("--passphrase-file"), "{said}");
+    let said = cli.fails(&["rooms", "--passphrase-file", &new], 5);
+    assert!(said.contains("wrong") && said.contains("cannot be reset"), "{said}");
+    assert!(cli.ok(&["rooms", "--passphrase-file", &old]).contains("kitchen"));
+    let mut bot = cli.command(&["rooms"]);
+    assert!(process::run(bot.env("PARLOR_PASSPHRASE_FILE", &old)).unwrap().contains("kitchen"));
+
+    cli.fails(&["lock", "change", "--new-passphrase-file", &new, "--passphrase-file", &new], 1);
+    cli.ok(&["lock", "change", "--new-passphrase-file", &new, "--passphrase-file", &old]);
+    cli.fails(&["rooms", "--passphrase-file", &old], 5);
+    assert!(cli.ok(&["rooms", "--passphrase-file", &new]).contains("kitchen"));
+
+    // A locked store is repaired with its passphrase, and not without.
+    let said = cli.fails(&["repair"], 5);
+    assert!(said.contains("locked"), "{said}");
+    assert!(cli.ok(&["repair", "--passphrase-file", &new]).starts_with("Saved 1 room"));
+    assert!(cli.ok(&["history", "kitchen", "--passphrase-file", &new]).contains("Anna made the room"));
+
+    cli.ok(&["lock", "remove", "--passphrase-file", &new]);
+    assert_eq!(lock(&cli), "file");
+    assert!(cli.ok(&["rooms"]).contains("kitchen"));
+}
+
+#[test]
+fn a_stolen_folder_has_nothing_to_open_it_with_and_no_log_tells_the_passphrase() {
+    let cli = Cli::with_kitchen();
+    let old = phrase(&cli, "old", "soup on the stove");
+    let mut set = cli.command(&["lock", "set", "--new-passphrase-file", &old, "--verbose"]);
+    let out = set.env("RUST_LOG", "trace").output().unwrap();
+    assert!(out.status.success());
+    let mut rooms = cli.command(&["rooms", "--passphrase-file", &old, "--verbose"]);
+    let opened = rooms.env("RUST_LOG", "trace").output().unwrap();
+    let said = [out.stdout, out.stderr, opened.stdout, opened.stderr].concat();
+    assert!(!String::from_utf8_lossy(&said).contains("soup on"), "nothing that is printed has it");
+
+    let stolen = Cli(tempfile::tempdir().unwrap());
+    let profile = std::path::Path::new("profiles/anna");
+    std::fs::create_dir_all(stolen.0.path().join(profile)).unwrap();
+    for file in std::fs::read_dir(cli.0.path().join(profile)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), stolen.0.path().join(profile).join(file.file_name())).unwrap();
+    }
+    assert!(stolen.fails(&["history", "kitchen"], 5).contains("locked"));
+    assert!(stolen.fails(&["lock", "remove"], 5).contains("locked"));
+    assert!(stolen.ok(&["rooms", "--passphrase-file", &old]).contains("kitchen"), "its owner opens it anywhere");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_passphrase_change_that_is_killed_leaves_the_old_one_or_the_new() {
+    let cli = Cli::with_kitchen();
+    let files = [phrase(&cli, "old", "soup on the stove"), phrase(&cli, "new", "bread in the oven")];
+    cli.ok(&["lock", "set", "--new-passphrase-file", &files[0]]);
+    for round in 0..12_u64 {
+        let opens =
+            |file: &String| cli.command(&["rooms", "--passphrase-file", file]).output().unwrap().status.success();
+        let now = usize::from(!opens(&files[0]));
+        assert!(opens(&files[now]), "round {round}: neither opens");
+        let change = ["lock", "change", "--new-passphrase-file", &files[1 - now], "--passphrase-file", &files[now]];
+        let mut child = cli.command(&change).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Somewhere in the stretching, the writing, or just after it.
+        std::thread::sleep(std::time::Duration::from_millis(40 * round));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+}

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg(target_os = "linux")]
 
+use parlor_node::store::{LockChange, ProfileLock, Unlock, change_lock};
+use parlor_protocol::guard::Passphrase;
 use parlor_tests::{
     real::{address, archive, create, join, members, node, send, texts, until, until_texts},
     window::{App, Screen, missing_tool},
@@ -114,4 +116,52 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
     anna.shutdown().await;
     ben.shutdown().await;
     archive.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_typed() {
+    if let Some(tool) = missing_tool() {
+        assert!(std::env::var_os("PARLOR_TEST_ALL").is_none(), "{tool} is missing");
+        println!("skipped: {tool} is not installed; `cargo xtask test` installs it");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mara = node(dir.path(), "mara", &[]).await;
+    let (kitchen, _) = create(&mara.handle(), "Kitchen").await;
+    send(&mara.handle(), kitchen, "The key is under the flower pot").await;
+    let profile = mara.dir().to_owned();
+    mara.shutdown().await;
+    let new = Passphrase::choose("soup on the stove").unwrap();
+    let set = LockChange::SetPassphrase { current: None, new, at_start: None };
+    change_lock(&profile, &Unlock::default(), set).unwrap();
+
+    let screen = Screen::start();
+    let app = App::start(&screen, dir.path(), "mara", &[]);
+    screen.await_window("^Parlor$");
+    let locked = pictures().join("locked.png");
+    screen.picture_at_rest(&locked);
+    let unlock = async |passphrase: &str, title: &str| {
+        screen.types(passphrase);
+        screen.press("Return");
+        screen.await_window(title);
+    };
+    screen.types("bread in the oven");
+    screen.press("Return");
+    screen.picture_at_rest(&pictures().join("locked-wrong.png"));
+    unlock("soup on the stove", "^Parlor$").await;
+    screen.picture_at_rest(&pictures().join("unlocked.png"));
+    screen.press("ctrl+k");
+    screen.types("Kitchen");
+    screen.press("Return");
+    screen.await_window("Kitchen - Parlor");
+    screen.press("ctrl+comma");
+    screen.picture_at_rest(&pictures().join("lock-settings.png"));
+    screen.press("Escape");
+    screen.press("ctrl+l");
+    screen.await_window("^Parlor$");
+    until("the node is gone", async || ProfileLock::take(&profile, "mara").ok().map(drop)).await;
+    screen.picture_at_rest(&pictures().join("locked-again.png"));
+    unlock("soup on the stove", "Kitchen - Parlor").await;
+    screen.press("ctrl+q");
+    assert!(app.ended_well(), "the app ends when it is told to");
 }

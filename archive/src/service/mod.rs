@@ -18,6 +18,7 @@ use bytes::Bytes;
 use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
+    account::{AccountAnswer, AccountRefusal},
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
@@ -305,6 +306,7 @@ impl Service {
                 self.look_up(id, locator);
                 None
             }
+            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
                 self.register(id, from, room, &cert, genesis, epochs, topics)
             }

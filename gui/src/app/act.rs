@@ -94,6 +94,14 @@ impl<B: Backend> App<B> {
             Action::DismissWarning(id) => self.model.people.dismiss(id),
             Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
             Action::Quit => self.wishes.push(Wish::Quit),
+            Action::LockNow => self.lock(),
+            Action::ChangeLock(change) => {
+                self.model.lock.is_changing = true;
+                self.model.lock.problem = None;
+                self.ask(Command::ChangeLock(change), Purpose::ChangeLock);
+            }
+            // Only the shell shows what asks for these.
+            Action::Unlock(_) | Action::TryAgain => {}
             Action::Reply(_)
             | Action::Edit(_)
             | Action::EditLast
@@ -175,6 +183,7 @@ impl<B: Backend> App<B> {
             (Key::J, Action::Open(Dialog::join())),
             (Key::F, Action::Open(Dialog::search())),
             (Key::Comma, Action::Open(Dialog::settings(&self.model))),
+            (Key::L, Action::LockNow),
             (Key::Q, Action::Quit),
             (Key::ArrowUp, Action::StepRoom(-1)),
             (Key::ArrowDown, Action::StepRoom(1)),

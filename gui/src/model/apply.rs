@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     chat::Writing,
     command::{Effect, Notice, Purpose},
-    state::{Model, history},
+    state::{Locking, Model, history},
 };
 use crate::words;
 
@@ -167,6 +167,12 @@ impl Model {
             (_, Reply::Nearby(people)) => self.people.nearby = people,
             (Purpose::Person(user), Reply::Person(card)) => self.people.show(user, *card),
             (Purpose::CompareSafety(user), _) => self.people.compared(user, None),
+            (Purpose::LockKind, Reply::Locked(kind)) => self.lock.kind = Some(kind),
+            (Purpose::ChangeLock, Reply::Locked(kind)) => {
+                self.lock =
+                    Locking { kind: Some(kind), serial: self.lock.serial.wrapping_add(1), ..Locking::default() };
+                self.toast("The lock was changed.", "", false);
+            }
             (Purpose::SetName, _) => self.name_problem = None,
             (Purpose::AddAddress(_), _) => self.address_problem = None,
             (Purpose::Members(room), Reply::Members(members)) => self.chat_mut(room).members = members,
@@ -205,7 +211,11 @@ impl Model {
             {
                 return vec![Effect::ask(Command::Join(code.clone()), Purpose::Join(code))];
             }
-            Purpose::Quiet => {}
+            Purpose::Quiet | Purpose::LockKind => {}
+            Purpose::ChangeLock => {
+                self.lock.is_changing = false;
+                self.lock.problem = Some(what);
+            }
             // The others have it: it must not stand in the composer again.
             _ if matches!(error, CommandError::SentNotSaved { .. }) => {
                 self.toast("Sent, but not saved here yet.", what, true);

@@ -63,6 +63,10 @@ pub enum Purpose {
     CompareSafety(UserId),
     /// To add an address by hand.
     AddAddress(String),
+    /// To know how the profile is locked.
+    LockKind,
+    /// To change that.
+    ChangeLock,
 }
 
 /// A command and its purpose.

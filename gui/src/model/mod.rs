@@ -12,5 +12,5 @@ mod timeline;
 pub use chat::{Chat, Draft, Writing};
 pub use command::{Ask, Effect, Notice, Purpose};
 pub use people::{People, Warned};
-pub use state::{Found, Joining, Model, Toast};
+pub use state::{Found, Joining, Locking, Model, Toast};
 pub use timeline::{Item, Timeline};

@@ -1,6 +1,8 @@
 //! The model itself, and what people's actions change in it.
 
-use parlor_node::{Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile, RoomSummary};
+use parlor_node::{
+    Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile, RoomSummary, store::LockKind,
+};
 use parlor_protocol::{RoomCode, RoomId, Text, error::TextError};
 use std::{
     collections::{HashMap, VecDeque},
@@ -61,6 +63,19 @@ pub struct Toast {
     pub until: u64,
 }
 
+/// What the app knows of the profile's lock.
+#[derive(Debug, Default)]
+pub struct Locking {
+    /// How it is locked, once known.
+    pub kind: Option<LockKind>,
+    /// A change is under way.
+    pub is_changing: bool,
+    /// What was wrong with the last change.
+    pub problem: Option<String>,
+    /// Counts the changes that were carried out.
+    pub serial: u64,
+}
+
 /// All the app knows.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -84,6 +99,8 @@ pub struct Model {
     pub name_problem: Option<String>,
     /// What is wrong with the address being added.
     pub address_problem: Option<String>,
+    /// The profile's lock.
+    pub lock: Locking,
     /// A room is being made.
     pub creating: bool,
     /// The node has stopped.
@@ -105,6 +122,7 @@ impl Model {
             Effect::ask(Command::Rooms, Purpose::Rooms),
             Effect::ask(Command::Connection, Purpose::Connection),
             Effect::ask(Command::Nearby, Purpose::Nearby),
+            Effect::ask(Command::LockKind, Purpose::LockKind),
         ]
     }
 

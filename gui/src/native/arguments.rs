@@ -1,6 +1,6 @@
 //! What can be given on the command line.
 
-use clap::Parser;
+use clap::{Parser, builder::FalseyValueParser};
 use std::path::PathBuf;
 
 /// Private chat for the machines around you.
@@ -13,6 +13,9 @@ pub struct Arguments {
     /// The folder that holds the profiles
     #[arg(long, value_name = "DIR", env = "PARLOR_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Do not use the keychain of this system
+    #[arg(long, env = "PARLOR_NO_KEYCHAIN", value_parser = FalseyValueParser::new())]
+    pub no_keychain: bool,
     /// Neither find others nor be found by multicast; only addresses given by hand are used
     #[arg(long)]
     pub no_mdns: bool,

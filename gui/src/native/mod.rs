@@ -4,6 +4,7 @@
 mod arguments;
 mod bridge;
 mod fonts;
+mod life;
 mod notify;
 mod runtime;
 mod settings;

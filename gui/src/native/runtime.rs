@@ -1,15 +1,19 @@
 //! The node's runtime, beside the window's loop: starts the node, and stops it at the end.
 
 use parlor_node::{Node, NodeHandle};
+use parlor_protocol::guard::Passphrase;
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
-use super::{Arguments, start};
+use super::{
+    Arguments,
+    start::{self, NotStarted},
+};
 
 /// How long the end waits for the node to write and to say good-bye.
 const STOP_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What became of starting.
-pub(super) type Started = Result<(NodeHandle, String), String>;
+pub(super) type Started = Result<(NodeHandle, String), NotStarted>;
 
 /// A node that starts or runs on threads of its own.
 #[derive(Debug)]
@@ -23,10 +27,11 @@ impl NodeRuntime {
     /// Starts a node; what became of it comes through the receiver, and the window is woken.
     pub(super) fn start(
         arguments: &Arguments,
+        passphrase: Option<Passphrase>,
         ctx: egui::Context,
     ) -> std::io::Result<(Self, oneshot::Receiver<Started>)> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let config = start::node_config(arguments);
+        let config = start::node_config(arguments, passphrase);
         let (told, started) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let node = runtime.spawn(async move {
@@ -37,9 +42,11 @@ impl NodeRuntime {
                     let _ = told.send(Ok((node.handle(), dir)));
                     ctx.request_repaint();
                     run(node, stopped).await;
+                    // Whoever waits for the end looks again.
+                    ctx.request_repaint();
                 }
                 Err(why) => {
-                    tracing::error!(%why, "the node did not start");
+                    tracing::info!(?why, "the node did not start");
                     let _ = told.send(Err(why));
                     ctx.request_repaint();
                 }
@@ -51,6 +58,16 @@ impl NodeRuntime {
     /// Enters the runtime, to spawn tasks on it.
     pub(super) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
         self.runtime.as_ref().map(Runtime::enter)
+    }
+
+    /// Tells the node to stop, without waiting.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Whether everything is written and the node gone.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.node.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Stops the node and waits until everything is written.

@@ -1,19 +1,17 @@
 //! The window: starts the node, shows the app over it, or why it could not start.
 
 use egui::{CentralPanel, Frame, ViewportBuilder, ViewportCommand};
-use std::path::PathBuf;
-use tokio::sync::oneshot;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Arguments,
-    bridge::Bridge,
     fonts::SystemFonts,
+    life::{Life, Stage},
     notify::Desktop,
-    runtime::{NodeRuntime, Started},
     settings, start,
 };
 use crate::{
-    app::{App, Setting, Wish},
+    app::Wish,
     config::Look,
     theme,
     view::{self, Action},
@@ -24,7 +22,7 @@ use crate::{
 /// # Errors
 /// When the system gives no window.
 pub fn run(arguments: Arguments) -> eframe::Result {
-    let dir = start::node_config(&arguments).profile_dir().ok();
+    let dir = start::node_config(&arguments, None).profile_dir().ok();
     let look = dir.as_deref().map(settings::read).unwrap_or_default();
     let viewport = ViewportBuilder::default()
         .with_title("Parlor")
@@ -36,7 +34,7 @@ pub fn run(arguments: Arguments) -> eframe::Result {
     eframe::run_native(
         "parlor",
         options,
-        Box::new(move |cc| Ok(Box::new(Window::new(&cc.egui_ctx, &arguments, dir, look)))),
+        Box::new(move |cc| Ok(Box::new(Window::new(&cc.egui_ctx, arguments, dir, look)))),
     )
 }
 
@@ -63,16 +61,8 @@ fn icon() -> egui::IconData {
     egui::IconData { rgba, width: u32::from(SIDE), height: u32::from(SIDE) }
 }
 
-enum Stage {
-    Starting(oneshot::Receiver<Started>),
-    Running(Box<App<Bridge>>),
-    Failed(String),
-}
-
 struct Window {
-    stage: Stage,
-    // Dropped after the app, so that the bridge is gone when the node stops.
-    node: Option<NodeRuntime>,
+    life: Life,
     desktop: Desktop,
     fonts: SystemFonts,
     dir: Option<PathBuf>,
@@ -80,40 +70,11 @@ struct Window {
 }
 
 impl Window {
-    fn new(ctx: &egui::Context, arguments: &Arguments, dir: Option<PathBuf>, look: Look) -> Self {
+    fn new(ctx: &egui::Context, arguments: Arguments, dir: Option<PathBuf>, look: Look) -> Self {
         theme::install(ctx);
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        let (stage, node) = match NodeRuntime::start(arguments, ctx.clone()) {
-            Ok((node, started)) => (Stage::Starting(started), Some(node)),
-            Err(error) => (
-                Stage::Failed(format!("the system refused threads ({error}); close other programs and try again")),
-                None,
-            ),
-        };
-        Self { stage, node, desktop: Desktop::new(), fonts: SystemFonts::new(ctx), dir, look }
-    }
-
-    fn look_whether_started(&mut self, ctx: &egui::Context) {
-        let Stage::Starting(started) = &mut self.stage else { return };
-        let (handle, data_folder) = match started.try_recv() {
-            Ok(Ok(started)) => started,
-            Ok(Err(why)) => {
-                self.stage = Stage::Failed(why);
-                return;
-            }
-            Err(oneshot::error::TryRecvError::Empty) => return,
-            Err(oneshot::error::TryRecvError::Closed) => {
-                self.stage = Stage::Failed("the node ended while starting; start Parlor again".to_owned());
-                return;
-            }
-        };
-        let bridge = {
-            let _runtime = self.node.as_ref().and_then(NodeRuntime::enter);
-            Bridge::new(handle, ctx.clone())
-        };
-        let setting = Setting { look: self.look, data_folder, ..Setting::default() };
-        self.stage = Stage::Running(Box::new(App::new(ctx, bridge, setting)));
+        Self { life: Life::new(ctx, arguments), desktop: Desktop::new(), fonts: SystemFonts::new(ctx), dir, look }
     }
 
     fn grant(&mut self, ctx: &egui::Context, wishes: Vec<Wish>) {
@@ -132,6 +93,7 @@ impl Window {
                     self.keep_look();
                 }
                 Wish::Glyphs(chars) => self.fonts.want(chars),
+                Wish::Lock => self.life.lock(ctx),
                 Wish::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             }
         }
@@ -147,13 +109,16 @@ impl Window {
 
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
-        self.look_whether_started(ctx);
-        // A hidden window draws nothing, but messages should still be told.
-        if let Stage::Running(app) = &mut self.stage {
+        self.life.go_on(ctx, self.look);
+        // A hidden window draws nothing, but messages should still be told, and it locks itself.
+        if let Stage::Running(app) = &mut self.life.stage {
             if !ctx.input(|input| input.focused) {
                 app.look_away();
             }
             let wishes = app.take_in();
+            if let Some(left) = app.idle_left() {
+                ctx.request_repaint_after(left + Duration::from_millis(20));
+            }
             self.grant(ctx, wishes);
         }
     }
@@ -165,31 +130,36 @@ impl eframe::App for Window {
             self.look.window = size.into();
         }
         let ground = Frame::new().fill(theme::palette(ui.visuals()).ground);
-        let wishes = match &mut self.stage {
-            Stage::Starting(_) => {
-                CentralPanel::no_frame().frame(ground).show(ui, view::starting);
-                Vec::new()
-            }
-            Stage::Running(app) => app.frame(ui),
-            Stage::Failed(why) => {
-                let shown = CentralPanel::no_frame().frame(ground).show(ui, |ui| view::start_failed(ui, why));
-                let quits = shown.inner.iter().any(|action| matches!(action, Action::Quit));
-                for action in shown.inner {
-                    if let Action::Copy { text, .. } = action {
-                        ctx.copy_text(text);
-                    }
-                }
-                if quits { vec![Wish::Quit] } else { Vec::new() }
-            }
+        let alone = |ui: &mut egui::Ui, show: &mut dyn FnMut(&mut egui::Ui) -> Vec<Action>| {
+            CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
         };
-        self.grant(&ctx, wishes);
+        let Life { stage, unlocking, .. } = &mut self.life;
+        let actions = match stage {
+            Stage::Running(app) => {
+                let wishes = app.frame(ui);
+                self.grant(&ctx, wishes);
+                return;
+            }
+            Stage::Starting(_) if !unlocking.is_busy() => alone(ui, &mut |ui| {
+                view::starting(ui);
+                Vec::new()
+            }),
+            Stage::Starting(_) | Stage::Closing | Stage::Locked => alone(ui, &mut |ui| unlocking.show(ui)),
+            Stage::Failed(why) => alone(ui, &mut |ui| view::start_failed(ui, why)),
+        };
+        for action in actions {
+            match action {
+                Action::Unlock(passphrase) => self.life.start(&ctx, Some(passphrase)),
+                Action::TryAgain => self.life.start(&ctx, None),
+                Action::Copy { text, .. } => ctx.copy_text(text),
+                Action::Quit => self.grant(&ctx, vec![Wish::Quit]),
+                _ => {}
+            }
+        }
     }
 
     fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
         self.keep_look();
-        self.stage = Stage::Failed(String::new());
-        if let Some(mut node) = self.node.take() {
-            node.shut_down();
-        }
+        self.life.end();
     }
 }

@@ -1,8 +1,8 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_node::RequestAnswer;
-use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId};
+use parlor_node::{RequestAnswer, store::LockChange};
+use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
 use crate::config::Look;
@@ -91,6 +91,14 @@ pub enum Action {
     DismissToast(u64),
     /// Leave the app.
     Quit,
+    /// Stop the node and show nothing until the passphrase is typed.
+    LockNow,
+    /// Change how the profile is locked.
+    ChangeLock(Box<LockChange>),
+    /// Start the node with this passphrase.
+    Unlock(Passphrase),
+    /// Start the node once more.
+    TryAgain,
 }
 
 /// What views need to know besides the model: the person's clock.

@@ -3,7 +3,7 @@
 use egui::{
     Align, Align2, CornerRadius, Layout, Rect, ScrollArea, Sense, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
 };
-use parlor_node::{MessageBody, RoomSummary};
+use parlor_node::{MessageBody, RoomSummary, store::LockKind};
 
 use super::{Action, Sight, dialog::Dialog};
 use crate::{
@@ -53,12 +53,14 @@ pub fn rooms(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
 fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
     let palette = theme::palette(ui.visuals());
     let mut actions = Vec::new();
+    let lockable = model.lock.kind.is_some_and(LockKind::has_passphrase);
+    let buttons = if lockable { 124.0 } else { 84.0 };
     ui.horizontal(|ui| {
         ui.add_space(space::M);
         if let Some(profile) = &model.profile {
             let (rect, _) = ui.allocate_exact_size(Vec2::splat(36.0), Sense::hover());
             avatar(ui.painter(), rect, profile.device.as_bytes(), &profile.name, false);
-            let wide = (ui.available_width() - 84.0).max(40.0);
+            let wide = (ui.available_width() - buttons).max(40.0);
             ui.allocate_ui(vec2(wide, 40.0), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(wide);
@@ -86,6 +88,9 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
                 if icon_button(ui, icon, name, key).clicked() {
                     actions.push(Action::Open(dialog));
                 }
+            }
+            if lockable && icon_button(ui, Icon::Padlock, "Lock", "Ctrl+L").clicked() {
+                actions.push(Action::LockNow);
             }
         });
     });

@@ -19,7 +19,7 @@ pub struct Welcome {
     asked: bool,
 }
 
-fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
+pub(super) fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
     let wide = 400.0_f32.min(ui.available_width() - space::XL * 2.0);
     let above = ((ui.available_height() - tall) * 0.42).max(space::L);
     ui.add_space(above);
@@ -31,7 +31,7 @@ fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
     });
 }
 
-fn mark(ui: &mut Ui) {
+pub(super) fn mark(ui: &mut Ui) {
     let palette = theme::palette(ui.visuals());
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(60.0), Sense::hover());
     ui.painter().rect_filled(rect, egui::CornerRadius::same(18), palette.accent);
@@ -102,6 +102,9 @@ pub fn start_failed(ui: &mut Ui, why: &str) -> Vec<Action> {
         ui.horizontal(|ui| {
             if main_button(ui, "Quit", true).clicked() {
                 actions.push(Action::Quit);
+            }
+            if plain_button(ui, "Try again").clicked() {
+                actions.push(Action::TryAgain);
             }
             if plain_button(ui, "Copy message").clicked() {
                 actions.push(Action::Copy { text: why.to_owned(), what: "Message" });

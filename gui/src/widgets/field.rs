@@ -9,8 +9,20 @@ pub fn name_it(ui: &Ui, response: &Response, name: &str) {
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name.to_owned()));
 }
 
-/// A field for one line. `max_bytes` bounds what a paste can bring in.
+/// A field for one line. `max_chars` bounds what a paste can bring in.
 pub fn text_field(ui: &mut Ui, id: &str, text: &mut String, name: &str, hint: &str, max_chars: usize) -> Response {
+    line_field(ui, id, text, name, hint, max_chars, false)
+}
+
+pub(super) fn line_field(
+    ui: &mut Ui,
+    id: &str,
+    text: &mut String,
+    name: &str,
+    hint: &str,
+    max_chars: usize,
+    is_secret: bool,
+) -> Response {
     let palette = theme::palette(ui.visuals());
     let id = egui::Id::new(id);
     let focused = ui.memory(|memory| memory.has_focus(id));
@@ -24,6 +36,7 @@ pub fn text_field(ui: &mut Ui, id: &str, text: &mut String, name: &str, hint: &s
         .id(id)
         .hint_text(hint.to_owned())
         .char_limit(max_chars)
+        .password(is_secret)
         .font(theme::font(size::BODY))
         .desired_width((ui.available_width() - space::XL - 2.0).max(60.0))
         .vertical_align(Align::Center)

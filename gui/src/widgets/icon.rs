@@ -51,6 +51,8 @@ pub enum Icon {
     Shield,
     /// Be careful.
     Alert,
+    /// Lock.
+    Padlock,
 }
 
 impl Icon {
@@ -176,6 +178,14 @@ impl Icon {
                     &[at(12.0, 10.0), at(12.0, 14.0)],
                 ]);
                 pen.dot(at(12.0, 16.8), 1.2);
+            }
+            Self::Padlock => {
+                pen.lines(&[
+                    &[at(5.5, 11.0), at(18.5, 11.0), at(18.5, 20.0), at(5.5, 20.0), at(5.5, 11.0)],
+                    &[at(8.0, 11.0), at(8.0, 8.5)],
+                    &[at(16.0, 11.0), at(16.0, 8.5)],
+                ]);
+                pen.arc(at(12.0, 8.5), 4.0, 180.0, 360.0);
             }
             Self::Bubble => {
                 pen.lines(&[&[

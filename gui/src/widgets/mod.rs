@@ -7,6 +7,7 @@ mod icon;
 mod panel;
 mod qr;
 mod rich;
+mod secret;
 
 pub use avatar::{avatar, initials};
 pub(crate) use button::ring;
@@ -16,3 +17,4 @@ pub use icon::Icon;
 pub use panel::{dialog, error_line, hint_line, section, title_row};
 pub use qr::{QrPicture, qr};
 pub use rich::{Rich, rich_galley, rich_text};
+pub use secret::{Typed, secret_field};

@@ -90,6 +90,8 @@ impl Engine {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::LockKind => self.ask_lock(call, None),
+            Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
     }
 

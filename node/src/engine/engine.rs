@@ -69,6 +69,7 @@ pub struct Engine {
     pub(super) connections: Connections,
     pub(super) contacts: Contacts,
     pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
     pub(super) pending: BTreeMap<WriteId, Pending>,
     pub(super) reads: HashMap<ReadId, ReadFor>,
@@ -98,6 +99,7 @@ impl Engine {
             rooms: BTreeMap::new(),
             topics: HashMap::new(),
             jobs: BTreeMap::new(),
+            locking: BTreeMap::new(),
             asked: HashMap::new(),
             pending: BTreeMap::new(),
             reads: HashMap::new(),
@@ -135,6 +137,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
@@ -203,6 +206,7 @@ impl Engine {
         }
         self.save_contacts();
         self.fail_jobs();
+        self.leave_locking();
     }
 
     /// Opens a room: reads its entries and puts it to work. One that is still a request only waits.

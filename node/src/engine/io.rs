@@ -6,7 +6,7 @@ use crate::{
     command::{Command, CommandResult},
     event::Event,
     net::{NetCommand, NetEvent},
-    store::{Read, ReadResult, Write},
+    store::{LockChange, LockKind, Read, ReadResult, Write},
 };
 
 /// The time, as the shell sees it.
@@ -67,6 +67,13 @@ pub enum Input {
         /// The result.
         code: Option<StretchedCode>,
     },
+    /// What became of a question about the profile's lock.
+    Locked {
+        /// Which.
+        job: JobId,
+        /// How it is locked now, or why it was not changed.
+        result: Result<LockKind, String>,
+    },
     /// The time that [`super::Engine::next_deadline`] named has come. Early or late ticks are harmless.
     Tick,
     /// The node is about to stop: say goodbye, write what is not written.
@@ -114,5 +121,13 @@ pub enum Output {
         job: JobId,
         /// The code.
         code: RoomCode,
+    },
+    /// Look how the profile is locked, or change it, off the engine's thread; then report
+    /// [`Input::Locked`].
+    Lock {
+        /// For the report.
+        job: JobId,
+        /// The change; none only looks.
+        change: Option<Box<LockChange>>,
     },
 }

@@ -4,6 +4,7 @@
 //! touches a socket or a file. The shell (`crate::actor`) carries out the outputs. Because of
 //! that whole networks of engines run in one test thread on virtual time.
 
+pub mod account;
 mod commands;
 mod connection;
 mod contacts;
@@ -14,6 +15,7 @@ mod hello;
 mod intake;
 mod io;
 mod join;
+mod locking;
 mod logs;
 mod membership;
 mod people;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
+    account::{AccountAnswer, AccountRefusal},
     entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Height, digest},
@@ -57,6 +58,8 @@ impl Engine {
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
             Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),
             Ok(Request::Knock { entries }) => Some(self.on_knock(from, entries)),
+            // Only archives keep accounts.
+            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
                 // A person who has not accepted is not there.
                 Some(known) if known.record.request => Some(Answer::Refused(Refusal::UnknownRoom)),

@@ -15,7 +15,7 @@ use super::{
     answer::answer,
     error::plain_reason,
     frame::{Frame, Kind, Sealer},
-    guard,
+    guard::{self, Unlock},
     plan::{Held, Plan, Refused, Slot, plan},
     tables::{
         ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, PEERS_MAX, RECORDS, SCHEMA, decode_entry, decode_height,
@@ -46,18 +46,27 @@ pub struct DiskStore {
 pub(super) type Fault = redb::Error;
 
 impl DiskStore {
+    /// Opens the store of a profile folder that needs neither keychain nor passphrase, or makes it.
+    ///
+    /// # Errors
+    /// As [`DiskStore::open_with`].
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, &Unlock::default())
+    }
+
     /// Opens the store of a profile folder, or makes it.
     ///
     /// # Errors
     /// [`StoreError`] when the file is damaged, newer, or cannot be written, or the key does not
-    /// fit.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::open_file(dir, dir.join(STORE_FILE))
+    /// fit or is locked.
+    pub fn open_with(dir: &Path, unlock: &Unlock) -> Result<Self, StoreError> {
+        let file = dir.join(STORE_FILE);
+        let has_store = file.metadata().is_ok_and(|meta| meta.len() > 0);
+        let secret = guard::load_or_make(dir, has_store, unlock)?;
+        Self::open_file(file, Sealer::new(secret.expose()))
     }
 
-    pub(super) fn open_file(dir: &Path, file: PathBuf) -> Result<Self, StoreError> {
-        let has_store = file.metadata().is_ok_and(|meta| meta.len() > 0);
-        let sealer = Sealer::new(&*guard::load_or_make(dir, has_store)?);
+    pub(super) fn open_file(file: PathBuf, sealer: Sealer) -> Result<Self, StoreError> {
         let mut store = Self { file, sealer, db: None };
         store.prepare()?;
         Ok(store)

@@ -59,6 +59,51 @@ pub enum StoreError {
         /// The key file.
         file: PathBuf,
     },
+    /// A passphrase opens the profile, and none was given.
+    #[error("this profile is locked; type its passphrase when you are asked, or give it with --passphrase-file FILE")]
+    PassphraseNeeded,
+    /// The passphrase is not the one.
+    #[error(
+        "the passphrase is wrong; try again. It cannot be reset: who has forgotten it for good starts a new profile \
+         with --profile NAME and joins the rooms again"
+    )]
+    PassphraseWrong,
+    /// There is no passphrase to change or remove.
+    #[error("this profile has no passphrase; set one with `parlor lock set`")]
+    NoPassphrase,
+    /// The keychain alone shall open a profile that has a passphrase.
+    #[error("a passphrase locks this profile; remove it first with `parlor lock remove`")]
+    PassphraseStands,
+    /// The keychain does not answer.
+    #[error(
+        "the keychain of this system did not answer ({reason}); log in to your desktop and unlock the keychain, then \
+         try again. For a bot or a server set a passphrase there with `parlor lock set` and give it with \
+         --passphrase-file FILE"
+    )]
+    KeychainSilent {
+        /// Its reason.
+        reason: String,
+    },
+    /// The keychain does not have the key.
+    #[error(
+        "the key of this profile is not in the keychain of this system ({file} says that it should be): the profile \
+         comes from another computer or another user. Start Parlor there, set a passphrase with `parlor lock set`, then \
+         bring the folder over again; or start a new profile with --profile NAME",
+        file = .file.display()
+    )]
+    KeychainLacks {
+        /// The key file.
+        file: PathBuf,
+    },
+    /// The keychain does not forget the key.
+    #[error(
+        "the passphrase is set, but the keychain of this system still opens this profile at start, because it did not \
+         answer ({reason}); unlock it, then set the passphrase again"
+    )]
+    KeychainKeeps {
+        /// Its reason.
+        reason: String,
+    },
     /// The folder may not be written to.
     #[error(
         "Parlor may not write to {dir}; give yourself write access to it, or choose another folder with --data-dir DIR",

@@ -21,7 +21,9 @@ mod tests;
 
 pub use disk::{DiskStore, STORE_FILE};
 pub use error::StoreError;
-pub use guard::GUARD_FILE;
+pub use guard::{
+    GUARD_FILE, Keychain, LockChange, LockKind, MemoryKeychain, SystemKeychain, Unlock, change_lock, lock_kind,
+};
 pub use local::LocalStore;
 pub use lock::ProfileLock;
 pub use memory::MemoryStore;

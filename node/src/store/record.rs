@@ -90,7 +90,7 @@ pub struct RoomRecord {
 }
 
 /// An epoch whose key is known.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochKeyRecord {
     /// The epoch.
     pub id: EpochId,

@@ -16,7 +16,7 @@ use super::{
     DiskStore, GUARD_FILE, Identity, LocalStore as _, PeerRecord, RoomRecord, STORE_FILE, StoreError, StoredEntry,
     Write,
     frame::{Frame, Kind, Sealer},
-    guard,
+    guard::{self, Unlock},
     tables::{decode_entry, decode_record},
 };
 
@@ -60,13 +60,13 @@ type Records = BTreeMap<(Kind, Vec<u8>), (u64, Vec<u8>)>;
 /// name of the kept file, for example a date.
 ///
 /// # Errors
-/// [`StoreError`] when there is no store, its key is missing, or the disk refuses.
-pub fn repair(dir: &Path, stamp: &str) -> Result<Salvage, StoreError> {
+/// [`StoreError`] when there is no store, its key is missing or locked, or the disk refuses.
+pub fn repair(dir: &Path, stamp: &str, unlock: &Unlock) -> Result<Salvage, StoreError> {
     let file = dir.join(STORE_FILE);
     if !file.exists() {
         return Err(StoreError::Absent { file });
     }
-    let sealer = Sealer::new(&*guard::load_or_make(dir, true)?);
+    let sealer = Sealer::new(guard::load_or_make(dir, true, unlock)?.expose());
     let system = |error| StoreError::system(&file, error);
     let present = present_in(&file);
     let mut source = File::open(&file).map_err(system)?;
@@ -78,7 +78,7 @@ pub fn repair(dir: &Path, stamp: &str) -> Result<Salvage, StoreError> {
     let kept = dir.join(format!("{STORE_FILE}.damaged-{stamp}"));
     let fresh = dir.join(format!("{STORE_FILE}.repairing"));
     let _ = fs::remove_file(&fresh);
-    let mut store = DiskStore::open_file(dir, fresh.clone())?;
+    let mut store = DiskStore::open_file(fresh.clone(), sealer.clone())?;
     let mut salvage =
         Salvage { identity: false, rooms: 0, entries: 0, lost_entries: 0, new_logs: 0, kept: kept.clone() };
     let heights = save_entries(&mut store, &mut source, places, &present, &mut salvage, &fresh)?;

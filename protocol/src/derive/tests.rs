@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 17] = [
+const PURPOSES: [Purpose; 22] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -22,6 +22,11 @@ const PURPOSES: [Purpose; 17] = [
     Purpose::SafetyNumber,
     Purpose::SafetyDigits,
     Purpose::SafetyWords,
+    Purpose::PassphraseLock,
+    Purpose::VaultPassword,
+    Purpose::VaultRecovery,
+    Purpose::AccessToken,
+    Purpose::AccountKeyId,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 

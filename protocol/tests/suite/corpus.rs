@@ -2,13 +2,17 @@
 //! written anew; what a fuzzer found is kept beside them under other names.
 
 use crate::{
+    accounts::{example_answers, example_requests},
     fixtures::{Device, Room, conversation, plain_log, rng, says},
     targets::TARGETS,
 };
 use parlor_protocol::{
     Locator, LogId, LogKey, RoomCode,
+    account::RecoveryKey,
     epoch::{EpochChange, EpochRecord},
+    guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::InviteBody,
+    keys::Secret,
     limits::BODY_MAX,
     log::Height,
     signal::{Signal, SignalBody, SignalKind},
@@ -39,6 +43,11 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let key = LogKey { author: device.id(), log: LogId(1) };
     let cert = room.secrets.admit(device.id());
     let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
+    let (id, secret) = (GuardId::random(&mut rng(4)), Secret::from_bytes([5; 32]));
+    let lock =
+        PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
+    let guards =
+        [Guard::Plain(secret), Guard::Keychain(id), Guard::Passphrase(id, lock.clone()), Guard::Both(id, lock)];
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
@@ -53,20 +62,32 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("gossip", vec![signal, Gossip::Entry(plain[0].clone()).encode().unwrap()]),
         (
             "request",
-            vec![
+            [
                 Request::Invite(Locator([1; 16])).encode().unwrap(),
                 ask(RoomRequest::Heights { digest: [1; 32] }),
                 ask(RoomRequest::Push { entries: plain.clone() }),
-            ],
+            ]
+            .into_iter()
+            .chain(example_requests().into_iter().map(|ask| Request::Account(ask).encode().unwrap()))
+            .collect(),
         ),
         (
             "answer",
-            vec![
+            [
                 Answer::Heights(vec![(key, Height::EMPTY)]).encode().unwrap(),
                 Answer::Tail(tail).encode().unwrap(),
                 Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
-            ],
+            ]
+            .into_iter()
+            .chain(example_answers().into_iter().map(|answer| Answer::Account(answer).encode().unwrap()))
+            .collect(),
         ),
+        ("user_name", ["Juliet", "f\u{fb01}n", "\u{430}nna", "x"].map(|name| name.as_bytes().to_vec()).into()),
+        (
+            "recovery_key",
+            vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
+        ),
+        ("guard", guards.iter().map(|guard| guard.encode().to_vec()).collect()),
     ]
 }
 

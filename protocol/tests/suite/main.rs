@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "reads vectors and a corpus")]
 #![allow(missing_docs, unreachable_pub, reason = "modules of a test program")]
 
+mod accounts;
 mod codes;
 mod contents;
 mod corpus;
@@ -11,6 +12,7 @@ mod entries;
 mod epochs;
 mod fixtures;
 mod founding;
+mod guards;
 mod identifiers;
 mod invites;
 mod keys;

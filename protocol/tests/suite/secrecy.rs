@@ -5,6 +5,7 @@ use parlor_protocol::{
     Name, RoomCode,
     code::read_typed,
     content::{Body, Emoji},
+    guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::Invitation,
     keys::Secret,
     session::{OpeningSession, SealingSession},
@@ -75,4 +76,17 @@ fn what_people_write_is_never_printed() {
     let emoji = Emoji::try_from("🎉".to_owned()).unwrap();
     content.body = Body::Reaction { target: crate::fixtures::entry_id(1), emoji, present: true };
     assert!(!format!("{content:?}").contains('🎉'));
+}
+
+#[test]
+fn what_guards_a_profile_is_never_printed() {
+    let passphrase = Passphrase::choose("soup on the stove").unwrap();
+    assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
+    let (id, secret) = (GuardId::random(&mut rng(1)), Secret::from_bytes([0xAB; 32]));
+    let lock = PassphraseLock::seal(id, &passphrase, &secret, &mut rng(2)).unwrap();
+    for guard in [Guard::Plain(secret.clone()), Guard::Both(id, lock)] {
+        let shown = format!("{guard:?}");
+        assert_hidden(&shown, secret.expose());
+        assert!(!shown.contains("soup"), "{shown}");
+    }
 }

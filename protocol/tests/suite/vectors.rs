@@ -10,6 +10,7 @@ use parlor_protocol::{
     content::padded_len,
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets},
+    guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::{Invitation, Invite, InviteBody},
     keys::Secret,
     limits::BODY_MAX,
@@ -235,4 +236,22 @@ fn requests_and_answers_have_these_bytes() {
             "answer_done": hex(&Answer::Done.encode().unwrap()),
         }),
     );
+}
+
+#[test]
+fn guards_have_these_bytes() {
+    let (id, secret) = (GuardId::random(&mut rng(1)), Secret::from_bytes([7; 32]));
+    let passphrase = Passphrase::new("soup on the stove").unwrap();
+    let lock = PassphraseLock::seal(id, &passphrase, &secret, &mut rng(2)).unwrap();
+    let shown = |guard: Guard| json!(hex(&guard.encode()));
+    let vectors = json!({
+        "passphrase": "soup on the stove",
+        "secret": hex(secret.expose()),
+        "id": id.to_string(),
+        "plain": shown(Guard::Plain(secret)),
+        "keychain": shown(Guard::Keychain(id)),
+        "passphrase record": shown(Guard::Passphrase(id, lock.clone())),
+        "both": shown(Guard::Both(id, lock)),
+    });
+    compare("guards.json", &vectors);
 }

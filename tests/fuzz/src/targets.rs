@@ -6,11 +6,13 @@
 
 use parlor_protocol::{
     RoomCode, RoomId,
+    account::{Password, RecoveryKey, UserName},
     code::read_typed,
     content::Content,
     entry::Entry,
     epoch::{AdmissionCert, EpochRecord, Genesis},
     error::CodecError,
+    guard::Guard,
     invite::InviteBody,
     limits::BODY_MAX,
     log::{Height, verify_page, verify_suffix},
@@ -21,7 +23,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -34,6 +36,9 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("gossip", gossip),
     ("request", request),
     ("answer", answer),
+    ("user_name", user_name),
+    ("recovery_key", recovery_key),
+    ("guard", guard),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -130,4 +135,28 @@ pub fn request(bytes: &[u8]) {
 /// An answer.
 pub fn answer(bytes: &[u8]) {
     comes_back(bytes, Answer::decode, Answer::encode);
+}
+
+/// What guards a profile, as it lies in the profile's folder.
+pub fn guard(bytes: &[u8]) {
+    comes_back(bytes, Guard::decode, |guard| Ok(guard.encode().to_vec()));
+}
+
+/// A user name or a password, as typed: one spelling, which stays.
+pub fn user_name(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = Password::new(&text);
+    if let Ok(name) = UserName::new(&text) {
+        assert_eq!(UserName::new(name.as_str()), Ok(name.clone()), "one spelling stays");
+        let skeleton = name.skeleton();
+        assert!(!skeleton.is_empty(), "every name looks like something");
+    }
+}
+
+/// A recovery key, as typed.
+pub fn recovery_key(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(key) = text.parse::<RecoveryKey>() {
+        assert_eq!(key.words().parse::<RecoveryKey>(), Ok(key), "written down and typed");
+    }
 }

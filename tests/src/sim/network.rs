@@ -46,6 +46,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
     Net(NetEvent),
@@ -256,6 +257,8 @@ impl Network {
                 Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
                 Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
+                // A host of the simulator has no folder to lock.
+                Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
         }
@@ -372,6 +375,7 @@ impl Network {
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
                 Input::Stretched { job, code: Some(stretched) }
             }
+            Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
             Happening::Gossip { from, topic, bytes } => {
                 self.counter += 1;
                 Input::Net(NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes })

@@ -8,7 +8,7 @@ use parlor_protocol::{
     invite::Invite,
     limits::PAGE_MAX_ENTRIES,
     log::Height,
-    wire::{Answer, Request, RoomRequest, Tail},
+    wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
 use parlor_tests::sim::{Faults, Network, Stranger};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -92,6 +92,7 @@ impl Stranger for Shared {
             Request::Invite(locator) => {
                 Answer::Invite(liar.invites.iter().find(|invite| invite.locator == locator).cloned())
             }
+            Request::Account(_) => Answer::Refused(Refusal::Malformed),
             Request::Room { ask, .. } => match ask {
                 RoomRequest::Heights { .. } => Answer::Heights(liar.heights()),
                 RoomRequest::Page { log, from } => Answer::Page(liar.page(log, from)),

@@ -3,6 +3,7 @@
 
 mod dialogs;
 mod keys;
+mod locking;
 mod people;
 mod start;
 mod timeline;
@@ -13,7 +14,10 @@ use egui_kittest::{Harness, kittest::Queryable as _};
 use jiff::tz::TimeZone;
 use parlor_node::Command;
 use parlor_protocol::{DeviceId, RoomId};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use super::{App, Setting, Wish};
 use crate::{config::Look, fake::Fake, model::Model};
@@ -27,6 +31,7 @@ pub(super) const DAY: u64 = 24 * 60 * MINUTE;
 pub(super) struct Desk {
     pub(super) fake: Fake,
     pub(super) wishes: Rc<RefCell<Vec<Wish>>>,
+    pub(super) clock: Rc<Cell<u64>>,
     harness: Harness<'static, Option<App<Fake>>>,
 }
 
@@ -42,18 +47,22 @@ impl Desk {
     pub(super) fn looking(fake: &Fake, size: [f32; 2], look: Look) -> Self {
         let wishes = Rc::new(RefCell::new(Vec::new()));
         let (node, seen) = (fake.clone(), Rc::clone(&wishes));
+        let clock = Rc::new(Cell::new(NOW));
+        let told = Rc::clone(&clock);
         let harness = Harness::builder().with_size(Vec2::from(size)).with_max_steps(60).build_ui_state(
             move |ui, app: &mut Option<App<Fake>>| {
                 let app = app.get_or_insert_with(|| {
                     let data_folder = "/data/parlor".to_owned();
-                    let setting = Setting { clock: Box::new(|| NOW), zone: TimeZone::UTC, data_folder, look };
+                    let clock = Rc::clone(&told);
+                    let setting =
+                        Setting { clock: Box::new(move || clock.get()), zone: TimeZone::UTC, data_folder, look };
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));
             },
             None,
         );
-        let mut desk = Self { fake: fake.clone(), wishes, harness };
+        let mut desk = Self { fake: fake.clone(), wishes, clock, harness };
         desk.run();
         desk
     }
@@ -62,6 +71,18 @@ impl Desk {
         self.harness.run();
         // What was answered in the last frame is drawn in the next.
         self.harness.run();
+    }
+
+    /// Frames without anything done by the person.
+    pub(super) fn run_quietly(&mut self) {
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// Time passes and nobody touches anything.
+    pub(super) fn passes(&mut self, millis: u64) {
+        self.clock.set(self.clock.get() + millis);
+        self.run_quietly();
     }
 
     pub(super) fn app(&self) -> &App<Fake> {
@@ -111,6 +132,13 @@ impl Desk {
     pub(super) fn types(&mut self, text: &str) {
         self.harness.event(Event::Text(text.to_owned()));
         self.run();
+    }
+
+    /// Replaces what stands in a field.
+    pub(super) fn retypes(&mut self, label: &str, text: &str) {
+        self.focus(label);
+        self.press(Modifiers::COMMAND, Key::A);
+        self.types(text);
     }
 
     pub(super) fn pastes(&mut self, text: &str) {

@@ -3,6 +3,7 @@
 mod connection;
 mod create;
 mod join;
+mod lock;
 mod nearby;
 mod person;
 mod search;

@@ -3,7 +3,7 @@
 use egui::{Context, Key, RichText, Slider, Ui, vec2};
 use parlor_protocol::Name;
 
-use super::Facts;
+use super::{Facts, lock::Lock};
 use crate::{
     config::{Look, Theme, ZOOM},
     model::Model,
@@ -16,13 +16,14 @@ use crate::{
 /// Addresses are short; a paste of a book is cut here.
 const ADDRESS_CHARS: usize = 200;
 
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     ("Ctrl+K", "Go to a room by name"),
     ("Ctrl+Up, Ctrl+Down", "Room before, room after"),
     ("Ctrl+N", "New room"),
     ("Ctrl+J", "Join with a code"),
     ("Ctrl+I", "Share the room's code"),
     ("Ctrl+F", "Search"),
+    ("Ctrl+L", "Lock, where there is a passphrase"),
     ("End, Page Up, Page Down", "Move in the conversation"),
     ("Up, in an empty message", "Edit your last message"),
     ("Enter on a message", "What can be done with it"),
@@ -35,12 +36,13 @@ pub struct Settings {
     address: String,
     problem: Option<String>,
     zoom: Option<f32>,
+    lock: Lock,
 }
 
 impl Settings {
     pub(super) fn new(model: &Model) -> Self {
         let name = model.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default();
-        Self { name, address: String::new(), problem: None, zoom: None }
+        Self { name, address: String::new(), problem: None, zoom: None, lock: Lock::new(model) }
     }
 
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, facts: Facts<'_>) -> Vec<Action> {
@@ -49,6 +51,7 @@ impl Settings {
             actions.extend(self.name(ui, model));
             actions.extend(self.look(ui, facts.look));
             actions.extend(seen(ui, model));
+            actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui);
@@ -183,7 +186,7 @@ fn folder(ui: &mut Ui, folder: &str) -> Vec<Action> {
             actions.push(Action::Copy { text: folder.to_owned(), what: "Folder" });
         }
     });
-    let text = "Everything Parlor keeps is here. To go to another machine, close Parlor and move this folder there; never use two copies of it.";
+    let text = "Everything Parlor keeps is here, but the key where the system's keychain has it. To go to another machine, set a passphrase, close Parlor and move this folder there; never use two copies of it.";
     ui.label(RichText::new(text).size(size::SMALL).color(palette.faint));
     actions
 }

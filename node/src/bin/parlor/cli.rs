@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::FalseyValueParser};
 use std::path::PathBuf;
 
 /// Private chat for the machines of one house, office or classroom.
@@ -19,6 +19,12 @@ pub(crate) struct Cli {
     /// Where profiles are kept; the platform's data folder when absent.
     #[arg(long, global = true, env = "PARLOR_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Opens a locked profile with the passphrase in this file; for bots.
+    #[arg(long, global = true, env = "PARLOR_PASSPHRASE_FILE", value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Does not use the keychain of this system.
+    #[arg(long, global = true, env = "PARLOR_NO_KEYCHAIN", value_parser = FalseyValueParser::new())]
+    pub(crate) no_keychain: bool,
     /// Prints JSON lines, for scripts and bots.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -204,10 +210,44 @@ pub(crate) enum Do {
     Run,
     /// Saves what is readable in a damaged store; the rest comes back from the others.
     Repair,
+    /// How the profile is locked, and changing that.
+    Lock {
+        /// What to do.
+        #[command(subcommand)]
+        action: LockDo,
+    },
     /// Prints completions for a shell.
     Completions {
         /// The shell.
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What can be done about the lock of a profile.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LockDo {
+    /// Says how the profile is locked.
+    Status,
+    /// Sets a passphrase. It cannot be reset when it is forgotten.
+    Set {
+        /// Lets the system's keychain open the profile at start; the passphrase is asked only after
+        /// locking in the app, and on other computers.
+        #[arg(long)]
+        after_locking: bool,
+        /// Takes the new passphrase from this file instead of asking.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Sets another passphrase.
+    Change {
+        /// Takes the new passphrase from this file instead of asking.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Takes the passphrase away. The key goes into the system's keychain where there is one, else
+    /// into the folder.
+    Remove,
+    /// Takes the key from the folder into the system's keychain.
+    Keychain,
 }

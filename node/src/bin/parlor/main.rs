@@ -5,6 +5,7 @@
 
 mod cli;
 mod direct;
+mod lock;
 mod messages;
 mod network;
 mod output;
@@ -76,6 +77,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Peers => network::peers(&cli).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
-        Do::Repair => rooms::repair(&cli),
+        Do::Repair => rooms::repair(&cli).await,
+        Do::Lock { action } => lock::lock(&cli, &action),
     }
 }

@@ -1,11 +1,12 @@
 //! Commands about the network.
 
-use parlor_node::{Command, Event, Reply, doctor};
+use parlor_node::{Command, Event, Reply, doctor, store::lock_kind};
 
 use crate::{
     cli::Cli,
+    lock,
     output::{self, Failure},
-    session::Session,
+    session::{self, Session},
 };
 
 pub(crate) async fn peers(cli: &Cli) -> Result<(), Failure> {
@@ -42,17 +43,26 @@ pub(crate) async fn peers(cli: &Cli) -> Result<(), Failure> {
 }
 
 pub(crate) async fn doctor(cli: &Cli) -> Result<(), Failure> {
-    let config = crate::session::config(cli, true);
+    let config = session::config(cli, true);
+    let dir = config.profile_dir()?;
     let options = doctor::DoctorOptions {
         ports: config.ports,
         interfaces: config.interfaces,
         ..doctor::DoctorOptions::default()
     };
     let report = doctor::examine(&options).await;
+    let kind = lock_kind(&dir).ok().flatten();
     if cli.json {
-        output::json(&report);
+        let mut shown = serde_json::json!(report);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("lock".into(), serde_json::json!(kind));
+        }
+        output::json(&shown);
     } else {
         output::print(format_args!("{report}"));
+        if let Some(kind) = kind {
+            output::print(format_args!("The profile\n  {}", lock::in_words(kind, &dir)));
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
     cli::Cli,
+    lock,
     output::{self, Failure},
     session::{self, Session},
 };
@@ -253,7 +254,7 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
+pub(crate) async fn repair(cli: &Cli) -> Result<(), Failure> {
     let config = session::config(cli, false);
     let dir = config.profile_dir()?;
     if !dir.is_dir() {
@@ -262,7 +263,9 @@ pub(crate) fn repair(cli: &Cli) -> Result<(), Failure> {
     // Held to the end: no other program may use the store meanwhile.
     let _lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
     let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
-    let salvage = parlor_node::store::repair(&dir, &stamp).map_err(|error| Failure::failed(error.to_string()))?;
+    let (place, stamp) = (dir.as_path(), stamp.as_str());
+    let repair = |unlock| async move { Ok(parlor_node::store::repair(place, stamp, &unlock)?) };
+    let salvage = lock::opened(cli, repair).await?;
     let rooms = if salvage.rooms == 1 { "1 room".to_owned() } else { format!("{} rooms", salvage.rooms) };
     output::print(format_args!("Saved {rooms} and {} messages and records.", salvage.entries));
     if !salvage.identity {

@@ -7,7 +7,7 @@ use parlor_node::{
 use parlor_protocol::{RoomId, UserId};
 use std::time::Duration;
 
-use crate::{cli::Cli, output::Failure};
+use crate::{cli::Cli, lock, output::Failure};
 
 /// How long it takes at most until a machine that is there is found.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ impl Session {
     }
 
     async fn start(cli: &Cli, online: bool) -> Result<Self, Failure> {
-        let node = Node::start(config(cli, online)).await?;
+        let node = lock::start(cli, online).await?;
         let handle = node.handle();
         Ok(Self { node, handle, wait: Duration::from_secs(cli.wait) })
     }

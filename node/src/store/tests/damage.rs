@@ -6,7 +6,7 @@ use rand_core::{RngCore as _, SeedableRng as _};
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
-    super::{DiskStore, LocalStore as _, Read, STORE_FILE, StoredEntry, Write, repair},
+    super::{DiskStore, LocalStore as _, Read, STORE_FILE, StoredEntry, Unlock, Write, repair},
     Author, identity, put, room_record,
 };
 
@@ -71,7 +71,7 @@ fn a_thousand_cuts_and_flips_are_noticed_or_harmless() {
         refused += 1;
         // Opening it may have begun to change the file.
         fs::write(dir.path().join(STORE_FILE), &bytes).unwrap();
-        if repair(dir.path(), "now").is_ok() {
+        if repair(dir.path(), "now", &Unlock::default()).is_ok() {
             assert!(read(dir.path(), &author, &written).is_some(), "{place}: repaired and still refused");
         }
     }

@@ -1,5 +1,6 @@
 //! Damaged files are told apart from good ones, and give back what is readable.
 
+use parlor_protocol::guard::Passphrase;
 use std::{
     fs::{self, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
@@ -7,7 +8,7 @@ use std::{
 };
 
 use super::{
-    super::{DiskStore, LocalStore as _, Read, STORE_FILE, StoreError, Write, repair},
+    super::{DiskStore, LocalStore as _, LockChange, Read, STORE_FILE, StoreError, Unlock, Write, change_lock, repair},
     Author, identity, put, room_record,
 };
 
@@ -41,7 +42,7 @@ fn held(dir: &Path, author: &Author) -> usize {
 fn a_whole_store_is_repaired_without_loss() {
     let dir = tempfile::tempdir().unwrap();
     let author = filled(dir.path(), 120);
-    let salvage = repair(dir.path(), "today").unwrap();
+    let salvage = repair(dir.path(), "today", &Unlock::default()).unwrap();
     assert_eq!((salvage.rooms, salvage.entries, salvage.lost_entries), (1, 120, 0));
     assert_eq!((salvage.identity, salvage.new_logs), (true, 0));
     assert!(salvage.kept.exists());
@@ -61,7 +62,7 @@ fn a_truncated_file_is_refused_with_the_remedy_and_salvaged() {
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("parlor repair"), "{error}");
 
-    let salvage = repair(dir.path(), "today").unwrap();
+    let salvage = repair(dir.path(), "today", &Unlock::default()).unwrap();
     println!("{salvage:?}");
     assert!(salvage.entries > 0);
     assert_eq!(held(dir.path(), &author), salvage.entries);
@@ -84,7 +85,7 @@ fn a_file_with_a_hole_is_salvaged() {
     file.write_all(&[0xAA; 512]).unwrap();
     drop(file);
     assert!(matches!(DiskStore::open(dir.path()), Err(StoreError::Damaged { .. })));
-    let salvage = repair(dir.path(), "today").unwrap();
+    let salvage = repair(dir.path(), "today", &Unlock::default()).unwrap();
     assert_eq!((salvage.identity, salvage.rooms, salvage.entries, salvage.new_logs), (true, 1, 800, 1));
     assert_eq!(held(dir.path(), &author), 800);
 }
@@ -95,13 +96,30 @@ fn a_file_of_rubbish_is_refused_and_gives_back_nothing() {
     drop(DiskStore::open(dir.path()).unwrap());
     fs::write(dir.path().join(STORE_FILE), vec![0x5A; 100_000]).unwrap();
     assert!(matches!(DiskStore::open(dir.path()), Err(StoreError::Damaged { .. })));
-    let salvage = repair(dir.path(), "today").unwrap();
+    let salvage = repair(dir.path(), "today", &Unlock::default()).unwrap();
     assert_eq!((salvage.identity, salvage.rooms, salvage.entries), (false, 0, 0));
     DiskStore::open(dir.path()).unwrap();
 }
 
 #[test]
+fn a_locked_store_is_repaired_with_its_passphrase_and_stays_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let author = filled(dir.path(), 20);
+    let new = Passphrase::new("soup on the stove").unwrap();
+    let unlock = Unlock { keychain: None, passphrase: Some(new.clone()) };
+    let set = LockChange::SetPassphrase { current: None, new, at_start: None };
+    change_lock(dir.path(), &Unlock::default(), set).unwrap();
+    let error = repair(dir.path(), "today", &Unlock::default()).unwrap_err();
+    assert!(matches!(error, StoreError::PassphraseNeeded), "{error}");
+    let salvage = repair(dir.path(), "today", &unlock).unwrap();
+    assert_eq!((salvage.identity, salvage.rooms, salvage.entries), (true, 1, 20));
+    assert!(matches!(DiskStore::open(dir.path()), Err(StoreError::PassphraseNeeded)));
+    let mut store = DiskStore::open_with(dir.path(), &unlock).unwrap();
+    assert_eq!(store.read(&Read::Scan { room: author.room, after: None }).unwrap().runs[0].len(), 20);
+}
+
+#[test]
 fn without_a_store_there_is_nothing_to_repair() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(repair(dir.path(), "today"), Err(StoreError::Absent { .. })));
+    assert!(matches!(repair(dir.path(), "today", &Unlock::default()), Err(StoreError::Absent { .. })));
 }

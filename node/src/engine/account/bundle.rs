@@ -1,0 +1,196 @@
+//! What an account is made of: its key, its rooms with their epoch keys, contacts, settings.
+//!
+//! A bundle goes whole from device to device: sealed in the vault, or straight to a device that is
+//! linked. Two bundles that changed apart are merged: rooms and epochs are united, and of
+//! everything else the later stamp stands. So nothing that a device knew is lost by a merge.
+
+use parlor_protocol::{
+    DeviceId, RoomId, UserId, codec,
+    entry::{Entry, Kind},
+    error::CodecError,
+    keys::Secret,
+    limits::VAULT_MAX,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+use crate::store::EpochKeyRecord;
+
+/// Longest encoded bundle: what fits a vault with its nonce, tag and length.
+const BUNDLE_MAX: usize = VAULT_MAX - 64;
+/// Most rooms of an account.
+const ROOMS_MAX: usize = 1_024;
+/// Most epochs of a room whose keys an account keeps.
+const EPOCHS_MAX: usize = 4_096;
+/// Most keys that the person went by before.
+const FORMER_MAX: usize = 64;
+/// Most contacts.
+const CONTACTS_MAX: usize = 4_096;
+/// Longest contact, in bytes.
+const CONTACT_MAX: usize = 1_024;
+/// Most settings.
+const SETTINGS_MAX: usize = 256;
+/// Longest name or value of a setting, and longest name of a room or person, in bytes.
+const TEXT_MAX: usize = 4_096;
+
+/// When something was set, and by which device: the later one stands, the same on every device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Milliseconds since 1970 by that device's clock.
+    pub at: u64,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// A value of which the latest stands.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stamped<T> {
+    /// The value.
+    pub value: T,
+    /// When it was set.
+    pub stamp: Stamp,
+}
+
+impl<T: Ord> Stamped<T> {
+    /// Sets a value.
+    pub fn new(value: T, stamp: Stamp) -> Self {
+        Self { value, stamp }
+    }
+
+    fn merge(&mut self, other: Self) {
+        // One device may set two values in one millisecond; then the larger stands, everywhere.
+        if (other.stamp, &other.value) > (self.stamp, &self.value) {
+            *self = other;
+        }
+    }
+}
+
+/// A room of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRoom {
+    /// The genesis entry, from which the room's id follows.
+    pub genesis: Entry,
+    /// The room's name, until the room itself tells it.
+    pub name: Stamped<String>,
+    /// Epochs whose key is known, in the order in which they became known.
+    pub epochs: Vec<EpochKeyRecord>,
+    /// False once the person left the room or forgot it.
+    pub held: Stamped<bool>,
+}
+
+impl BundleRoom {
+    fn merge(&mut self, other: Self) {
+        for epoch in other.epochs {
+            if self.epochs.iter().all(|known| known.id != epoch.id) {
+                self.epochs.push(epoch);
+            }
+        }
+        self.name.merge(other.name);
+        self.held.merge(other.held);
+    }
+}
+
+/// Everything that an account is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountBundle {
+    /// Seed of the account key.
+    pub user_seed: Secret,
+    /// Seeds of keys that the person went by before: rooms may know them as their owner.
+    pub former: Vec<Secret>,
+    /// The person's name.
+    pub name: Stamped<String>,
+    /// The rooms.
+    pub rooms: BTreeMap<RoomId, BundleRoom>,
+    /// What is known of other people, each as an encoded record of its own.
+    pub contacts: BTreeMap<UserId, Stamped<Vec<u8>>>,
+    /// Settings that go with the person, by name.
+    pub settings: BTreeMap<String, Stamped<String>>,
+}
+
+impl AccountBundle {
+    /// An account with nothing in it yet.
+    #[must_use]
+    pub fn new(user_seed: Secret, name: Stamped<String>) -> Self {
+        Self {
+            user_seed,
+            former: Vec::new(),
+            name,
+            rooms: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what another copy has. The account key stays; another one joins the former keys.
+    pub fn merge(&mut self, other: Self) {
+        let keys = [other.user_seed].into_iter().chain(other.former);
+        for key in keys {
+            if key != self.user_seed && !self.former.contains(&key) {
+                self.former.push(key);
+            }
+        }
+        self.name.merge(other.name);
+        for (id, room) in other.rooms {
+            match self.rooms.get_mut(&id) {
+                Some(known) => known.merge(room),
+                None => drop(self.rooms.insert(id, room)),
+            }
+        }
+        for (user, contact) in other.contacts {
+            match self.contacts.get_mut(&user) {
+                Some(known) => known.merge(contact),
+                None => drop(self.contacts.insert(user, contact)),
+            }
+        }
+        for (name, setting) in other.settings {
+            match self.settings.get_mut(&name) {
+                Some(known) => known.merge(setting),
+                None => drop(self.settings.insert(name, setting)),
+            }
+        }
+    }
+
+    /// Encodes a bundle, to be sealed.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`] when the account has more than a vault holds.
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        codec::encode(self, BUNDLE_MAX).map(Zeroizing::new)
+    }
+
+    /// Decodes a bundle that was opened.
+    ///
+    /// # Errors
+    /// [`CodecError`] when it is none, or has more of something than an account may have.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let bundle: Self = codec::decode(bytes, BUNDLE_MAX, "account")?;
+        count("rooms", bundle.rooms.len(), ROOMS_MAX)?;
+        count("former keys", bundle.former.len(), FORMER_MAX)?;
+        count("contacts", bundle.contacts.len(), CONTACTS_MAX)?;
+        count("settings", bundle.settings.len(), SETTINGS_MAX)?;
+        short(bundle.name.value.len(), TEXT_MAX)?;
+        for (id, room) in &bundle.rooms {
+            count("epochs", room.epochs.len(), EPOCHS_MAX)?;
+            short(room.name.value.len(), TEXT_MAX)?;
+            if room.genesis.header().kind != Kind::Genesis || room.genesis.room() != *id {
+                return Err(CodecError::Malformed("room of an account"));
+            }
+        }
+        bundle.contacts.values().try_for_each(|contact| short(contact.value.len(), CONTACT_MAX))?;
+        let mut settings = bundle.settings.iter();
+        settings.try_for_each(|(name, value)| short(name.len().max(value.value.len()), TEXT_MAX))?;
+        Ok(bundle)
+    }
+}
+
+fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
+    if got > max { Err(CodecError::TooMany { what, max, got }) } else { Ok(()) }
+}
+
+fn short(got: usize, max: usize) -> Result<(), CodecError> {
+    if got > max { Err(CodecError::TooLong { max, got }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;
