@@ -203,8 +203,9 @@ fn strangers_on_the_network_find_each_other_and_one_asks_the_other_in() {
 
 #[test]
 fn a_message_to_somebody_who_is_away_knocks_when_they_come() {
-    let mut network = Network::new(2, 12, Faults::BAD);
+    let mut network = Network::new(2, 12, Faults::NONE);
     let kitchen = room_of(&mut network, 2);
+    network.faults = Faults::BAD;
     let other = user_of(&mut network, 1, kitchen);
     network.stop(1);
     let room = direct(&mut network, 0, other, "are you there?");
@@ -223,9 +224,9 @@ fn a_message_to_somebody_who_is_away_knocks_when_they_come() {
 #[test]
 fn two_who_begin_at_the_same_moment_end_in_one_room_with_everything() {
     for seed in 0..8 {
-        let faults = if seed % 2 == 0 { Faults::NONE } else { Faults::BAD };
-        let mut network = Network::new(2, 100 + seed, faults);
+        let mut network = Network::new(2, 100 + seed, Faults::NONE);
         let kitchen = room_of(&mut network, 2);
+        network.faults = if seed % 2 == 0 { Faults::NONE } else { Faults::BAD };
         let users: Vec<_> = (0..2).map(|host| user_of(&mut network, host, kitchen)).collect();
         network.cut(&[0], &[1]);
         let first = direct(&mut network, 0, users[1], "from 0");

@@ -36,7 +36,7 @@ const REFUSED_MAX: usize = 16;
 /// Own texts that are carried from one room of two to the other; a room with more stays.
 const CARRIED_MAX: usize = 200;
 /// How soon somebody who could not take a knock is asked again, in milliseconds.
-const KNOCK_AGAIN_MS: u64 = 20_000;
+const KNOCK_AGAIN_MS: u32 = 20_000;
 /// A knock waits this long for what is written in one go, in milliseconds.
 const KNOCK_AFTER_MS: u64 = 100;
 
@@ -165,7 +165,7 @@ impl Engine {
     pub(super) fn knock_failed(&mut self, room_id: RoomId, peer: DeviceId) {
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.knocked.remove(&peer);
-            self.timers.set(self.now.mono + KNOCK_AGAIN_MS, Timer::Knock(room_id));
+            self.timers.set(self.now.mono + u64::from(KNOCK_AGAIN_MS), Timer::Knock(room_id));
         }
     }
 
@@ -187,7 +187,7 @@ impl Engine {
             return Answer::Done;
         }
         let held = self.direct_rooms(knock.other);
-        let own = held.iter().find(|room| self.rooms.get(room).is_some_and(|room| !room.record.request)).copied();
+        let own = held.iter().find(|room| self.rooms.get(*room).is_some_and(|room| !room.record.request)).copied();
         match (own, held.first()) {
             // Both began at once. The smaller one counts, and whoever does not know it yet is told.
             (Some(own), _) if own < knock.room => {

@@ -340,13 +340,13 @@ impl<'t> Tables<'t> {
     fn forget_room(&mut self, room: RoomId) -> Result<(), Fault> {
         let (first, last) = (LogKey { author: DeviceId::from_bytes([0; 32]), log: LogId(0) }, last_log());
         let entries = entry_key(room, first, 0)..=entry_key(room, last, u64::MAX);
-        self.view.entries.retain_in(&*entries.start()..=&*entries.end(), |_, _| false)?;
+        self.view.entries.retain_in::<&[u8; 80], _>(entries.start()..=entries.end(), |_, _| false)?;
         let heights = log_key(room, first)..=log_key(room, last);
-        self.view.heights.retain_in(&*heights.start()..=&*heights.end(), |_, _| false)?;
+        self.view.heights.retain_in::<&[u8; 72], _>(heights.start()..=heights.end(), |_, _| false)?;
         for kind in [Kind::Room, Kind::Fork] {
             let first = record_key(kind, room.as_bytes());
             let after = [first.as_slice(), &[u8::MAX; 81]].concat();
-            self.records.retain_in(first.as_slice()..after.as_slice(), |_, _| false)?;
+            self.records.retain_in::<&[u8], _>(first.as_slice()..after.as_slice(), |_, _| false)?;
         }
         Ok(())
     }

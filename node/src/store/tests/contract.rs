@@ -216,3 +216,26 @@ fn known_machines_are_kept_newest_first_up_to_a_limit() {
         assert_eq!(peers[0].addresses, [format!("/ip4/10.0.0.1/tcp/{}", PEERS_MAX + 9)]);
     });
 }
+
+#[test]
+fn a_forgotten_room_leaves_nothing_and_the_others_stay() {
+    on_all(|store| {
+        let (mut gone, mut kept) = (Author::new(1), Author::new(2));
+        let (first, second) = (gone.run(3), kept.run(2));
+        put(
+            store,
+            vec![
+                Write::PutRoom(Box::new(room_record(&gone, "Gone"))),
+                Write::PutRoom(Box::new(room_record(&kept, "Kept"))),
+            ],
+        );
+        put(store, gone.append(&first));
+        put(store, kept.append(&second));
+        put(store, vec![Write::ForgetRoom(gone.room)]);
+        let loaded = store.load().unwrap();
+        let names: Vec<_> = loaded.rooms.iter().map(|(room, _)| room.name.as_str()).collect();
+        assert_eq!(names, ["Kept"]);
+        assert_eq!(run_of(store, &gone, 0, 10), [0u64; 0]);
+        assert_eq!(run_of(store, &kept, 0, 10), [0, 1]);
+    });
+}
