@@ -95,6 +95,9 @@ impl DiskStore {
             Some(theirs) if theirs > SCHEMA => {
                 return Err(StoreError::Newer { file: self.file.clone(), theirs, ours: SCHEMA });
             }
+            Some(theirs) if theirs < SCHEMA => {
+                return Err(StoreError::Older { file: self.file.clone(), theirs, ours: SCHEMA });
+            }
             Some(_) => {}
             None => self.init(db).map_err(fault)?,
         }

@@ -221,6 +221,7 @@ fn known_machines_are_kept_newest_first_up_to_a_limit() {
 fn a_forgotten_room_leaves_nothing_and_the_others_stay() {
     on_all(|store| {
         let (mut gone, mut kept) = (Author::new(1), Author::new(2));
+        kept.room = parlor_protocol::RoomId::from_bytes([8; 32]);
         let (first, second) = (gone.run(3), kept.run(2));
         put(
             store,
