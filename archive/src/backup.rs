@@ -21,9 +21,11 @@ use std::{
 };
 
 use crate::{
+    accounts,
     config::{Action, ArchiveConfig},
     folder,
-    store::{self, Appended, InviteChange, Kept, RoomRow, Run, Store},
+    service::now_ms,
+    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store},
 };
 
 /// Longest record: a run that was pushed as one, and what describes it.
@@ -41,6 +43,10 @@ enum Record {
     Fork(Box<ForkProof>),
     /// The end, with the number of entries.
     End(u64),
+    /// An account with its sealed vault.
+    Account(Box<AccountRow>),
+    /// The account key that the accounts work with, by name. The key itself is a file.
+    AccountKey([u8; 32]),
 }
 
 /// Carries out a maintenance command.
@@ -48,6 +54,13 @@ enum Record {
 /// # Errors
 /// What went wrong and what to do about it.
 pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<()> {
+    if let (Action::Users(users), None) = (&action, &config.mongodb)
+        && let Some(result) = accounts::ask_control(&config.data_dir, users).await
+    {
+        // The running archive has the store; it has done it.
+        println!("{}", result.map_err(anyhow::Error::msg)?);
+        return Ok(());
+    }
     let _lock = match config.mongodb {
         Some(_) => None,
         None => Some(folder::lock(&config.data_dir)?),
@@ -57,6 +70,11 @@ pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<
         Action::Backup { file } => backup(&*store, file).await,
         Action::Restore { file } => restore(&*store, file).await,
         Action::Verify => verify(&*store).await,
+        Action::Users(users) => {
+            let mut rng = accounts::system_rng().map_err(anyhow::Error::msg)?;
+            let done = accounts::carry_out(store.accounts(), users.clone(), &mut rng, now_ms()).await;
+            done.map_err(anyhow::Error::msg)
+        }
     };
     store.close().await;
     println!("{}", result?);
@@ -97,6 +115,13 @@ async fn write_all(store: &dyn Store, file: File) -> anyhow::Result<(u64, u64)> 
             put(&mut out, &Record::Fork(Box::new(fork)))?;
         }
     }
+    let accounts = store.accounts().accounts().await?;
+    if !accounts.is_empty() {
+        put(&mut out, &Record::AccountKey(store.accounts().claim_account_key([0; 32]).await?))?;
+    }
+    for account in accounts {
+        put(&mut out, &Record::Account(Box::new(account)))?;
+    }
     put(&mut out, &Record::End(entries))?;
     out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     Ok((rooms, entries))
@@ -129,6 +154,12 @@ async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
                 rooms += 1;
             }
             Record::Fork(proof) => store.put_fork(*proof).await?,
+            Record::AccountKey(id) => {
+                let held = store.accounts().claim_account_key(id).await?;
+                ensure!(held == id, "the store has accounts of another account key; restore into an empty store");
+            }
+            // An account that is there stays as it is.
+            Record::Account(row) => drop(store.accounts().add_account(*row, None).await?),
             Record::Run { room, entries: run } => entries += restore_run(store, room, run).await?,
             Record::End(expected) => {
                 ensure!(expected == entries, "the backup names {expected} entries but holds {entries}");

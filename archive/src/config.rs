@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    accounts::{SignUp, UsersAction},
     error::StartError,
     service::{Limits, Rates},
     store::Usage,
@@ -50,16 +51,21 @@ pub enum Action {
     },
     /// Checks every entry, link, signature and admission in the store.
     Verify,
+    /// Accounts: who can sign in. Works while the archive runs, too.
+    #[command(subcommand)]
+    Users(UsersAction),
 }
 
-/// Whether rooms that are not known yet may be registered.
+/// Whether rooms and accounts that are not known yet may be registered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
-    /// Everybody on the network may register rooms.
+    /// Everybody on the network may register rooms and make accounts.
     #[default]
     Open,
-    /// Only rooms that are known already are served.
+    /// Everybody may register rooms; accounts need a token from `parlor-archive users token`.
+    Token,
+    /// Only rooms that are known already are served; accounts need a token that names the user.
     Closed,
 }
 
@@ -99,9 +105,13 @@ pub struct Settings {
     /// Is not found by mDNS; machines have to be given the address.
     #[arg(long)]
     pub no_mdns: bool,
-    /// Whether new rooms may be registered: open or closed.
+    /// Whether new rooms and accounts may be registered: open, token (accounts need one) or closed.
     #[arg(long, value_enum)]
     pub registration: Option<Registration>,
+    /// The file with the account key, when several archives share one MongoDB; `opaque.key` in the
+    /// data folder when absent.
+    #[arg(long, value_name = "FILE")]
+    pub account_key: Option<PathBuf>,
     /// Most megabytes one room may take.
     #[arg(long, value_name = "MB")]
     pub max_room_mb: Option<u64>,
@@ -143,6 +153,7 @@ impl Settings {
             exclude_interfaces: or(self.exclude_interfaces, file.exclude_interfaces),
             no_mdns: self.no_mdns || file.no_mdns,
             registration: self.registration.or(file.registration),
+            account_key: self.account_key.or(file.account_key),
             max_room_mb: self.max_room_mb.or(file.max_room_mb),
             max_rooms: self.max_rooms.or(file.max_rooms),
             max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
@@ -191,7 +202,8 @@ impl Settings {
             InterfaceFilter { include: self.interfaces.clone(), exclude: self.exclude_interfaces.clone() };
         config.mdns = !self.no_mdns;
         let limits = &mut config.limits;
-        limits.is_open = self.registration.unwrap_or_default() == Registration::Open;
+        let registration = self.registration.unwrap_or_default();
+        limits.is_open = registration != Registration::Closed;
         limits.rooms = self.max_rooms.unwrap_or(limits.rooms);
         if let Some(mb) = self.max_room_mb {
             limits.room = Usage { bytes: mb.saturating_mul(1024 * 1024), ..limits.room };
@@ -199,6 +211,12 @@ impl Settings {
         if let Some(kb) = self.max_peer_kb_per_second {
             limits.rates = Rates { bytes: kb as f64 * 1024.0, ..limits.rates };
         }
+        config.sign_up = match registration {
+            Registration::Open => SignUp::Open,
+            Registration::Token => SignUp::Token,
+            Registration::Closed => SignUp::Closed,
+        };
+        config.account_key.clone_from(&self.account_key);
         Ok(config)
     }
 }
@@ -236,6 +254,10 @@ pub struct ArchiveConfig {
     pub mdns: bool,
     /// What may be taken and kept.
     pub limits: Limits,
+    /// Who may make an account.
+    pub sign_up: SignUp,
+    /// The file with the account key, if it is not in the data folder.
+    pub account_key: Option<PathBuf>,
 }
 
 /// Where health and metrics are served unless told otherwise: this machine only.
@@ -253,6 +275,8 @@ impl ArchiveConfig {
             interfaces: InterfaceFilter::default(),
             mdns: true,
             limits: Limits::default(),
+            sign_up: SignUp::default(),
+            account_key: None,
         }
     }
 }

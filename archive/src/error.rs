@@ -40,6 +40,18 @@ pub enum StartError {
         /// The file.
         file: PathBuf,
     },
+    /// The account key is damaged.
+    #[error("{file} is no account key; put it back from a backup. Without the right one nobody can sign in", file = .file.display())]
+    AccountKey {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The accounts in the store were made with another account key.
+    #[error(
+        "the accounts in the store were made with another account key; give the file that the first archive has \
+         (opaque.key in its data folder) with --account-key FILE"
+    )]
+    OtherAccountKey,
     /// The address for health and metrics cannot be used.
     #[error(
         "cannot serve health and metrics at {address} ({reason}); choose another with --http ADDRESS:PORT, or --http off"

@@ -1,6 +1,9 @@
 //! The data folder: one process at a time, and the archive's device key.
 
-use parlor_protocol::keys::{DeviceKey, Secret};
+use parlor_protocol::{
+    account::Server,
+    keys::{DeviceKey, Secret},
+};
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     fs::{File, OpenOptions},
@@ -8,10 +11,11 @@ use std::{
     path::Path,
 };
 
-use crate::error::StartError;
+use crate::{accounts::system_rng, error::StartError};
 
 const LOCK_FILE: &str = "archive.lock";
 const KEY_FILE: &str = "archive.key";
+const ACCOUNT_KEY_FILE: &str = "opaque.key";
 
 /// Held as long as this process uses the folder.
 #[derive(Debug)]
@@ -55,6 +59,37 @@ pub(crate) fn device_key(dir: &Path) -> Result<DeviceKey, StartError> {
             let mut file = options.open(&path).map_err(|error| bad(error.to_string()))?;
             file.write_all(seed.as_ref()).and_then(|()| file.sync_all()).map_err(|error| bad(error.to_string()))?;
             Ok(DeviceKey::from_seed(&Secret::from_bytes(*seed)))
+        }
+        Err(error) => Err(bad(error.to_string())),
+    }
+}
+
+/// Reads the account key, or makes it. It is kept apart from the accounts: who has only one of them
+/// cannot try passwords. `given` is a file elsewhere, for several archives on one database.
+///
+/// # Errors
+/// [`StartError::AccountKey`] when the file is no key, or [`StartError::DataDir`].
+pub(crate) fn account_key(dir: &Path, given: Option<&Path>) -> Result<Server, StartError> {
+    let path = given.map_or_else(|| dir.join(ACCOUNT_KEY_FILE), Path::to_owned);
+    let bad = |reason: String| StartError::DataDir { dir: dir.to_owned(), reason };
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes = zeroize::Zeroizing::new(bytes);
+            Server::from_bytes(&bytes).map_err(|_| StartError::AccountKey { file: path })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let server = Server::random(&mut system_rng().map_err(bad)?);
+            let mut options = OpenOptions::new();
+            options.create_new(true).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            // Half a key would lock everybody out: it is whole before it has its name.
+            let draft = path.with_extension("new");
+            let _ = std::fs::remove_file(&draft);
+            let mut file = options.open(&draft).map_err(|error| bad(error.to_string()))?;
+            let written = file.write_all(&server.to_bytes()).and_then(|()| file.sync_all());
+            written.and_then(|()| std::fs::rename(&draft, &path)).map_err(|error| bad(error.to_string()))?;
+            Ok(server)
         }
         Err(error) => Err(bad(error.to_string())),
     }

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod backup;
 mod config;
 mod error;
@@ -16,6 +17,7 @@ mod server;
 mod service;
 pub mod store;
 
+pub use accounts::{SignUp, UsersAction};
 pub use backup::maintain;
 pub use config::{Action, ArchiveConfig, Cli, DEFAULT_HTTP, Registration, Settings};
 pub use error::StartError;

@@ -6,6 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
+    accounts::{self, Control, Desk},
     config::ArchiveConfig,
     error::StartError,
     folder::{self, FolderLock},
@@ -23,6 +24,7 @@ pub struct Archive {
     http: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     service: JoinHandle<()>,
+    control: JoinHandle<()>,
     web: Option<JoinHandle<()>>,
     _lock: FolderLock,
 }
@@ -42,6 +44,14 @@ impl Archive {
         let lock = folder::lock(&dir)?;
         let key = folder::device_key(&dir)?;
         let store = store::open(&config).await?;
+        let accounts = folder::account_key(&dir, config.account_key.as_deref())?;
+        if store.accounts().claim_account_key(accounts.id()).await? != accounts.id() {
+            return Err(StartError::OtherAccountKey);
+        }
+        let system = |reason: String| StartError::DataDir { dir: dir.clone(), reason };
+        let rng = accounts::system_rng().map_err(system)?;
+        let desk = Arc::new(Desk::new(Arc::clone(&store), accounts, key.id(), config.sign_up, rng));
+        let control = Control::open(&dir).await.map_err(|error| system(error.to_string()))?;
         let metrics = Arc::new(Metrics::default());
         let (stop, stopping) = watch::channel(false);
         let listener = match config.http {
@@ -56,12 +66,14 @@ impl Archive {
         let (handle, events, net) = Net::start(net).await?;
         let service =
             Service::restore(Arc::clone(&store), handle.sender().clone(), Arc::clone(&metrics), config.limits).await?;
+        let service = service.with_accounts(desk);
+        let control = tokio::spawn(control.serve(Arc::clone(&store), stopped(stopping.clone())));
         let service = tokio::spawn(service.run(events, stopped(stopping.clone())));
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let registry = metrics.registry();
         let web = listener
             .map(|listener| tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping))));
-        Ok(Self { net, store, http: address, stop, service, web, _lock: lock })
+        Ok(Self { net, store, http: address, stop, service, control, web, _lock: lock })
     }
 
     /// The archive's device.
@@ -88,11 +100,17 @@ impl Archive {
         self.store.describe()
     }
 
+    /// What the store keeps of accounts: for whoever runs the archive inside a program.
+    #[must_use]
+    pub fn accounts(&self) -> &dyn store::AccountStore {
+        self.store.accounts()
+    }
+
     /// Stops: takes no more, stores what was taken, closes everything.
     pub async fn shutdown(self) {
         // Nobody listening any more means that everything has stopped already.
         let _ = self.stop.send(true);
-        for task in [Some(self.service), self.web].into_iter().flatten() {
+        for task in [Some(self.service), Some(self.control), self.web].into_iter().flatten() {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a part of the archive ended badly");
             }

@@ -332,3 +332,38 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
 fn hex_of(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[test]
+fn accounts_are_looked_after_while_the_archive_runs_and_while_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = |args: &[&str]| output(command(folder.path()).arg("users").args(args));
+    assert_eq!(users(&["list"]), (true, "There are no accounts yet.\n".to_owned()));
+    let running = Running::start(folder.path());
+    let mode = |name: &str| folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("control.json"), mode("opaque.key")), (0o600, 0o600));
+    assert_eq!(users(&["list"]), (true, "There are no accounts yet.\n".to_owned()));
+    let (done, said) = users(&["token"]);
+    assert!(done && said.starts_with("Token: "), "{said}");
+    let (done, said) = users(&["disable", "nobody"]);
+    assert!(!done && said.contains("there is no account nobody"), "{said}");
+    // A stranger on this machine who cannot read the file gets nothing.
+    let control = std::fs::read_to_string(folder.path().join("control.json")).unwrap();
+    let port: serde_json::Value = serde_json::from_str(&control).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", u16::try_from(port["port"].as_u64().unwrap()).unwrap())).unwrap();
+    stream.write_all(b"{\"secret\":\"guess\",\"action\":\"List\"}\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "");
+    // One that was killed leaves the file behind; the store is opened directly then.
+    running.kill();
+    assert!(folder.path().join("control.json").exists());
+    assert_eq!(users(&["list"]), (true, "There are no accounts yet.\n".to_owned()));
+    let running = Running::start(folder.path());
+    assert_eq!(users(&["list"]), (true, "There are no accounts yet.\n".to_owned()));
+    let (stopped, _) = running.terminate();
+    assert!(stopped && !folder.path().join("control.json").exists());
+    // Accounts of one key are of no use with another.
+    std::fs::remove_file(folder.path().join("opaque.key")).unwrap();
+    let (started, said) = output(command(folder.path()).args(["--no-mdns", "--port", "0", "--http", "off"]));
+    assert!(!started && said.contains("another account key"), "{said}");
+}

@@ -2,12 +2,15 @@
 //! from memory at once. It is no part of what users run.
 
 use parlor_node::{
-    Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
-    MessageBody, Order, Profile, Reaction, Reply, RequestAnswer, RoomSummary, SyncState,
+    AccountCommand, AccountView, Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event,
+    JoinStage, Member, Message, MessageBody, Order, Profile, Reaction, RecoveryWords, Reply, RequestAnswer,
+    RoomSummary, SyncState,
     people::{NearbyPerson, PersonCard, PersonDevice, PersonRoom, Safety},
     store::{LockChange, LockKind},
 };
-use parlor_protocol::{DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, safety::SafetyNumber};
+use parlor_protocol::{
+    DeviceId, EntryId, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, account::Password, safety::SafetyNumber,
+};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
@@ -35,6 +38,7 @@ struct State {
     nearby: Vec<NearbyPerson>,
     held: Vec<(CommandId, Command)>,
     lock: Option<LockKind>,
+    account: AccountView,
 }
 
 /// A node without a network. Clones are the same node.
@@ -352,6 +356,26 @@ impl Backend for Fake {
 }
 
 impl Fake {
+    fn account(&self, command: AccountCommand) -> CommandResult {
+        use AccountCommand::{Delete, LogIn, LogOut, Recover, Register, Status};
+        let registers = matches!(command, Register { .. });
+        match command {
+            Status => return Ok(Reply::Account(self.0.borrow().account.clone())),
+            LogIn { password, .. } if password == Password::new("wrong password").unwrap_or(password.clone()) => {
+                return Err(CommandError::WrongLogIn);
+            }
+            Register { name, .. } | LogIn { name, .. } | Recover { name, .. } => {
+                let name = Some(name.as_str().to_owned());
+                self.0.borrow_mut().account = AccountView { name, signed_in: true, ..AccountView::default() };
+            }
+            LogOut | Delete { .. } => self.0.borrow_mut().account = AccountView::default(),
+            _ => {}
+        }
+        self.tell(Event::AccountChanged(self.0.borrow().account.clone()));
+        let words = vec!["abandon"; 23].join(" ") + " art";
+        Ok(if registers { Reply::Registered(RecoveryWords::new(words.into())) } else { Reply::Done })
+    }
+
     fn answer(&self, command: Command) -> CommandResult {
         match command {
             Command::Me => Ok(Reply::Me(self.profile())),
@@ -398,6 +422,7 @@ impl Fake {
             }
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
+            Command::Account(command) => self.account(*command),
             Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
             Command::ChangeLock(change) => {
                 let kind = match *change {

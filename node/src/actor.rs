@@ -5,7 +5,6 @@
 //! (and, for the store, no network events), but always takes reports. So the store can always
 //! report, the network can always hand over, and the queues stay short.
 
-use parlor_protocol::invite::StretchedCode;
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,12 +14,16 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{
+        broadcast,
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::JoinSet,
 };
 
 use crate::{
-    engine::{CallId, Engine, Input, JobId, Now, Output},
+    engine::{CallId, Engine, Input, JobId, Now, Output, account::PasswordWork},
     event::Event,
     handle::{Answer, Call},
     net::{NetCommand, NetEvent, NetHandle},
@@ -34,6 +37,11 @@ use crate::{
 const STORE_BACKLOG: usize = 512;
 /// While this many commands wait for the network no new calls are taken.
 const NET_BACKLOG: usize = 1024;
+/// Commands or network events that the engine takes as one turn, when so many wait: enough that their
+/// entries leave as one message, few enough that others can work on it while the next is made.
+const TURN_MAX: usize = 32;
+/// While so few writes wait that nobody is waiting for, the store's thread is not woken for them.
+const STORE_PATIENCE: usize = 64;
 /// Codes stretched at the same time; each takes 64 MiB and a processor.
 const STRETCHING_MAX: usize = 2;
 /// How long the store may take to finish when the node stops.
@@ -75,6 +83,12 @@ pub(crate) struct Ports {
     pub(crate) stop: oneshot::Receiver<()>,
 }
 
+/// Something to stretch.
+enum Stretch {
+    Code(JobId, parlor_protocol::RoomCode),
+    Password(JobId, PasswordWork),
+}
+
 struct Actor {
     engine: Engine,
     clock: Clock,
@@ -82,13 +96,17 @@ struct Actor {
     next_call: u64,
     events: broadcast::Sender<Event>,
     to_store: VecDeque<Job>,
+    /// Whether the store gets what waits for it; else it waits for company.
+    is_store_due: bool,
     to_net: VecDeque<NetCommand>,
-    to_stretch: VecDeque<(JobId, parlor_protocol::RoomCode)>,
-    stretching: JoinSet<(JobId, Option<StretchedCode>)>,
+    to_stretch: VecDeque<Stretch>,
+    stretching: JoinSet<Input>,
     keeper: LockKeeper,
     to_lock: VecDeque<(JobId, Option<Box<LockChange>>)>,
     locking: JoinSet<(JobId, Result<LockKind, String>)>,
-    has_net: bool,
+    /// None once the node stops.
+    jobs: Option<mpsc::Sender<Job>>,
+    net: Option<NetHandle>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +142,7 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
     let StorePorts { jobs, mut done, thread } = store;
     let clock = Clock { start: Instant::now() };
     let (engine, outputs) = Engine::new(loaded, seed, clock.now());
+    let (handle, mut net_events) = net.map(|net| (net.handle, net.events)).unzip();
     let mut actor = Actor {
         engine,
         clock,
@@ -131,17 +150,19 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
         next_call: 0,
         events,
         to_store: VecDeque::new(),
+        is_store_due: false,
         to_net: VecDeque::new(),
         to_stretch: VecDeque::new(),
         stretching: JoinSet::new(),
         keeper,
         to_lock: VecDeque::new(),
         locking: JoinSet::new(),
-        has_net: net.is_some(),
+        jobs: Some(jobs.clone()),
+        net: handle.clone(),
     };
-    let (handle, mut net_events) = net.map(|net| (net.handle, net.events)).unzip();
     actor.carry_out(outputs);
     let mut stop = pin!(stop);
+    let (mut new_calls, mut new_events) = (Vec::with_capacity(TURN_MAX), Vec::with_capacity(TURN_MAX));
     loop {
         actor.stretch_next();
         actor.lock_next();
@@ -153,9 +174,12 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
                 Some(report) => actor.take_report(report),
                 None => break,
             },
-            permit = jobs.reserve(), if !actor.to_store.is_empty() => {
-                let (Ok(permit), Some(job)) = (permit, actor.to_store.pop_front()) else { break };
-                permit.send(job);
+            permit = jobs.reserve(), if actor.is_store_due => {
+                let Ok(permit) = permit else { break };
+                if let Some(job) = actor.to_store.pop_front() {
+                    permit.send(job);
+                }
+                actor.feed_store();
             }
             permit = reserve(handle.as_ref()), if !actor.to_net.is_empty() => {
                 match (permit, actor.to_net.pop_front()) {
@@ -163,19 +187,23 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
                     // The network has ended: nobody to send to.
                     _ => actor.to_net.clear(),
                 }
+                actor.feed_net();
             }
-            Some(event) = next_of(net_events.as_mut()), if is_calm => actor.input(Input::Net(event)),
-            Some(Ok((job, code))) = actor.stretching.join_next(), if !actor.stretching.is_empty() => {
-                actor.input(Input::Stretched { job, code });
+            () = next_of(net_events.as_mut(), &mut new_events), if is_calm => {
+                actor.inputs(new_events.drain(..).map(Input::Net));
             }
+            Some(Ok(input)) = actor.stretching.join_next(), if !actor.stretching.is_empty() => actor.input(input),
             Some(Ok((job, result))) = actor.locking.join_next(), if !actor.locking.is_empty() => {
                 actor.input(Input::Locked { job, result });
             }
-            Some(call) = calls.recv(), if is_calm && actor.to_net.len() < NET_BACKLOG => actor.take_call(call),
+            1.. = calls.recv_many(&mut new_calls, TURN_MAX), if is_calm && actor.to_net.len() < NET_BACKLOG => {
+                actor.take_calls(&mut new_calls);
+            }
             () = sleep_until(deadline) => actor.input(Input::Tick),
         }
     }
     actor.input(Input::Stop);
+    actor.jobs = None;
     if let Some(handle) = &handle {
         for command in actor.to_net.drain(..) {
             // A network that is gone hears no goodbye.
@@ -210,26 +238,40 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
 
 impl Actor {
     fn input(&mut self, input: Input) {
-        let outputs = self.engine.handle(self.clock.now(), input);
+        self.inputs([input]);
+    }
+
+    /// Gives the engine inputs as one turn.
+    fn inputs(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        let outputs = self.engine.handle_all(self.clock.now(), inputs);
         self.carry_out(outputs);
     }
 
-    fn take_call(&mut self, Call { command, answer }: Call) {
-        self.next_call += 1;
-        let call = CallId(self.next_call);
-        self.answers.insert(call, answer);
-        self.input(Input::Command { call, command });
+    fn take_calls(&mut self, calls: &mut Vec<Call>) {
+        let mut inputs = Vec::with_capacity(calls.len());
+        for Call { command, answer } in calls.drain(..) {
+            self.next_call += 1;
+            let call = CallId(self.next_call);
+            self.answers.insert(call, answer);
+            inputs.push(Input::Command { call, command });
+        }
+        self.inputs(inputs);
     }
 
     fn take_report(&mut self, report: Done) {
-        self.input(match report {
-            Done::Written { id, result } => Input::Written { id, result },
-            Done::Read { id, result } => Input::Read { id, result },
-        });
+        match report {
+            Done::Written(batches) => {
+                self.inputs(batches.into_iter().map(|(id, result)| Input::Written { id, result }));
+            }
+            Done::Read { id, result } => self.input(Input::Read { id, result }),
+        }
     }
 
+    /// Hands outputs out: first to the network, because others wait for it.
     fn carry_out(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
+        let (to_net, others): (Vec<_>, Vec<_>) =
+            outputs.into_iter().partition(|output| matches!(output, Output::Net(_)));
+        for output in to_net.into_iter().chain(others) {
             match output {
                 // Without subscribers there is nobody to tell.
                 Output::Event(event) => drop(self.events.send(event)),
@@ -238,14 +280,52 @@ impl Actor {
                     Some(Answer::Event(id)) => drop(self.events.send(Event::Replied { id, result })),
                     None => {}
                 },
-                Output::Net(command) if self.has_net => self.to_net.push_back(command),
+                Output::Net(command) if self.net.is_some() => {
+                    self.to_net.push_back(command);
+                    self.feed_net();
+                }
                 Output::Net(_) => {}
-                Output::Write { id, writes, urgent } => self.to_store.push_back(Job::Write { id, writes, urgent }),
-                Output::Flush => self.to_store.push_back(Job::Flush),
-                Output::Tidy => self.to_store.push_back(Job::Tidy),
-                Output::Read { id, read } => self.to_store.push_back(Job::Read { id, read }),
-                Output::Stretch { job, code } => self.to_stretch.push_back((job, code)),
+                Output::Write { id, writes, urgent } => self.give_store(Job::Write { id, writes, urgent }, urgent),
+                Output::Flush => self.give_store(Job::Flush, true),
+                Output::Tidy => self.give_store(Job::Tidy, true),
+                Output::Read { id, read } => self.give_store(Job::Read { id, read }, true),
+                Output::Stretch { job, code } => self.to_stretch.push_back(Stretch::Code(job, code)),
+                Output::Password { job, work } => self.to_stretch.push_back(Stretch::Password(job, work)),
                 Output::Lock { job, change } => self.to_lock.push_back((job, change)),
+            }
+        }
+        self.feed_store();
+    }
+
+    fn give_store(&mut self, job: Job, urgent: bool) {
+        self.to_store.push_back(job);
+        self.is_store_due |= urgent || self.to_store.len() >= STORE_PATIENCE;
+    }
+
+    /// Hands the store what is due, as far as it has room.
+    fn feed_store(&mut self) {
+        let Some(jobs) = &self.jobs else { return };
+        while self.is_store_due {
+            let Some(job) = self.to_store.pop_front() else {
+                self.is_store_due = false;
+                return;
+            };
+            // When it is closed the loop finds out.
+            if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = jobs.try_send(job) {
+                self.to_store.push_front(job);
+                return;
+            }
+        }
+    }
+
+    /// Hands the network what waits, as far as it has room.
+    fn feed_net(&mut self) {
+        let Some(net) = &self.net else { return };
+        while let Some(command) = self.to_net.pop_front() {
+            // When it is closed the loop finds out.
+            if let Err(TrySendError::Full(command) | TrySendError::Closed(command)) = net.sender().try_send(command) {
+                self.to_net.push_front(command);
+                return;
             }
         }
     }
@@ -253,8 +333,11 @@ impl Actor {
     /// Stretches codes on threads made for blocking work, a few at a time.
     fn stretch_next(&mut self) {
         while self.stretching.len() < STRETCHING_MAX {
-            let Some((job, code)) = self.to_stretch.pop_front() else { break };
-            self.stretching.spawn_blocking(move || (job, code.stretch().ok()));
+            let Some(work) = self.to_stretch.pop_front() else { break };
+            self.stretching.spawn_blocking(move || match work {
+                Stretch::Code(job, code) => Input::Stretched { job, code: code.stretch().ok() },
+                Stretch::Password(job, work) => Input::Password { job, worked: work.run() },
+            });
         }
     }
 }
@@ -278,14 +361,14 @@ async fn reserve(handle: Option<&NetHandle>) -> Option<mpsc::Permit<'_, NetComma
     }
 }
 
-/// The next event; never when there is no network or it has ended.
-async fn next_of(events: Option<&mut mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
-    match events {
-        Some(events) => match events.recv().await {
-            Some(event) => Some(event),
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+/// The next events; never when there is no network or it has ended.
+async fn next_of(events: Option<&mut mpsc::Receiver<NetEvent>>, into: &mut Vec<NetEvent>) {
+    let taken = match events {
+        Some(events) => events.recv_many(into, TURN_MAX).await,
+        None => 0,
+    };
+    if taken == 0 {
+        std::future::pending().await
     }
 }
 

@@ -2,13 +2,17 @@
 //!
 //! The app, the command line, the browser and the tests all use these and nothing else.
 
-use parlor_protocol::{EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text, UserId};
+use parlor_protocol::{
+    DeviceId, EntryId, HistoryPolicy, Name, RoomCode, RoomId, Text, UserId,
+    account::{AccessToken, Password, RecoveryKey, UserName},
+};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use zeroize::Zeroizing;
 
 use crate::{
     error::CommandError,
-    event::{Connection, Member, Message, Order, Profile, RoomSummary},
+    event::{AccountDevice, AccountView, Connection, Member, Message, Order, Profile, RoomSummary},
     people::{NearbyPerson, Person, PersonCard},
     store::{LockChange, LockKind},
 };
@@ -172,6 +176,8 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// Something about the account.
+    Account(Box<AccountCommand>),
     /// How the profile is locked. Answered with [`Reply::Locked`].
     LockKind,
     /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
@@ -187,6 +193,115 @@ pub enum RequestAnswer {
     Refuse,
     /// The same, and nothing more of the person is shown.
     Block,
+}
+
+/// Something about the account of this device. Passwords are wiped and never printed.
+#[derive(Clone, Debug)]
+pub enum AccountCommand {
+    /// How the account stands. Answered with [`Reply::Account`].
+    Status,
+    /// Makes an account for the person of this device; the rooms here go into it. Answered with
+    /// [`Reply::Registered`].
+    Register {
+        /// The user name.
+        name: UserName,
+        /// The password.
+        password: Password,
+        /// Where registration needs one.
+        token: Option<AccessToken>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; the first in reach when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Signs in: the account's rooms are entered, and the rooms here join them. Answered with
+    /// [`Reply::Done`].
+    LogIn {
+        /// The user name.
+        name: UserName,
+        /// The password.
+        password: Password,
+        /// Needed after the password was reset.
+        recovery: Option<RecoveryKey>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; every one in reach is asked when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Sets a new password with a token and signs in. Answered with [`Reply::Done`].
+    Recover {
+        /// The user name.
+        name: UserName,
+        /// The token from whoever runs the archive.
+        token: AccessToken,
+        /// The new password.
+        password: Password,
+        /// Opens what is in the account.
+        recovery: Option<RecoveryKey>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; the first in reach when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Changes the password. Answered with [`Reply::Done`].
+    ChangePassword {
+        /// The password now.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
+    /// Signs this device out: it forgets the account's key and the rooms that came by it. Answered
+    /// with [`Reply::Done`].
+    LogOut,
+    /// Deletes the account at the archive, and signs out. Answered with [`Reply::Done`].
+    Delete {
+        /// The password.
+        password: Password,
+    },
+    /// The devices that are signed in. Answered with [`Reply::AccountDevices`].
+    Devices,
+    /// Gives one of them another name. Answered with [`Reply::Done`].
+    RenameDevice {
+        /// Which.
+        device: DeviceId,
+        /// Its name.
+        name: Name,
+    },
+    /// Signs one of them out. Answered with [`Reply::Done`].
+    SignOut {
+        /// Which.
+        device: DeviceId,
+    },
+}
+
+/// The 24 words of a recovery key, on their way to the screen: wiped, and not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoveryWords(Zeroizing<String>);
+
+impl RecoveryWords {
+    /// Wraps the words.
+    #[must_use]
+    pub const fn new(words: Zeroizing<String>) -> Self {
+        Self(words)
+    }
+
+    /// The words, with single spaces.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RecoveryWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryWords(..)")
+    }
+}
+
+impl Serialize for RecoveryWords {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(s)
+    }
 }
 
 /// The answer to a [`Command`].
@@ -233,6 +348,12 @@ pub enum Reply {
     Person(Box<PersonCard>),
     /// How the profile is locked now.
     Locked(LockKind),
+    /// How the account stands.
+    Account(AccountView),
+    /// The new account's recovery key. It is shown once.
+    Registered(RecoveryWords),
+    /// The devices that are signed in to the account.
+    AccountDevices(Vec<AccountDevice>),
 }
 
 /// The result of a command.

@@ -90,6 +90,8 @@ pub enum Event {
     },
     /// Peers, archives or addresses changed.
     ConnectionChanged(Connection),
+    /// The account of this device changed, or its archive came.
+    AccountChanged(AccountView),
     /// Something went wrong that the person should know, with its remedy.
     ProblemRaised(Problem),
     /// This subscriber was too slow and missed events: read rooms and history again.
@@ -360,6 +362,32 @@ pub struct Peer {
     pub transport: String,
     /// Round-trip time in microseconds, once measured.
     pub rtt_us: Option<u64>,
+}
+
+/// How the account of this device stands.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct AccountView {
+    /// The user name; none without an account.
+    pub name: Option<String>,
+    /// The archive that keeps it.
+    pub archive: Option<DeviceId>,
+    /// False once this device was signed out from elsewhere.
+    pub signed_in: bool,
+    /// Whether that archive is connected.
+    pub reachable: bool,
+}
+
+/// A device that is signed in to the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountDevice {
+    /// The device.
+    pub device: DeviceId,
+    /// What it is called.
+    pub name: String,
+    /// When it signed in, in milliseconds since 1970 by the archive's clock.
+    pub since: u64,
+    /// True for this very device.
+    pub own: bool,
 }
 
 /// Something that went wrong, in plain words.

@@ -22,11 +22,11 @@ pub mod people;
 pub mod store;
 pub mod unwind;
 
-pub use command::{Command, CommandId, CommandResult, Reply, RequestAnswer};
+pub use command::{AccountCommand, Command, CommandId, CommandResult, RecoveryWords, Reply, RequestAnswer};
 pub use error::CommandError;
 pub use event::{
-    Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer, Problem, Profile, Reaction,
-    RoomSummary, SyncState, Warning,
+    AccountDevice, AccountView, Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer,
+    Problem, Profile, Reaction, RoomSummary, SyncState, Warning,
 };
 pub use handle::{NodeHandle, Subscription};
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};

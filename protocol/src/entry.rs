@@ -222,6 +222,18 @@ impl Entry {
         Ok(Self { header, id, bytes })
     }
 
+    /// Reads the entry that these bytes begin with, and gives back what follows it.
+    ///
+    /// # Errors
+    /// As [`Entry::decode`].
+    pub fn decode_first(bytes: &[u8]) -> Result<(Self, &[u8]), CodecError> {
+        let (_, len) = Header::decode(bytes)?;
+        let expected = HEADER_LEN + len + SIG_LEN;
+        let cut_off = CodecError::CutOff { expected, got: bytes.len() };
+        let (first, rest) = bytes.split_at_checked(expected).ok_or(cut_off)?;
+        Ok((Self::decode(first)?, rest))
+    }
+
     /// The header.
     #[must_use]
     pub const fn header(&self) -> &Header {

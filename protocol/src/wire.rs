@@ -22,6 +22,9 @@ use crate::{
 
 const ENTRY_FRAME: u8 = 1;
 const SIGNAL_FRAME: u8 = 2;
+const RUN_FRAME: u8 = 3;
+/// A single entry has a frame of its own, so that it has one encoding.
+const RUN_MIN_ENTRIES: usize = 2;
 
 /// A gossip message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,17 +33,30 @@ pub enum Gossip {
     Entry(Entry),
     /// Something that is not stored.
     Signal(Signal),
+    /// New entries of one log, in order: a page, authenticated by the signature of its last entry.
+    Run(Vec<Entry>),
 }
 
 impl Gossip {
-    /// Encodes a gossip message: version, kind, then the entry's own bytes or an encoded signal.
+    /// Encodes a gossip message: version, kind, then an encoded signal or the bytes of the entries.
     ///
     /// # Errors
-    /// [`CodecError::TooLong`].
+    /// [`CodecError::TooLong`], and for runs [`CodecError::TooMany`] or too few.
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
         match self {
             Self::Entry(entry) => Ok([&[VERSION, ENTRY_FRAME], entry.bytes().as_ref()].concat()),
             Self::Signal(signal) => Ok([vec![VERSION, SIGNAL_FRAME], codec::encode_bare(signal, GOSSIP_MAX)?].concat()),
+            Self::Run(entries) => {
+                check_run(entries.len())?;
+                let got = 2 + entries.iter().map(|entry| entry.bytes().len()).sum::<usize>();
+                if got > GOSSIP_MAX {
+                    return Err(CodecError::TooLong { max: GOSSIP_MAX, got });
+                }
+                let mut bytes = Vec::with_capacity(got);
+                bytes.extend_from_slice(&[VERSION, RUN_FRAME]);
+                entries.iter().for_each(|entry| bytes.extend_from_slice(entry.bytes()));
+                Ok(bytes)
+            }
         }
     }
 
@@ -59,11 +75,27 @@ impl Gossip {
                 let signal: Signal = codec::decode_bare(signal, GOSSIP_MAX, "signal")?;
                 signal.check_len().map(|()| Self::Signal(signal))
             }
+            [VERSION, RUN_FRAME, run @ ..] => decode_run(run).map(Self::Run),
             [VERSION] => Err(CodecError::CutOff { expected: 2, got: 1 }),
             [VERSION, kind, ..] => Err(CodecError::UnknownKind(*kind)),
             [theirs, ..] => Err(CodecError::Version { theirs: *theirs, ours: VERSION }),
         }
     }
+}
+
+fn check_run(got: usize) -> Result<(), CodecError> {
+    if got < RUN_MIN_ENTRIES { Err(CodecError::Malformed("run")) } else { count("entries", got, PAGE_MAX_ENTRIES) }
+}
+
+fn decode_run(mut bytes: &[u8]) -> Result<Vec<Entry>, CodecError> {
+    let mut entries = Vec::new();
+    while !bytes.is_empty() {
+        count("entries", entries.len() + 1, PAGE_MAX_ENTRIES)?;
+        let (entry, rest) = Entry::decode_first(bytes)?;
+        entries.push(entry);
+        bytes = rest;
+    }
+    check_run(entries.len()).map(|()| entries)
 }
 
 /// The id under which gossip recognises duplicates: 20 bytes of the hash of all bytes, signature

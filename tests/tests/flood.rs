@@ -13,7 +13,7 @@ use parlor_protocol::{
     keys::DeviceKey,
     wire::Gossip,
 };
-use parlor_tests::sim::{Faults, Network};
+use parlor_tests::sim::{Faults, Network, entries_in};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
@@ -46,7 +46,12 @@ fn bogus(rng: &mut ChaCha20Rng, room: RoomId, secrets: &EpochSecrets, overheard:
         session: seq,
     };
     let signed = |key: &DeviceKey, room, seq| Entry::sign(key, header(key, room, seq), &[0; 300]).unwrap().into_inner();
-    let mut kinds: Vec<Vec<Bytes>> = vec![Vec::new(); 6];
+    let run = |key: &DeviceKey, seq: u64| {
+        let first = signed(key, room, seq);
+        let header = Header { seq: seq + 1, prev: first.id(), log: first.header().log, ..header(key, room, seq) };
+        vec![first, Entry::sign(key, header, &[0; 300]).unwrap().into_inner()]
+    };
+    let mut kinds: Vec<Vec<Bytes>> = vec![Vec::new(); 8];
     for at in 0..TEMPLATES {
         let key = DeviceKey::random(rng);
         let mut rubbish = vec![0; 400];
@@ -60,6 +65,11 @@ fn bogus(rng: &mut ChaCha20Rng, room: RoomId, secrets: &EpochSecrets, overheard:
         broken[place] ^= 1;
         kinds[4].push(wire(Entry::decode(broken).unwrap()));
         kinds[5].push(overheard[at % overheard.len()].clone());
+        kinds[6].push(Gossip::Run(run(&key, 0)).encode().unwrap().into());
+        let mut broken = Gossip::Run(run(&key, u64::from(rng.next_u32()))).encode().unwrap();
+        let place = broken.len() - 1 - at % SIG_LEN;
+        broken[place] ^= 1;
+        kinds[7].push(broken.into());
     }
     kinds
 }
@@ -75,15 +85,13 @@ fn a_million_bogus_messages_are_refused_in_bounded_memory_and_the_conversation_g
 
     let stretched = code.stretch().unwrap();
     let overheard: Vec<Bytes> = network.published.iter().map(|(_, bytes)| bytes.clone()).collect();
-    let secrets = overheard.iter().find_map(|bytes| match Gossip::decode(bytes) {
-        Ok(Gossip::Entry(entry)) => match InviteBody::decode(entry.body()) {
-            Ok(InviteBody::Made(invite)) if entry.header().kind == Kind::Invite => {
-                invite.open(&stretched).ok()?.epoch_secrets().ok()
-            }
-            _ => None,
-        },
+    let opened = |entry: Entry| match InviteBody::decode(entry.body()) {
+        Ok(InviteBody::Made(invite)) if entry.header().kind == Kind::Invite => {
+            invite.open(&stretched).ok()?.epoch_secrets().ok()
+        }
         _ => None,
-    });
+    };
+    let secrets = overheard.iter().flat_map(|bytes| entries_in(bytes)).find_map(opened);
     let secrets = secrets.expect("the invite was published");
     let mut rng = ChaCha20Rng::seed_from_u64(5);
     let kinds = bogus(&mut rng, room, &secrets, &overheard);

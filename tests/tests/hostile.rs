@@ -89,7 +89,7 @@ impl Attacker {
         self.rng.fill_bytes(&mut bytes);
         // Half of it gets past the first look.
         if bytes.len() > 1 && self.rng.next_u32().is_multiple_of(2) {
-            (bytes[0], bytes[1]) = (1, bytes[1] % 2);
+            (bytes[0], bytes[1]) = (1, bytes[1] % 4);
         }
         bytes
     }

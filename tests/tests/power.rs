@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_node::{Command, CommandError, Event, Reply};
-use parlor_protocol::{EntryId, LogKey, RoomId, Text, entry::Kind, wire::Gossip};
-use parlor_tests::sim::{Faults, Network};
+use parlor_protocol::{EntryId, LogKey, RoomId, Text, entry::Kind};
+use parlor_tests::sim::{Faults, Network, entries_in};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::{
@@ -25,8 +25,7 @@ fn say(room: RoomId, text: &str) -> Command {
 fn assert_every_place_was_used_once(network: &Network, seed: u64) -> usize {
     let mut places: BTreeMap<(LogKey, u64), EntryId> = BTreeMap::new();
     let mut nonces: BTreeMap<(LogKey, u64, u64), Vec<u8>> = BTreeMap::new();
-    for (_, bytes) in &network.published {
-        let Ok(Gossip::Entry(entry)) = Gossip::decode(bytes) else { continue };
+    for entry in network.published.iter().flat_map(|(_, bytes)| entries_in(bytes)) {
         let header = *entry.header();
         let before = places.insert((header.log_key(), header.seq), entry.id());
         assert!(before.is_none_or(|id| id == entry.id()), "seed {seed}: place {} was used twice", header.seq);
@@ -52,9 +51,11 @@ fn loses_power(seed: u64) -> usize {
     for _ in 0..POWER_CUTS {
         let mut calls = Vec::new();
         for _ in 0..random(12) {
-            sent += 1;
-            let text = format!("message {sent}");
-            calls.push((network.submit(0, say(room, &text)), text));
+            // Mostly one, sometimes several at once: they leave as one gossip message.
+            let texts: Vec<_> = (0..1 + random(8) / 6 * random(5)).map(|at| format!("message {}", sent + at)).collect();
+            sent += texts.len() as u64;
+            let numbers = network.submit_all(0, texts.iter().map(|text| say(room, text)).collect());
+            calls.extend(numbers.into_iter().zip(texts));
             network.run_for(random(5));
         }
         calls.retain(|(call, text)| match network.answer(0, *call) {

@@ -3,7 +3,7 @@
 
 use parlor_node::{Command, CommandError, Event, MessageBody, Reply};
 use parlor_protocol::{RoomCode, Text};
-use parlor_tests::sim::{Faults, Network};
+use parlor_tests::sim::{Faults, Network, entries_in};
 use rand_core::SeedableRng as _;
 use std::{
     collections::BTreeSet,
@@ -403,4 +403,66 @@ fn all_members_converge_after_loss_restarts_and_partitions() {
             scope.spawn(work);
         }
     });
+}
+
+fn say(room: parlor_protocol::RoomId, text: &str) -> Command {
+    Command::Send { room, text: Text::new(text).unwrap(), reply_to: None }
+}
+
+/// How many entries each gossip message of a host brought, in order, from some message on.
+fn lengths(network: &Network, host: usize, from: usize) -> Vec<usize> {
+    let of_host = network.published.iter().skip(from).filter(|(by, _)| *by == host);
+    of_host.map(|(_, bytes)| entries_in(bytes).len()).filter(|len| *len > 0).collect()
+}
+
+#[test]
+fn texts_given_at_once_leave_as_one_message_and_a_lone_one_by_itself() {
+    let mut network = Network::new(3, 60, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.join(2, &code).unwrap();
+    network.run_for(5_000);
+    // Two texts one after the other are a conversation: from then on nothing waits for the disk.
+    for text in ["one", "two"] {
+        network.call(0, say(room, text)).unwrap();
+    }
+    let before = network.published.len();
+    let texts: Vec<String> = (0..40).map(|n| format!("pasted {n}")).collect();
+    network.submit_all(0, texts.iter().map(|text| say(room, text)).collect());
+    assert_eq!(lengths(&network, 0, before), [40], "at once, without waiting for the disk");
+    network.submit(0, say(room, "alone"));
+    assert_eq!(lengths(&network, 0, before), [40, 1]);
+    let (clock, all) = (network.clock(), [&["one".into(), "two".into()][..], &texts, &["alone".into()]].concat());
+    let all_there = |network: &mut Network| (0..3).all(|host| network.texts(host, room) == all);
+    assert!(network.run_until(all_there));
+    assert!(network.clock() <= clock + 100, "gossip brought them, not sync");
+    for host in 0..3 {
+        network.stop(host);
+        network.start(host);
+    }
+    assert!(network.run_until(|network| (0..3).all(|host| network.texts(host, room) == all)), "and they are stored");
+}
+
+#[test]
+fn runs_that_are_lost_repeated_or_turned_round_are_made_up_for() {
+    for seed in 0..12 {
+        let mut network = Network::new(4, 600 + seed, Faults::BAD);
+        let (room, code) = network.create(0, "kitchen");
+        for host in 1..4 {
+            while network.join(host, &code).is_err() {}
+        }
+        for burst in 0..12 {
+            let writer = burst % 4;
+            let texts = (0..1 + burst * 3).map(|n| say(room, &format!("{burst} {n}")));
+            network.submit_all(writer, texts.collect());
+            network.run_for(300);
+        }
+        let count: usize = (0..12).map(|burst| 1 + burst * 3).sum();
+        let all_there = |network: &mut Network| {
+            let texts = network.texts(0, room);
+            texts.len() == count && (1..4).all(|host| network.texts(host, room) == texts)
+        };
+        assert!(network.run_until(all_there), "seed {seed}");
+        assert!((0..4).all(|host| network.problems(host).is_empty()), "seed {seed}: nobody is suspected");
+    }
 }

@@ -5,6 +5,7 @@
 //! acknowledged before it is durable.
 
 mod answering;
+mod gossip;
 mod rates;
 mod room;
 mod storing;
@@ -15,15 +16,15 @@ pub use rates::Rates;
 pub(crate) use storing::now_ms;
 
 use bytes::Bytes;
-use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    account::{AccountAnswer, AccountRefusal},
+    account::{AccountAnswer, AccountRefusal, AccountRequest},
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
     rules::RoomRules,
-    wire::{Answer, Gossip, Refusal, Request, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -33,11 +34,12 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    accounts::Desk,
     metrics::Metrics,
     store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
 };
 use rates::{Cost, InFlight, Meter};
-use room::{Loaded, RoomState, Work};
+use room::{Loaded, RoomState};
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
@@ -144,6 +146,8 @@ pub(crate) struct Service {
     to_start: BTreeSet<(RoomId, LogKey)>,
     /// The store failed last time.
     is_failing: bool,
+    /// Where devices sign in, if they can.
+    desk: Option<Arc<Desk>>,
 }
 
 impl Service {
@@ -172,6 +176,7 @@ impl Service {
             tasks: JoinSet::new(),
             to_start: BTreeSet::new(),
             is_failing: false,
+            desk: None,
         };
         for row in service.store.rooms().await? {
             let loaded = storing::load_room(&*service.store, &row).await?;
@@ -179,6 +184,20 @@ impl Service {
         }
         service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
         Ok(service)
+    }
+
+    /// Keeps accounts as well.
+    pub(crate) fn with_accounts(mut self, desk: Arc<Desk>) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    fn ask_desk(&mut self, id: InboundId, from: DeviceId, ask: AccountRequest) -> Option<Answer> {
+        let Some(desk) = self.desk.clone() else {
+            return Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed)));
+        };
+        self.tasks.spawn(async move { Done::Answer(id, Answer::Account(desk.answer(from, ask).await)) });
+        None
     }
 
     /// Works until the network ends or `stop` resolves; then finishes what is under way.
@@ -237,61 +256,14 @@ impl Service {
         self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
     }
 
-    async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
-        let verdict = match (self.topics.get(&topic).copied(), Gossip::decode(bytes)) {
-            (_, Err(_)) => Verdict::Reject,
-            (None, _) => Verdict::Ignore,
-            (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
-            (Some(room), Ok(Gossip::Signal(signal))) => {
-                let known = self.rooms.get(&room).is_some_and(|room| room.is_member(signal.author));
-                match signal.check(room) {
-                    Err(_) => Verdict::Reject,
-                    Ok(()) if known => Verdict::Accept,
-                    Ok(()) => Verdict::Ignore,
-                }
-            }
-        };
-        self.metrics.count_gossip(verdict);
-        self.tell(NetCommand::Judge { message, verdict }).await;
-        self.start_waiting();
-    }
-
-    /// An entry from gossip: passed on when it is good, stored when it continues its log.
-    fn on_gossip_entry(&mut self, room_id: RoomId, from: DeviceId, entry: Entry) -> Verdict {
-        let now = Instant::now();
-        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
-        if entry.room() != room_id {
-            return Verdict::Reject;
-        }
-        let (log, seq) = (entry.log_key(), entry.header().seq);
-        let height = room.height(log);
-        if seq + 1 == height.next && entry.id() == height.head || room.is_frozen(log) {
-            return Verdict::Ignore;
-        }
-        if !self.meter.allows(from, Cost::Bytes(entry.bytes().len()), now) {
-            return Verdict::Ignore;
-        }
-        let Ok(verified) = entry.verify() else { return Verdict::Reject };
-        let may_pass = room.may_pass_on(&verified);
-        if seq < height.next {
-            // Held already, or the other half of a fork.
-            if self.tasks.len() < TASKS_MAX {
-                self.compare(room_id, log, verified.into_inner(), None);
-            }
-            return Verdict::Ignore;
-        }
-        if seq == room.expected(log) {
-            // When too much waits the member pushes it again later.
-            let _ = room.enqueue(log, Work { entries: vec![verified.into_inner()], waiter: None });
-            self.to_start.insert((room_id, log));
-        }
-        if may_pass { Verdict::Accept } else { Verdict::Ignore }
-    }
-
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
         let now = Instant::now();
         let request = Request::decode(bytes);
-        let cost = if matches!(request, Ok(Request::Invite(_))) { Cost::LookUp } else { Cost::Request };
+        let cost = match &request {
+            Ok(Request::Invite(_)) => Cost::LookUp,
+            Ok(Request::Account(ask)) if begins(ask) => Cost::LookUp,
+            _ => Cost::Request,
+        };
         let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
         let answer = match request {
             Err(error) => {
@@ -306,7 +278,7 @@ impl Service {
                 self.look_up(id, locator);
                 None
             }
-            Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
+            Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
             Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
                 self.register(id, from, room, &cert, genesis, epochs, topics)
             }
@@ -368,6 +340,12 @@ impl Service {
         self.store_room(inbound, row, epochs, known.is_none());
         None
     }
+}
+
+/// Whether a request begins to register, sign in or reset: these cost more than others.
+fn begins(ask: &AccountRequest) -> bool {
+    use AccountRequest::{StartLogIn, StartRegister, StartReset};
+    matches!(ask, StartLogIn { .. } | StartRegister { .. } | StartReset { .. })
 }
 
 /// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.

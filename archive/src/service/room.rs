@@ -1,7 +1,7 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId, TopicId,
+    DeviceId, EpochId, LogKey, RoomId, TopicId,
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
     error::LogError,
@@ -236,9 +236,21 @@ impl<W> RoomState<W> {
         }
     }
 
-    /// Whether a single gossip entry is good enough to be passed on. What cannot be judged yet is
-    /// not: members exchange it by themselves.
-    pub(super) fn may_pass_on(&self, entry: &Verified<Entry>) -> bool {
+    /// Whether gossip entries, in order, are good enough to be passed on together. What cannot be
+    /// judged yet is not: members exchange it by themselves.
+    pub(super) fn may_pass_on(&self, run: &[Verified<Entry>]) -> bool {
+        let mut admitted = Vec::new();
+        run.iter().all(|entry| {
+            let may_pass = self.may_pass_one_on(entry, &admitted);
+            if may_pass && entry.header().kind == Kind::Admission {
+                admitted.push(entry.header().epoch);
+            }
+            may_pass
+        })
+    }
+
+    /// `admitted`: epochs to which entries right before this one admit its author.
+    fn may_pass_one_on(&self, entry: &Verified<Entry>, admitted: &[EpochId]) -> bool {
         let header = entry.header();
         if self.is_frozen(entry.log_key()) || !self.rules.stands(entry) {
             return false;
@@ -248,7 +260,9 @@ impl<W> RoomState<W> {
             Kind::Epoch => self.rules.epoch_by_owner(entry).is_ok(),
             Kind::Admission => AdmissionCert::decode(entry.body())
                 .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),
-            Kind::Invite | Kind::Content => self.rules.is_admitted(header.author, header.epoch),
+            Kind::Invite | Kind::Content => {
+                self.rules.is_admitted(header.author, header.epoch) || admitted.contains(&header.epoch)
+            }
         }
     }
 

@@ -1,10 +1,12 @@
 //! What an archive keeps, in the words of its domain. Two backends: embedded (redb) and MongoDB.
 
+mod accounts;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod embedded;
 mod mongo;
 
+pub use accounts::{AccountRow, AccountStore, Added, Pass, Tries, TryPlace};
 pub use embedded::EmbeddedStore;
 pub use mongo::MongoStore;
 
@@ -197,6 +199,9 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// How much a room takes.
     async fn usage(&self, room: RoomId) -> Result<Usage, StoreError>;
+
+    /// What it keeps of accounts.
+    fn accounts(&self) -> &dyn AccountStore;
 
     /// Whether it can read and write now.
     async fn check(&self) -> Result<(), StoreError>;

@@ -38,6 +38,7 @@ impl Model {
             Event::RoomMoved { from, to } if self.open == Some(from) => return vec![Effect::Open(to)],
             Event::RoomMoved { .. } => {}
             Event::PersonChanged(user) => return self.people.changed(user),
+            Event::AccountChanged(view) => self.account.view = Some(view),
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),
             Event::Lagged { .. } => return self.read_again(),
@@ -48,6 +49,17 @@ impl Model {
             Event::Stopped => {}
         }
         Vec::new()
+    }
+
+    fn account_done(&mut self, reply: Reply) {
+        match reply {
+            Reply::Account(view) => self.account.view = Some(view),
+            Reply::Registered(words) => {
+                self.account.recovery = Some(words);
+                self.account.finish();
+            }
+            _ => self.account.finish(),
+        }
     }
 
     fn room_changed(&mut self, summary: RoomSummary) {
@@ -167,6 +179,7 @@ impl Model {
             (_, Reply::Nearby(people)) => self.people.nearby = people,
             (Purpose::Person(user), Reply::Person(card)) => self.people.show(user, *card),
             (Purpose::CompareSafety(user), _) => self.people.compared(user, None),
+            (Purpose::Account, reply) => self.account_done(reply),
             (Purpose::LockKind, Reply::Locked(kind)) => self.lock.kind = Some(kind),
             (Purpose::ChangeLock, Reply::Locked(kind)) => {
                 self.lock =
@@ -212,6 +225,10 @@ impl Model {
                 return vec![Effect::ask(Command::Join(code.clone()), Purpose::Join(code))];
             }
             Purpose::Quiet | Purpose::LockKind => {}
+            Purpose::Account => {
+                self.account.is_busy = false;
+                self.account.problem = Some(error.to_string());
+            }
             Purpose::ChangeLock => {
                 self.lock.is_changing = false;
                 self.lock.problem = Some(what);

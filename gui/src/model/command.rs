@@ -65,6 +65,8 @@ pub enum Purpose {
     AddAddress(String),
     /// To know how the profile is locked.
     LockKind,
+    /// How the account stands, or something about it.
+    Account,
     /// To change that.
     ChangeLock,
 }

@@ -90,6 +90,7 @@ impl Engine {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::Account(command) => self.on_account_command(call, *command),
             Command::LockKind => self.ask_lock(call, None),
             Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
@@ -108,8 +109,9 @@ impl Engine {
         self.event(Event::ProfileChanged(profile));
         self.greet_everybody();
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        self.touch_vault();
         for room in rooms {
-            let bodies = self.profile_body().into_iter().collect();
+            let bodies = self.profile_body_in(room).into_iter().collect();
             self.write_contents(room, bodies, None, |_| Reply::Done);
         }
     }

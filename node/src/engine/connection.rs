@@ -187,6 +187,9 @@ impl Engine {
         self.check_joins();
         self.greet(peer);
         self.knock_at(peer);
+        if archive {
+            self.account_met(peer);
+        }
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {

@@ -11,10 +11,12 @@ use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
+    account::Account,
     connection::Connections,
     contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
+    publishing::ToPublish,
     room::{Room, Viewer},
     serve::Serving,
     sync::Asked,
@@ -61,6 +63,9 @@ pub struct Engine {
     pub(super) identity: Identity,
     pub(super) key: DeviceKey,
     pub(super) user: UserKey,
+    /// Keys that the person went by before.
+    pub(super) former: Vec<UserKey>,
+    pub(super) account: Account,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: Now,
     pub(super) out: Vec<Output>,
@@ -75,6 +80,7 @@ pub struct Engine {
     pub(super) reads: HashMap<ReadId, ReadFor>,
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
+    pub(super) to_publish: ToPublish,
     counter: u64,
     is_stopping: bool,
 }
@@ -87,11 +93,14 @@ impl Engine {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let is_new = loaded.identity.is_none();
         let identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let account = Account::new(loaded.account);
         let mut engine = Self {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
             contacts: Contacts::new(loaded.contacts),
+            former: account.former(),
+            account,
             identity,
             rng,
             now,
@@ -105,6 +114,7 @@ impl Engine {
             reads: HashMap::new(),
             timers: Timers::default(),
             unsaved: Unsaved::default(),
+            to_publish: ToPublish::default(),
             counter: 0,
             is_stopping: false,
         };
@@ -123,27 +133,40 @@ impl Engine {
                 room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
             }
         }
+        engine.touch_vault();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
 
     /// Takes an input and returns what is to be done.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.handle_all(now, [input])
+    }
+
+    /// Takes inputs that came together, in order, as one turn: cheaper than one after the other, and
+    /// entries that they write leave as one gossip message.
+    pub fn handle_all(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Vec<Output> {
         // The monotonic clock of a shell never runs backwards; a simulator's might by mistake.
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        inputs.into_iter().for_each(|input| self.take(input));
+        self.run_timers();
+        self.tell_summaries();
+        self.publish_all();
+        std::mem::take(&mut self.out)
+    }
+
+    fn take(&mut self, input: Input) {
         match input {
             Input::Command { call, command } => self.on_command(call, command),
             Input::Net(event) => self.on_net(event),
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Password { job, worked } => self.on_password(job, worked),
             Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
-        self.run_timers();
-        self.tell_summaries();
-        std::mem::take(&mut self.out)
     }
 
     /// When the engine wants an [`Input::Tick`] at the latest, on the monotonic clock.
@@ -185,6 +208,8 @@ impl Engine {
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
                 Timer::Join(job) => self.check_join(job),
+                Timer::Account => self.continue_account(),
+                Timer::Vault => self.check_vault(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
@@ -206,6 +231,7 @@ impl Engine {
         }
         self.save_contacts();
         self.fail_jobs();
+        self.fail_account(CommandError::Stopped);
         self.leave_locking();
     }
 

@@ -35,6 +35,7 @@ impl Engine {
             (None, _) => Verdict::Ignore,
             (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
             (Some(room), Ok(Gossip::Signal(signal))) => self.on_signal(room, &signal),
+            (Some(room), Ok(Gossip::Run(run))) => self.on_gossip_run(room, from, run),
         };
         self.out.push(Output::Net(NetCommand::Judge { message, verdict }));
     }

@@ -148,12 +148,27 @@ impl Engine {
         code: Option<CodeRecord>,
         request: bool,
     ) {
+        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code);
+    }
+
+    /// Adds a room of which several epochs are known, the newest last.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called twice")]
+    pub(super) fn add_room_with(
+        &mut self,
+        id: RoomId,
+        name: String,
+        genesis_entry: Entry,
+        genesis: Genesis,
+        secrets: Vec<EpochSecrets>,
+        own_log: LogId,
+        code: Option<CodeRecord>,
+    ) {
         let record = RoomRecord {
             room: id,
             name,
             joined: self.now.wall,
             genesis: genesis_entry,
-            epochs: vec![epoch_record(&secrets)],
+            epochs: secrets.iter().map(epoch_record).collect(),
             own_log,
             codes: code.into_iter().collect(),
             unread: 0,
@@ -165,7 +180,8 @@ impl Engine {
             request,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
-        self.open_room(Room::new(record, genesis, vec![secrets], &Heights::new()));
+        self.touch_vault();
+        self.open_room(Room::new(record, genesis, secrets, &Heights::new()));
     }
 
     /// A room whose first entries could not be saved: as if it had never been made or joined.
@@ -383,7 +399,7 @@ impl Engine {
             room.is_fresh = true;
         }
         self.write_admission(room_id);
-        let bodies = self.profile_body().into_iter().collect();
+        let bodies = self.profile_body_in(room_id).into_iter().collect();
         self.write_contents(room_id, bodies, join.call, |_| Reply::Joined(room_id));
         self.connections.note_in_room(from, room_id);
         self.sync_with(room_id, from);

@@ -11,6 +11,7 @@ mod contacts;
 mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
+mod gossip_runs;
 mod hello;
 mod intake;
 mod io;
@@ -20,6 +21,7 @@ mod logs;
 mod membership;
 mod people;
 mod presence;
+mod publishing;
 mod reserving;
 mod room;
 mod serve;

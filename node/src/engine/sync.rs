@@ -19,7 +19,7 @@ use super::{
     Engine,
     engine::ReadFor,
     intake::entries_of,
-    io::{JobId, Output},
+    io::{CallId, JobId, Output},
     membership::Refused,
     room::Room,
     timers::Timer,
@@ -53,15 +53,48 @@ const RETRY_MS: u64 = 2_000;
 /// What a request was about.
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
-    Invite { job: JobId },
-    Heights { room: RoomId, peer: DeviceId },
-    Page { room: RoomId, peer: DeviceId, log: LogKey, from: u64 },
-    Tail { room: RoomId, peer: DeviceId },
-    Push { room: RoomId, peer: DeviceId },
-    Register { room: RoomId, peer: DeviceId },
+    Invite {
+        job: JobId,
+    },
+    Heights {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Page {
+        room: RoomId,
+        peer: DeviceId,
+        log: LogKey,
+        from: u64,
+    },
+    Tail {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Push {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Register {
+        room: RoomId,
+        peer: DeviceId,
+    },
     Receipt,
-    Hello { peer: DeviceId },
-    Knock { room: RoomId, peer: DeviceId },
+    Hello {
+        peer: DeviceId,
+    },
+    Knock {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    /// About accounts: a job's request, or one about the vault.
+    Account {
+        job: Option<JobId>,
+        peer: DeviceId,
+    },
+    /// About accounts, for a command.
+    AccountCall {
+        call: CallId,
+    },
 }
 
 /// What is known of a peer in a room.
@@ -159,6 +192,8 @@ impl Engine {
             (Asked::Hello { peer }, Answer::Hello(intro)) => self.meet(peer, intro.map(|intro| *intro)),
             (Asked::Hello { .. }, _) | (Asked::Knock { .. }, Answer::Done) => {}
             (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer),
+            (Asked::Account { job, peer }, answer) => self.on_account_answer(job, peer, Some(answer)),
+            (Asked::AccountCall { call }, answer) => self.on_account_call(call, Some(answer)),
             (asked, Answer::Refused(refusal)) => self.on_refused(&asked, &refusal),
             (Asked::Receipt, _) => {}
             (asked, _) => self.on_refused(&asked, &Refusal::Malformed),
@@ -169,6 +204,8 @@ impl Engine {
         match self.asked.remove(&id) {
             Some(Asked::Invite { job }) => self.check_join(job),
             Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer),
+            Some(Asked::Account { job, peer }) => self.on_account_answer(job, peer, None),
+            Some(Asked::AccountCall { call }) => self.on_account_call(call, None),
             Some(asked) => self.on_refused(&asked, &Refusal::Busy { retry_ms: 0 }),
             None => {}
         }

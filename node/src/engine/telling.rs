@@ -140,6 +140,7 @@ impl Engine {
             room.record.signals = signals.collect();
         }
         let record = Box::new(room.record.clone());
+        self.touch_vault();
         self.write(vec![Write::PutRoom(record)], Pending::unasked(Again::Room(room_id)));
     }
 }

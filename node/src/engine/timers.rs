@@ -26,6 +26,10 @@ pub(super) enum Timer {
     Release(RoomId),
     /// See how a join stands.
     Join(JobId),
+    /// See how a job of the account stands.
+    Account,
+    /// Look at the account's vault.
+    Vault,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.

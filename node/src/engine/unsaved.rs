@@ -30,6 +30,8 @@ pub(super) enum Again {
     Identity,
     /// Addresses that the user gave.
     Manual,
+    /// The account that this device is signed in to.
+    Account,
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// A room is to be forgotten.
@@ -47,6 +49,7 @@ pub(super) struct Unsaved {
     identity: bool,
     manual: bool,
     forgotten: BTreeSet<RoomId>,
+    account: bool,
     /// The user knows.
     told: bool,
 }
@@ -80,6 +83,7 @@ impl Engine {
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
             Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
+            Again::Account => self.unsaved.account = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
         }
@@ -105,6 +109,9 @@ impl Engine {
         }
         for room in unsaved.forgotten {
             self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
+        }
+        if unsaved.account {
+            self.save_account();
         }
         self.save_contacts();
         for room in unsaved.rooms {

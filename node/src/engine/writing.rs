@@ -5,21 +5,19 @@
 //! entries it did not take are undone, unless they were published already: those are kept and
 //! given to it again. A command is answered when its entries are durable.
 
-use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, EntryId, LogId, RoomId,
-    card::{DeviceCard, Prekey},
+    card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
     log::Height,
     session::SealingSession,
-    wire::Gossip,
 };
 use rand_core::RngCore as _;
 
 use super::{
     Engine,
-    io::{CallId, Output, WriteId},
+    io::{CallId, WriteId},
     logs::Frozen,
     room::Effects,
     unsaved::{Again, Run},
@@ -28,7 +26,6 @@ use crate::{
     command::Reply,
     error::CommandError,
     event::Event,
-    net::NetCommand,
     store::{StoredEntry, Write},
 };
 
@@ -271,17 +268,6 @@ impl Engine {
         archives.into_iter().for_each(|archive| self.push_missing(room_id, archive));
     }
 
-    fn publish(&mut self, entry: &Verified<Entry>) {
-        let topic = self
-            .rooms
-            .get(&entry.room())
-            .and_then(|room| room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current()))
-            .map(parlor_protocol::epoch::EpochSecrets::topic);
-        if let (Some(topic), Ok(bytes)) = (topic, Gossip::Entry(entry.inner().clone()).encode()) {
-            self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
-        }
-    }
-
     fn on_write_failed(&mut self, pending: Pending, reason: String) {
         self.note_answered(&pending.own, pending.published);
         if let (Some(first), Some(_)) = (pending.own.first(), pending.reserves) {
@@ -354,9 +340,14 @@ impl Engine {
 
     /// What tells others who this device is.
     pub(super) fn profile_body(&self) -> Option<Body> {
+        self.profile_body_as(&self.user)
+    }
+
+    /// The same under one of the person's keys.
+    pub(super) fn profile_body_as(&self, user: &UserKey) -> Option<Body> {
         let name = parlor_protocol::Name::new(&self.identity.name).ok()?;
         let (prekey, created) = self.identity.prekeys.first()?;
-        let card = DeviceCard::sign(&self.user, &self.key, self.identity.noise.public(), self.identity.created);
+        let card = DeviceCard::sign(user, &self.key, self.identity.noise.public(), self.identity.created);
         let prekey = Prekey::sign(&self.key, prekey.public(), *created);
         Some(Body::Profile { name, card: Box::new(card), prekey: Box::new(prekey) })
     }

@@ -211,15 +211,15 @@ pub(super) fn store_error(file: &Path, fault: Fault) -> StoreError {
     }
 }
 
+const fn last_log() -> LogKey {
+    LogKey { author: DeviceId::from_bytes([u8::MAX; 32]), log: LogId(u64::MAX) }
+}
+
 fn reason(fault: &Fault) -> String {
     match fault {
         Fault::Io(error) => plain_reason(error),
         other => other.to_string(),
     }
-}
-
-const fn last_log() -> LogKey {
-    LogKey { author: DeviceId::from_bytes([u8::MAX; 32]), log: LogId(u64::MAX) }
 }
 
 impl LocalStore for DiskStore {
@@ -327,10 +327,11 @@ impl<'t> Tables<'t> {
         let (kind, key, plain) = match record {
             Write::PutIdentity(identity) => (Kind::Identity, Vec::new(), encode_record(identity)),
             Write::PutRoom(room) => (Kind::Room, room.room.as_bytes().to_vec(), encode_record(room)),
+            Write::ForgetRoom(room) => return self.forget_room(*room),
             Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
             Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
+            Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
             Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
-            Write::ForgetRoom(room) => return self.forget_room(*room),
             Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
             Write::Append { .. } => return Ok(()),
         };

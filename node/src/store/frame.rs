@@ -42,11 +42,22 @@ pub(super) enum Kind {
     Entry = 6,
     /// A person known here; the key is the user.
     Contact = 7,
+    /// The account that this device is signed in to.
+    Account = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 8] =
-        [Self::KeyCheck, Self::Identity, Self::Room, Self::Manual, Self::Peer, Self::Fork, Self::Entry, Self::Contact];
+    const ALL: [Self; 9] = [
+        Self::KeyCheck,
+        Self::Identity,
+        Self::Room,
+        Self::Manual,
+        Self::Peer,
+        Self::Fork,
+        Self::Entry,
+        Self::Contact,
+        Self::Account,
+    ];
 
     fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry,
-    Write,
+    AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError,
+    StoredEntry, Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
     tables::PEERS_MAX,
@@ -23,6 +23,7 @@ pub struct MemoryStore {
     heights: BTreeMap<(RoomId, LogKey), Height>,
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     manual: Vec<String>,
+    account: Option<AccountRecord>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     contacts: BTreeMap<UserId, ContactRecord>,
     generation: u64,
@@ -65,8 +66,16 @@ impl MemoryStore {
         match record {
             Write::PutIdentity(identity) => self.identity = Some(*identity),
             Write::PutRoom(room) => drop(self.rooms.insert(room.room, *room)),
+            Write::ForgetRoom(gone) => {
+                self.rooms.remove(&gone);
+                self.entries.retain(|(room, ..), _| *room != gone);
+                self.heights.retain(|(room, _), _| *room != gone);
+                self.forks.retain(|(room, ..), _| *room != gone);
+                self.damaged.retain(|(room, ..)| *room != gone);
+            }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
+            Write::PutAccount(account) => self.account = account.map(|account| *account),
             Write::PutPeer(peer) => {
                 self.generation += 1;
                 self.peers.insert(peer.device, (self.generation, peer));
@@ -74,13 +83,6 @@ impl MemoryStore {
                     let oldest = self.peers.iter().min_by_key(|(_, (at, _))| *at).map(|(device, _)| *device);
                     oldest.and_then(|device| self.peers.remove(&device));
                 }
-            }
-            Write::ForgetRoom(gone) => {
-                self.rooms.remove(&gone);
-                self.entries.retain(|(room, ..), _| *room != gone);
-                self.heights.retain(|(room, _), _| *room != gone);
-                self.forks.retain(|(room, ..), _| *room != gone);
-                self.damaged.retain(|(room, ..)| *room != gone);
             }
             Write::PutContact(contact) => drop(self.contacts.insert(contact.user, *contact)),
             Write::Append { .. } => {}
@@ -125,6 +127,7 @@ impl LocalStore for MemoryStore {
             rooms: rooms.collect(),
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
+            account: self.account.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),
             contacts: self.contacts.values().cloned().collect(),
         })

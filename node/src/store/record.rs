@@ -2,12 +2,15 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
+    account::{UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
     keys::{DeviceKey, DhSecret, Secret},
     log::{ForkProof, Heights},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
 
 /// This device's keys and name. Kept sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -183,6 +186,49 @@ pub struct StoredEntry {
     pub checked: bool,
 }
 
+/// The account that this device is signed in to. Kept sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// The user name.
+    pub name: UserName,
+    /// The archive that keeps it.
+    pub archive: DeviceId,
+    /// The key of the vault.
+    pub vault_key: VaultKey,
+    /// The highest version of the vault that was seen.
+    pub version: u64,
+    /// What that version held.
+    pub bundle: SecretBytes,
+    /// Rooms that this device entered because of the account.
+    pub entered: BTreeSet<RoomId>,
+    /// Seed of the account key that this device had before.
+    pub before: Option<Secret>,
+    /// False once the archive said that this device was signed out.
+    pub signed_in: bool,
+}
+
+/// Encoded secrets: wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBytes(pub Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for SecretBytes {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.as_slice().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretBytes {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Vec::<u8>::deserialize(d).map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+}
+
 /// A machine to try again at the next start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerRecord {
@@ -207,6 +253,8 @@ pub struct Loaded {
     pub peers: Vec<PeerRecord>,
     /// People known here.
     pub contacts: Vec<ContactRecord>,
+    /// The account that this device is signed in to.
+    pub account: Option<AccountRecord>,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.
@@ -225,14 +273,16 @@ pub enum Write {
         /// The entries, in order.
         entries: Vec<StoredEntry>,
     },
+    /// Forgets a room: its record, keys and codes, its entries and everything else about it.
+    ForgetRoom(RoomId),
     /// A proof that a log forked.
     PutFork(Box<ForkProof>),
     /// The addresses added by hand.
     PutManual(Vec<String>),
     /// A machine that was reached.
     PutPeer(PeerRecord),
-    /// Forgets a room: its record, keys and codes, its entries and everything else about it.
-    ForgetRoom(RoomId),
+    /// The account that this device is signed in to, or none any more.
+    PutAccount(Option<Box<AccountRecord>>),
     /// A person known here.
     PutContact(Box<ContactRecord>),
 }

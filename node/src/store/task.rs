@@ -48,13 +48,8 @@ pub(crate) enum Job {
 /// What became of a job.
 #[derive(Debug)]
 pub(crate) enum Done {
-    /// A batch is durable, or failed as a whole.
-    Written {
-        /// Which.
-        id: WriteId,
-        /// How it went.
-        result: Result<(), String>,
-    },
+    /// Batches, each of which is durable or failed as a whole.
+    Written(Vec<(WriteId, Result<(), String>)>),
     /// A question was answered.
     Read {
         /// Which.
@@ -116,10 +111,9 @@ impl Writer<'_> {
             return;
         }
         let results = self.store.apply(&group.batches);
-        for (id, result) in group.ids.into_iter().zip(results) {
-            if self.reports.blocking_send(Done::Written { id, result }).is_err() {
-                tracing::debug!("nobody takes the store's reports any more");
-            }
+        let written = group.ids.into_iter().zip(results).collect();
+        if self.reports.blocking_send(Done::Written(written)).is_err() {
+            tracing::debug!("nobody takes the store's reports any more");
         }
     }
 

@@ -41,6 +41,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let body = SignalBody { at: 1, kind: SignalKind::Online };
     let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
     let signal = Gossip::Signal(signal).encode().unwrap();
+    let run = Gossip::Run(plain.clone()).encode().unwrap();
     let key = LogKey { author: device.id(), log: LogId(1) };
     let cert = room.secrets.admit(device.id());
     let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
@@ -97,6 +98,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
         ),
         ("guard", guards.iter().map(|guard| guard.encode().to_vec()).collect()),
+        ("run", vec![run[2..].to_vec()]),
     ]
 }
 

@@ -125,11 +125,37 @@ fn gossip_frames_come_back() {
     let room = Room::new(1);
     let body = SignalBody { at: 1, kind: SignalKind::Online };
     let signal = Signal::seal(&room.secrets, &room.maker.key, body, &mut rng(1)).unwrap();
-    for frame in [Gossip::Entry(entries(1).remove(0)), Gossip::Signal(signal)] {
+    let runs = [Gossip::Run(entries(2)), Gossip::Run(entries(PAGE_MAX_ENTRIES))];
+    for frame in [Gossip::Entry(entries(1).remove(0)), Gossip::Signal(signal)].into_iter().chain(runs) {
         assert_eq!(Gossip::decode(&frame.encode().unwrap()), Ok(frame));
     }
     assert_eq!(Gossip::decode(&[1]), Err(CodecError::CutOff { expected: 2, got: 1 }));
     assert_eq!(Gossip::decode(&[1, 7, 0]), Err(CodecError::UnknownKind(7)));
+}
+
+#[test]
+fn a_run_has_at_least_two_entries_and_at_most_a_page_of_them() {
+    for few in [0, 1] {
+        assert_eq!(Gossip::Run(entries(few)).encode(), Err(CodecError::Malformed("run")));
+    }
+    let frame = |run: &[Entry]| run.iter().fold(vec![1, 3], |frame, entry| [&frame, entry.bytes().as_ref()].concat());
+    assert_eq!(Gossip::decode(&frame(&entries(0))), Err(CodecError::Malformed("run")));
+    assert_eq!(Gossip::decode(&frame(&entries(1))), Err(CodecError::Malformed("run")));
+    let many = entries(PAGE_MAX_ENTRIES + 1);
+    let too_many = CodecError::TooMany { what: "entries", max: PAGE_MAX_ENTRIES, got: PAGE_MAX_ENTRIES + 1 };
+    assert_eq!(Gossip::Run(many.clone()).encode(), Err(too_many));
+    assert_eq!(Gossip::decode(&frame(&many)), Err(too_many));
+}
+
+#[test]
+fn a_run_is_no_longer_than_a_gossip_message() {
+    use parlor_protocol::{entry::Kind, limits::BODY_MAX};
+    let (room, device) = (Room::new(1), Device::new(2));
+    let header = device.header(Kind::Content, room.id(), room.secrets.id(), Height::EMPTY);
+    let long = Entry::sign(&device.key, header, &vec![7; BODY_MAX]).unwrap().into_inner();
+    assert!(Gossip::Run(vec![long.clone(); 2]).encode().is_ok());
+    let got = 2 + 3 * long.bytes().len();
+    assert_eq!(Gossip::Run(vec![long; 3]).encode(), Err(CodecError::TooLong { max: GOSSIP_MAX, got }));
 }
 
 #[test]
@@ -173,6 +199,21 @@ proptest! {
             prop_assert_ne!(altered, request);
         }
         crate::targets::request(&bytes);
+    }
+
+    #[test]
+    fn a_cut_run_is_refused_or_a_shorter_one(at: prop::sample::Index, mask in 1..=255u8, place: prop::sample::Index) {
+        let run = entries(4);
+        let bytes = Gossip::Run(run.clone()).encode().unwrap();
+        if let Ok(Gossip::Run(shorter)) = Gossip::decode(&bytes[..at.index(bytes.len())]) {
+            prop_assert!(run.starts_with(&shorter));
+        }
+        prop_assert!(Gossip::decode(&[&bytes[..], &[0]].concat()).is_err());
+        let mut altered = bytes;
+        let place = 2 + place.index(altered.len() - 2);
+        altered[place] ^= mask;
+        prop_assert_ne!(Gossip::decode(&altered), Ok(Gossip::Run(run)));
+        crate::targets::gossip(&altered);
     }
 
     #[test]

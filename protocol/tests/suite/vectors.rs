@@ -171,6 +171,7 @@ fn sessions_seal_to_these_bytes() {
             "epoch_key": hex(room.secrets.key().expose()),
             "plain": plain,
             "entries": log.iter().map(|entry| hex(entry.bytes())).collect::<Vec<_>>(),
+            "run": hex(&Gossip::Run(log.iter().map(|entry| entry.inner().clone()).collect()).encode().unwrap()),
         }),
     );
 }

@@ -23,7 +23,7 @@ use parlor_protocol::{
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -39,6 +39,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("user_name", user_name),
     ("recovery_key", recovery_key),
     ("guard", guard),
+    ("run", run),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -159,4 +160,9 @@ pub fn recovery_key(bytes: &[u8]) {
     if let Ok(key) = text.parse::<RecoveryKey>() {
         assert_eq!(key.words().parse::<RecoveryKey>(), Ok(key), "written down and typed");
     }
+}
+
+/// A run of entries, in its gossip frame.
+pub fn run(bytes: &[u8]) {
+    gossip(&[&[1, 3], bytes].concat());
 }

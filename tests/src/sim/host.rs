@@ -81,8 +81,13 @@ impl Host {
     }
 
     pub(super) fn input(&mut self, clock: u64, input: Input) -> Vec<Output> {
+        self.inputs(clock, vec![input])
+    }
+
+    /// Gives the engine several inputs as one turn.
+    pub(super) fn inputs(&mut self, clock: u64, inputs: Vec<Input>) -> Vec<Output> {
         let now = self.now(clock);
-        self.engine.as_mut().map(|engine| engine.handle(now, input)).unwrap_or_default()
+        self.engine.as_mut().map(|engine| engine.handle_all(now, inputs)).unwrap_or_default()
     }
 
     /// Asks something that needs no network. `None` while the room is still being read.

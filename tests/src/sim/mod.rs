@@ -4,10 +4,12 @@
 //! follows from its seed. Faults (loss, delay, restarts, partitions, clock skew) are the
 //! scenario's to choose.
 
+mod gossip;
 mod host;
 mod network;
 mod stranger;
 
+pub use gossip::entries_in;
 pub use host::{Host, HostId};
 pub use network::{Faults, Network, Traffic};
 pub use stranger::Stranger;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use parlor_node::{
     Command, CommandResult, Event, Message, MessageBody, Reply,
-    engine::{CallId, Input, Output, ReadId, WriteId},
+    engine::{CallId, Input, Output, ReadId, WriteId, account::PasswordWork},
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
     store::{LocalStore as _, Read, Write},
 };
@@ -50,6 +50,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    Password { job: parlor_node::engine::JobId, work: PasswordWork },
     Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
@@ -278,6 +279,7 @@ impl Network {
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 // A host of the simulator has no folder to lock.
                 Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
+                Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
         }
@@ -395,6 +397,7 @@ impl Network {
                 Input::Stretched { job, code: Some(stretched) }
             }
             Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
+            Happening::Password { job, work } => Input::Password { job, worked: work.run() },
             Happening::Gossip { from, topic, bytes } => {
                 self.counter += 1;
                 Input::Net(NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes })
@@ -444,6 +447,20 @@ impl Network {
         let outputs = self.hosts[host].input(clock, Input::Command { call: CallId(number), command });
         self.carry_out(host, outputs);
         number
+    }
+
+    /// Gives commands that came together, as somebody does who pastes many texts: the engine takes
+    /// them as one turn. Their numbers find the answers.
+    pub fn submit_all(&mut self, host: HostId, commands: Vec<Command>) -> Vec<u64> {
+        let first = self.hosts[host].next_call + 1;
+        let numbers: Vec<u64> = (first..).take(commands.len()).collect();
+        self.hosts[host].next_call += commands.len() as u64;
+        let input = |(number, command): (&u64, Command)| Input::Command { call: CallId(*number), command };
+        let inputs = numbers.iter().zip(commands).map(input).collect();
+        let clock = self.clock;
+        let outputs = self.hosts[host].inputs(clock, inputs);
+        self.carry_out(host, outputs);
+        numbers
     }
 
     /// The answer to a command, once it is there.

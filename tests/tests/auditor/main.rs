@@ -5,24 +5,24 @@ mod archives;
 mod knocks;
 mod members;
 mod replays;
+mod vaults;
 
 use parlor_protocol::{
     RoomCode,
     entry::{Entry, Kind},
     epoch::EpochSecrets,
     invite::{Invite, InviteBody},
-    wire::Gossip,
 };
-use parlor_tests::sim::Network;
+use parlor_tests::sim::{Network, entries_in};
 
 /// All entries that were published so far, in order, each once.
 fn entries(network: &Network) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for (_, bytes) in &network.published {
-        if let Ok(Gossip::Entry(entry)) = Gossip::decode(bytes)
-            && entries.iter().all(|known| known.id() != entry.id())
-        {
-            entries.push(entry);
+        for entry in entries_in(bytes) {
+            if entries.iter().all(|known| known.id() != entry.id()) {
+                entries.push(entry);
+            }
         }
     }
     entries

@@ -1,6 +1,7 @@
 //! Members that are hostile: they hold the keys and keep no rules.
 
 use bytes::Bytes;
+use parlor_node::net::{NetCommand, Verdict};
 use parlor_protocol::{
     DeviceId, Hlc, LogId, LogKey, RoomCode, RoomId, Text,
     content::{Body, Content},
@@ -149,4 +150,96 @@ fn entries_forged_in_the_name_of_others_are_refused() {
     network.run_for(1_000);
     assert_eq!(network.texts(0, room), ["mine"]);
     talk_goes_on(&mut network, room, "and this is mine too");
+}
+
+/// A run of texts behind a height, all sealed and signed by the forger.
+fn run(forger: &mut Forger, mut at: Height, texts: &[&str]) -> Vec<Entry> {
+    let mut say = |text: &&str| {
+        let entry = forger.text(1, at, text);
+        at = Height::after(&entry);
+        entry
+    };
+    texts.iter().map(&mut say).collect()
+}
+
+fn as_run(run: &[Entry]) -> Bytes {
+    Gossip::Run(run.to_vec()).encode().unwrap().into()
+}
+
+fn verdicts(commands: &[NetCommand]) -> Vec<Verdict> {
+    let verdict = |command: &NetCommand| match command {
+        NetCommand::Judge { verdict, .. } => Some(*verdict),
+        _ => None,
+    };
+    commands.iter().filter_map(verdict).collect()
+}
+
+#[test]
+fn a_run_counts_as_a_whole_or_not_at_all() {
+    let (mut network, room, _, mut forger) = stage(73);
+    let (topic, from) = (forger.secrets.topic(), forger.id());
+    let admission = forger.admission(1);
+    network.whisper(0, from, topic, wire(&admission));
+    let good = run(&mut forger, Height::after(&admission), &["one", "two", "three", "four"]);
+    let broken_signature = |entry: &Entry| {
+        let mut bytes = entry.bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        Entry::decode(bytes).unwrap()
+    };
+    let (mut bad_end, mut gap, mut turned) = (good.clone(), good.clone(), good.clone());
+    bad_end[3] = broken_signature(&good[3]);
+    gap.remove(1);
+    turned.swap(1, 2);
+    for bad in [&bad_end, &gap, &turned] {
+        assert_eq!(verdicts(&network.whisper(0, from, topic, as_run(bad))), [Verdict::Reject]);
+        assert_eq!(network.texts(0, room), Vec::<String>::new());
+    }
+    assert_eq!(verdicts(&network.whisper(0, from, topic, as_run(&good))), [Verdict::Accept]);
+    assert_eq!(network.texts(0, room), ["one", "two", "three", "four"]);
+    assert_eq!(verdicts(&network.whisper(0, from, topic, as_run(&good))), [Verdict::Ignore], "once more");
+    // One that overlaps with what is there brings only the rest.
+    let more = run(&mut forger, Height::after(&good[3]), &["five", "six"]);
+    let overlapping = [&good[2..], &more].concat();
+    assert_eq!(verdicts(&network.whisper(0, from, topic, as_run(&overlapping))), [Verdict::Accept]);
+    assert_eq!(network.texts(0, room), ["one", "two", "three", "four", "five", "six"]);
+    talk_goes_on(&mut network, room, "everybody gets it");
+    assert!(network.run_until(|network| network.texts(2, room).contains(&"six".to_owned())));
+}
+
+#[test]
+fn what_is_served_to_others_ends_at_a_checked_signature_whatever_a_run_had_in_its_middle() {
+    let (mut network, room, code, mut forger) = stage(74);
+    let (topic, from) = (forger.secrets.topic(), forger.id());
+    let admission = forger.admission(1);
+    network.whisper(0, from, topic, wire(&admission));
+    let mut entries = run(&mut forger, Height::after(&admission), &["one", "two", "three"]);
+    let mut bytes = entries[1].bytes().to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    entries[1] = Entry::decode(bytes).unwrap();
+    // The end proves it all: the id of an entry does not cover its signature.
+    assert_eq!(verdicts(&network.whisper(0, from, topic, as_run(&entries))), [Verdict::Accept]);
+    network.stop(1);
+    network.run_for(5_000);
+    network.join(3, &code).unwrap();
+    let all = ["one", "two", "three"];
+    assert!(network.run_until(|network| network.texts(3, room) == all && network.texts(2, room) == all));
+    assert!(network.banned.is_empty(), "nobody is taken for a liar: {:?}", network.banned);
+}
+
+#[test]
+fn a_fork_that_comes_as_a_run_is_found() {
+    let (mut network, room, _, mut forger) = stage(75);
+    let (topic, from) = (forger.secrets.topic(), network.hosts[1].device());
+    let admission = forger.admission(1);
+    let at = Height::after(&admission);
+    network.whisper(0, from, topic, wire(&admission));
+    network.whisper(1, from, topic, wire(&admission));
+    let one = run(&mut forger, at, &["to anna", "and more"]);
+    let other = run(&mut forger, at, &["to ben", "and other things"]);
+    network.whisper(0, from, topic, as_run(&one));
+    network.whisper(1, network.hosts[0].device(), topic, as_run(&other));
+    network.whisper(0, from, topic, as_run(&other));
+    let knows = |network: &Network, host| network.problems(host).iter().any(|what| what.contains("two different"));
+    assert!(network.run_until(|network| knows(network, 0) && knows(network, 1)));
+    talk_goes_on(&mut network, room, "who was that?");
 }

@@ -68,6 +68,9 @@ impl Store for Switched {
     async fn usage(&self, room: RoomId) -> Result<Usage, StoreError> {
         self.store()?.usage(room).await
     }
+    fn accounts(&self) -> &dyn crate::store::AccountStore {
+        self.store.accounts()
+    }
     async fn check(&self) -> Result<(), StoreError> {
         self.store()?.check().await
     }

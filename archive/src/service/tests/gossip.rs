@@ -144,3 +144,46 @@ async fn what_is_pushed_is_told_to_those_who_are_there_and_what_came_by_gossip_i
     assert_eq!(stage.published.len(), count);
     stage.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_run_is_passed_on_as_a_whole_and_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = Writer::new(5);
+    // The first entry admits the member to what follows.
+    let mut run = vec![room.admission(&mut member)];
+    run.extend(room.contents(&mut member, 5));
+    assert_eq!(stage.gossip_run(&room, member.id(), &run).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    assert_eq!(stage.gossip_run(&room, member.id(), &run).await, Verdict::Ignore, "once more");
+    // Some of it is held already.
+    let more = room.contents(&mut member, 4);
+    run.extend(more);
+    assert_eq!(stage.gossip_run(&room, member.id(), &run[4..]).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_run_with_anything_wrong_in_it_is_not_passed_on_and_nothing_of_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let (mut member, mut stranger) = (stage.member(&room, 5).await, Writer::new(9));
+    let from = member.id();
+    let run = room.contents(&mut member, 4);
+    let mut bad_end = run.clone();
+    bad_end[3] = forged(&run[3]);
+    assert_eq!(stage.gossip_run(&room, from, &bad_end).await, Verdict::Reject);
+    assert_eq!(stage.gossip_run(&room, from, &[run[0].clone(), run[2].clone()]).await, Verdict::Reject, "a gap");
+    assert_eq!(stage.gossip_run(&room, from, &[run[1].clone(), run[0].clone()]).await, Verdict::Reject, "turned round");
+    let two_logs = [run[0].clone(), room.content(&mut stranger, b"sealed")];
+    assert_eq!(stage.gossip_run(&room, from, &two_logs).await, Verdict::Reject);
+    let words = room.contents(&mut stranger, 3);
+    assert_eq!(stage.gossip_run(&room, from, &words).await, Verdict::Ignore, "of a stranger");
+    assert_eq!(stage.store.usage(room.id).await.unwrap().entries, 4);
+    assert_eq!(stage.gossip_run(&room, from, &run).await, Verdict::Accept);
+    stage.until_stored(&room, &member).await;
+    stage.shut_down().await;
+}

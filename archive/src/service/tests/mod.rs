@@ -168,6 +168,10 @@ impl Stage {
         self.gossip_raw(from, room.secrets.topic(), Gossip::Entry(entry.clone()).encode().unwrap()).await
     }
 
+    async fn gossip_run(&mut self, room: &TestRoom, from: DeviceId, run: &[Entry]) -> Verdict {
+        self.gossip_raw(from, room.secrets.topic(), Gossip::Run(run.to_vec()).encode().unwrap()).await
+    }
+
     /// Waits until a log is stored this far, and the service knows it.
     async fn until_stored(&mut self, room: &TestRoom, writer: &Writer) {
         let wait = async {

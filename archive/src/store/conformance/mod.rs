@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub(crate) mod accounts;
 pub(super) mod appending;
 pub(super) mod keeping;
 
@@ -49,6 +50,11 @@ macro_rules! conforms {
             keeping::everything_is_there_after_opening_anew,
             keeping::many_writers_at_once_lose_nothing,
             keeping::a_closed_store_finishes_what_it_took_and_takes_no_more,
+            accounts::an_account_comes_back_by_name_and_by_device,
+            accounts::a_name_and_its_look_alikes_are_given_out_once,
+            accounts::of_two_changes_at_once_one_stands,
+            accounts::a_token_registers_one_account,
+            accounts::tries_and_the_account_key_outlive_a_restart,
         );
     };
     ($place:expr => $($module:ident :: $name:ident,)*) => {

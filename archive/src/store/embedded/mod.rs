@@ -3,6 +3,7 @@
 //! One thread writes and commits in groups: while one transaction is made durable the next runs
 //! gather. Reads happen on threads for blocking work and see every acknowledged write.
 
+mod accounts;
 mod handle;
 mod read;
 mod tables;
@@ -24,7 +25,7 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 use handle::Handle;
 use write::{Change, Job};
 
@@ -125,6 +126,10 @@ impl Store for EmbeddedStore {
 
     async fn usage(&self, room: RoomId) -> Result<Usage, StoreError> {
         self.read(move |db| read::usage(db, room)).await
+    }
+
+    fn accounts(&self) -> &dyn AccountStore {
+        self
     }
 
     async fn check(&self) -> Result<(), StoreError> {

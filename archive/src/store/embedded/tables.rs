@@ -39,6 +39,19 @@ pub(super) const FORKS: Table<&[u8; 72]> = TableDefinition::new("forks");
 /// Room -> entries, bytes.
 pub(super) const USAGE: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableDefinition::new("usage");
 
+/// Name -> account.
+pub(super) const ACCOUNTS: Table<&str> = TableDefinition::new("accounts");
+/// What names that look alike have in common -> name.
+pub(super) const SKELETONS: TableDefinition<'static, &str, &str> = TableDefinition::new("skeletons");
+/// Device -> name of the account that it is signed in to.
+pub(super) const SIGNED_IN: TableDefinition<'static, &[u8; 32], &str> = TableDefinition::new("signed in");
+/// Hash of a token -> token.
+pub(super) const PASSES: Table<&[u8; 32]> = TableDefinition::new("passes");
+/// Place -> count, last.
+pub(super) const TRIES: TableDefinition<'static, u32, (u32, u64)> = TableDefinition::new("tries");
+/// The account key's id, under the empty name.
+pub(super) const ACCOUNT_KEY: TableDefinition<'static, &str, &[u8; 32]> = TableDefinition::new("account key");
+
 /// What redb reports, in our words.
 pub(super) fn fault(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
@@ -83,6 +96,12 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         txn.open_table(INVITES).map_err(fault)?;
         txn.open_table(FORKS).map_err(fault)?;
         txn.open_table(USAGE).map_err(fault)?;
+        txn.open_table(ACCOUNTS).map_err(fault)?;
+        txn.open_table(SKELETONS).map_err(fault)?;
+        txn.open_table(SIGNED_IN).map_err(fault)?;
+        txn.open_table(PASSES).map_err(fault)?;
+        txn.open_table(TRIES).map_err(fault)?;
+        txn.open_table(ACCOUNT_KEY).map_err(fault)?;
     }
     txn.commit().map_err(fault)?;
     db.begin_read().map_err(fault)?;

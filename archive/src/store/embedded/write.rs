@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    accounts::{self, AccountChange},
     handle::Handle,
     tables::{
         ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival_key, decode,
@@ -26,6 +27,8 @@ pub(super) enum Change {
     Room(Box<RoomRow>),
     Run(Run),
     Fork(Box<ForkProof>),
+    /// Something about accounts.
+    Account(AccountChange),
     /// Only shows that the store can commit.
     Nothing,
 }
@@ -37,7 +40,7 @@ pub(super) struct Job {
     pub(super) done: oneshot::Sender<Result<Appended, StoreError>>,
 }
 
-const DONE: Appended = Appended::Stored(Height::EMPTY);
+pub(super) const DONE: Appended = Appended::Stored(Height::EMPTY);
 
 /// Takes what waits into one transaction, commits, answers; until the queue is closed.
 pub(super) fn run(db: &Handle, mut queue: mpsc::Receiver<Job>) {
@@ -96,6 +99,7 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Room(row) => put_room(txn, row).map(|()| DONE),
         Change::Run(run) => append(txn, run),
         Change::Fork(proof) => put_fork(txn, proof).map(|()| DONE),
+        Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }
 }

@@ -56,6 +56,9 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
         tables.entries.create_index(index(doc! { "room": 1, "plain": 1, "arrival": 1 }, "by_kind")).await?;
         tables.heights.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.forks.create_index(index(doc! { "room": 1 }, "by_room")).await?;
+        tables.accounts.create_index(unique(doc! { "skeleton": 1 }, "by_skeleton")).await?;
+        tables.accounts.create_index(unique(doc! { "pass": 1 }, "by_pass")).await?;
+        tables.accounts.create_index(index(doc! { "devices.device": 1 }, "by_device")).await?;
         Ok(())
     };
     done.await.map_err(|error: Error| fault(name, error))
@@ -77,6 +80,12 @@ pub(super) fn judge(hello: &Document, name: &str) -> Result<(), StoreError> {
 
 fn index(keys: Document, name: &str) -> IndexModel {
     IndexModel::builder().keys(keys).options(IndexOptions::builder().name(name.to_owned()).build()).build()
+}
+
+/// No two documents with the same value; those without one do not count.
+fn unique(keys: Document, name: &str) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).unique(true).sparse(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 /// What the driver reports, in our words.

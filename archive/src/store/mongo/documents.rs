@@ -26,22 +26,22 @@ pub(super) fn entry_key(room: RoomId, log: LogKey, seq: u64) -> Vec<u8> {
     [log_key(room, log), seq.to_be_bytes().to_vec()].concat()
 }
 
-fn damaged(what: &str) -> StoreError {
+pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::Damaged { what: format!("a document of {what} is unreadable") }
 }
 
-fn bytes<'a>(document: &'a Document, field: &str, what: &str) -> Result<&'a [u8], StoreError> {
+pub(super) fn bytes<'a>(document: &'a Document, field: &str, what: &str) -> Result<&'a [u8], StoreError> {
     match document.get(field) {
         Some(Bson::Binary(binary)) => Ok(&binary.bytes),
         _ => Err(damaged(what)),
     }
 }
 
-fn array<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
+pub(super) fn array<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
     bytes.try_into().map_err(|_| damaged(what))
 }
 
-fn number(document: &Document, field: &str, what: &str) -> Result<u64, StoreError> {
+pub(super) fn number(document: &Document, field: &str, what: &str) -> Result<u64, StoreError> {
     let number = document.get_i64(field).map_err(|_| damaged(what))?;
     u64::try_from(number).map_err(|_| damaged(what))
 }

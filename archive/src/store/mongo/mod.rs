@@ -5,6 +5,7 @@
 //! height includes it: a crash between the two leaves entries that the next push finds again.
 //! See `docs/Mongodb.md` and `docs/database_docs.md`.
 
+mod accounts;
 mod connect;
 mod documents;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use parlor_protocol::{
 use std::sync::Mutex;
 use tokio::{sync::mpsc, sync::oneshot, task::JoinHandle};
 
-use super::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 use connect::fault;
 use documents::{
     binary, entry_key, log_key, read_entry, read_fork, read_height, read_invite, read_place, read_room, room_document,
@@ -46,6 +47,9 @@ struct Tables {
     invites: Collection<Document>,
     forks: Collection<Document>,
     meta: Collection<Document>,
+    accounts: Collection<Document>,
+    passes: Collection<Document>,
+    tries: Collection<Document>,
 }
 
 impl Tables {
@@ -58,6 +62,9 @@ impl Tables {
             invites: table("invites"),
             forks: table("forks"),
             meta: table("meta"),
+            accounts: table("accounts"),
+            passes: table("passes"),
+            tries: table("tries"),
         }
     }
 }
@@ -211,6 +218,10 @@ impl Store for MongoStore {
             usage.bytes += bytes;
         }
         Ok(usage)
+    }
+
+    fn accounts(&self) -> &dyn AccountStore {
+        self
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "only native systems have a command line")]
 
+mod account;
 mod cli;
 mod direct;
 mod lock;
@@ -78,6 +79,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
         Do::Repair => rooms::repair(&cli).await,
+        Do::Account { action } => account::account(&cli, &action).await,
         Do::Lock { action } => lock::lock(&cli, &action),
     }
 }

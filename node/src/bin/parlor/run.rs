@@ -177,6 +177,7 @@ fn print_event(event: &Event) {
         Event::ConnectionChanged(connection) => json!({ "event": "connection_changed", "connection": connection }),
         Event::TypingSeen { room, author } => json!({ "event": "typing_seen", "room": room, "author": author }),
         Event::JoinProgress { stage, .. } => json!({ "event": "join_progress", "progress": stage }),
+        Event::AccountChanged(account) => json!({ "event": "account_changed", "account": account }),
         Event::ProblemRaised(problem) => json!({ "event": "problem_raised", "problem": problem }),
         Event::ProfileChanged(profile) => json!({ "event": "profile_changed", "profile": profile }),
         Event::PersonWarned { room, user, name, warning } => {

@@ -1,0 +1,93 @@
+//! How long whoever tries passwords has to wait. Pure; the counts are kept by the store, so that a
+//! restart forgives nothing.
+//!
+//! A try is counted before it is answered: with OPAQUE the asking side knows from the first answer
+//! whether a password is right, and need not say so.
+
+use crate::store::Tries;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Tries for one name.
+    Name,
+    /// Tries by one machine.
+    Peer,
+}
+
+/// One try is forgiven after this long without another, in milliseconds.
+const FORGIVE_EVERY_MS: u64 = 10 * 60 * 1_000;
+
+impl Counted {
+    /// Tries that nobody waits for: people mistype.
+    const fn free(self) -> u32 {
+        match self {
+            Self::Name => 5,
+            Self::Peer => 20,
+        }
+    }
+
+    /// The longest wait, in milliseconds. A stranger can make a person wait this long, no longer, and
+    /// not on machines that are signed in.
+    const fn longest(self) -> u64 {
+        match self {
+            Self::Name => 5 * 60 * 1_000,
+            Self::Peer => 60 * 1_000,
+        }
+    }
+}
+
+/// Counts one more try, or tells how long to wait.
+pub(super) fn one_more(counted: Counted, tries: Tries, now: u64) -> Result<Tries, u64> {
+    // A clock that was set back does not lock anybody out.
+    let passed = now.saturating_sub(tries.last);
+    let forgiven = u32::try_from(passed / FORGIVE_EVERY_MS).unwrap_or(u32::MAX);
+    let count = tries.count.saturating_sub(forgiven);
+    let over = count.saturating_sub(counted.free());
+    let wait = match over {
+        0 => 0,
+        over => counted.longest().min(1_000 << over.min(20)),
+    };
+    match wait.saturating_sub(passed) {
+        left if left > 0 && now >= tries.last => Err(left),
+        _ => Ok(Tries { count: count.saturating_add(1), last: now }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Tries as fast as allowed for a day; how many were.
+    fn tries_in_a_day(counted: Counted) -> u32 {
+        let (mut tries, mut now, mut done) = (Tries::default(), 1, 0);
+        while now < 24 * 60 * 60 * 1_000 {
+            match one_more(counted, tries, now) {
+                Ok(more) => (tries, done) = (more, done + 1),
+                Err(wait) => now += wait,
+            }
+        }
+        done
+    }
+
+    #[test]
+    fn people_may_mistype_and_machines_may_not_guess() {
+        let mut tries = Tries::default();
+        for _ in 0..6 {
+            tries = one_more(Counted::Name, tries, 1_000).unwrap();
+        }
+        assert_eq!(one_more(Counted::Name, tries, 1_000), Err(2_000));
+        assert!(one_more(Counted::Name, tries, 3_000).is_ok());
+        assert!(tries_in_a_day(Counted::Name) < 320, "{}", tries_in_a_day(Counted::Name));
+        assert!(tries_in_a_day(Counted::Peer) < 1_600);
+    }
+
+    #[test]
+    fn tries_are_forgiven_with_time_and_a_clock_set_back_locks_nobody_out() {
+        let tries = Tries { count: 30, last: 1_000_000_000 };
+        let later = one_more(Counted::Name, tries, 1_000_000_000 + 40 * FORGIVE_EVERY_MS).unwrap();
+        assert_eq!(later.count, 1);
+        assert!(one_more(Counted::Name, tries, 5).is_ok());
+    }
+}

@@ -1,0 +1,497 @@
+//! Where devices sign in: answers requests about accounts.
+//!
+//! The only thing kept in memory is what lies between the two steps of a login. Everything else is
+//! in the store, so that several archives on one database serve the same accounts.
+
+use parlor_protocol::{
+    DeviceId, Name,
+    account::{
+        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Answered, Binding, RegisterUpload,
+        Server, SignedInDevice, UserName, VaultRecord, WrappedKey,
+    },
+    limits::ACCOUNT_DEVICES_MAX,
+};
+use rand_chacha::ChaCha20Rng;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::backoff::{self, Counted};
+use crate::{
+    service::now_ms,
+    store::{AccountRow, Added, Pass, Store, StoreError, Tries, TryPlace},
+};
+
+/// Logins that may be between their steps; more push out the oldest.
+const WAITING_MAX: usize = 4_096;
+/// How long a login may take, with the asking machine's stretching.
+const LOG_IN_WITHIN: Duration = Duration::from_secs(120);
+/// How long after a login a password may be changed or an account deleted.
+const FRESH_FOR: Duration = Duration::from_secs(300);
+/// How often a change is tried again when another one came first.
+const RETRIES: usize = 8;
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignUp {
+    /// Everybody on the network.
+    #[default]
+    Open,
+    /// Whoever has a token.
+    Token,
+    /// Nobody, but for tokens that name their user.
+    Closed,
+}
+
+/// What is remembered of a device that signs in.
+struct Waiting {
+    at: Instant,
+    /// Between the steps of a login.
+    answered: Option<Answered>,
+    /// The user that it proved to be.
+    proven: Option<(UserName, Instant)>,
+}
+
+/// Answers requests about accounts.
+pub(crate) struct Desk {
+    store: Arc<dyn Store>,
+    server: Server,
+    archive: DeviceId,
+    sign_up: SignUp,
+    waiting: Mutex<HashMap<DeviceId, Waiting>>,
+    rng: Mutex<ChaCha20Rng>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("sign_up", &self.sign_up).finish_non_exhaustive()
+    }
+}
+
+/// Why a request is not done: said to the device, or a fault of the store.
+enum Stop {
+    Refused(AccountRefusal),
+    Store(StoreError),
+    /// The vault is another one by now.
+    Changed(Box<VaultRecord>),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<AccountRefusal> for Stop {
+    fn from(refusal: AccountRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+type Done = Result<AccountAnswer, Stop>;
+
+impl Desk {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        server: Server,
+        archive: DeviceId,
+        sign_up: SignUp,
+        rng: ChaCha20Rng,
+    ) -> Self {
+        let waiting = Mutex::new(HashMap::new());
+        Self { store, server, archive, sign_up, waiting, rng: Mutex::new(rng) }
+    }
+
+    /// Answers a request of a device.
+    pub(crate) async fn answer(&self, from: DeviceId, request: AccountRequest) -> AccountAnswer {
+        match self.carry_out(from, request).await {
+            Ok(answer) => answer,
+            Err(Stop::Refused(refusal)) => AccountAnswer::Refused(refusal),
+            Err(Stop::Changed(vault)) => AccountAnswer::VaultChanged(*vault),
+            Err(Stop::Store(error)) => {
+                tracing::warn!(%error, "accounts cannot be served");
+                AccountAnswer::Refused(AccountRefusal::Unavailable)
+            }
+        }
+    }
+
+    async fn carry_out(&self, from: DeviceId, request: AccountRequest) -> Done {
+        match request {
+            AccountRequest::Status => {
+                let row = self.store.accounts().account_of(from).await?;
+                let status = row.map(|row| AccountStatus { name: row.name, version: row.vault.version });
+                Ok(AccountAnswer::Status(status))
+            }
+            AccountRequest::StartRegister { name, token, message } => {
+                self.may_register(from, &name, token.as_ref()).await?;
+                self.registering(&name, &message)
+            }
+            AccountRequest::FinishRegister { name, token, record, vault, device } => {
+                self.register(from, name, token, record, vault, device).await
+            }
+            AccountRequest::StartLogIn { name, message } => {
+                let row = self.store.accounts().account(&name).await?;
+                self.count_try(from, &name, row.as_ref()).await?;
+                let binding = Binding { device: from, archive: self.archive };
+                let record = row.as_ref().map(|row| &row.record);
+                let answered = {
+                    let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.server.log_in(&name, record, &message, binding, &mut *rng)
+                };
+                let answered = answered.map_err(|_| AccountRefusal::Unfit)?;
+                let message = answered.message.clone();
+                self.remember(from, |waiting| waiting.answered = Some(answered));
+                Ok(AccountAnswer::LoggingIn(message))
+            }
+            AccountRequest::FinishLogIn { proof, device } => {
+                let answered = self.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
+                let name = answered.user().clone();
+                if !answered.accepts(&proof) {
+                    return Err(AccountRefusal::WrongLogIn.into());
+                }
+                self.log_in(from, name, device).await
+            }
+            AccountRequest::LogOut => {
+                self.forget(from);
+                self.sign_out(from, from).await
+            }
+            AccountRequest::StartChange { message } => {
+                let name = self.fresh(from)?;
+                self.registering(&name, &message)
+            }
+            AccountRequest::FinishChange { record, by_password } => {
+                let name = self.fresh(from)?;
+                self.change_password(&name, record, by_password).await
+            }
+            AccountRequest::StartReset { name, token, message } => {
+                self.check_reset(from, &name, &token).await?;
+                self.registering(&name, &message)
+            }
+            AccountRequest::FinishReset { name, token, record } => self.reset(from, &name, &token, record).await,
+            AccountRequest::Vault => Ok(AccountAnswer::Vault(self.signed_in(from).await?.vault)),
+            AccountRequest::PutVault { expected, sealed } => {
+                let next = expected.checked_add(1).ok_or(AccountRefusal::Unfit)?;
+                self.put_vault(from, expected, |held| VaultRecord { version: next, sealed: sealed.clone(), ..held })
+                    .await
+            }
+            AccountRequest::PutVaultAndKeys { expected, vault } => {
+                self.put_vault(from, expected, |_| vault.clone()).await
+            }
+            AccountRequest::Devices => Ok(AccountAnswer::Devices(self.signed_in(from).await?.devices)),
+            AccountRequest::RenameDevice { device, name } => {
+                self.change_own(from, |row| {
+                    let known = row.devices.iter_mut().find(|known| known.device == device);
+                    known.ok_or(AccountRefusal::Unfit)?.name = name.clone();
+                    Ok(())
+                })
+                .await
+            }
+            AccountRequest::RevokeDevice { device } => self.sign_out(from, device).await,
+            AccountRequest::Delete => {
+                let name = self.fresh(from)?;
+                self.store.accounts().remove_account(&name).await?;
+                self.forget(from);
+                Ok(AccountAnswer::Done)
+            }
+        }
+    }
+
+    fn registering(&self, name: &UserName, message: &parlor_protocol::account::RegisterRequest) -> Done {
+        let answer = self.server.register(name, message).map_err(|_| AccountRefusal::Unfit)?;
+        Ok(AccountAnswer::Registering(answer))
+    }
+
+    // New accounts.
+
+    /// Whether a device may register a name; with the hash of the token it uses up.
+    async fn may_register(
+        &self,
+        from: DeviceId,
+        name: &UserName,
+        token: Option<&AccessToken>,
+    ) -> Result<Option<[u8; 32]>, Stop> {
+        let Some(token) = token else {
+            return match self.sign_up {
+                SignUp::Open => Ok(None),
+                SignUp::Token => Err(AccountRefusal::Token.into()),
+                SignUp::Closed => Err(AccountRefusal::Closed.into()),
+            };
+        };
+        let pass = self.store.accounts().pass(token.hash()).await?;
+        let works = |pass: &Pass| pass.expires > now_ms() && pass.name.as_ref().is_none_or(|only| only == name);
+        // A token for one person works also where registration is closed.
+        let opens = |pass: &Pass| self.sign_up != SignUp::Closed || pass.name.is_some();
+        match pass.filter(|pass| works(pass) && opens(pass)) {
+            Some(pass) => Ok(Some(pass.hash)),
+            None => {
+                // Tokens are too long to be guessed; counting keeps it quiet.
+                self.count(TryPlace::of_peer(from), Counted::Peer).await?;
+                Err(AccountRefusal::Token.into())
+            }
+        }
+    }
+
+    async fn register(
+        &self,
+        from: DeviceId,
+        name: UserName,
+        token: Option<AccessToken>,
+        record: RegisterUpload,
+        vault: VaultRecord,
+        device: Name,
+    ) -> Done {
+        let store = self.store.accounts();
+        // The answer may have been lost on the way: the same once more is no second account.
+        let held = store.account(&name).await?;
+        if held.is_some_and(|row| row.has(from) && row.record == record) {
+            return Ok(AccountAnswer::Done);
+        }
+        let pass = self.may_register(from, &name, token.as_ref()).await?;
+        self.leave_other(from, &name).await?;
+        let now = now_ms();
+        let row = AccountRow {
+            name: name.clone(),
+            record,
+            vault,
+            devices: vec![SignedInDevice { device: from, name: device, since: now }],
+            disabled: false,
+            reset: None,
+            created: now,
+            revision: 0,
+        };
+        match store.add_account(row, pass).await? {
+            Added::Stored => {
+                tracing::info!("an account was made");
+                Ok(AccountAnswer::Done)
+            }
+            Added::NameTaken => Err(AccountRefusal::NameTaken.into()),
+            Added::PassUsed => Err(AccountRefusal::Token.into()),
+        }
+    }
+
+    // Signing in.
+
+    /// Counts a try, for the name whether it exists or not and for the machine. A machine that is
+    /// signed in to the account does not wait for what strangers try.
+    async fn count_try(&self, from: DeviceId, name: &UserName, row: Option<&AccountRow>) -> Result<(), Stop> {
+        self.count(TryPlace::of_peer(from), Counted::Peer).await?;
+        if row.is_some_and(|row| row.has(from)) {
+            return Ok(());
+        }
+        self.count(TryPlace::of_name(name), Counted::Name).await
+    }
+
+    async fn count(&self, place: TryPlace, counted: Counted) -> Result<(), Stop> {
+        let store = self.store.accounts();
+        for _ in 0..RETRIES {
+            let before = store.tries(place).await?;
+            let after = backoff::one_more(counted, before, now_ms()).map_err(|ms| AccountRefusal::Wait { ms })?;
+            if store.note_tries(place, before, after).await? {
+                return Ok(());
+            }
+        }
+        Err(AccountRefusal::Wait { ms: 1_000 }.into())
+    }
+
+    async fn forgive(&self, place: TryPlace) -> Result<(), Stop> {
+        let before = self.store.accounts().tries(place).await?;
+        let after = Tries { count: 0, ..before };
+        // Somebody who tried meanwhile stays counted.
+        self.store.accounts().note_tries(place, before, after).await?;
+        Ok(())
+    }
+
+    async fn log_in(&self, from: DeviceId, name: UserName, device: Name) -> Done {
+        self.leave_other(from, &name).await?;
+        let row = self
+            .change(&name, |row| {
+                if row.disabled {
+                    return Err(AccountRefusal::Disabled);
+                }
+                if !row.has(from) {
+                    if row.devices.len() >= ACCOUNT_DEVICES_MAX {
+                        return Err(AccountRefusal::TooManyDevices);
+                    }
+                    row.devices.push(SignedInDevice { device: from, name: device.clone(), since: now_ms() });
+                }
+                Ok(())
+            })
+            .await?;
+        self.forgive(TryPlace::of_name(&name)).await?;
+        self.forgive(TryPlace::of_peer(from)).await?;
+        self.remember(from, |waiting| waiting.proven = Some((name, Instant::now())));
+        Ok(AccountAnswer::LoggedIn(row.vault))
+    }
+
+    /// A device is signed in to one account: it leaves another one first.
+    async fn leave_other(&self, device: DeviceId, name: &UserName) -> Result<(), Stop> {
+        while let Some(other) = self.store.accounts().account_of(device).await?.filter(|row| row.name != *name) {
+            self.change(&other.name, |row| {
+                row.devices.retain(|known| known.device != device);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_out(&self, from: DeviceId, device: DeviceId) -> Done {
+        self.change_own(from, |row| {
+            row.devices.retain(|known| known.device != device);
+            Ok(())
+        })
+        .await
+    }
+
+    // Passwords.
+
+    async fn change_password(&self, name: &UserName, record: RegisterUpload, by_password: WrappedKey) -> Done {
+        self.change(name, |row| {
+            row.record = record.clone();
+            row.vault.by_password = Some(by_password.clone());
+            row.reset = None;
+            Ok(())
+        })
+        .await?;
+        Ok(AccountAnswer::Done)
+    }
+
+    async fn check_reset(&self, from: DeviceId, name: &UserName, token: &AccessToken) -> Result<AccountRow, Stop> {
+        let row = self.store.accounts().account(name).await?;
+        let fits = |row: &AccountRow| opens_reset(row, token);
+        match row.filter(fits) {
+            Some(row) => Ok(row),
+            None => {
+                self.count(TryPlace::of_peer(from), Counted::Peer).await?;
+                Err(AccountRefusal::Token.into())
+            }
+        }
+    }
+
+    async fn reset(&self, from: DeviceId, name: &UserName, token: &AccessToken, record: RegisterUpload) -> Done {
+        // The answer may have been lost on the way.
+        let held = self.store.accounts().account(name).await?;
+        if held.is_some_and(|row| row.reset.is_none() && row.record == record) {
+            return Ok(AccountAnswer::Done);
+        }
+        self.check_reset(from, name, token).await?;
+        self.change(name, |row| {
+            if !opens_reset(row, token) {
+                return Err(AccountRefusal::Token);
+            }
+            row.record = record.clone();
+            // What the old password wrapped, the new one does not open.
+            row.vault.by_password = None;
+            row.reset = None;
+            Ok(())
+        })
+        .await?;
+        Ok(AccountAnswer::Done)
+    }
+
+    // Vaults and rows.
+
+    async fn put_vault(&self, from: DeviceId, expected: u64, next: impl Fn(VaultRecord) -> VaultRecord) -> Done {
+        let row = self.signed_in(from).await?;
+        let mut changed = None;
+        let done = self
+            .change(&row.name, |row| {
+                // A device that was signed out meanwhile writes nothing.
+                if !row.has(from) {
+                    return Err(AccountRefusal::NotSignedIn);
+                }
+                let new = next(row.vault.clone());
+                // The very same once more: its answer was lost.
+                if row.vault == new {
+                    return Ok(());
+                }
+                if row.vault.version != expected {
+                    changed = Some(row.vault.clone());
+                    return Err(AccountRefusal::Unfit);
+                }
+                row.vault = new;
+                Ok(())
+            })
+            .await;
+        match (done, changed) {
+            (_, Some(vault)) => Err(Stop::Changed(Box::new(vault))),
+            (done, None) => done.map(|_| AccountAnswer::Done),
+        }
+    }
+
+    async fn signed_in(&self, device: DeviceId) -> Result<AccountRow, Stop> {
+        let row = self.store.accounts().account_of(device).await?.ok_or(AccountRefusal::NotSignedIn)?;
+        if row.disabled { Err(AccountRefusal::Disabled.into()) } else { Ok(row) }
+    }
+
+    async fn change_own(
+        &self,
+        from: DeviceId,
+        change: impl FnMut(&mut AccountRow) -> Result<(), AccountRefusal>,
+    ) -> Done {
+        let row = self.signed_in(from).await?;
+        self.change(&row.name, change).await?;
+        Ok(AccountAnswer::Done)
+    }
+
+    /// Changes a row, again when somebody else changed it meanwhile.
+    async fn change(
+        &self,
+        name: &UserName,
+        mut change: impl FnMut(&mut AccountRow) -> Result<(), AccountRefusal>,
+    ) -> Result<AccountRow, Stop> {
+        let store = self.store.accounts();
+        for _ in 0..RETRIES {
+            let mut row = store.account(name).await?.ok_or(AccountRefusal::WrongLogIn)?;
+            let before = row.clone();
+            change(&mut row)?;
+            if row == before || store.change_account(row.clone()).await? {
+                return Ok(row);
+            }
+        }
+        Err(AccountRefusal::Unavailable.into())
+    }
+
+    // What is remembered between steps.
+
+    fn remember(&self, device: DeviceId, change: impl FnOnce(&mut Waiting)) {
+        let now = Instant::now();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= WAITING_MAX && !waiting.contains_key(&device) {
+            let oldest = waiting.iter().min_by_key(|(_, waiting)| waiting.at).map(|(device, _)| *device);
+            oldest.and_then(|device| waiting.remove(&device));
+        }
+        let entry = waiting.entry(device).or_insert(Waiting { at: now, answered: None, proven: None });
+        entry.at = now;
+        change(entry);
+    }
+
+    fn take_answered(&self, device: DeviceId) -> Option<Answered> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = waiting.get_mut(&device)?;
+        let is_late = entry.at.elapsed() > LOG_IN_WITHIN;
+        entry.answered.take().filter(|_| !is_late)
+    }
+
+    /// The user that a device has just proven to be.
+    fn fresh(&self, device: DeviceId) -> Result<UserName, AccountRefusal> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let proven = waiting.get(&device).and_then(|waiting| waiting.proven.as_ref());
+        let fresh = proven.filter(|(_, at)| at.elapsed() <= FRESH_FOR);
+        fresh.map(|(name, _)| name.clone()).ok_or(AccountRefusal::LogInAgain)
+    }
+
+    fn forget(&self, device: DeviceId) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&device);
+    }
+}
+
+fn opens_reset(row: &AccountRow, token: &AccessToken) -> bool {
+    row.reset.as_ref().is_some_and(|pass| pass.hash == token.hash() && pass.expires > now_ms())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! The desk as devices see it, over the embedded store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use parlor_protocol::{
+    account::{ExportKey, LoggingIn, Password, RecoveryKey, Registering, SealedVault, VaultKey},
+    keys::Secret,
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{accounts::UsersAction, accounts::carry_out, fixture::rng, store::EmbeddedStore};
+
+/// What the machines are called.
+const DESK: Label = Label("desk");
+
+struct Label(&'static str);
+
+impl Label {
+    fn name(&self) -> Name {
+        Name::new(self.0).unwrap()
+    }
+}
+
+struct Place {
+    desk: Desk,
+    folder: TempDir,
+}
+
+fn device(seed: u8) -> DeviceId {
+    DeviceId::from_bytes([seed; 32])
+}
+
+fn user(name: &str) -> UserName {
+    UserName::new(name).unwrap()
+}
+
+fn archive() -> DeviceId {
+    device(200)
+}
+
+impl Place {
+    fn new(sign_up: SignUp) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), sign_up)
+    }
+
+    fn at(folder: TempDir, sign_up: SignUp) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+        let desk = Desk::new(store, Server::random(&mut rng(1)), archive(), sign_up, rng(2));
+        Self { desk, folder }
+    }
+
+    async fn restarted(self, sign_up: SignUp) -> Self {
+        self.desk.store.close().await;
+        Self::at(self.folder, sign_up)
+    }
+
+    async fn ask(&self, from: u8, request: AccountRequest) -> AccountAnswer {
+        self.desk.answer(device(from), request).await
+    }
+
+    async fn refused(&self, from: u8, request: AccountRequest) -> AccountRefusal {
+        match self.ask(from, request).await {
+            AccountAnswer::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn admin(&self, action: UsersAction) -> String {
+        carry_out(self.desk.store.accounts(), action, &mut rng(now_ms()), now_ms()).await.unwrap()
+    }
+
+    /// The record and export key of a password.
+    async fn set(&self, from: u8, name: &str, password: &str, start: StartWith<'_>) -> Result<Set, AccountRefusal> {
+        let (state, message) = Registering::start(user(name), Password::new(password).unwrap(), &mut rng(3)).unwrap();
+        let request = match start {
+            StartWith::Register(token) => {
+                AccountRequest::StartRegister { name: user(name), token: token.cloned(), message }
+            }
+            StartWith::Change => AccountRequest::StartChange { message },
+            StartWith::Reset(token) => AccountRequest::StartReset { name: user(name), token: token.clone(), message },
+        };
+        match self.ask(from, request).await {
+            AccountAnswer::Registering(answer) => {
+                let done = state.finish(&answer, &Secret::from_bytes([5; 32])).unwrap();
+                Ok(Set { record: done.record, export: done.export })
+            }
+            AccountAnswer::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What finishes a registration.
+    async fn prepared(
+        &self,
+        from: u8,
+        name: &str,
+        password: &str,
+        token: Option<&AccessToken>,
+    ) -> Result<AccountRequest, AccountRefusal> {
+        let set = self.set(from, name, password, StartWith::Register(token)).await?;
+        let key = VaultKey::random(&mut rng(7));
+        let vault = VaultRecord {
+            version: 1,
+            sealed: key.seal(&user(name), 1, b"rooms", &mut rng(8)).unwrap(),
+            by_password: Some(key.wrap(&user(name), &set.export, &mut rng(9)).unwrap()),
+            by_recovery: key.wrap_for_recovery(&user(name), &RecoveryKey::random(&mut rng(10)), &mut rng(11)).unwrap(),
+        };
+        let (name, token) = (user(name), token.cloned());
+        Ok(AccountRequest::FinishRegister { name, token, record: set.record, vault, device: DESK.name() })
+    }
+
+    async fn register(&self, from: u8, name: &str, password: &str, token: Option<&AccessToken>) -> AccountAnswer {
+        match self.prepared(from, name, password, token).await {
+            Ok(request) => self.ask(from, request).await,
+            Err(refusal) => AccountAnswer::Refused(refusal),
+        }
+    }
+
+    /// The first step of a login, and what finishes it when the password was right.
+    async fn started(
+        &self,
+        from: u8,
+        name: &str,
+        password: &str,
+    ) -> Result<Option<(AccountRequest, ExportKey)>, AccountRefusal> {
+        let binding = Binding { device: device(from), archive: archive() };
+        let (state, message) =
+            LoggingIn::start(user(name), Password::new(password).unwrap(), binding, &mut rng(4)).unwrap();
+        match self.ask(from, AccountRequest::StartLogIn { name: user(name), message }).await {
+            AccountAnswer::LoggingIn(answer) => {
+                Ok(state.finish(&answer, &Secret::from_bytes([5; 32])).ok().map(|proven| {
+                    (AccountRequest::FinishLogIn { proof: proven.proof, device: DESK.name() }, proven.export)
+                }))
+            }
+            AccountAnswer::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn log_in(&self, from: u8, name: &str, password: &str) -> Option<(AccountAnswer, ExportKey)> {
+        let (finish, export) = self.started(from, name, password).await.unwrap()?;
+        Some((self.ask(from, finish).await, export))
+    }
+
+    async fn logged_in(&self, from: u8, name: &str, password: &str) -> VaultRecord {
+        match self.log_in(from, name, password).await {
+            Some((AccountAnswer::LoggedIn(vault), _)) => vault,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+enum StartWith<'a> {
+    Register(Option<&'a AccessToken>),
+    Change,
+    Reset(&'a AccessToken),
+}
+
+struct Set {
+    record: RegisterUpload,
+    export: ExportKey,
+}
+
+fn sealed(contents: &[u8]) -> SealedVault {
+    SealedVault::from_bytes(contents.to_vec()).unwrap()
+}
+
+fn token_in(text: &str) -> AccessToken {
+    text.split_whitespace().find_map(|word| word.parse().ok()).expect("a token")
+}
+
+#[tokio::test]
+async fn a_person_registers_on_one_machine_and_signs_in_on_another() {
+    let place = Place::new(SignUp::Open);
+    let request = place.prepared(1, "anna", "correct horse", None).await.unwrap();
+    assert_eq!(place.ask(1, request.clone()).await, AccountAnswer::Done);
+    assert_eq!(place.ask(1, request.clone()).await, AccountAnswer::Done, "the answer was lost, the same once more");
+    assert_eq!(place.refused(2, request).await, AccountRefusal::NameTaken, "by another machine");
+    let vault = place.logged_in(2, "anna", "correct horse").await;
+    assert_eq!(vault.version, 1);
+    assert!(place.log_in(3, "anna", "correct house").await.is_none(), "the machine itself sees that it is wrong");
+    let AccountAnswer::Devices(devices) = place.ask(2, AccountRequest::Devices).await else { panic!() };
+    assert_eq!(devices.iter().map(|known| known.device).collect::<Vec<_>>(), [device(1), device(2)]);
+    assert_eq!(
+        place.register(4, "\u{430}nna", "another one", None).await,
+        AccountAnswer::Refused(AccountRefusal::NameTaken)
+    );
+
+    // Everything after the login hangs on the connected machine.
+    assert_eq!(place.refused(3, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+    assert_eq!(place.ask(3, AccountRequest::Status).await, AccountAnswer::Status(None));
+    assert_eq!(place.ask(2, AccountRequest::RevokeDevice { device: device(1) }).await, AccountAnswer::Done);
+    assert_eq!(place.refused(1, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+    let place = place.restarted(SignUp::Open).await;
+    assert!(matches!(place.ask(2, AccountRequest::Vault).await, AccountAnswer::Vault(_)), "a restart signs nobody out");
+    assert_eq!(place.ask(2, AccountRequest::LogOut).await, AccountAnswer::Done);
+    assert_eq!(place.refused(2, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+}
+
+#[tokio::test]
+async fn of_two_vaults_written_at_once_the_second_is_told() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    let put = |contents: &[u8]| AccountRequest::PutVault { expected: 1, sealed: sealed(contents) };
+    assert_eq!(place.ask(1, put(b"one")).await, AccountAnswer::Done);
+    assert_eq!(place.ask(1, put(b"one")).await, AccountAnswer::Done, "the same once more");
+    let AccountAnswer::VaultChanged(now) = place.ask(2, put(b"two")).await else { panic!() };
+    assert_eq!((now.version, now.sealed.as_bytes()), (2, b"one".as_slice()));
+    let next = AccountRequest::PutVault { expected: 2, sealed: sealed(b"both") };
+    assert_eq!(place.ask(2, next).await, AccountAnswer::Done);
+}
+
+#[tokio::test]
+async fn a_password_is_changed_only_right_after_a_login() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    let start = place.set(1, "anna", "battery staple", StartWith::Change).await;
+    assert_eq!(start.err(), Some(AccountRefusal::LogInAgain));
+    assert_eq!(place.refused(1, AccountRequest::Delete).await, AccountRefusal::LogInAgain);
+    let vault = place.logged_in(1, "anna", "correct horse").await;
+    let set = place.set(1, "anna", "battery staple", StartWith::Change).await.unwrap();
+    let by_password = VaultKey::random(&mut rng(7)).wrap(&user("anna"), &set.export, &mut rng(12)).unwrap();
+    let finish = AccountRequest::FinishChange { record: set.record, by_password: by_password.clone() };
+    assert_eq!(place.ask(1, finish).await, AccountAnswer::Done);
+    assert!(place.log_in(2, "anna", "correct horse").await.is_none());
+    let now = place.logged_in(2, "anna", "battery staple").await;
+    assert_eq!(now, VaultRecord { by_password: Some(by_password), ..vault });
+    assert_eq!(place.ask(2, AccountRequest::Delete).await, AccountAnswer::Done);
+    assert!(place.log_in(1, "anna", "battery staple").await.is_none());
+    assert_eq!(place.refused(1, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_answered_like_a_wrong_password() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    for name in ["anna", "nobody"] {
+        assert!(place.started(9, name, "a guess").await.unwrap().is_none(), "{name}");
+        let proof = parlor_protocol::account::LogInProof::try_from([1; 64].as_slice()).unwrap();
+        let finish = || AccountRequest::FinishLogIn { proof: proof.clone(), device: DESK.name() };
+        assert_eq!(place.refused(9, finish()).await, AccountRefusal::WrongLogIn, "{name}");
+        assert_eq!(place.refused(9, finish()).await, AccountRefusal::LogInAgain, "{name}");
+    }
+}
+
+/// The first step of a login with a guess.
+async fn guess(place: &Place, from: u8, name: &str) -> AccountAnswer {
+    let binding = Binding { device: device(from), archive: archive() };
+    let (_, message) = LoggingIn::start(user(name), Password::new("x").unwrap(), binding, &mut rng(4)).unwrap();
+    place.ask(from, AccountRequest::StartLogIn { name: user(name), message }).await
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_also_after_a_restart_and_not_where_the_person_is_signed_in() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    for name in ["anna", "nobody"] {
+        let mut allowed = 0;
+        // Each guess from another machine: new machines cost a stranger nothing.
+        while let AccountAnswer::LoggingIn(_) = guess(&place, 20 + allowed, name).await {
+            allowed += 1;
+        }
+        assert_eq!(allowed, 6, "{name}");
+    }
+    let place = place.restarted(SignUp::Open).await;
+    let refused = guess(&place, 90, "anna").await;
+    assert!(matches!(refused, AccountAnswer::Refused(AccountRefusal::Wait { .. })), "{refused:?}");
+    place.logged_in(1, "anna", "correct horse").await;
+}
+
+#[tokio::test]
+async fn a_login_cannot_be_replayed_or_taken_to_another_machine() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    let (finish, _) = place.started(2, "anna", "correct horse").await.unwrap().unwrap();
+    assert_eq!(place.refused(3, finish.clone()).await, AccountRefusal::LogInAgain, "by a machine that did not begin");
+    place.started(3, "anna", "a guess").await.unwrap();
+    assert_eq!(place.refused(3, finish.clone()).await, AccountRefusal::WrongLogIn, "nor by one that did");
+    assert!(matches!(place.ask(2, finish.clone()).await, AccountAnswer::LoggedIn(_)));
+    assert_eq!(place.refused(2, finish).await, AccountRefusal::LogInAgain, "once");
+}
+
+#[tokio::test]
+async fn tokens_open_registration_once() {
+    let place = Place::new(SignUp::Token);
+    let closed = AccountAnswer::Refused(AccountRefusal::Token);
+    assert_eq!(place.register(1, "anna", "correct horse", None).await, closed);
+    let token = token_in(&place.admin(UsersAction::Token).await);
+    assert_eq!(place.register(1, "anna", "correct horse", Some(&token)).await, AccountAnswer::Done);
+    assert_eq!(place.register(2, "ben", "correct horse", Some(&token)).await, closed);
+    let place = place.restarted(SignUp::Closed).await;
+    let any = token_in(&place.admin(UsersAction::Token).await);
+    assert_eq!(place.register(2, "ben", "correct horse", Some(&any)).await, closed);
+    let named = token_in(&place.admin(UsersAction::Add { name: "Ben".into() }).await);
+    assert_eq!(place.register(2, "clara", "correct horse", Some(&named)).await, closed);
+    assert_eq!(place.register(2, "ben", "correct horse", Some(&named)).await, AccountAnswer::Done);
+    assert_eq!(place.register(3, "clara", "correct horse", None).await, AccountAnswer::Refused(AccountRefusal::Closed));
+}
+
+#[tokio::test]
+async fn a_reset_sets_a_new_password_once_and_opens_nothing() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    let before = place.logged_in(1, "anna", "correct horse").await;
+    let token = token_in(&place.admin(UsersAction::Reset { name: "anna".into() }).await);
+    let wrong = AccessToken::random(&mut rng(99));
+    let start = place.set(2, "anna", "new password", StartWith::Reset(&wrong)).await;
+    assert_eq!(start.err(), Some(AccountRefusal::Token));
+    let set = place.set(2, "anna", "new password", StartWith::Reset(&token)).await.unwrap();
+    let finish = AccountRequest::FinishReset { name: user("anna"), token: token.clone(), record: set.record };
+    assert_eq!(place.ask(2, finish.clone()).await, AccountAnswer::Done);
+    assert_eq!(place.ask(2, finish).await, AccountAnswer::Done, "the answer was lost, the same once more");
+    let again = place.set(2, "anna", "newer password", StartWith::Reset(&token)).await;
+    assert_eq!(again.err(), Some(AccountRefusal::Token), "once");
+    assert!(place.log_in(3, "anna", "correct horse").await.is_none());
+    let after = place.logged_in(2, "anna", "new password").await;
+    assert_eq!(after, VaultRecord { by_password: None, ..before }, "nobody but the recovery key opens it");
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_closed_and_only_its_person_is_told() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.admin(UsersAction::Disable { name: "anna".into() }).await;
+    assert!(place.admin(UsersAction::List).await.contains("disabled"));
+    assert_eq!(place.refused(1, AccountRequest::Vault).await, AccountRefusal::Disabled);
+    assert!(place.log_in(2, "anna", "a guess").await.is_none());
+    let (answer, _) = place.log_in(2, "anna", "correct horse").await.unwrap();
+    assert_eq!(answer, AccountAnswer::Refused(AccountRefusal::Disabled));
+    place.admin(UsersAction::Enable { name: "anna".into() }).await;
+    assert!(matches!(place.ask(1, AccountRequest::Vault).await, AccountAnswer::Vault(_)));
+    place.admin(UsersAction::Remove { name: "anna".into() }).await;
+    assert_eq!(place.refused(1, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+}
+
+#[tokio::test]
+async fn a_machine_is_signed_in_to_one_account() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.register(2, "ben", "battery staple", None).await;
+    place.logged_in(1, "ben", "battery staple").await;
+    let AccountAnswer::Status(Some(status)) = place.ask(1, AccountRequest::Status).await else { panic!() };
+    assert_eq!(status.name, user("ben"));
+    let anna = place.desk.store.accounts().account(&user("anna")).await.unwrap().unwrap();
+    assert!(anna.devices.is_empty());
+}

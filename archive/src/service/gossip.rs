@@ -1,0 +1,65 @@
+//! Gossip: what is good is passed on, what continues its log is stored.
+
+use bytes::Bytes;
+use parlor_node::net::{GossipId, NetCommand, Verdict};
+use parlor_protocol::{DeviceId, RoomId, TopicId, entry::Entry, log::verify_suffix, wire::Gossip};
+use std::time::Instant;
+
+use super::{Service, TASKS_MAX, rates::Cost, room::Work};
+
+impl Service {
+    pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
+        let verdict = match (self.topics.get(&topic).copied(), Gossip::decode(bytes)) {
+            (_, Err(_)) => Verdict::Reject,
+            (None, _) => Verdict::Ignore,
+            (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entries(room, from, vec![entry]),
+            (Some(room), Ok(Gossip::Run(run))) => self.on_gossip_entries(room, from, run),
+            (Some(room), Ok(Gossip::Signal(signal))) => {
+                let known = self.rooms.get(&room).is_some_and(|room| room.is_member(signal.author));
+                match signal.check(room) {
+                    Err(_) => Verdict::Reject,
+                    Ok(()) if known => Verdict::Accept,
+                    Ok(()) => Verdict::Ignore,
+                }
+            }
+        };
+        self.metrics.count_gossip(verdict);
+        self.tell(NetCommand::Judge { message, verdict }).await;
+        self.start_waiting();
+    }
+
+    /// Entries of one log, one or a run: passed on when they are good, stored when they continue it.
+    fn on_gossip_entries(&mut self, room_id: RoomId, from: DeviceId, entries: Vec<Entry>) -> Verdict {
+        let now = Instant::now();
+        let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        let (Some(first), Some(last)) = (entries.first(), entries.last().cloned()) else { return Verdict::Reject };
+        let (log, begin, end) = (first.log_key(), first.header().seq, last.header().seq);
+        if entries.iter().any(|entry| entry.room() != room_id || entry.log_key() != log) {
+            return Verdict::Reject;
+        }
+        let height = room.height(log);
+        if end + 1 == height.next && last.id() == height.head || room.is_frozen(log) {
+            return Verdict::Ignore;
+        }
+        let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+        if !self.meter.allows(from, Cost::Bytes(bytes), now) {
+            return Verdict::Ignore;
+        }
+        let Ok(verified) = verify_suffix(room_id, log, entries) else { return Verdict::Reject };
+        let may_pass = room.may_pass_on(&verified);
+        if end < height.next {
+            // Held already, or the other half of a fork.
+            if self.tasks.len() < TASKS_MAX {
+                self.compare(room_id, log, last, None);
+            }
+            return Verdict::Ignore;
+        }
+        if (begin..=end).contains(&room.expected(log)) {
+            // When too much waits the member pushes it again later.
+            let entries = verified.into_iter().map(|entry| entry.into_inner()).collect();
+            let _ = room.enqueue(log, Work { entries, waiter: None });
+            self.to_start.insert((room_id, log));
+        }
+        if may_pass { Verdict::Accept } else { Verdict::Ignore }
+    }
+}

@@ -1,0 +1,136 @@
+//! What an archive keeps of accounts, in the words of its domain. Both stores keep it.
+//!
+//! An account is one row, with its vault and its devices in it, so that every change is whole: a row
+//! is replaced only when nobody else replaced it meanwhile.
+
+use async_trait::async_trait;
+use parlor_protocol::{
+    DeviceId,
+    account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
+};
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+use super::StoreError;
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// Its name.
+    pub name: UserName,
+    /// The password's record.
+    pub record: RegisterUpload,
+    /// The vault, sealed.
+    pub vault: VaultRecord,
+    /// The devices that are signed in.
+    pub devices: Vec<SignedInDevice>,
+    /// Closed by the archive's operator.
+    pub disabled: bool,
+    /// What lets somebody set a new password once.
+    pub reset: Option<Pass>,
+    /// When it was made, in milliseconds since 1970.
+    pub created: u64,
+    /// Counts changes of the row; the store's own.
+    pub revision: u64,
+}
+
+impl AccountRow {
+    /// Whether a device is signed in.
+    #[must_use]
+    pub fn has(&self, device: DeviceId) -> bool {
+        self.devices.iter().any(|known| known.device == device)
+    }
+}
+
+/// A one-time token that was given out: its hash, and until when it works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// Hash of the token.
+    pub hash: [u8; 32],
+    /// Until when, in milliseconds since 1970.
+    pub expires: u64,
+    /// The only name that it registers; any when absent.
+    pub name: Option<UserName>,
+}
+
+/// What became of a new account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is there.
+    Stored,
+    /// Somebody has the name, or one that looks like it.
+    NameTaken,
+    /// The token was used already.
+    PassUsed,
+}
+
+/// Whose tries are counted: one of a fixed number of places for each kind, so that nobody fills the
+/// store with made-up names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TryPlace(pub u32);
+
+impl TryPlace {
+    /// The place of a user name, whether there is such an account or not.
+    #[must_use]
+    pub fn of_name(name: &UserName) -> Self {
+        Self::of(0, name.as_str().as_bytes())
+    }
+
+    /// The place of a machine.
+    #[must_use]
+    pub fn of_peer(peer: DeviceId) -> Self {
+        Self::of(1, peer.as_bytes())
+    }
+
+    fn of(kind: u32, id: &[u8]) -> Self {
+        let hash = blake3::hash(id);
+        let [a, b, ..] = *hash.as_bytes();
+        Self(kind << 16 | u32::from(u16::from_be_bytes([a, b])))
+    }
+}
+
+/// How often somebody tried, and when last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tries {
+    /// How often.
+    pub count: u32,
+    /// When last, in milliseconds since 1970.
+    pub last: u64,
+}
+
+/// What an archive keeps of accounts. All writes are durable when they return.
+#[async_trait]
+pub trait AccountStore: Send + Sync + Debug {
+    /// The account with a name.
+    async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError>;
+
+    /// The account that a device is signed in to.
+    async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError>;
+
+    /// All accounts, by name.
+    async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError>;
+
+    /// Makes an account; with a token, if one is needed, which is used up by the same write.
+    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError>;
+
+    /// Replaces an account's row; false when it has another revision by now, or is gone.
+    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError>;
+
+    /// Deletes an account; false when there is none.
+    async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError>;
+
+    /// Notes a token that was given out. Those past `now` are forgotten.
+    async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError>;
+
+    /// A token that was given out and not used.
+    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError>;
+
+    /// How often somebody tried.
+    async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError>;
+
+    /// Notes tries; false when they are not `before` any more.
+    async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError>;
+
+    /// Names the account key that the accounts work with. The first one stays; it is returned.
+    async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError>;
+}

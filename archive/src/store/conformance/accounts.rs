@@ -1,0 +1,126 @@
+//! Accounts: single names, whole changes, tokens that work once, tries that are counted.
+
+use parlor_protocol::{
+    DeviceId, Name,
+    account::{RecoveryKey, RegisterUpload, SignedInDevice, UserName, VaultKey, VaultRecord},
+};
+
+use super::Place;
+use crate::{
+    fixture::rng,
+    store::{AccountRow, Added, Pass, Tries, TryPlace},
+};
+
+pub(crate) fn name(text: &str) -> UserName {
+    UserName::new(text).unwrap()
+}
+
+fn device(seed: u8) -> SignedInDevice {
+    SignedInDevice { device: DeviceId::from_bytes([seed; 32]), name: Name::new("desk").unwrap(), since: 7 }
+}
+
+pub(crate) fn account(text: &str, devices: &[u8]) -> AccountRow {
+    let (user, key) = (name(text), VaultKey::random(&mut rng(1)));
+    let wrapped = key.wrap_for_recovery(&user, &RecoveryKey::random(&mut rng(2)), &mut rng(3)).unwrap();
+    AccountRow {
+        record: RegisterUpload::try_from([4; 192].as_slice()).unwrap(),
+        vault: VaultRecord {
+            version: 1,
+            sealed: key.seal(&user, 1, b"contents", &mut rng(4)).unwrap(),
+            by_password: Some(wrapped.clone()),
+            by_recovery: wrapped,
+        },
+        devices: devices.iter().copied().map(device).collect(),
+        disabled: false,
+        reset: None,
+        created: 5,
+        revision: 0,
+        name: user,
+    }
+}
+
+pub(crate) async fn an_account_comes_back_by_name_and_by_device(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    assert_eq!(accounts.account(&name("anna")).await.unwrap(), None);
+    let row = AccountRow { reset: Some(Pass { hash: [1; 32], expires: 9, name: None }), ..account("anna", &[1, 2]) };
+    assert_eq!(accounts.add_account(row.clone(), None).await.unwrap(), Added::Stored);
+    assert_eq!(accounts.account(&name("anna")).await.unwrap(), Some(row.clone()));
+    assert_eq!(accounts.account_of(device(2).device).await.unwrap(), Some(row.clone()));
+    assert_eq!(accounts.account_of(device(3).device).await.unwrap(), None);
+    accounts.add_account(account("ben", &[]), None).await.unwrap();
+    let names: Vec<_> = accounts.accounts().await.unwrap().into_iter().map(|row| row.name).collect();
+    assert_eq!(names, [name("anna"), name("ben")]);
+    assert!(accounts.remove_account(&name("anna")).await.unwrap());
+    assert!(!accounts.remove_account(&name("anna")).await.unwrap());
+    assert_eq!(accounts.account_of(device(1).device).await.unwrap(), None);
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(store.accounts().accounts().await.unwrap(), [account("ben", &[])]);
+    assert_eq!(store.accounts().add_account(account("anna", &[]), None).await.unwrap(), Added::Stored);
+    store.close().await;
+}
+
+pub(crate) async fn a_name_and_its_look_alikes_are_given_out_once(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    assert_eq!(accounts.add_account(account("anna", &[1]), None).await.unwrap(), Added::Stored);
+    for other in ["anna", "\u{430}nna"] {
+        assert_eq!(accounts.add_account(account(other, &[2]), None).await.unwrap(), Added::NameTaken);
+    }
+    assert_eq!(accounts.account_of(device(2).device).await.unwrap(), None, "nothing of it was kept");
+    store.close().await;
+}
+
+pub(crate) async fn of_two_changes_at_once_one_stands(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    accounts.add_account(account("anna", &[1]), None).await.unwrap();
+    let held = accounts.account(&name("anna")).await.unwrap().unwrap();
+    let one = AccountRow { devices: vec![device(1), device(2)], ..held.clone() };
+    let other = AccountRow { disabled: true, ..held };
+    let (a, b) = tokio::join!(accounts.change_account(one), accounts.change_account(other));
+    assert!(a.unwrap() != b.unwrap(), "exactly one");
+    let now = accounts.account(&name("anna")).await.unwrap().unwrap();
+    assert_eq!(now.revision, 1);
+    assert!(now.disabled != now.has(device(2).device), "one of them, whole");
+    let gone = AccountRow { devices: vec![], ..now };
+    assert!(accounts.change_account(gone).await.unwrap());
+    assert_eq!(accounts.account_of(device(1).device).await.unwrap(), None, "signed out");
+    assert!(!accounts.change_account(account("nobody", &[])).await.unwrap());
+    store.close().await;
+}
+
+pub(crate) async fn a_token_registers_one_account(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    let pass = Pass { hash: [7; 32], expires: 100, name: Some(name("anna")) };
+    let past = Pass { hash: [8; 32], expires: 10, name: None };
+    accounts.put_pass(past, 1).await.unwrap();
+    accounts.put_pass(pass.clone(), 50).await.unwrap();
+    assert_eq!(accounts.pass([7; 32]).await.unwrap(), Some(pass));
+    assert_eq!(accounts.pass([8; 32]).await.unwrap(), None, "what is past is forgotten");
+    assert_eq!(accounts.add_account(account("anna", &[]), Some([9; 32])).await.unwrap(), Added::PassUsed);
+    assert_eq!(accounts.add_account(account("anna", &[]), Some([7; 32])).await.unwrap(), Added::Stored);
+    assert_eq!(accounts.add_account(account("ben", &[]), Some([7; 32])).await.unwrap(), Added::PassUsed);
+    assert_eq!(accounts.pass([7; 32]).await.unwrap(), None);
+    assert_eq!(accounts.account(&name("ben")).await.unwrap(), None);
+    store.close().await;
+}
+
+pub(crate) async fn tries_and_the_account_key_outlive_a_restart(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    let place_of = TryPlace::of_name(&name("anna"));
+    let (none, one, two) = (Tries::default(), Tries { count: 1, last: 5 }, Tries { count: 2, last: 6 });
+    assert_eq!(accounts.tries(place_of).await.unwrap(), none);
+    assert!(accounts.note_tries(place_of, none, one).await.unwrap());
+    assert!(!accounts.note_tries(place_of, none, one).await.unwrap(), "somebody was faster");
+    assert!(accounts.note_tries(place_of, one, two).await.unwrap());
+    assert_eq!(accounts.claim_account_key([1; 32]).await.unwrap(), [1; 32]);
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(store.accounts().tries(place_of).await.unwrap(), two);
+    assert_eq!(store.accounts().claim_account_key([2; 32]).await.unwrap(), [1; 32], "the first one stays");
+    store.close().await;
+}

@@ -1,0 +1,226 @@
+//! Accounts in the embedded store. The indices (skeletons, devices) change with the row.
+
+use async_trait::async_trait;
+use parlor_protocol::{DeviceId, account::UserName, log::Height};
+use redb::{ReadableDatabase as _, ReadableTable as _, WriteTransaction};
+
+use super::{
+    EmbeddedStore,
+    tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SIGNED_IN, SKELETONS, TRIES, decode, encode, fault},
+    write::{Change, DONE},
+};
+use crate::store::{AccountRow, AccountStore, Added, Appended, Pass, StoreError, Tries, TryPlace};
+
+/// Answers of the writer that mean no; `DONE` means yes.
+const NO: Appended = Appended::Conflict(Height::EMPTY);
+const NO_PASS: Appended = Appended::Conflict(Height { next: 1, ..Height::EMPTY });
+
+/// One change about accounts.
+#[derive(Debug)]
+pub(super) enum AccountChange {
+    Add(Box<AccountRow>, Option<[u8; 32]>),
+    Replace(Box<AccountRow>),
+    Remove(UserName),
+    Pass(Pass, u64),
+    Tries(TryPlace, Tries, Tries),
+    ClaimKey([u8; 32]),
+}
+
+pub(super) fn carry_out(txn: &WriteTransaction, change: &AccountChange) -> Result<Appended, StoreError> {
+    match change {
+        AccountChange::Add(row, pass) => add(txn, row, *pass),
+        AccountChange::Replace(row) => replace(txn, row),
+        AccountChange::Remove(name) => remove(txn, name),
+        AccountChange::Pass(pass, now) => put_pass(txn, pass, *now),
+        AccountChange::Tries(place, before, after) => {
+            let mut table = txn.open_table(TRIES).map_err(fault)?;
+            let held = table.get(place.0).map_err(fault)?.map_or((0, 0), |value| value.value());
+            if held != (before.count, before.last) {
+                return Ok(NO);
+            }
+            table.insert(place.0, (after.count, after.last)).map_err(fault)?;
+            Ok(DONE)
+        }
+        AccountChange::ClaimKey(id) => {
+            let mut table = txn.open_table(ACCOUNT_KEY).map_err(fault)?;
+            if table.get("").map_err(fault)?.is_none() {
+                table.insert("", id).map_err(fault)?;
+            }
+            Ok(DONE)
+        }
+    }
+}
+
+fn add(txn: &WriteTransaction, row: &AccountRow, pass: Option<[u8; 32]>) -> Result<Appended, StoreError> {
+    let mut skeletons = txn.open_table(SKELETONS).map_err(fault)?;
+    let skeleton = row.name.skeleton();
+    if skeletons.get(skeleton.as_str()).map_err(fault)?.is_some() {
+        return Ok(NO);
+    }
+    if let Some(hash) = pass {
+        let mut passes = txn.open_table(PASSES).map_err(fault)?;
+        if passes.remove(&hash).map_err(fault)?.is_none() {
+            return Ok(NO_PASS);
+        }
+    }
+    skeletons.insert(skeleton.as_str(), row.name.as_str()).map_err(fault)?;
+    put(txn, row)?;
+    Ok(DONE)
+}
+
+fn held(txn: &WriteTransaction, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
+    let table = txn.open_table(ACCOUNTS).map_err(fault)?;
+    let found = table.get(name.as_str()).map_err(fault)?;
+    found.map(|value| decode(value.value(), "account")).transpose()
+}
+
+fn put(txn: &WriteTransaction, row: &AccountRow) -> Result<(), StoreError> {
+    let mut signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
+    for device in &row.devices {
+        signed_in.insert(device.device.as_bytes(), row.name.as_str()).map_err(fault)?;
+    }
+    let mut table = txn.open_table(ACCOUNTS).map_err(fault)?;
+    table.insert(row.name.as_str(), encode(row)?.as_slice()).map_err(fault)?;
+    Ok(())
+}
+
+/// Signs out the devices of a row that another one does not have.
+fn sign_out(txn: &WriteTransaction, row: &AccountRow, stay: Option<&AccountRow>) -> Result<(), StoreError> {
+    let mut signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
+    for device in row.devices.iter().filter(|device| stay.is_none_or(|stay| !stay.has(device.device))) {
+        let key = device.device.as_bytes();
+        let is_here = signed_in.get(key).map_err(fault)?.is_some_and(|name| name.value() == row.name.as_str());
+        if is_here {
+            signed_in.remove(key).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn replace(txn: &WriteTransaction, row: &AccountRow) -> Result<Appended, StoreError> {
+    match held(txn, &row.name)? {
+        Some(before) if before.revision == row.revision => {
+            sign_out(txn, &before, Some(row))?;
+            put(txn, &AccountRow { revision: row.revision + 1, ..row.clone() })?;
+            Ok(DONE)
+        }
+        _ => Ok(NO),
+    }
+}
+
+fn remove(txn: &WriteTransaction, name: &UserName) -> Result<Appended, StoreError> {
+    let Some(row) = held(txn, name)? else { return Ok(NO) };
+    sign_out(txn, &row, None)?;
+    txn.open_table(ACCOUNTS).map_err(fault)?.remove(name.as_str()).map_err(fault)?;
+    txn.open_table(SKELETONS).map_err(fault)?.remove(name.skeleton().as_str()).map_err(fault)?;
+    Ok(DONE)
+}
+
+fn put_pass(txn: &WriteTransaction, pass: &Pass, now: u64) -> Result<Appended, StoreError> {
+    let mut table = txn.open_table(PASSES).map_err(fault)?;
+    let mut past = Vec::new();
+    for row in table.iter().map_err(fault)? {
+        let (hash, value) = row.map_err(fault)?;
+        let known: Pass = decode(value.value(), "token")?;
+        if known.expires <= now {
+            past.push(*hash.value());
+        }
+    }
+    for hash in past {
+        table.remove(&hash).map_err(fault)?;
+    }
+    table.insert(&pass.hash, encode(pass)?.as_slice()).map_err(fault)?;
+    Ok(DONE)
+}
+
+#[async_trait]
+impl AccountStore for EmbeddedStore {
+    async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
+        let name = name.clone();
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(ACCOUNTS).map_err(fault)?;
+            let found = table.get(name.as_str()).map_err(fault)?;
+            found.map(|value| decode(value.value(), "account")).transpose()
+        })
+        .await
+    }
+
+    async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError> {
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
+            let Some(name) = signed_in.get(device.as_bytes()).map_err(fault)? else { return Ok(None) };
+            let table = txn.open_table(ACCOUNTS).map_err(fault)?;
+            let found = table.get(name.value()).map_err(fault)?;
+            let row: Option<AccountRow> = found.map(|value| decode(value.value(), "account")).transpose()?;
+            Ok(row.filter(|row| row.has(device)))
+        })
+        .await
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.read(|db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(ACCOUNTS).map_err(fault)?;
+            let rows = table.iter().map_err(fault)?;
+            rows.map(|row| decode(row.map_err(fault)?.1.value(), "account")).collect()
+        })
+        .await
+    }
+
+    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError> {
+        let done = self.write(Change::Account(AccountChange::Add(Box::new(row), pass))).await?;
+        Ok(match done {
+            DONE => Added::Stored,
+            NO_PASS => Added::PassUsed,
+            _ => Added::NameTaken,
+        })
+    }
+
+    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError> {
+        Ok(self.write(Change::Account(AccountChange::Replace(Box::new(row)))).await? == DONE)
+    }
+
+    async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError> {
+        Ok(self.write(Change::Account(AccountChange::Remove(name.clone()))).await? == DONE)
+    }
+
+    async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError> {
+        self.write(Change::Account(AccountChange::Pass(pass, now))).await.map(drop)
+    }
+
+    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(PASSES).map_err(fault)?;
+            let found = table.get(&hash).map_err(fault)?;
+            found.map(|value| decode(value.value(), "token")).transpose()
+        })
+        .await
+    }
+
+    async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError> {
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(TRIES).map_err(fault)?;
+            let (count, last) = table.get(place.0).map_err(fault)?.map_or((0, 0), |value| value.value());
+            Ok(Tries { count, last })
+        })
+        .await
+    }
+
+    async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError> {
+        Ok(self.write(Change::Account(AccountChange::Tries(place, before, after))).await? == DONE)
+    }
+
+    async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        self.write(Change::Account(AccountChange::ClaimKey(id))).await?;
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(ACCOUNT_KEY).map_err(fault)?;
+            Ok(table.get("").map_err(fault)?.map_or(id, |held| *held.value()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,214 @@
+//! Accounts in MongoDB. A document is a whole account, so every change of one is atomic; unique
+//! indices keep names, look-alikes and tokens single across all archives of the database.
+
+use async_trait::async_trait;
+use mongodb::{
+    bson::{Bson, Document, doc},
+    error::{Error, ErrorKind, WriteFailure},
+};
+use parlor_protocol::{
+    DeviceId, Name,
+    account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
+};
+
+use super::{
+    MongoStore,
+    documents::{array, binary, bytes, damaged, number, signed},
+};
+use crate::store::{AccountRow, AccountStore, Added, Pass, StoreError, Tries, TryPlace};
+
+const WHAT: &str = "accounts";
+const DUPLICATE: i32 = 11000;
+
+fn is_duplicate(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE)
+        || matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == DUPLICATE)
+}
+
+fn device_document(device: &SignedInDevice) -> Document {
+    doc! {
+        "device": binary(device.device.as_bytes()),
+        "name": device.name.as_str(),
+        "since": signed(device.since),
+    }
+}
+
+fn read_device(value: &Bson) -> Result<SignedInDevice, StoreError> {
+    let document = value.as_document().ok_or_else(|| damaged(WHAT))?;
+    let name = document.get_str("name").ok().and_then(|name| Name::new(name).ok());
+    Ok(SignedInDevice {
+        device: DeviceId::from_bytes(array(bytes(document, "device", WHAT)?, WHAT)?),
+        name: name.ok_or_else(|| damaged(WHAT))?,
+        since: number(document, "since", WHAT)?,
+    })
+}
+
+fn pass_document(pass: &Pass) -> Document {
+    let name = pass.name.as_ref().map_or(Bson::Null, |name| Bson::String(name.as_str().to_owned()));
+    doc! { "_id": binary(&pass.hash), "expires": signed(pass.expires), "name": name }
+}
+
+fn read_pass(document: &Document) -> Result<Pass, StoreError> {
+    let name = match document.get("name") {
+        Some(Bson::String(name)) => Some(UserName::new(name).map_err(|_| damaged("passes"))?),
+        _ => None,
+    };
+    let hash = array(bytes(document, "_id", "passes")?, "passes")?;
+    Ok(Pass { hash, expires: number(document, "expires", "passes")?, name })
+}
+
+/// The document without its `_id` and revision.
+fn fields(row: &AccountRow) -> Result<Document, StoreError> {
+    let vault = row.vault.encode().map_err(|error| StoreError::Other(error.to_string()))?;
+    let devices: Vec<Document> = row.devices.iter().map(device_document).collect();
+    Ok(doc! {
+        "skeleton": row.name.skeleton(),
+        "record": binary(row.record.as_bytes()),
+        "vault": binary(&vault),
+        "devices": devices,
+        "disabled": row.disabled,
+        "reset": row.reset.as_ref().map_or(Bson::Null, |pass| Bson::Document(pass_document(pass))),
+        "created": signed(row.created),
+    })
+}
+
+fn read_account(document: &Document) -> Result<AccountRow, StoreError> {
+    let bad = || damaged(WHAT);
+    let name = document.get_str("_id").ok().and_then(|name| UserName::new(name).ok()).ok_or_else(bad)?;
+    let reset = match document.get("reset") {
+        Some(Bson::Document(pass)) => Some(read_pass(pass)?),
+        _ => None,
+    };
+    Ok(AccountRow {
+        name,
+        record: RegisterUpload::try_from(bytes(document, "record", WHAT)?).map_err(|_| bad())?,
+        vault: VaultRecord::decode(bytes(document, "vault", WHAT)?).map_err(|_| bad())?,
+        devices: document.get_array("devices").map_err(|_| bad())?.iter().map(read_device).collect::<Result<_, _>>()?,
+        disabled: document.get_bool("disabled").unwrap_or(false),
+        reset,
+        created: number(document, "created", WHAT)?,
+        revision: number(document, "revision", WHAT)?,
+    })
+}
+
+#[async_trait]
+impl AccountStore for MongoStore {
+    async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
+        let found = self.tables.accounts.find_one(doc! { "_id": name.as_str() }).await;
+        found.map_err(|error| self.fault(error))?.as_ref().map(read_account).transpose()
+    }
+
+    async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError> {
+        let filter = doc! { "devices.device": binary(device.as_bytes()) };
+        let found = self.tables.accounts.find_one(filter).await;
+        found.map_err(|error| self.fault(error))?.as_ref().map(read_account).transpose()
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
+        let mut rows: Vec<AccountRow> =
+            self.all(&self.tables.accounts, doc! {}).await?.iter().map(read_account).collect::<Result<_, _>>()?;
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(rows)
+    }
+
+    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError> {
+        let mut document = fields(&row)?;
+        document.insert("_id", row.name.as_str());
+        document.insert("revision", signed(row.revision));
+        if let Some(hash) = pass {
+            if self.pass(hash).await?.is_none() {
+                return Ok(Added::PassUsed);
+            }
+            // The unique index makes the token good for one account, whatever happens next.
+            document.insert("pass", binary(&hash));
+        }
+        match self.tables.accounts.insert_one(document).await {
+            Ok(_) => {}
+            Err(error) if is_duplicate(&error) => {
+                let used = match pass {
+                    Some(hash) => self.tables.accounts.find_one(doc! { "pass": binary(&hash) }).await,
+                    None => Ok(None),
+                };
+                let is_used = used.map_err(|error| self.fault(error))?.is_some();
+                return Ok(if is_used { Added::PassUsed } else { Added::NameTaken });
+            }
+            Err(error) => return Err(self.fault(error)),
+        }
+        if let Some(hash) = pass {
+            let done = self.tables.passes.delete_one(doc! { "_id": binary(&hash) }).await;
+            done.map_err(|error| self.fault(error))?;
+        }
+        Ok(Added::Stored)
+    }
+
+    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError> {
+        let filter = doc! { "_id": row.name.as_str(), "revision": signed(row.revision) };
+        let mut set = fields(&row)?;
+        set.insert("revision", signed(row.revision + 1));
+        let done = self.tables.accounts.update_one(filter, doc! { "$set": set }).await;
+        done.map(|done| done.matched_count == 1).map_err(|error| self.fault(error))
+    }
+
+    async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError> {
+        let done = self.tables.accounts.delete_one(doc! { "_id": name.as_str() }).await;
+        done.map(|done| done.deleted_count == 1).map_err(|error| self.fault(error))
+    }
+
+    async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError> {
+        let past = self.tables.passes.delete_many(doc! { "expires": { "$lte": signed(now) } }).await;
+        past.map_err(|error| self.fault(error))?;
+        let mut document = pass_document(&pass);
+        document.remove("_id");
+        let update = doc! { "$set": document };
+        let done = self.tables.passes.update_one(doc! { "_id": binary(&pass.hash) }, update).upsert(true).await;
+        done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {
+        let found = self.tables.passes.find_one(doc! { "_id": binary(&hash) }).await;
+        found.map_err(|error| self.fault(error))?.as_ref().map(read_pass).transpose()
+    }
+
+    async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError> {
+        let found = self.tables.tries.find_one(doc! { "_id": i64::from(place.0) }).await;
+        let found = found.map_err(|error| self.fault(error))?;
+        let read = |document: &Document| -> Result<Tries, StoreError> {
+            let count = u32::try_from(number(document, "count", "tries")?).unwrap_or(u32::MAX);
+            Ok(Tries { count, last: number(document, "last", "tries")? })
+        };
+        found.as_ref().map_or(Ok(Tries::default()), read)
+    }
+
+    async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError> {
+        let id = i64::from(place.0);
+        let values = |tries: Tries| doc! { "count": i64::from(tries.count), "last": signed(tries.last) };
+        let done = if before == Tries::default() {
+            let mut document = values(after);
+            document.insert("_id", id);
+            self.tables.tries.insert_one(document).await.map(|_| true)
+        } else {
+            let mut filter = values(before);
+            filter.insert("_id", id);
+            let update = doc! { "$set": values(after) };
+            self.tables.tries.update_one(filter, update).await.map(|done| done.matched_count == 1)
+        };
+        match done {
+            Err(error) if is_duplicate(&error) => Ok(false),
+            done => done.map_err(|error| self.fault(error)),
+        }
+    }
+
+    async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        let update = doc! { "$setOnInsert": { "key": binary(&id) } };
+        let filter = doc! { "_id": "account key" };
+        match self.tables.meta.update_one(filter.clone(), update).upsert(true).await {
+            Err(error) if !is_duplicate(&error) => return Err(self.fault(error)),
+            _ => {}
+        }
+        let held = self.tables.meta.find_one(filter).await.map_err(|error| self.fault(error))?;
+        match held {
+            Some(held) => array(bytes(&held, "key", "meta")?, "meta"),
+            None => Ok(id),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Runs of entries from gossip: judged as a whole by the signature of their last entry.
+
+use super::{Engine, membership::Refused};
+use crate::net::Verdict;
+use parlor_protocol::{DeviceId, RoomId, entry::Entry, log::verify_suffix};
+
+impl Engine {
+    /// Entries of one log that their author published together. What is held already is left out. A
+    /// run that leaves a gap is not kept: its entries were not checked one by one, and sync brings
+    /// them as a page.
+    pub(super) fn on_gossip_run(&mut self, room_id: RoomId, from: DeviceId, run: Vec<Entry>) -> Verdict {
+        let me = self.me();
+        let Some(room) = self.rooms.get(&room_id) else { return Verdict::Ignore };
+        let Some(log) = run.first().map(Entry::log_key) else { return Verdict::Reject };
+        if run.iter().any(|entry| entry.room() != room_id || entry.log_key() != log) {
+            return Verdict::Reject;
+        }
+        if log.author == me || room.logs.is_frozen(log) {
+            return Verdict::Ignore;
+        }
+        let height = room.logs.height(log);
+        let (held, new): (Vec<_>, Vec<_>) = run.into_iter().partition(|entry| entry.header().seq < height.next);
+        let ends_at_head = |last: &&Entry| last.header().seq + 1 == height.next;
+        if held.last().filter(ends_at_head).is_some_and(|last| last.id() != height.head) {
+            self.suspect_fork(room_id, from, log);
+            return Verdict::Ignore;
+        }
+        if new.is_empty() {
+            return Verdict::Ignore;
+        }
+        let Ok(new) = verify_suffix(room_id, log, new) else { return Verdict::Reject };
+        let leaves_gap = new.first().is_some_and(|first| first.header().seq > height.next);
+        if leaves_gap || !room.is_loaded {
+            let is_known = !room.is_loaded || room.membership.is_member(log.author);
+            self.sync_with(room_id, from);
+            return if is_known { Verdict::Accept } else { Verdict::Ignore };
+        }
+        if new.first().is_some_and(|first| height.check_next(room_id, log, first).is_err()) {
+            self.suspect_fork(room_id, from, log);
+            return Verdict::Ignore;
+        }
+        match self.append(room_id, log, new, true) {
+            Ok(()) => Verdict::Accept,
+            Err(Refused::NotYet) => {
+                self.sync_with(room_id, from);
+                Verdict::Ignore
+            }
+            Err(Refused::Never) => Verdict::Reject,
+        }
+    }
+}
