@@ -53,10 +53,15 @@ struct Knock {
 impl Engine {
     /// The rooms of two with a person, the one that counts first.
     fn direct_rooms(&self, user: UserId) -> Vec<RoomId> {
-        let me = self.user.id();
-        let with = |room: &&Room| room.kind.other(me) == Some(user);
+        let with = |room: &&Room| self.other_in(room) == Some(user);
         // Both sides must choose the same: the smallest id.
         self.rooms.values().filter(with).map(Room::id).collect()
+    }
+
+    /// The other person of a room of two. The own one may have had another account key before.
+    pub(super) fn other_in(&self, room: &Room) -> Option<UserId> {
+        let former = self.former.iter().map(|key| key.id());
+        std::iter::once(self.user.id()).chain(former).find_map(|own| room.kind.other(own))
     }
 
     /// Opens the room of two with a person; founds it when there is none.
@@ -116,8 +121,7 @@ impl Engine {
 
     /// Something was written, or somebody came: see who has to be asked in.
     pub(super) fn knock_soon(&mut self, room_id: RoomId) {
-        let me = self.user.id();
-        if self.rooms.get(&room_id).is_some_and(|room| room.kind.other(me).is_some()) {
+        if self.rooms.get(&room_id).is_some_and(|room| self.other_in(room).is_some()) {
             self.timers.set(self.now.mono + KNOCK_AFTER_MS, Timer::Knock(room_id));
         }
     }
@@ -130,9 +134,8 @@ impl Engine {
 
     /// Knocks at every connected device of the other person that is not in the room yet.
     pub(super) fn knock(&mut self, room_id: RoomId) {
-        let me = self.user.id();
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.record.request) else { return };
-        let Some(other) = room.kind.other(me) else { return };
+        let Some(other) = self.other_in(room) else { return };
         // An empty room is none yet, unless the other side waits to be told which one counts.
         let says_something = room.timeline.newest_of(CARRIED_MAX).any(|m| matches!(m.body, MessageBody::Text { .. }));
         if !says_something && !room.knocks_empty {
@@ -177,7 +180,8 @@ impl Engine {
             return Answer::Refused(Refusal::Busy { retry_ms: KNOCK_AGAIN_MS });
         }
         let prekeys: Vec<&DhSecret> = self.identity.prekeys.iter().map(|(secret, _)| secret).collect();
-        let Some(knock) = open_knock(entries, self.me(), self.user.id(), &prekeys) else {
+        let own: Vec<UserId> = std::iter::once(&self.user).chain(&self.former).map(|key| key.id()).collect();
+        let Some(knock) = open_knock(entries, self.me(), &own, &prekeys) else {
             return Answer::Refused(Refusal::Malformed);
         };
         let contact = self.contacts.find(knock.other);
@@ -232,17 +236,17 @@ impl Engine {
     /// Becomes a member of a room of two.
     fn enter_direct(&mut self, room: RoomId, call: Option<CallId>) {
         self.write_admission(room);
-        let bodies = self.profile_body().into_iter().collect();
+        let bodies = self.profile_body_in(room).into_iter().collect();
         self.write_contents(room, bodies, call, |_| Reply::Joined(room));
+        self.touch_vault();
         let others: Vec<_> = self.connections.everybody();
         others.into_iter().for_each(|peer| self.sync_with(room, peer));
     }
 
     /// What the person does with a request.
     pub(super) fn answer_request(&mut self, call: CallId, room_id: RoomId, answer: RequestAnswer) {
-        let me = self.user.id();
         let request = self.rooms.get(&room_id).filter(|room| room.record.request);
-        let Some(other) = request.and_then(|room| room.kind.other(me)) else {
+        let Some(other) = request.and_then(|room| self.other_in(room)) else {
             return self.reply(Some(call), Err(CommandError::NoSuchRoom));
         };
         match answer {
@@ -344,7 +348,7 @@ fn fitting(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// Checks everything about a knock that can be checked: the chain and its signatures, that it is a
 /// room of two with this person, that the other one's device founded it, and that the key opens.
-fn open_knock(entries: Vec<Entry>, me: DeviceId, user: UserId, prekeys: &[&DhSecret]) -> Option<Knock> {
+fn open_knock(entries: Vec<Entry>, me: DeviceId, own: &[UserId], prekeys: &[&DhSecret]) -> Option<Knock> {
     let genesis_entry = entries.first()?.clone();
     let (room, log) = (genesis_entry.room(), genesis_entry.log_key());
     let entries = verify_page(room, log, Height::EMPTY, entries).ok()?;
@@ -352,7 +356,7 @@ fn open_knock(entries: Vec<Entry>, me: DeviceId, user: UserId, prekeys: &[&DhSec
         return None;
     }
     let genesis = Genesis::decode(genesis_entry.body()).ok()?;
-    let other = genesis.kind.other(user)?;
+    let other = own.iter().find_map(|user| genesis.kind.other(*user)).filter(|other| !own.contains(other))?;
     let epoch = entries.get(1).filter(|entry| entry.header().kind == Kind::Epoch)?;
     let record = EpochRecord::decode(epoch.body()).ok()?;
     let by_other = record.owner.user == other && record.owner.device == log.author && record.parents.is_empty();

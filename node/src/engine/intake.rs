@@ -286,7 +286,7 @@ impl Engine {
                 let _ = self.append(room_id, log, held, true);
             }
         }
-        if let Some(user) = self.rooms.get(&room_id).and_then(|room| room.kind.other(self.user.id())) {
+        if let Some(user) = self.rooms.get(&room_id).and_then(|room| self.other_in(room)) {
             self.unite_direct(user);
             self.knock_soon(room_id);
         }

@@ -148,7 +148,7 @@ impl Engine {
         code: Option<CodeRecord>,
         request: bool,
     ) {
-        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code);
+        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code, request);
     }
 
     /// Adds a room of which several epochs are known, the newest last.
@@ -162,6 +162,7 @@ impl Engine {
         secrets: Vec<EpochSecrets>,
         own_log: LogId,
         code: Option<CodeRecord>,
+        request: bool,
     ) {
         let record = RoomRecord {
             room: id,

@@ -20,7 +20,7 @@ impl Engine {
 
     /// A room's name; the other person's where it is for two.
     pub(super) fn name_of_room(&self, room: &Room) -> String {
-        let Some(other) = room.kind.other(self.user.id()) else { return room.record.name.clone() };
+        let Some(other) = self.other_in(room) else { return room.record.name.clone() };
         let member = room.membership.members.values().find(|member| member.card.user == other);
         let known = || self.contacts.find(other).map(|known| known.name.clone()).filter(|name| !name.is_empty());
         let nearby = || self.connections.introductions().find(|intro| intro.card.user == other);
@@ -42,7 +42,7 @@ impl Engine {
         RoomSummary {
             room: room.id(),
             name: self.name_of_room(room),
-            direct: room.kind.other(self.user.id()),
+            direct: self.other_in(room),
             request: room.record.request,
             unread: room.record.unread,
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),

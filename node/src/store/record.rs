@@ -153,6 +153,17 @@ pub struct Mark {
     pub at: u64,
 }
 
+impl Mark {
+    /// Takes the later decision; true when that is another one.
+    pub fn merge(&mut self, other: Self) -> bool {
+        let is_later = (other.at, other.is_set) > (self.at, self.is_set);
+        if is_later {
+            *self = other;
+        }
+        is_later
+    }
+}
+
 impl ContactRecord {
     /// A person of whom nothing is known yet.
     #[must_use]
