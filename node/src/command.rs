@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::CommandError,
     event::{AccountDevice, AccountView, Connection, Member, Message, Order, Profile, RoomSummary},
-    people::{Person, PersonCard},
+    people::{NearbyPerson, Person, PersonCard},
     store::{LockChange, LockKind},
 };
 
@@ -123,6 +123,25 @@ pub enum Command {
         /// At most this many messages (1 to 1,000).
         limit: usize,
     },
+    /// Opens the room of two with a person, and makes it when there is none. The other person is asked
+    /// in with the first message. Answered with [`Reply::Joined`].
+    OpenDirect {
+        /// The person.
+        user: UserId,
+    },
+    /// What to do with a room that somebody asks this person into. Answered with [`Reply::Joined`] or
+    /// [`Reply::Done`].
+    AnswerRequest {
+        /// The room.
+        room: RoomId,
+        /// What to do.
+        answer: RequestAnswer,
+    },
+    /// People on the network who want to be seen. Answered with [`Reply::Nearby`].
+    Nearby,
+    /// Whether people on the network may see that this person is there. Answered with
+    /// [`Reply::Done`].
+    SetVisible(bool),
     /// Everybody known here. Answered with [`Reply::People`].
     People,
     /// All that is known of a person. Answered with [`Reply::Person`].
@@ -248,6 +267,17 @@ pub enum Command {
         /// The room.
         room: RoomId,
     },
+}
+
+/// What a person does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// It becomes a room like any other.
+    Accept,
+    /// It goes, and this room does not come again. The other person is not told.
+    Refuse,
+    /// The same, and nothing more of the person is shown.
+    Block,
 }
 
 /// Something about the account of this device. Passwords are wiped and never printed.
@@ -395,6 +425,8 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// People on the network who want to be seen.
+    Nearby(Vec<NearbyPerson>),
     /// Everybody known here, by name.
     People(Vec<Person>),
     /// All that is known of a person.

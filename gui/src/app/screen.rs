@@ -98,8 +98,10 @@ impl<B: Backend> App<B> {
         let name = self.model.summary(room).map(|summary| summary.name.clone()).unwrap_or_default();
         let mut draft = std::mem::take(&mut self.model.chat_mut(room).draft);
         let foot = Panel::bottom("composer").resizable(false).frame(Frame::NONE).show_separator_line(false);
-        let closed = self.model.why_not_write(room);
+        let is_request = self.model.summary(room).is_some_and(|summary| summary.request);
+        let closed = self.model.why_not_write(room).filter(|_| !is_request);
         match (closed, self.model.open_chat()) {
+            _ if is_request => actions.extend(foot.show(ui, |ui| view::request(ui, room, &name)).inner),
             (Some(why), _) => {
                 foot.show(ui, |ui| view::no_composer(ui, &why));
             }

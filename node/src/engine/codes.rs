@@ -3,6 +3,7 @@
 use parlor_protocol::{
     HistoryPolicy, Locator, Name, Role, RoomCode, RoomId,
     entry::Kind,
+    epoch::RoomKind,
     invite::{EarlierKey, Invitation, Invite, InviteBody, StretchedCode},
     limits::LINKS_MAX,
 };
@@ -32,6 +33,9 @@ impl Engine {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         if room.standing.is_over() {
             return Err(CommandError::RoomOver);
+        }
+        if matches!(room.kind, RoomKind::Direct(_)) {
+            return Err(CommandError::OnlyForTwo);
         }
         match room.membership.current() {
             Some(_) => Ok(()),

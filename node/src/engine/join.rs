@@ -7,9 +7,9 @@ use parlor_protocol::{
     DeviceId, HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
     content::Body,
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
     invite::{Invitation, Invite, StretchedCode},
-    keys::Secret,
+    keys::{DhPublic, Secret},
     log::{Height, Heights},
     wire::Request,
 };
@@ -93,7 +93,10 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::Invalid { what }));
             return;
         }
-        match self.found_room(&name, history) {
+        let mut salt = [0; 16];
+        self.rng.fill_bytes(&mut salt);
+        let genesis = Genesis { owners: vec![self.user.id()], history, salt, kind: RoomKind::Group };
+        match self.found(genesis, Some(name), Vec::new(), None) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);
                 self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, uses: None, created: true });
@@ -102,11 +105,15 @@ impl Engine {
         }
     }
 
-    /// Founds a room: genesis, first epoch, own admission, profile and the room's name.
-    fn found_room(&mut self, name: &Name, history: HistoryPolicy) -> Option<RoomId> {
-        let mut salt = [0; 16];
-        self.rng.fill_bytes(&mut salt);
-        let genesis = Genesis { owners: vec![self.user.id()], history, salt };
+    /// Founds a room: genesis, first epoch with its key for the recipients, own admission, profile and
+    /// the room's name.
+    pub(super) fn found(
+        &mut self,
+        genesis: Genesis,
+        name: Option<Name>,
+        recipients: Vec<(DeviceId, DhPublic)>,
+        call: Option<CallId>,
+    ) -> Option<RoomId> {
         let log = LogId(self.rng.next_u64());
         let header = Header {
             kind: Kind::Genesis,
@@ -123,11 +130,11 @@ impl Engine {
         let secrets = EpochSecrets::derive(id, &[], Secret::random(&mut self.rng)).ok()?;
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
-        let change = EpochChange::default();
+        let change = EpochChange { recipients, ..EpochChange::default() };
         let settings = RoomSettings::founding(&genesis);
         let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &noise, &mut self.rng).ok()?;
         let founding = Founding { genesis_entry: entry.inner().clone(), genesis, epochs: vec![secrets] };
-        self.add_room(id, String::new(), founding, log, None);
+        self.add_room(id, String::new(), founding, log, None, false);
         if let Some(room) = self.rooms.get_mut(&id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
         }
@@ -135,8 +142,8 @@ impl Engine {
         let silent = |engine: &mut Self, kind, body: &[u8]| engine.write_plain(id, kind, body, None, Reply::Done);
         silent(self, Kind::Epoch, &record.encode().ok()?);
         self.write_admission(id);
-        let bodies = self.profile_body().into_iter().chain([Body::RoomName { name: name.clone() }]).collect();
-        self.write_contents(id, bodies, None, |_| Reply::Done);
+        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name })).collect();
+        self.write_contents(id, bodies, call, |_| Reply::Joined(id));
         Some(id)
     }
 
@@ -153,6 +160,7 @@ impl Engine {
         founding: Founding,
         own_log: LogId,
         code: Option<CodeRecord>,
+        request: bool,
     ) {
         let (wall, prekey) = (self.now.wall, self.identity.prekeys.first().map_or(0, |(_, made)| *made));
         let record = RoomRecord {
@@ -171,6 +179,7 @@ impl Engine {
             signals: Vec::new(),
             leaving: false,
             prekey,
+            request,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
         self.touch_vault();
@@ -332,7 +341,7 @@ impl Engine {
         let code = CodeRecord { code: join.code.clone(), expires: invitation.expires, stretched, uses: None };
         let epochs = invitation.earlier_secrets().into_iter().chain([secrets]).collect();
         let founding = Founding { genesis_entry: invitation.genesis.clone(), genesis, epochs };
-        self.add_room(room_id, name, founding, log, Some(code));
+        self.add_room(room_id, name, founding, log, Some(code), false);
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.is_fresh = true;
         }

@@ -87,6 +87,7 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         signals: Vec::new(),
         leaving: false,
         prekey: 0,
+        request: false,
     }
 }
 
