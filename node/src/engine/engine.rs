@@ -141,7 +141,7 @@ impl Engine {
                 room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
             }
         }
-        engine.timers.set(now.mono, Timer::Prekeys);
+        engine.timers.set(now.mono + super::prekeys::FIRST_LOOK_MS, Timer::Prekeys);
         engine.touch_vault();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)

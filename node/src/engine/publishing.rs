@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn no_message_is_longer_than_the_protocol_allows() {
-        assert_eq!(lengths(log(1, &[BODY_MAX; 5])), [2, 2, 1]);
+        assert_eq!(lengths(log(1, &[BODY_MAX; 5])), [3, 2]);
         assert_eq!(lengths(log(1, &[1; PAGE_MAX_ENTRIES + 2])), [PAGE_MAX_ENTRIES, 2]);
         let messages = runs(log(1, &[BODY_MAX, 8_000, 300, 90, BODY_MAX, BODY_MAX, 1]));
         assert!(messages.iter().all(|(_, message)| message.encode().is_ok()), "each can be sent");

@@ -4,7 +4,7 @@
 //! whoever wrote them knows. A log whose entries wait here takes no more, so this cannot grow
 //! without bound.
 
-use parlor_protocol::{LogKey, RoomId, UserId, log::ForkProof};
+use parlor_protocol::{LogKey, RoomId, UserId, keys::DhSecret, log::ForkProof};
 use std::collections::BTreeSet;
 
 use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
@@ -28,6 +28,8 @@ pub(super) enum Again {
     Room(RoomId),
     Fork(Box<ForkProof>),
     Identity,
+    /// Prekeys, the newest of them new.
+    Prekeys(Vec<(DhSecret, u64)>),
     /// A room is to be forgotten.
     Forget(RoomId),
     /// Addresses that the user gave.
@@ -85,7 +87,7 @@ impl Engine {
             Again::Manual => self.unsaved.manual = true,
             Again::Account => self.unsaved.account = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
-            Again::Nothing => {}
+            Again::Nothing | Again::Prekeys(_) => {}
         }
         if !std::mem::replace(&mut self.unsaved.told, true) {
             self.problem(

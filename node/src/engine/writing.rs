@@ -268,7 +268,14 @@ impl Engine {
     }
 
     fn on_durable(&mut self, pending: Pending) {
-        let run = if let Again::Run(run) = pending.again { Some(run) } else { None };
+        let run = match pending.again {
+            Again::Run(run) => Some(run),
+            Again::Prekeys(prekeys) => {
+                self.take_prekeys(prekeys);
+                None
+            }
+            _ => None,
+        };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));
         for last in taken.into_iter().chain(pending.own.last()) {
             self.note_durable(last);
