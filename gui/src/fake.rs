@@ -139,6 +139,7 @@ impl Fake {
             room,
             name: name.to_owned(),
             direct: None,
+            asked: false,
             request: false,
             unread: 0,
             last: None,
