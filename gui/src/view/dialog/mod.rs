@@ -1,5 +1,6 @@
 //! What opens over the conversation. Each dialog keeps only what is being typed in it.
 
+pub mod account;
 mod connection;
 mod create;
 mod join;
