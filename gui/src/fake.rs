@@ -3,8 +3,9 @@
 
 use parlor_node::{
     AccountCommand, AccountView, Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event,
-    JoinStage, Member, Message, MessageBody, Order, Profile, Reaction, RecoveryWords, Reply, RoomSummary, SyncState,
-    people::{PersonCard, PersonDevice, PersonRoom, Safety},
+    JoinStage, Member, Message, MessageBody, Order, Profile, Reaction, RecoveryWords, Reply, RequestAnswer,
+    RoomSummary, SyncState,
+    people::{NearbyPerson, PersonCard, PersonDevice, PersonRoom, Safety},
     store::{LockChange, LockKind},
 };
 use parlor_protocol::{
@@ -34,6 +35,7 @@ struct State {
     next: u64,
     fail: Option<CommandError>,
     joins: bool,
+    nearby: Vec<NearbyPerson>,
     held: Vec<(CommandId, Command)>,
     lock: Option<LockKind>,
     account: AccountView,
@@ -136,6 +138,8 @@ impl Fake {
         let summary = RoomSummary {
             room,
             name: name.to_owned(),
+            direct: None,
+            request: false,
             unread: 0,
             last: None,
             active_at: at,
@@ -144,6 +148,25 @@ impl Fake {
         };
         state.rooms.push(Room { summary, messages: Vec::new(), members: vec![own], more: false });
         room
+    }
+
+    /// A room of two with somebody.
+    pub fn direct(&self, user: UserId, name: &str, request: bool) -> RoomId {
+        let room = self.room(name, self.latest() + 1);
+        self.with_summary(room, |summary| (summary.direct, summary.request) = (Some(user), request));
+        room
+    }
+
+    fn with_summary(&self, room: RoomId, change: impl FnOnce(&mut RoomSummary)) {
+        if let Some(room) = self.0.borrow_mut().rooms.iter_mut().find(|known| known.summary.room == room) {
+            change(&mut room.summary);
+        }
+    }
+
+    /// Somebody is on the network.
+    pub fn is_nearby(&self, user: UserId, name: &str) {
+        let person = NearbyPerson { user, name: name.to_owned(), known: false, verified: false };
+        self.0.borrow_mut().nearby.push(person);
     }
 
     /// A member of a room. The same number is the same person in every room.
@@ -426,6 +449,25 @@ impl Fake {
                 self.finish_join(Err(CommandError::Cancelled));
                 Ok(Reply::Done)
             }
+            Command::OpenDirect { user } => {
+                let known =
+                    self.0.borrow().rooms.iter().find(|r| r.summary.direct == Some(user)).map(|r| r.summary.room);
+                let room = known.unwrap_or_else(|| self.direct(user, "Direct", false));
+                self.tell_summary(room);
+                Ok(Reply::Joined(room))
+            }
+            Command::AnswerRequest { room, answer } => {
+                if answer == RequestAnswer::Accept {
+                    self.with_summary(room, |summary| summary.request = false);
+                    self.tell_summary(room);
+                    return Ok(Reply::Joined(room));
+                }
+                self.0.borrow_mut().rooms.retain(|known| known.summary.room != room);
+                self.tell(Event::RoomGone(room));
+                Ok(Reply::Done)
+            }
+            Command::Nearby => Ok(Reply::Nearby(self.0.borrow().nearby.clone())),
+            Command::SetVisible(_) => Ok(Reply::Done),
             Command::People => Ok(Reply::People(Vec::new())),
             Command::Person { user } => self.person(user),
             Command::Verify { user, verified } => self.decide(user, |member| member.verified = verified),
@@ -483,7 +525,7 @@ impl Fake {
 
     fn profile(&self) -> Profile {
         let state = self.0.borrow();
-        Profile { device: state.me, name: state.name.clone() }
+        Profile { device: state.me, name: state.name.clone(), visible: true }
     }
 
     fn latest(&self) -> u64 {

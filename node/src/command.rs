@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::CommandError,
     event::{AccountDevice, AccountView, Connection, Member, Message, Order, Profile, RoomSummary},
-    people::{Person, PersonCard},
+    people::{NearbyPerson, Person, PersonCard},
     store::{LockChange, LockKind},
 };
 
@@ -120,6 +120,25 @@ pub enum Command {
         /// At most this many messages (1 to 1,000).
         limit: usize,
     },
+    /// Opens the room of two with a person, and makes it when there is none. The other person is asked
+    /// in with the first message. Answered with [`Reply::Joined`].
+    OpenDirect {
+        /// The person.
+        user: UserId,
+    },
+    /// What to do with a room that somebody asks this person into. Answered with [`Reply::Joined`] or
+    /// [`Reply::Done`].
+    AnswerRequest {
+        /// The room.
+        room: RoomId,
+        /// What to do.
+        answer: RequestAnswer,
+    },
+    /// People on the network who want to be seen. Answered with [`Reply::Nearby`].
+    Nearby,
+    /// Whether people on the network may see that this person is there. Answered with
+    /// [`Reply::Done`].
+    SetVisible(bool),
     /// Everybody known here. Answered with [`Reply::People`].
     People,
     /// All that is known of a person. Answered with [`Reply::Person`].
@@ -163,6 +182,17 @@ pub enum Command {
     LockKind,
     /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
     ChangeLock(Box<LockChange>),
+}
+
+/// What a person does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// It becomes a room like any other.
+    Accept,
+    /// It goes, and this room does not come again. The other person is not told.
+    Refuse,
+    /// The same, and nothing more of the person is shown.
+    Block,
 }
 
 /// Something about the account of this device. Passwords are wiped and never printed.
@@ -310,6 +340,8 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// People on the network who want to be seen.
+    Nearby(Vec<NearbyPerson>),
     /// Everybody known here, by name.
     People(Vec<Person>),
     /// All that is known of a person.

@@ -16,6 +16,15 @@ pub enum CommandError {
     /// Nobody known here has this account key.
     #[error("nobody known here is meant by that; look at the list of people, or at the members of a room")]
     NoSuchPerson,
+    /// No device of the person is known to which the room's key could be sealed.
+    #[error("no machine of this person is known; try again when both are on the same network, or meet in a room first")]
+    NotReachable,
+    /// The room is for two.
+    #[error("this room is for two people; make a room and share its code to talk with more")]
+    OnlyForTwo,
+    /// Somebody asks this person in.
+    #[error("accept the request first")]
+    NotAccepted,
     /// The other side's screen shows another safety number.
     #[error(
         "the safety numbers differ: somebody may stand between you, or this is not the person you think. \

@@ -4,7 +4,10 @@ use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, Role, RoomCode, RoomId, Us
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::command::{CommandId, CommandResult};
+use crate::{
+    command::{CommandId, CommandResult},
+    people::NearbyPerson,
+};
 
 /// Something that happened, in the past tense.
 #[derive(Clone, Debug)]
@@ -67,6 +70,15 @@ pub enum Event {
         /// What.
         warning: Warning,
     },
+    /// People on the network came, went or changed their names.
+    NearbyChanged(Vec<NearbyPerson>),
+    /// Two rooms of the same two people, begun at once, became one.
+    RoomMoved {
+        /// The room that is gone.
+        from: RoomId,
+        /// The room that holds everything now.
+        to: RoomId,
+    },
     /// What was decided about a person changed: read the person's card again.
     PersonChanged(UserId),
     /// Someone is typing. Show it for about four seconds.
@@ -98,6 +110,8 @@ pub struct Profile {
     pub device: DeviceId,
     /// The name others see; empty until it is set.
     pub name: String,
+    /// Whether people on the network may see that this person is there.
+    pub visible: bool,
 }
 
 /// A room in a list.
@@ -105,8 +119,13 @@ pub struct Profile {
 pub struct RoomSummary {
     /// The room.
     pub room: RoomId,
-    /// Its name.
+    /// Its name; the other person's where the room is for two.
     pub name: String,
+    /// The other person, where the room is for two.
+    pub direct: Option<UserId>,
+    /// True while somebody asks this person into it and nothing was answered: show it apart, and
+    /// notify nobody.
+    pub request: bool,
     /// Live messages of others not yet seen.
     pub unread: u64,
     /// The newest message, for the second line of the list.

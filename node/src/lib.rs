@@ -22,7 +22,7 @@ pub mod people;
 pub mod store;
 pub mod unwind;
 
-pub use command::{AccountCommand, Command, CommandId, CommandResult, RecoveryWords, Reply};
+pub use command::{AccountCommand, Command, CommandId, CommandResult, RecoveryWords, Reply, RequestAnswer};
 pub use error::CommandError;
 pub use event::{
     AccountDevice, AccountView, Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer,

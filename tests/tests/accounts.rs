@@ -180,3 +180,34 @@ async fn passwords_are_changed_devices_signed_out_and_accounts_deleted() {
     first.shutdown().await;
     archive.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_blocked_or_verified_on_one_device_is_so_on_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = address(archive.net());
+    let first = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let second = node(dir.path(), "laptop", std::slice::from_ref(&at)).await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    let (kitchen, code) = create(&first.handle(), "kitchen").await;
+    ben.handle().call(Command::Join(code)).await.unwrap();
+    let user = members(&ben.handle(), kitchen).await.into_iter().find(|member| member.own).unwrap().user;
+    until("ben is known", async || {
+        first.handle().call(Command::Block { user, blocked: true }).await.is_ok().then_some(())
+    })
+    .await;
+    register(&first, "anna", "correct horse battery").await;
+    log_in(&second, "anna", "correct horse battery").await.unwrap();
+    let marks = async |node: &Node| {
+        let members = members(&node.handle(), kitchen).await;
+        members.into_iter().find(|member| member.user == user).map(|ben| (ben.verified, ben.blocked))
+    };
+    until("ben is blocked on the laptop", async || (marks(&second).await == Some((false, true))).then_some(())).await;
+    second.handle().call(Command::Block { user, blocked: false }).await.unwrap();
+    second.handle().call(Command::Verify { user, verified: true }).await.unwrap();
+    until("the first device follows", async || (marks(&first).await == Some((true, false))).then_some(())).await;
+    for node in [ben, second, first] {
+        node.shutdown().await;
+    }
+    archive.shutdown().await;
+}

@@ -53,6 +53,10 @@ pub enum Purpose {
     Code(RoomId),
     /// To search; only the newest search counts.
     Search(u64),
+    /// To write to a person.
+    OpenDirect,
+    /// To know who is on the network.
+    Nearby,
     /// To show a person's card.
     Person(UserId),
     /// To compare a person's safety number.

@@ -148,6 +148,7 @@ impl Model {
             Effect::ask(Command::Me, Purpose::Me),
             Effect::ask(Command::Rooms, Purpose::Rooms),
             Effect::ask(Command::Connection, Purpose::Connection),
+            Effect::ask(Command::Nearby, Purpose::Nearby),
             Effect::ask(Command::LockKind, Purpose::LockKind),
             Effect::ask(Command::Account(Box::new(AccountCommand::Status)), Purpose::Account),
         ]

@@ -42,6 +42,7 @@ impl Engine {
             Command::Send { room, text, reply_to } => {
                 let body = Body::Text { text, reply_to, mentions: Vec::new() };
                 self.write_contents(room, vec![body], Some(call), Reply::Sent);
+                self.knock_soon(room);
             }
             Command::Edit { room, target, text } => self.change_own(call, room, target, Body::Edit { target, text }),
             Command::Delete { room, target } => self.change_own(call, room, target, Body::Delete { target }),
@@ -70,6 +71,13 @@ impl Engine {
                 let connection = self.connection();
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
             }
+            Command::OpenDirect { user } => self.open_direct(call, user),
+            Command::AnswerRequest { room, answer } => self.answer_request(call, room, answer),
+            Command::Nearby => {
+                let people = self.nearby();
+                self.reply(Some(call), Ok(Reply::Nearby(people)));
+            }
+            Command::SetVisible(visible) => self.set_visible(call, visible),
             Command::People => self.answer_people(call),
             Command::Person { user } => self.answer_person(call, user),
             Command::Verify { user, verified } => self.verify_person(call, user, verified),
@@ -99,6 +107,7 @@ impl Engine {
         self.write(vec![crate::store::Write::PutIdentity(identity)], pending);
         let profile = self.profile();
         self.event(Event::ProfileChanged(profile));
+        self.greet_everybody();
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         self.touch_vault();
         for room in rooms {

@@ -53,6 +53,8 @@ pub(super) enum ReadFor {
     Serve(Serving),
     /// Sending entries to an archive.
     Push { room: RoomId, archive: DeviceId },
+    /// Asking somebody into a room of two.
+    Knock { room: RoomId, peer: DeviceId },
 }
 
 /// The heart of a node. See the module's first lines.
@@ -212,6 +214,7 @@ impl Engine {
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
                 Timer::Contacts => self.save_contacts(),
+                Timer::Knock(room) => self.knock(room),
             }
         }
     }
@@ -232,18 +235,27 @@ impl Engine {
         self.leave_locking();
     }
 
-    /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.
+    /// Opens a room: reads its entries and puts it to work. One that is still a request only waits.
     pub(super) fn open_room(&mut self, mut room: Room) {
-        let id = room.id();
-        for secrets in room.membership.known_secrets() {
-            self.topics.insert(secrets.topic(), id);
-            self.out.push(Output::Net(NetCommand::Subscribe(secrets.topic())));
-        }
+        let (id, request) = (room.id(), room.record.request);
         let is_empty = room.logs.total() == 0;
         room.is_loaded = is_empty;
         self.rooms.insert(id, room);
         if !is_empty {
             self.read(Read::Scan { room: id, after: None }, ReadFor::Load(id));
+        }
+        if !request {
+            self.work_on(id);
+        }
+    }
+
+    /// Puts a room to work: listens to its topics, checks it now and then.
+    pub(super) fn work_on(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get(&id) else { return };
+        let topics: Vec<_> = room.membership.known_secrets().iter().map(|secrets| secrets.topic()).collect();
+        for topic in topics {
+            self.topics.insert(topic, id);
+            self.out.push(Output::Net(NetCommand::Subscribe(topic)));
         }
         let jitter = self.jitter(super::sync::CHECK_EVERY_MS);
         self.timers.set(self.now.mono + jitter, Timer::Check(id));
@@ -317,7 +329,7 @@ impl Engine {
     }
 
     pub(super) fn profile(&self) -> Profile {
-        Profile { device: self.me(), name: self.identity.name.clone() }
+        Profile { device: self.me(), name: self.identity.name.clone(), visible: self.identity.visible }
     }
 
     /// The ticket for requests about a room.

@@ -7,9 +7,9 @@ use parlor_protocol::{
     DeviceId, HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
     content::Body,
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind},
     invite::{Invitation, Invite, InviteBody, StretchedCode},
-    keys::Secret,
+    keys::{DhPublic, Secret},
     log::{Height, Heights},
     wire::Request,
 };
@@ -78,7 +78,10 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::Invalid { what }));
             return;
         }
-        match self.found_room(&name, history) {
+        let mut salt = [0; 16];
+        self.rng.fill_bytes(&mut salt);
+        let genesis = Genesis { owners: vec![self.user.id()], history, salt, kind: RoomKind::Group };
+        match self.found(genesis, Some(name), Vec::new(), None) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);
                 self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, created: true });
@@ -87,11 +90,15 @@ impl Engine {
         }
     }
 
-    /// Founds a room: genesis, first epoch, own admission, profile and the room's name.
-    fn found_room(&mut self, name: &Name, history: HistoryPolicy) -> Option<RoomId> {
-        let mut salt = [0; 16];
-        self.rng.fill_bytes(&mut salt);
-        let genesis = Genesis { owners: vec![self.user.id()], history, salt };
+    /// Founds a room: genesis, first epoch with its key for the recipients, own admission, profile and
+    /// the room's name.
+    pub(super) fn found(
+        &mut self,
+        genesis: Genesis,
+        name: Option<Name>,
+        recipients: Vec<(DeviceId, DhPublic)>,
+        call: Option<CallId>,
+    ) -> Option<RoomId> {
         let log = LogId(self.rng.next_u64());
         let header = Header {
             kind: Kind::Genesis,
@@ -108,9 +115,9 @@ impl Engine {
         let secrets = EpochSecrets::derive(id, &[], Secret::random(&mut self.rng)).ok()?;
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
-        let change = EpochChange::default();
+        let change = EpochChange { recipients, ..EpochChange::default() };
         let record = EpochRecord::seal(&secrets, &change, &[], &card, &noise, &mut self.rng).ok()?;
-        self.add_room(id, String::new(), entry.inner().clone(), genesis, secrets, log, None);
+        self.add_room(id, String::new(), entry.inner().clone(), genesis, secrets, log, None, false);
         if let Some(room) = self.rooms.get_mut(&id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
         }
@@ -118,8 +125,8 @@ impl Engine {
         let silent = |engine: &mut Self, kind, body: &[u8]| engine.write_plain(id, kind, body, None, Reply::Done);
         silent(self, Kind::Epoch, &record.encode().ok()?);
         self.write_admission(id);
-        let bodies = self.profile_body().into_iter().chain([Body::RoomName { name: name.clone() }]).collect();
-        self.write_contents(id, bodies, None, |_| Reply::Done);
+        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name })).collect();
+        self.write_contents(id, bodies, call, |_| Reply::Joined(id));
         Some(id)
     }
 
@@ -129,8 +136,8 @@ impl Engine {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called twice")]
-    fn add_room(
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called three times")]
+    pub(super) fn add_room(
         &mut self,
         id: RoomId,
         name: String,
@@ -139,8 +146,9 @@ impl Engine {
         secrets: EpochSecrets,
         own_log: LogId,
         code: Option<CodeRecord>,
+        request: bool,
     ) {
-        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code);
+        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code, request);
     }
 
     /// Adds a room of which several epochs are known, the newest last.
@@ -154,6 +162,7 @@ impl Engine {
         secrets: Vec<EpochSecrets>,
         own_log: LogId,
         code: Option<CodeRecord>,
+        request: bool,
     ) {
         let record = RoomRecord {
             room: id,
@@ -169,6 +178,7 @@ impl Engine {
             received: Vec::new(),
             reserved: 0,
             signals: Vec::new(),
+            request,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
         self.touch_vault();
@@ -187,8 +197,13 @@ impl Engine {
     }
 
     pub(super) fn make_code(&mut self, call: CallId, room: RoomId, lifetime_ms: Option<u64>) {
-        if !self.rooms.contains_key(&room) {
-            self.reply(Some(call), Err(CommandError::NoSuchRoom));
+        let refusal = match self.rooms.get(&room).map(|room| room.kind) {
+            None => Some(CommandError::NoSuchRoom),
+            Some(RoomKind::Direct(_)) => Some(CommandError::OnlyForTwo),
+            Some(RoomKind::Group) => None,
+        };
+        if let Some(error) = refusal {
+            self.reply(Some(call), Err(error));
             return;
         }
         let expires = lifetime_ms.map(|ms| self.now.wall.saturating_add(ms));
@@ -380,7 +395,7 @@ impl Engine {
         }
         let log = LogId(self.rng.next_u64());
         let code = CodeRecord { code: join.code.clone(), expires: invitation.expires };
-        self.add_room(room_id, name, invitation.genesis.clone(), genesis, secrets, log, Some(code));
+        self.add_room(room_id, name, invitation.genesis.clone(), genesis, secrets, log, Some(code), false);
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.is_fresh = true;
         }

@@ -32,7 +32,6 @@ pub(super) struct MemberState {
     /// Whose device it is, and its Noise key.
     pub(super) card: Box<DeviceCard>,
     /// What owners seal the next epoch's key to.
-    #[expect(dead_code, reason = "owners seal the next epoch's key to it")]
     pub(super) prekey: Box<Prekey>,
 }
 

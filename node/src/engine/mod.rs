@@ -8,9 +8,11 @@ pub mod account;
 mod commands;
 mod connection;
 mod contacts;
+mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod gossip_runs;
+mod hello;
 mod intake;
 mod io;
 mod join;

@@ -5,7 +5,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey},
     content::{Body, Content},
     entry::{Entry, Kind, Verified},
-    epoch::{EpochSecrets, Genesis},
+    epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
     log::Heights,
     lookalike::Looks,
@@ -62,6 +62,7 @@ pub(super) struct Viewer<'a> {
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) record: RoomRecord,
+    pub(super) kind: RoomKind,
     pub(super) membership: Membership,
     pub(super) logs: Logs,
     pub(super) timeline: Timeline,
@@ -84,6 +85,11 @@ pub(super) struct Room {
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
+    /// Devices of the other person of a room of two that were asked in.
+    pub(super) knocked: BTreeSet<DeviceId>,
+    /// The other side has begun another room of the same two: it is told of this one even if
+    /// nothing stands in it.
+    pub(super) knocks_empty: bool,
     names: BTreeMap<DeviceId, String>,
     /// Devices whose person's name looks like that of somebody who was here before.
     alike: BTreeMap<DeviceId, UserId>,
@@ -101,6 +107,7 @@ impl Room {
     pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
         let received = record.received.iter().copied().collect();
         Self {
+            kind: genesis.kind,
             membership: Membership::new(record.room, genesis, epochs),
             logs: Logs::from_heights(heights),
             timeline: Timeline::default(),
@@ -116,6 +123,8 @@ impl Room {
             is_fresh: false,
             tails_asked: 0,
             has_synced: false,
+            knocked: BTreeSet::new(),
+            knocks_empty: false,
             names: BTreeMap::new(),
             alike: BTreeMap::new(),
             has_created_line: false,
@@ -290,6 +299,7 @@ impl Room {
         viewer: Viewer<'_>,
     ) -> bool {
         let fits = card.device == author && prekey.device == author && card.check().is_ok() && prekey.check().is_ok();
+        let fits = fits && self.kind.admits(card.user);
         if !fits {
             return false;
         }

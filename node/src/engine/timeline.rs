@@ -150,6 +150,11 @@ impl Timeline {
         })
     }
 
+    /// All messages, oldest first.
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.messages.values()
+    }
+
     /// The newest messages, newest first.
     pub(super) fn newest_of(&self, limit: usize) -> impl Iterator<Item = &Arc<Message>> {
         self.messages.values().rev().take(limit)

@@ -38,6 +38,8 @@ pub(super) enum Timer {
     Tidy,
     /// Write what changed about people.
     Contacts,
+    /// Ask the other person of a room of two in.
+    Knock(RoomId),
 }
 
 #[derive(Debug, Default)]

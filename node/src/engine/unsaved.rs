@@ -34,6 +34,8 @@ pub(super) enum Again {
     Account,
     /// What changed about people.
     Contacts(Vec<UserId>),
+    /// A room is to be forgotten.
+    Forget(RoomId),
     /// Where a peer was seen: the next sighting writes it.
     Nothing,
 }
@@ -46,6 +48,7 @@ pub(super) struct Unsaved {
     rooms: BTreeSet<RoomId>,
     identity: bool,
     manual: bool,
+    forgotten: BTreeSet<RoomId>,
     account: bool,
     /// The user knows.
     told: bool,
@@ -79,6 +82,7 @@ impl Engine {
             Again::Fork(proof) => self.unsaved.forks.push(*proof),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Account => self.unsaved.account = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing => {}
@@ -102,6 +106,9 @@ impl Engine {
         }
         if unsaved.manual {
             self.save_manual();
+        }
+        for room in unsaved.forgotten {
+            self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
         }
         if unsaved.account {
             self.save_account();

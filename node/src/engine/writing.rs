@@ -130,6 +130,9 @@ impl Engine {
             None => {}
         }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        if room.record.request {
+            return Err(CommandError::NotAccepted);
+        }
         let log = room.own_log(me);
         let height = room.logs.height(log);
         let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id).unwrap_or_default();

@@ -95,6 +95,9 @@ impl DiskStore {
             Some(theirs) if theirs > SCHEMA => {
                 return Err(StoreError::Newer { file: self.file.clone(), theirs, ours: SCHEMA });
             }
+            Some(theirs) if theirs < SCHEMA => {
+                return Err(StoreError::Older { file: self.file.clone(), theirs, ours: SCHEMA });
+            }
             Some(_) => {}
             None => self.init(db).map_err(fault)?,
         }
@@ -337,21 +340,6 @@ impl<'t> Tables<'t> {
         if kind == Kind::Peer { self.forget_old_peers() } else { Ok(()) }
     }
 
-    fn put_sealed(
-        &mut self,
-        sealer: &Sealer,
-        kind: Kind,
-        key: &[u8],
-        generation: u64,
-        plain: &[u8],
-    ) -> Result<(), Fault> {
-        let sealed = sealer
-            .seal(kind, key, generation, plain)
-            .ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
-        self.records.insert(record_key(kind, key).as_slice(), sealed.as_slice())?;
-        Ok(())
-    }
-
     /// Removes everything about a room. redb reuses its pages; until then a disk may still hold them.
     fn forget_room(&mut self, room: RoomId) -> Result<(), Fault> {
         let (first, last) = (LogKey { author: DeviceId::from_bytes([0; 32]), log: LogId(0) }, last_log());
@@ -364,6 +352,21 @@ impl<'t> Tables<'t> {
             let after = [first.as_slice(), &[u8::MAX; 81]].concat();
             self.records.retain_in::<&[u8], _>(first.as_slice()..after.as_slice(), |_, _| false)?;
         }
+        Ok(())
+    }
+
+    fn put_sealed(
+        &mut self,
+        sealer: &Sealer,
+        kind: Kind,
+        key: &[u8],
+        generation: u64,
+        plain: &[u8],
+    ) -> Result<(), Fault> {
+        let sealed = sealer
+            .seal(kind, key, generation, plain)
+            .ok_or_else(|| io::Error::other("the system gives no random numbers"))?;
+        self.records.insert(record_key(kind, key).as_slice(), sealed.as_slice())?;
         Ok(())
     }
 

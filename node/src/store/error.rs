@@ -39,6 +39,20 @@ pub enum StoreError {
         /// Ours.
         ours: u64,
     },
+    /// An earlier Parlor wrote the file, before the format was released.
+    #[error(
+        "{file} was written by an older Parlor (format {theirs}, this one needs {ours}) and cannot be read any more; \
+         start a new profile with --profile NAME, and keep the old program if you still need what is in this one",
+        file = .file.display()
+    )]
+    Older {
+        /// The store file.
+        file: PathBuf,
+        /// Its format.
+        theirs: u64,
+        /// Ours.
+        ours: u64,
+    },
     /// The key file is gone.
     #[error(
         "{file} is missing, and without it the keys in this profile cannot be opened; put it back from a backup, \

@@ -27,6 +27,8 @@ pub struct Identity {
     pub created: u64,
     /// The person's name; empty until it is set.
     pub name: String,
+    /// Whether people on the network may see that this person is there.
+    pub visible: bool,
 }
 
 impl Identity {
@@ -39,6 +41,7 @@ impl Identity {
             prekeys: vec![(DhSecret::random(rng), now_ms)],
             created: now_ms,
             name: String::new(),
+            visible: true,
         }
     }
 
@@ -85,6 +88,8 @@ pub struct RoomRecord {
     pub reserved: u64,
     /// The newest signal of each member, so that replays are known after a restart.
     pub signals: Vec<(DeviceId, u64)>,
+    /// Somebody asks this person into it, and nothing was answered yet.
+    pub request: bool,
 }
 
 /// An epoch whose key is known.
@@ -124,6 +129,8 @@ pub struct ContactRecord {
     pub verified: Mark,
     /// Whether nothing of this person is to be shown.
     pub blocked: Mark,
+    /// Rooms of two with this person that were refused.
+    pub refused: Vec<RoomId>,
 }
 
 /// A device of a known person.
@@ -146,6 +153,17 @@ pub struct Mark {
     pub at: u64,
 }
 
+impl Mark {
+    /// Takes the later decision; true when that is another one.
+    pub fn merge(&mut self, other: Self) -> bool {
+        let is_later = (other.at, other.is_set) > (self.at, self.is_set);
+        if is_later {
+            *self = other;
+        }
+        is_later
+    }
+}
+
 impl ContactRecord {
     /// A person of whom nothing is known yet.
     #[must_use]
@@ -158,6 +176,7 @@ impl ContactRecord {
             devices: Vec::new(),
             verified: Mark::default(),
             blocked: Mark::default(),
+            refused: Vec::new(),
         }
     }
 

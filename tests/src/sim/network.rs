@@ -7,7 +7,11 @@ use parlor_node::{
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
     store::{LocalStore as _, Read, Write},
 };
-use parlor_protocol::{DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId, invite::StretchedCode};
+use parlor_protocol::{
+    DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId,
+    invite::StretchedCode,
+    wire::{Answer, Request},
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
@@ -173,6 +177,21 @@ impl Network {
         let commands = outputs.iter().filter_map(net).collect();
         self.carry_out(host, outputs);
         commands
+    }
+
+    /// Asks a host something as any machine may, and returns its answer if it has one at once.
+    pub fn ask_as(&mut self, from: DeviceId, host: HostId, request: &Request) -> Option<Answer> {
+        self.counter += 1;
+        let bytes = Bytes::from(request.encode().expect("a request that can be written"));
+        let event = NetEvent::Asked { id: InboundId(self.counter), from, bytes };
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Net(event));
+        let answer = outputs.iter().find_map(|output| match output {
+            Output::Net(NetCommand::Answer { bytes, .. }) => Answer::decode(bytes).ok(),
+            _ => None,
+        });
+        self.carry_out(host, outputs);
+        answer
     }
 
     /// Stops a host as a power cut does.

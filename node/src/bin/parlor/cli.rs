@@ -54,6 +54,17 @@ pub(crate) struct Cli {
     pub(crate) wait: u64,
 }
 
+/// What can be done with a request.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum AnswerTyped {
+    /// It becomes a room like any other.
+    Accept,
+    /// It goes, and does not come again.
+    Refuse,
+    /// The same, and nothing more of the person is shown.
+    Block,
+}
+
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Do {
@@ -141,6 +152,25 @@ pub(crate) enum Do {
         /// The room: its name, or the beginning of its id.
         room: String,
     },
+    /// Sends a message to one person, in a room of two.
+    Dm {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+        /// The text; read from the standard input when it is absent or `-`.
+        #[arg(default_value = "-")]
+        text: String,
+    },
+    /// Lists the rooms that people ask you into, or answers one.
+    Requests {
+        /// The room: the person's name, or the beginning of the room's id.
+        #[arg(requires = "answer")]
+        room: Option<String>,
+        /// What to do with it.
+        #[arg(value_enum)]
+        answer: Option<AnswerTyped>,
+    },
+    /// Lists the people on the network who want to be seen.
+    Nearby,
     /// Lists everybody known here.
     People,
     /// Shows what is known of a person.

@@ -5,6 +5,7 @@
 
 mod account;
 mod cli;
+mod direct;
 mod lock;
 mod messages;
 mod network;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<(), Failure> {
-    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Doctor | Do::Run) {
+    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Nearby | Do::Doctor | Do::Run) {
         return Err(Failure::usage("this needs the network; leave out --offline"));
     }
     match cli.action.clone() {
@@ -66,6 +67,9 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
         Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
         Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::Dm { person, text } => direct::send(&cli, &person, &text).await,
+        Do::Requests { room, answer } => direct::requests(&cli, room.as_deref(), answer).await,
+        Do::Nearby => direct::nearby(&cli).await,
         Do::People => people::list(&cli).await,
         Do::Person { person } => people::show(&cli, &person).await,
         Do::Verify { person, text, yes, undo } => people::verify(&cli, &person, &text, yes, undo).await,

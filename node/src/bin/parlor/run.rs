@@ -183,6 +183,8 @@ fn print_event(event: &Event) {
         Event::PersonWarned { room, user, name, warning } => {
             json!({ "event": "person_warned", "room": room, "user": user, "name": name, "warning": warning })
         }
+        Event::NearbyChanged(people) => json!({ "event": "nearby_changed", "people": people }),
+        Event::RoomMoved { from, to } => json!({ "event": "room_moved", "from": from, "to": to }),
         Event::PersonChanged(user) => json!({ "event": "person_changed", "user": user }),
         Event::Lagged { missed } => json!({ "event": "lagged", "missed": missed }),
         Event::Replied { .. } | Event::Stopped => return,

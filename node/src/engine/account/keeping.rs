@@ -43,7 +43,8 @@ impl Engine {
         if bundle.name.value != self.identity.name && !self.identity.name.is_empty() {
             bundle.name = Stamped::new(self.identity.name.clone(), stamp);
         }
-        for (id, room) in &self.rooms {
+        // What strangers ask for is no room of the account yet.
+        for (id, room) in self.rooms.iter().filter(|(_, room)| !room.record.request) {
             let entry = bundle.rooms.entry(*id).or_insert_with(|| BundleRoom {
                 genesis: room.record.genesis.clone(),
                 name: Stamped::default(),
@@ -70,6 +71,7 @@ impl Engine {
                 room.held = Stamped::new(false, stamp);
             }
         }
+        self.put_people(&mut bundle);
         bundle
     }
 
@@ -137,6 +139,7 @@ impl Engine {
 
     /// Enters every room of the account that is not here yet, without anybody else's help.
     fn enter_rooms(&mut self, bundle: &AccountBundle) {
+        self.take_people(bundle);
         let held = bundle.rooms.iter().filter(|(_, room)| room.held.value);
         let new: Vec<_> = held.filter(|(id, _)| !self.rooms.contains_key(id)).collect();
         for (id, room) in new {
@@ -164,7 +167,7 @@ impl Engine {
             return false;
         }
         let log = LogId(self.rng.next_u64());
-        self.add_room_with(id, room.name.value.clone(), room.genesis.clone(), genesis, secrets, log, None);
+        self.add_room_with(id, room.name.value.clone(), room.genesis.clone(), genesis, secrets, log, None, false);
         if let Some(room) = self.rooms.get_mut(&id) {
             room.is_fresh = true;
         }

@@ -6,6 +6,7 @@
 mod bundle;
 mod job;
 mod keeping;
+mod people;
 mod work;
 
 pub use bundle::{AccountBundle, BundleRoom, Stamp, Stamped};

@@ -57,8 +57,21 @@ fn a_newer_store_is_refused_with_both_versions() {
     txn.commit().unwrap();
     drop(db);
     let error = DiskStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { theirs: 2, ours: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { theirs: 3, ours: 2, .. }), "{error}");
     assert!(error.to_string().contains("update Parlor"));
+}
+
+#[test]
+fn an_older_store_is_refused_with_both_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(DiskStore::open(dir.path()).unwrap());
+    let db = Database::open(dir.path().join(STORE_FILE)).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert(META_SCHEMA, 1).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let error = DiskStore::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Older { theirs: 1, ours: 2, .. }), "{error}");
 }
 
 #[test]
