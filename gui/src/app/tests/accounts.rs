@@ -38,6 +38,7 @@ fn the_first_screen_offers_signing_in_and_going_back() {
     fake.tell(Event::ProfileChanged(parlor_node::Profile {
         device: parlor_protocol::DeviceId::default(),
         name: "Anna".into(),
+        visible: true,
     }));
     desk.run();
     desk.hides("Welcome back");
