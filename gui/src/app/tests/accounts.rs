@@ -47,8 +47,9 @@ fn the_first_screen_offers_signing_in_and_going_back() {
 #[test]
 fn an_account_is_made_in_the_settings_and_its_recovery_key_is_shown_once() {
     let (fake, ..) = with_room();
-    let mut desk = Desk::new(&fake);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1600.0]);
     desk.press(Modifiers::COMMAND, Key::Comma);
+    desk.click("Your account");
     desk.shows("You need no account");
     desk.click("Make an account");
     desk.focus("User name");
@@ -67,6 +68,7 @@ fn an_account_is_made_in_the_settings_and_its_recovery_key_is_shown_once() {
     desk.shows("24 art");
     desk.press(Modifiers::NONE, Key::Escape);
     desk.press(Modifiers::COMMAND, Key::Comma);
+    desk.click("Your account");
     desk.shows("24 art");
     desk.click("I have written it down");
     desk.hides("24 art");
@@ -81,10 +83,11 @@ fn an_account_is_made_in_the_settings_and_its_recovery_key_is_shown_once() {
 #[test]
 fn a_device_that_was_signed_out_from_elsewhere_says_so() {
     let (fake, ..) = with_room();
-    let mut desk = Desk::new(&fake);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1600.0]);
     let view = AccountView { name: Some("anna".into()), signed_in: false, ..AccountView::default() };
     fake.tell(Event::AccountChanged(view));
     desk.press(Modifiers::COMMAND, Key::Comma);
+    desk.click("Your account");
     desk.shows("This device was signed out of anna");
     desk.click("Sign in again");
     assert_eq!(desk.field("User name"), "anna");

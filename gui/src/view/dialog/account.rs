@@ -1,4 +1,4 @@
-//! The part of the settings, and of the first screen, about the account.
+//! The account: a dialog of its own, and signing in on the first screen.
 
 use egui::{Context, RichText, Ui};
 use parlor_node::{AccountCommand, RecoveryWords, engine::account::device_name};
@@ -9,7 +9,7 @@ use crate::{
     theme::{self, size, space},
     view::Action,
     widgets::{
-        Typed, error_line, link_button, main_button, plain_button, secret_field, section, text_field, warn_button,
+        Typed, dialog, error_line, link_button, main_button, plain_button, secret_field, text_field, warn_button,
     },
 };
 
@@ -62,9 +62,12 @@ impl AccountForm {
         self.wanted.is_some()
     }
 
-    pub(super) fn show(&mut self, ui: &mut Ui, model: &Model) -> Vec<Action> {
-        section(ui, "Account");
-        self.body(ui, model)
+    pub(super) fn show(&mut self, ctx: &Context, model: &Model) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if dialog(ctx, "Account", |ui| actions.extend(self.body(ui, model))) {
+            actions.push(Action::CloseDialog);
+        }
+        actions
     }
 
     /// The form without its heading.

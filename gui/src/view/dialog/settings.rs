@@ -3,7 +3,7 @@
 use egui::{Context, Key, RichText, Slider, Ui, vec2};
 use parlor_protocol::Name;
 
-use super::{Facts, account::AccountForm, lock::Lock};
+use super::{Facts, lock::Lock};
 use crate::{
     config::{Look, Theme, ZOOM},
     model::Model,
@@ -37,20 +37,12 @@ pub struct Settings {
     problem: Option<String>,
     zoom: Option<f32>,
     lock: Lock,
-    account: AccountForm,
 }
 
 impl Settings {
     pub(super) fn new(model: &Model) -> Self {
         let name = model.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default();
-        Self {
-            name,
-            address: String::new(),
-            problem: None,
-            zoom: None,
-            lock: Lock::new(model),
-            account: AccountForm::new(model),
-        }
+        Self { name, address: String::new(), problem: None, zoom: None, lock: Lock::new(model) }
     }
 
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, facts: Facts<'_>) -> Vec<Action> {
@@ -59,11 +51,14 @@ impl Settings {
             actions.extend(self.name(ui, model));
             actions.extend(self.look(ui, facts.look));
             actions.extend(seen(ui, model));
-            actions.extend(self.account.show(ui, model));
             actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui);
+            section(ui, "Account");
+            if plain_button(ui, "Your account").clicked() {
+                actions.push(Action::Open(super::Dialog::account(model)));
+            }
         });
         if closed {
             actions.push(Action::CloseDialog);
