@@ -140,6 +140,7 @@ impl Fake {
             room,
             name: name.to_owned(),
             direct: None,
+            asked: false,
             request: false,
             unread: 0,
             last: None,
@@ -387,7 +388,8 @@ impl Fake {
             LogOut | Delete { .. } => self.0.borrow_mut().account = AccountView::default(),
             _ => {}
         }
-        self.tell(Event::AccountChanged(self.0.borrow().account.clone()));
+        let view = self.0.borrow().account.clone();
+        self.tell(Event::AccountChanged(view));
         let words = vec!["abandon"; 23].join(" ") + " art";
         Ok(if registers { Reply::Registered(RecoveryWords::new(words.into())) } else { Reply::Done })
     }

@@ -123,6 +123,9 @@ pub struct RoomSummary {
     pub name: String,
     /// The other person, where the room is for two.
     pub direct: Option<UserId>,
+    /// In a room of two: a machine of the other person has what was written first, or the person is in
+    /// the room.
+    pub asked: bool,
     /// True while somebody asks this person into it and nothing was answered: show it apart, and
     /// notify nobody.
     pub request: bool,

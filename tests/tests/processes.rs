@@ -152,3 +152,34 @@ fn a_killed_node_has_what_it_acknowledged() {
         assert_eq!(history.lines().filter(|line| line.ends_with(&format!(": {text}"))).count(), 1, "{text}\n{history}");
     }
 }
+
+#[test]
+fn one_person_writes_to_another_who_accepts_verifies_and_blocks() {
+    let house = House::new();
+    let archive = house.archive();
+    ["anna", "ben"].into_iter().for_each(|who| house.newcomer(who));
+    let made = house.ask("anna", &["create", "kitchen"]);
+    let code = made.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    house.ask("ben", &["join", &code]);
+    let ben = house.up("ben");
+    // The archive helps them to nothing here: a knock goes from machine to machine.
+    let at = ben.wait_for("/ip4/127.0.0.1/tcp/").unwrap().1;
+    let port: String =
+        at.split("/ip4/127.0.0.1/tcp/").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
+    let address = format!("127.0.0.1:{port}");
+    let sent = house.ask("anna", &["--connect", &address, "--wait", "5", "dm", "ben", "just between us"]);
+    assert!(sent.contains("asks whether to accept"), "nobody says that it was read: {sent}");
+    drop(ben);
+    assert!(house.ask("ben", &["--offline", "requests"]).contains("anna"));
+    assert!(house.ask("ben", &["--offline", "tail", "anna"]).contains("just between us"));
+    house.ask("ben", &["requests", "anna", "accept"]);
+    house.ask("ben", &["send", "anna", "good"]);
+    assert!(house.ask("anna", &["tail", "ben"]).contains("good"), "from then on the archive serves it");
+    let shown = house.ask("anna", &["--json", "verify", "ben"]);
+    let text = shown.split("parlor:verify:").nth(1).unwrap().chars().take(64).collect::<String>();
+    assert!(house.ask("ben", &["verify", "anna", &format!("parlor:verify:{text}")]).contains("is verified"));
+    assert!(house.ask("ben", &["--offline", "people"]).contains("anna  (verified"));
+    house.ask("ben", &["block", "anna"]);
+    assert!(house.ask("ben", &["--offline", "tail", "anna"]).contains("hidden: you blocked this person"));
+    drop(archive);
+}

@@ -96,6 +96,12 @@ impl<B: Backend> App<B> {
             Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
             Action::Quit => self.wishes.push(Wish::Quit),
             Action::LockNow => self.lock(),
+            Action::Account(command) => {
+                self.model.account.is_busy = true;
+                self.model.account.problem = None;
+                self.ask(Command::Account(command), Purpose::Account);
+            }
+            Action::RecoveryNoted => self.model.account.recovery = None,
             Action::ChangeLock(change) => {
                 self.model.lock.is_changing = true;
                 self.model.lock.problem = None;

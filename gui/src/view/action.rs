@@ -1,7 +1,7 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_node::{Command, RequestAnswer, store::LockChange};
+use parlor_node::{AccountCommand, Command, RequestAnswer, store::LockChange};
 use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
@@ -95,6 +95,10 @@ pub enum Action {
     Quit,
     /// Stop the node and show nothing until the passphrase is typed.
     LockNow,
+    /// Do something about the account.
+    Account(Box<AccountCommand>),
+    /// The recovery key was written down.
+    RecoveryNoted,
     /// Change how the profile is locked.
     ChangeLock(Box<LockChange>),
     /// Start the node with this passphrase.

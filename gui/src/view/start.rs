@@ -3,11 +3,14 @@
 use egui::{Align, Key, Layout, RichText, Sense, Ui, Vec2, vec2};
 use parlor_protocol::Name;
 
-use super::{Action, dialog::Dialog};
+use super::{
+    Action,
+    dialog::{Dialog, account::AccountForm},
+};
 use crate::{
     model::Model,
     theme::{self, size, space},
-    widgets::{Icon, error_line, main_button, plain_button, text_field},
+    widgets::{Icon, error_line, link_button, main_button, plain_button, text_field},
     words,
 };
 
@@ -17,6 +20,8 @@ pub struct Welcome {
     name: String,
     problem: Option<String>,
     asked: bool,
+    /// Signing in instead of giving a name.
+    account: Option<AccountForm>,
 }
 
 pub(super) fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
@@ -52,11 +57,26 @@ pub fn starting(ui: &mut Ui) {
 pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
     let palette = theme::palette(ui.visuals());
     let mut actions = Vec::new();
+    if state.account.as_ref().is_some_and(|form| !form.is_open() && model.account.recovery.is_none()) {
+        state.account = None;
+    }
+    if let Some(form) = &mut state.account {
+        centered(ui, 380.0, |ui| {
+            mark(ui);
+            ui.add_space(space::L);
+            ui.label(RichText::new("Welcome back").size(size::DISPLAY).color(palette.text));
+            let text = "With the user name and password of your account. Your rooms come along.";
+            ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
+            ui.add_space(space::M);
+            actions.extend(form.body(ui, model));
+        });
+        return actions;
+    }
     centered(ui, 360.0, |ui| {
         mark(ui);
         ui.add_space(space::L);
         ui.label(RichText::new("Welcome to Parlor").size(size::DISPLAY).color(palette.text));
-        let text = "Private chat for the machines around you. No server, no account. What is your name?";
+        let text = "Private chat for the machines around you. No server, no account needed. What is your name?";
         ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
         ui.add_space(space::M);
         let field = text_field(ui, "welcome name", &mut state.name, "Your name", "Your name", 256);
@@ -84,6 +104,10 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
         }
         if let Some(problem) = state.problem.as_ref().or(model.name_problem.as_ref()) {
             error_line(ui, problem);
+        }
+        ui.add_space(space::XS);
+        if link_button(ui, "I have an account: sign in").clicked() {
+            state.account = Some(AccountForm::signing_in(model));
         }
     });
     actions

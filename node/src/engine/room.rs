@@ -111,6 +111,8 @@ pub(super) struct Room {
     /// Names as the logs told them so far, for the lines about joining and renaming.
     /// Devices of the other person of a room of two that were asked in.
     pub(super) knocked: BTreeSet<DeviceId>,
+    /// A machine of the other person has taken the knock.
+    pub(super) asked: bool,
     /// The other side has begun another room of the same two: it is told of this one even if
     /// nothing stands in it.
     pub(super) knocks_empty: bool,
@@ -158,6 +160,7 @@ impl Room {
             tails_asked: 0,
             has_synced: false,
             knocked: BTreeSet::new(),
+            asked: false,
             knocks_empty: false,
             names: BTreeMap::new(),
             mutes: Mutes::default(),

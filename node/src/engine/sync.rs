@@ -212,7 +212,12 @@ impl Engine {
                 self.on_epochs(room, peer, entries, &tips);
             }
             (Asked::Hello { peer }, Answer::Hello(intro)) => self.meet(peer, intro.map(|intro| *intro)),
-            (Asked::Hello { .. }, _) | (Asked::Knock { .. }, Answer::Done) => {}
+            (Asked::Hello { .. }, _) => {}
+            (Asked::Knock { room, .. }, Answer::Done) => {
+                if let Some(room) = self.rooms.get_mut(&room) {
+                    (room.asked, room.summary_changed) = (true, true);
+                }
+            }
             (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer),
             (Asked::Account { job, peer }, answer) => self.on_account_answer(job, peer, Some(answer)),
             (Asked::AccountCall { call }, answer) => self.on_account_call(call, Some(answer)),

@@ -43,6 +43,7 @@ impl Engine {
             room: room.id(),
             name: self.name_of_room(room),
             direct: self.other_in(room),
+            asked: room.asked || room.membership.members.len() > 1,
             request: room.record.request,
             unread: room.record.unread,
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),

@@ -143,6 +143,8 @@ fn open_app(demo: &Demo, code: &str) -> anyhow::Result<()> {
     println!("Ben is up: he answers nothing, but he receives. Close the window to end the demo.");
     let _ben = demo.start("ben")?;
     let mut app = Command::new(program("parlor-gui")?);
+    // Nothing of the demo stays in anybody's keychain.
+    app.env("PARLOR_NO_KEYCHAIN", "1");
     app.arg("--data-dir").arg(&demo.dir).args(["--profile", "you", "--no-mdns", "--port", "0"]);
     let status = app.args(["--connect", &demo.address()]).status()?;
     ensure!(status.success(), "the app ended badly ({status})");

@@ -1,6 +1,7 @@
 //! The app driven as a person does: widgets are found by what they are called.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod accounts;
 mod dialogs;
 mod keys;
 mod locking;

@@ -1,5 +1,6 @@
 //! What opens over the conversation. Each dialog keeps only what is being typed in it.
 
+pub mod account;
 mod connection;
 mod create;
 mod join;
@@ -55,6 +56,8 @@ pub enum Dialog {
     Person(PersonDialog),
     /// Who is on the network.
     Nearby,
+    /// The account.
+    Account(account::AccountForm),
 }
 
 /// What dialogs show besides the model.
@@ -97,6 +100,12 @@ impl Dialog {
         Self::Settings(Settings::new(model))
     }
 
+    /// The account.
+    #[must_use]
+    pub fn account(model: &Model) -> Self {
+        Self::Account(account::AccountForm::new(model))
+    }
+
     /// Search.
     #[must_use]
     pub fn search() -> Self {
@@ -123,6 +132,7 @@ impl Dialog {
             Self::Share(state) => state.show(ctx, model),
             Self::Room(state) => state.show(ctx, model),
             Self::Settings(state) => state.show(ctx, model, facts),
+            Self::Account(state) => state.show(ctx, model),
             Self::Connection => connection::show(ctx, model),
             Self::Members => small::members(ctx, model),
             Self::Search(state) => state.show(ctx, model, sight),

@@ -55,6 +55,10 @@ impl Settings {
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui);
+            section(ui, "Account");
+            if plain_button(ui, "Your account").clicked() {
+                actions.push(Action::Open(super::Dialog::account(model)));
+            }
         });
         if closed {
             actions.push(Action::CloseDialog);

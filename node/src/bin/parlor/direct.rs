@@ -17,7 +17,31 @@ pub(crate) async fn send(cli: &Cli, wanted: &str, text: &str) -> Result<(), Fail
         Reply::Joined(room) => room,
         _ => return Err(Failure::failed("the node gave another answer than was asked for")),
     };
-    messages::deliver(cli, session, room, text).await
+    let is_in = |rooms: &[RoomSummary]| rooms.iter().any(|known| known.room == room && known.members > 1);
+    if is_in(&session.handle.rooms().await?) {
+        return messages::deliver(cli, session, room, text).await;
+    }
+    let mut events = session.handle.subscribe();
+    session.call(Command::Send { room, text, reply_to: None }).await?;
+    let deadline = tokio::time::Instant::now() + session.wait;
+    let asked = loop {
+        match tokio::time::timeout_at(deadline, events.next()).await {
+            Ok(Event::RoomChanged(known)) if known.room == room && known.asked => break true,
+            Ok(Event::Stopped) | Err(_) => break false,
+            Ok(_) => {}
+        }
+    };
+    if cli.json {
+        output::json(&serde_json::json!({ "room": room, "asked": asked }));
+    } else if asked {
+        output::print("Sent: a machine of that person has it, and asks whether to accept.");
+    } else {
+        output::print(
+            "Saved. It is delivered when this profile next meets a machine of that person, for example with `parlor run`.",
+        );
+    }
+    session.end().await;
+    Ok(())
 }
 
 /// Finds a person; somebody on the network may not have been seen yet.
