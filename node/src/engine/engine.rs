@@ -207,6 +207,7 @@ impl Engine {
                 Timer::Release(room) => self.release(room),
                 Timer::Govern(room) => self.govern(room),
                 Timer::Waiting(room) => self.expire_waiting(room),
+                Timer::Vanish(room) => self.vanish(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Prekeys => self.renew_prekeys(),
                 Timer::Retry => self.retry_unsaved(),
