@@ -53,6 +53,11 @@ impl Writer {
 
     /// Writes the next entry of its log.
     pub(crate) fn write(&mut self, kind: Kind, room: RoomId, epoch: EpochId, body: &[u8]) -> Entry {
+        self.write_since(self.height.next, kind, room, epoch, body)
+    }
+
+    /// Writes the next entry of its log, of a session that began at a place.
+    fn write_since(&mut self, session: u64, kind: Kind, room: RoomId, epoch: EpochId, body: &[u8]) -> Entry {
         let header = Header {
             kind,
             room,
@@ -61,7 +66,7 @@ impl Writer {
             seq: self.height.next,
             prev: self.height.head,
             epoch,
-            session: self.height.next,
+            session,
         };
         let entry = Entry::sign(&self.key, header, body).unwrap().into_inner();
         self.height = Height::after(&entry);
@@ -121,12 +126,34 @@ impl TestRoom {
         writer.write(Kind::Content, self.id, self.secrets.id(), body)
     }
 
+    /// A session: what opens it, and the contents after that.
+    pub(crate) fn session(&self, writer: &mut Writer, count: usize) -> Vec<Entry> {
+        let (start, epoch) = (writer.height.next, self.secrets.id());
+        let body = |n| format!("a sealed text {n} that is longer than a hash").into_bytes();
+        (0..count).map(|n| writer.write_since(start, Kind::Content, self.id, epoch, &body(n))).collect()
+    }
+
     pub(crate) fn contents(&self, writer: &mut Writer, count: usize) -> Vec<Entry> {
         (0..count).map(|n| self.content(writer, format!("sealed {n}").as_bytes())).collect()
     }
 
     /// An epoch change by the owner, who writes it down; `removed` with the heads that stand.
     pub(crate) fn change(&mut self, removed: &[(DeviceId, LogKey, Height)]) -> (EpochSecrets, Entry) {
+        self.change_with(removed, None)
+    }
+
+    /// An epoch in which what is said vanishes; the room goes on in it.
+    pub(crate) fn let_vanish(&mut self, lifetime_ms: u64) -> Entry {
+        let (secrets, entry) = self.change_with(&[], Some(lifetime_ms));
+        (self.secrets, self.epoch) = (secrets, entry.clone());
+        entry
+    }
+
+    fn change_with(
+        &mut self,
+        removed: &[(DeviceId, LogKey, Height)],
+        lifetime_ms: Option<u64>,
+    ) -> (EpochSecrets, Entry) {
         let rng = &mut rng(self.owner.height.next + 77);
         let parents = vec![self.secrets.id()];
         let secrets = EpochSecrets::derive(self.id, &parents, Secret::random(rng)).unwrap();
@@ -136,6 +163,7 @@ impl TestRoom {
             removed: removed.iter().map(|(device, ..)| *device).collect(),
             heads: removed.iter().map(|(_, log, height)| (*log, *height)).collect(),
             after: vec![self.epoch.id()],
+            lifetime_ms,
             recipients: self.stays.iter().chain([&self.owner.id()]).map(|device| (*device, prekey)).collect(),
             ..EpochChange::default()
         };

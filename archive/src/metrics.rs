@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) entries: Counter,
     pub(crate) bytes: Counter,
     pub(crate) forks: Counter,
+    pub(crate) pruned: Counter,
     pub(crate) store_failures: Counter,
     refusals: Family<Why, Counter>,
     gossip: Family<Why, Counter>,
@@ -58,6 +59,7 @@ impl Metrics {
         registry.register("entries", "Entries stored since the start", self.entries.clone());
         registry.register("stored_bytes", "Bytes of entries stored since the start", self.bytes.clone());
         registry.register("forks", "Logs found to have forked", self.forks.clone());
+        registry.register("pruned", "Entries pruned because their time was over", self.pruned.clone());
         registry.register("store_failures", "Failed store operations", self.store_failures.clone());
         registry.register("refusals", "Requests refused, by reason", self.refusals.clone());
         registry.register("gossip", "Gossip messages, by verdict", self.gossip.clone());

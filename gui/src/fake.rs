@@ -148,6 +148,7 @@ impl Fake {
             members: 1,
             sync: SyncState::Complete,
             standing: RoomStanding::Member,
+            vanish_ms: None,
         };
         state.rooms.push(Room { summary, messages: Vec::new(), members: vec![own], more: false });
         room
@@ -170,6 +171,13 @@ impl Fake {
     pub fn is_nearby(&self, user: UserId, name: &str) {
         let person = NearbyPerson { user, name: name.to_owned(), known: false, verified: false };
         self.0.borrow_mut().nearby.push(person);
+    }
+
+    /// What is said in a room vanishes after this time.
+    pub fn vanishes(&self, room: RoomId, ms: u64) {
+        let mut state = self.0.borrow_mut();
+        let known = state.rooms.iter_mut().find(|known| known.summary.room == room);
+        known.into_iter().for_each(|known| known.summary.vanish_ms = Some(ms));
     }
 
     /// A member of a room. The same number is the same person in every room.

@@ -2,7 +2,7 @@
 
 mod rooms;
 
-pub use rooms::{code_line, role_name, room_change, standing};
+pub use rooms::{code_line, role_name, room_change, standing, vanishing};
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};

@@ -141,6 +141,8 @@ pub struct RoomSummary {
     pub sync: SyncState,
     /// What this device is in the room.
     pub standing: RoomStanding,
+    /// What is said now vanishes after this many milliseconds.
+    pub vanish_ms: Option<u64>,
 }
 
 /// What this device is in a room.

@@ -3,9 +3,13 @@
 //! ```text
 //! Header 158: ver1 kind1 room32 author32 log8 seq8 prev32 epoch32 session8 len4   (little endian)
 //! Entry     : Header, body (len bytes), signature 64
+//! Pruned    : Header with kind | 0x80, BLAKE3(body) 32, signature 64
 //! id        = derive("entry", Header || BLAKE3(body))
-//! signature = Ed25519 over label || id
+//! signature = Ed25519 over label || id                      (with the kind as it was written)
 //! ```
+//!
+//! A content whose time is over is *pruned*: its body is gone, and the hash in its place keeps id,
+//! chain and signature provable. See `docs/CRYPT.md`, "Disappearing messages".
 //!
 //! Secure logs of this kind go back to Schneier and Kelsey (1998); single-writer hash chains as
 //! the unit of replication are those of Secure Scuttlebutt (Tarr et al., 2019).
@@ -24,6 +28,11 @@ use crate::{
 
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 158;
+/// Where the kind stands in a header.
+const KIND_AT: usize = 1;
+/// Set in the kind byte of an entry without its body.
+const PRUNED: u8 = 0x80;
+const HASH_LEN: usize = 32;
 /// Bytes of a signature.
 pub const SIG_LEN: usize = 64;
 
@@ -93,6 +102,13 @@ impl Header {
         LogKey { author: self.author, log: self.log }
     }
 
+    /// Whether an entry with this header can do without its body. Archives and members act on all
+    /// others for ever, and a content that opens a session has the handshake for those after it.
+    #[must_use]
+    pub fn may_be_pruned(&self) -> bool {
+        self.kind == Kind::Content && self.session < self.seq
+    }
+
     /// The rules that a header must keep whatever log it is in.
     fn check(&self) -> Result<(), CodecError> {
         if self.session > self.seq {
@@ -137,14 +153,16 @@ impl Header {
         Ok(out)
     }
 
-    fn decode(bytes: &[u8]) -> Result<(Self, usize), CodecError> {
+    /// The header, the length of the body as it was written, and whether that is pruned.
+    fn decode(bytes: &[u8]) -> Result<(Self, usize, bool), CodecError> {
         let mut reader = Reader { rest: bytes };
         let [version] = reader.take::<1>()?;
         if version != VERSION {
             return Err(CodecError::Version { theirs: version, ours: VERSION });
         }
-        let [kind] = reader.take::<1>()?;
-        let kind = Kind::from_byte(kind)?;
+        let [byte] = reader.take::<1>()?;
+        let is_pruned = byte & PRUNED != 0;
+        let kind = Kind::from_byte(byte & !PRUNED).map_err(|_| CodecError::UnknownKind(byte))?;
         let header = Self {
             kind,
             room: RoomId::from_bytes(reader.take()?),
@@ -160,7 +178,10 @@ impl Header {
             return Err(CodecError::TooLong { max: kind.body_max(), got: len });
         }
         header.check()?;
-        Ok((header, len))
+        if is_pruned && !header.may_be_pruned() {
+            return Err(CodecError::Malformed("pruned entry"));
+        }
+        Ok((header, len, is_pruned))
     }
 }
 
@@ -182,6 +203,7 @@ impl Reader<'_> {
 pub struct Entry {
     header: Header,
     id: EntryId,
+    is_pruned: bool,
     bytes: Arc<[u8]>,
 }
 
@@ -196,12 +218,12 @@ impl Entry {
             return Err(CodecError::Malformed("author of an entry"));
         }
         let head = header.encode(body.len())?;
-        let id = entry_id(&head, body);
+        let id = entry_id(&head, blake3::hash(body).as_bytes());
         let mut bytes = Vec::with_capacity(HEADER_LEN + body.len() + SIG_LEN);
         bytes.extend_from_slice(&head);
         bytes.extend_from_slice(body);
         bytes.extend_from_slice(&key.sign(Label::Entry, id.as_bytes()).0);
-        Ok(Verified(Self { header, id, bytes: bytes.into() }))
+        Ok(Verified(Self { header, id, is_pruned: false, bytes: bytes.into() }))
     }
 
     /// Reads an entry; every byte must belong to it.
@@ -210,7 +232,8 @@ impl Entry {
     /// [`CodecError`] when the layout, a length, the kind or the version is wrong.
     pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self, CodecError> {
         let bytes: Arc<[u8]> = bytes.into();
-        let (header, len) = Header::decode(&bytes)?;
+        let (header, len, is_pruned) = Header::decode(&bytes)?;
+        let len = if is_pruned { HASH_LEN } else { len };
         let expected = HEADER_LEN + len + SIG_LEN;
         match bytes.len() {
             got if got < expected => return Err(CodecError::CutOff { expected, got }),
@@ -218,8 +241,10 @@ impl Entry {
             _ => {}
         }
         let (head, rest) = bytes.split_at(HEADER_LEN);
-        let id = entry_id(head, rest.get(..len).unwrap_or_default());
-        Ok(Self { header, id, bytes })
+        let body = rest.get(..len).unwrap_or_default();
+        let id =
+            if is_pruned { entry_id(&as_written(head), body) } else { entry_id(head, blake3::hash(body).as_bytes()) };
+        Ok(Self { header, id, is_pruned, bytes })
     }
 
     /// Reads the entry that these bytes begin with, and gives back what follows it.
@@ -227,8 +252,8 @@ impl Entry {
     /// # Errors
     /// As [`Entry::decode`].
     pub fn decode_first(bytes: &[u8]) -> Result<(Self, &[u8]), CodecError> {
-        let (_, len) = Header::decode(bytes)?;
-        let expected = HEADER_LEN + len + SIG_LEN;
+        let (_, len, is_pruned) = Header::decode(bytes)?;
+        let expected = HEADER_LEN + if is_pruned { HASH_LEN } else { len } + SIG_LEN;
         let cut_off = CodecError::CutOff { expected, got: bytes.len() };
         let (first, rest) = bytes.split_at_checked(expected).ok_or(cut_off)?;
         Ok((Self::decode(first)?, rest))
@@ -261,9 +286,35 @@ impl Entry {
         }
     }
 
-    /// The body.
+    /// Whether the body is gone.
+    #[must_use]
+    pub const fn is_pruned(&self) -> bool {
+        self.is_pruned
+    }
+
+    /// The same entry without its body: same header, id and signature. One that may not be pruned
+    /// stays as it is.
+    #[must_use]
+    pub fn pruned(&self) -> Self {
+        if self.is_pruned || !self.header.may_be_pruned() {
+            return self.clone();
+        }
+        let mut bytes = Vec::with_capacity(HEADER_LEN + HASH_LEN + SIG_LEN);
+        bytes.extend(self.bytes.iter().take(HEADER_LEN).enumerate().map(|(at, byte)| match at {
+            KIND_AT => byte | PRUNED,
+            _ => *byte,
+        }));
+        bytes.extend_from_slice(blake3::hash(self.body()).as_bytes());
+        bytes.extend_from_slice(&self.sig().0);
+        Self { header: self.header, id: self.id, is_pruned: true, bytes: bytes.into() }
+    }
+
+    /// The body; nothing when it is pruned.
     #[must_use]
     pub fn body(&self) -> &[u8] {
+        if self.is_pruned {
+            return &[];
+        }
         self.bytes.get(HEADER_LEN..self.bytes.len().saturating_sub(SIG_LEN)).unwrap_or_default()
     }
 
@@ -299,16 +350,22 @@ impl Entry {
     }
 }
 
-fn entry_id(head: &[u8], body: &[u8]) -> EntryId {
+fn entry_id(head: &[u8], body_hash: &[u8]) -> EntryId {
     let mut hasher = Purpose::Entry.hasher();
-    hasher.update(head).update(blake3::hash(body).as_bytes());
+    hasher.update(head).update(body_hash);
     EntryId::from_bytes(*hasher.finalize().as_bytes())
+}
+
+/// The header of a pruned entry as it was signed.
+fn as_written(head: &[u8]) -> Vec<u8> {
+    head.iter().enumerate().map(|(at, byte)| if at == KIND_AT { byte & !PRUNED } else { *byte }).collect()
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Header { kind, author, log, seq, .. } = &self.header;
-        write!(f, "Entry({kind:?} {} {author:?}/{}#{seq}, {} bytes)", self.id.short(), log.0, self.bytes.len())
+        let pruned = if self.is_pruned { ", pruned" } else { "" };
+        write!(f, "Entry({kind:?} {} {author:?}/{}#{seq}, {} bytes{pruned})", self.id.short(), log.0, self.bytes.len())
     }
 }
 
@@ -350,6 +407,14 @@ impl<T> Verified<T> {
     /// What was verified, by value.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+impl Verified<Entry> {
+    /// The same entry without its body, as well verified as before.
+    #[must_use]
+    pub fn pruned(&self) -> Self {
+        Self(self.0.pruned())
     }
 }
 

@@ -40,7 +40,8 @@ impl Service {
         let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
         let (Some(first), Some(last)) = (entries.first(), entries.last().cloned()) else { return Verdict::Reject };
         let (log, begin, end) = (first.log_key(), first.header().seq, last.header().seq);
-        if entries.iter().any(|entry| entry.room() != room_id || entry.log_key() != log) {
+        // What is told is whole: only time prunes it.
+        if entries.iter().any(|entry| entry.room() != room_id || entry.log_key() != log || entry.is_pruned()) {
             return Verdict::Reject;
         }
         let height = room.height(log);

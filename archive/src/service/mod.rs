@@ -9,6 +9,7 @@ mod gossip;
 mod rates;
 mod room;
 mod storing;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 
@@ -115,6 +116,10 @@ enum Done {
         waiter: Option<InboundId>,
         result: Result<Compared, StoreError>,
     },
+    Swept {
+        room: RoomId,
+        result: Result<sweeping::Swept, StoreError>,
+    },
     Nothing,
 }
 
@@ -209,9 +214,12 @@ impl Service {
     /// Works until the network ends or `stop` resolves; then finishes what is under way.
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<NetEvent>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
+        let mut sweep = tokio::time::interval(sweeping::SWEEP_EVERY);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = &mut stop => break,
+                _ = sweep.tick() => self.sweep(now_ms()),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }

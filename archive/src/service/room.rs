@@ -12,6 +12,7 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
+use super::sweeping::Sweeping;
 use crate::store::{InviteChange, Kept, Usage};
 
 /// Runs of one log that may wait while one is being stored.
@@ -90,6 +91,7 @@ pub(super) struct RoomState<W> {
     epochs: HashMap<EntryId, Entry>,
     pub(super) topics: BTreeSet<TopicId>,
     pub(super) usage: Usage,
+    pub(super) sweeping: Sweeping,
     logs: HashMap<LogKey, LogState<W>>,
     frozen: HashSet<LogKey>,
 }
@@ -101,6 +103,7 @@ impl<W> RoomState<W> {
             epochs: HashMap::new(),
             topics: BTreeSet::new(),
             usage: Usage::default(),
+            sweeping: Sweeping::default(),
             logs: HashMap::new(),
             frozen: HashSet::new(),
         }
@@ -280,6 +283,12 @@ impl<W> RoomState<W> {
         let mut refused = None;
         let epochs = self.rules.graph().len();
         for (at, entry) in verified.into_iter().enumerate() {
+            let is_known = self.rules.graph().facts(entry.header().epoch);
+            if entry.is_pruned() && is_known.is_none_or(|facts| facts.lifetime_ms.is_none()) {
+                // Nobody prunes what stays for ever.
+                refused = Some(Refusal::Malformed);
+                break;
+            }
             match self.admit(&entry) {
                 Ok(Learned::InviteMade(invite)) => ready.invites.push(InviteChange::Put(*invite)),
                 Ok(Learned::InviteRevoked(locator)) => ready.invites.push(InviteChange::Revoke(locator)),

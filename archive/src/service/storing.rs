@@ -21,7 +21,7 @@ use super::{
     rates::Cost,
     room::{Loaded, Prepared, Ready, RoomState, Work},
 };
-use crate::store::{Appended, RoomRow, Run, Store, StoreError, Usage};
+use crate::store::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 
 /// How long the store may take to answer; far more than a healthy one needs.
 const STORE_WITHIN: Duration = Duration::from_secs(30);
@@ -184,7 +184,8 @@ impl Service {
         };
         // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
         // it shows them that something is missing.
-        let news = ready.entries.last().filter(|kept| waiter.is_some() && kept.checked);
+        let tells = |kept: &&Kept| waiter.is_some() && kept.checked && !kept.entry.is_pruned();
+        let news = ready.entries.last().filter(tells);
         let news = news.and_then(|kept| Gossip::Entry(kept.entry.inner().clone()).encode().ok());
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
@@ -261,6 +262,7 @@ impl Service {
                     self.answer(inbound, &answer).await;
                 }
             }
+            Done::Swept { room, result } => self.on_swept(room, result),
             Done::Nothing => {}
         }
         self.start_waiting();

@@ -91,6 +91,17 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+/// An entry with when it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Grows with every entry of a room.
+    pub number: u64,
+    /// When it came, in milliseconds since 1970 by the archive's clock.
+    pub at: u64,
+    /// The entry.
+    pub kept: Kept,
+}
+
 /// Why the store cannot do something. Every message names the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
@@ -183,6 +194,13 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// Places of the newest entries by arrival, newest first.
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError>;
+
+    /// Up to `max` entries of a room in the order of their arrival, from a number on.
+    async fn arrived(&self, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError>;
+
+    /// Puts the pruned form of contents into their places. Other entries, and places that are not
+    /// held, are passed over.
+    async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError>;
 
     /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
     /// what a room's rules follow from.

@@ -26,7 +26,10 @@ impl Model {
             Event::JoinProgress { code, stage } => self.join_progress(&code, stage),
             Event::MessagesAdded { room, messages, live } => return self.messages_added(room, messages, live),
             Event::MessageChanged(message) => self.message_changed(message),
-            Event::MessagesGone { room, ids } => self.chat_mut(room).timeline.remove(&ids),
+            Event::MessagesGone { room, ids } => {
+                self.chat_mut(room).timeline.remove(&ids);
+                self.found.messages.iter_mut().for_each(|found| found.retain(|message| !ids.contains(&message.id)));
+            }
             Event::RoomGone(room) => self.room_gone(room),
             Event::MembersChanged { room, members } => self.chat_mut(room).members = members,
             Event::TypingSeen { room, author } => {

@@ -73,6 +73,10 @@ fn second_line(model: &Model, sight: &Sight, palette: &Palette) -> (String, egui
         return ("Opening".to_owned(), palette.soft);
     };
     let members = words::members(chat.map_or(&[], |chat| &chat.members), summary.members);
+    let members = match summary.vanish_ms {
+        Some(ms) => format!("{members}. {}", words::vanishing(ms)),
+        None => members,
+    };
     match words::sync(summary.sync) {
         // Alone in one's own new room is no news.
         Some(_) if summary.members <= 1 && summary.sync == SyncState::Alone => (members, palette.soft),

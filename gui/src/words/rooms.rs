@@ -69,15 +69,24 @@ pub(super) const fn a_role(role: Role) -> &'static str {
     }
 }
 
-/// What a rule of a room was changed to.
-#[must_use]
-pub fn room_change(change: &RoomChange) -> String {
-    let span = |ms: u64| match ms / 1000 {
+fn span(ms: u64) -> String {
+    match ms / 1000 {
         seconds if seconds % 86_400 == 0 && seconds > 0 => counted(seconds / 86_400, "day"),
         seconds if seconds % 3_600 == 0 && seconds > 0 => counted(seconds / 3_600, "hour"),
         seconds if seconds % 60 == 0 && seconds > 0 => counted(seconds / 60, "minute"),
         seconds => counted(seconds, "second"),
-    };
+    }
+}
+
+/// How long messages of a room stay.
+#[must_use]
+pub fn vanishing(ms: u64) -> String {
+    format!("Messages vanish after {}", span(ms))
+}
+
+/// What a rule of a room was changed to.
+#[must_use]
+pub fn room_change(change: &RoomChange) -> String {
     match change {
         RoomChange::Name(name) => format!("it is called {} now", name.as_str()),
         RoomChange::Newcomers(Role::Reader) => "newcomers can only read".to_owned(),
@@ -87,7 +96,7 @@ pub fn room_change(change: &RoomChange) -> String {
         RoomChange::History(HistoryPolicy::LastDays(days)) => {
             format!("newcomers can read the last {}", counted(u64::from(*days), "day"))
         }
-        RoomChange::Lifetime(Some(ms)) => format!("messages vanish after {}", span(*ms)),
+        RoomChange::Lifetime(Some(ms)) => vanishing(*ms).to_lowercase(),
         RoomChange::Lifetime(None) => "messages stay".to_owned(),
         RoomChange::Slow(Some(ms)) => format!("everybody waits {} between messages", span(*ms)),
         RoomChange::Slow(None) => "nobody has to wait between messages".to_owned(),

@@ -218,6 +218,7 @@ impl Engine {
                 Timer::Release(room) => self.release(room),
                 Timer::Govern(room) => self.govern(room),
                 Timer::Waiting(room) => self.expire_waiting(room),
+                Timer::Vanish(room) => self.vanish(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Prekeys => self.renew_prekeys(),
                 Timer::Account => self.continue_account(),

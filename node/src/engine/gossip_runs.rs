@@ -12,7 +12,8 @@ impl Engine {
         let me = self.me();
         let Some(room) = self.rooms.get(&room_id) else { return Verdict::Ignore };
         let Some(log) = run.first().map(Entry::log_key) else { return Verdict::Reject };
-        if run.iter().any(|entry| entry.room() != room_id || entry.log_key() != log) {
+        // What is told is whole: only time prunes it.
+        if run.iter().any(|entry| entry.room() != room_id || entry.log_key() != log || entry.is_pruned()) {
             return Verdict::Reject;
         }
         let begin = run.first().map_or(0, |first| first.header().seq);

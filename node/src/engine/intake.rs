@@ -43,7 +43,8 @@ impl Engine {
     fn on_gossip_entry(&mut self, room_id: RoomId, from: DeviceId, entry: Entry) -> Verdict {
         let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
-        if entry.room() != room_id {
+        // What is told is whole: only time prunes it.
+        if entry.room() != room_id || entry.is_pruned() {
             return Verdict::Reject;
         }
         let log = entry.log_key();
@@ -179,6 +180,7 @@ impl Engine {
             events.push(Event::MessagesGone { room: room_id, ids: effects.gone });
         }
         events.into_iter().for_each(|event| self.event(event));
+        self.vanish_later(room_id);
         if effects.shows_again {
             self.reread(room_id);
         }
@@ -279,6 +281,7 @@ impl Engine {
     fn finish_loading(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.is_loaded = true;
+        self.timers.set(self.now.mono, Timer::Vanish(room_id));
         room.unresolved = Vec::new();
         room.summary_changed = true;
         let shown_otherwise = room.recut();

@@ -286,6 +286,11 @@ impl Membership {
 
     // Settings and roles.
 
+    /// How long what is said in an epoch may stay, in milliseconds.
+    pub(super) fn lifetime(&self, epoch: EpochId) -> Option<u64> {
+        self.rules().graph().facts(epoch)?.lifetime_ms
+    }
+
     /// The settings of an epoch; those the room began with where they cannot be read.
     pub(super) fn settings_at(&self, epoch: EpochId) -> RoomSettings {
         self.settings.get(&epoch).cloned().unwrap_or_else(|| RoomSettings::founding(&self.genesis))

@@ -37,6 +37,7 @@ mod telling;
 mod timeline;
 mod timers;
 mod unsaved;
+mod vanishing;
 mod writing;
 
 pub use engine::Engine;

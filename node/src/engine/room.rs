@@ -28,6 +28,7 @@ use super::{
     sending::Waiting,
     sync::PeerRoom,
     timeline::{Change, ChangeKind, Timeline},
+    vanishing::{Vanishing, expires},
 };
 use crate::{
     command::RoomChange,
@@ -83,6 +84,10 @@ pub(super) struct Room {
     pub(super) peers: BTreeMap<DeviceId, PeerRoom>,
     pub(super) fetching: Fetching,
     pub(super) sealing: Option<SealingSession>,
+    /// When that session was opened, by the monotonic clock.
+    pub(super) sealing_since: u64,
+    /// What is shown only for a while.
+    pub(super) vanishing: Vanishing,
     pub(super) reserved: Reserved,
     /// Texts that wait until it is known in which epoch to write.
     pub(super) waiting: VecDeque<Waiting>,
@@ -145,6 +150,8 @@ impl Room {
             peers: BTreeMap::new(),
             fetching: Fetching::new(),
             sealing: None,
+            sealing_since: 0,
+            vanishing: Vanishing::new(),
             reserved: Reserved::default(),
             waiting: VecDeque::new(),
             changes: Changes::default(),
@@ -194,6 +201,10 @@ impl Room {
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) -> Result<(), Refused> {
+        if entry.is_pruned() && self.membership.lifetime(entry.header().epoch).is_none() {
+            // Nobody prunes what stays for ever. Whoever serves it so does not speak for its author.
+            return Err(Refused::NotYet);
+        }
         let taught = self.membership.admit(entry, viewer.me, viewer.prekeys)?;
         effects.members_changed |= taught.members;
         if taught.epochs {
@@ -210,6 +221,9 @@ impl Room {
     /// Opens a content. One that cannot be opened is shown as such: it stands in the log all the
     /// same, because its author signed it.
     fn read(&mut self, entry: &Verified<Entry>, viewer: Viewer<'_>, effects: &mut Effects) {
+        if entry.is_pruned() {
+            return;
+        }
         let header = entry.header();
         let Some(secrets) = self.membership.secrets(header.epoch) else {
             self.has_unread = true;
@@ -252,6 +266,9 @@ impl Room {
             let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
             let Ok(content) = session.open(entry) else { continue };
             let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
+            if self.has_vanished(entry, &content, viewer) {
+                continue;
+            }
             match content.body {
                 Body::Profile { name, card, prekey } => {
                     let author = entry.header().author;
@@ -281,6 +298,7 @@ impl Room {
         effects: &mut Effects,
     ) {
         let shown_at = content.shown_at(viewer.wall);
+        let has_vanished = self.has_vanished(entry, &content, viewer);
         let Content { hlc, body, .. } = content;
         let when = When { hlc, shown_at };
         let author = entry.header().author;
@@ -288,6 +306,9 @@ impl Room {
         if let Some(member) = self.membership.members.get_mut(&author) {
             // A signal from before is a replay, also when this device has forgotten it.
             member.last_signal = member.last_signal.max(Hlc::default().follow(hlc).millis());
+        }
+        if has_vanished {
+            return;
         }
         // Moderators take back what others wrote.
         let moderates = matches!(body, Body::Delete { .. }) && self.membership.authority(entry) >= Role::Moderator;
@@ -385,6 +406,16 @@ impl Room {
         if self.timeline.apply(target, change).is_some() {
             effects.changed.insert(target);
         }
+    }
+
+    /// Notes when a content vanishes, and says whether it has already.
+    fn has_vanished(&mut self, entry: &Verified<Entry>, content: &Content, viewer: Viewer<'_>) -> bool {
+        let header = entry.header();
+        let expires = expires(header, content, self.membership.lifetime(header.epoch), viewer.wall);
+        if let Some(at) = expires {
+            self.vanishing.insert((at, entry.log_key(), header.seq, entry.id()));
+        }
+        expires.is_some_and(|at| at <= viewer.wall)
     }
 
     /// Whether something was written before what this device may read: an epoch may reach further back
@@ -641,6 +672,7 @@ impl Room {
         self.before.get_or_insert(shown);
         self.logs.iter_mut().for_each(|(_, log)| log.session = None);
         self.names.clear();
+        self.vanishing.clear();
         self.joiners.clear();
         self.mutes.clear();
         self.unresolved.clear();

@@ -51,6 +51,7 @@ impl Engine {
             members: room.membership.members.len(),
             sync,
             standing: room.standing.clone(),
+            vanish_ms: room.membership.current().and_then(|secrets| room.membership.lifetime(secrets.id())),
         }
     }
 

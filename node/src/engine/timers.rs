@@ -28,6 +28,8 @@ pub(super) enum Timer {
     Govern(RoomId),
     /// Give back texts that waited too long.
     Waiting(RoomId),
+    /// Take what has expired off the screen.
+    Vanish(RoomId),
     /// See how a join stands.
     Join(JobId),
     /// See whether it is time for a new prekey.

@@ -14,6 +14,7 @@ use parlor_protocol::{
     session::SealingSession,
 };
 use rand_core::RngCore as _;
+use std::collections::VecDeque;
 
 use super::{
     Engine,
@@ -85,7 +86,15 @@ impl Engine {
         reply: impl FnOnce(EntryId) -> Reply,
     ) {
         let (mut entries, mut changes) = (Vec::with_capacity(bodies.len()), Vec::new());
-        for body in bodies {
+        let mut bodies = VecDeque::from(bodies);
+        while let Some(body) = bodies.pop_front() {
+            let body = match self.opener(room, &body) {
+                Some(opener) => {
+                    bodies.push_front(body);
+                    opener
+                }
+                None => body,
+            };
             match self.seal(room, body) {
                 Ok((entry, change)) => {
                     changes.extend(change.map(|change| (entry.clone(), change)));
@@ -208,6 +217,7 @@ impl Engine {
         if !room.sealing.as_ref().is_some_and(covers) {
             let session = SealingSession::open(secrets, &header, &mut self.rng).map_err(|error| too_long(&error))?;
             room.sealing = Some(session);
+            room.sealing_since = self.now.mono;
         }
         let Some(session) = room.sealing.as_ref() else { return Err(CommandError::Stopped) };
         header.session = session.start();

@@ -335,7 +335,7 @@ impl<'t> Tables<'t> {
             Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
             Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
             Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
-            Write::Append { .. } => return Ok(()),
+            Write::Append { .. } | Write::Prune { .. } => return Ok(()),
         };
         let plain = plain.ok_or_else(|| io::Error::other("a record is too long to keep"))?;
         self.put_sealed(sealer, kind, &key, generation, &plain)?;

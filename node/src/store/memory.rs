@@ -48,7 +48,7 @@ impl MemoryStore {
             Refused::Rule(reason) => reason,
             Refused::Fault(never) => match never {},
         })?;
-        let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, entry.clone())).collect();
+        let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, entry.into_owned())).collect();
         let heights = plan.heights;
         let records: Vec<Write> = plan.records.into_iter().cloned().collect();
         for (key, _) in &entries {
@@ -88,7 +88,7 @@ impl MemoryStore {
                 }
             }
             Write::PutContact(contact) => drop(self.contacts.insert(contact.user, *contact)),
-            Write::Append { .. } => {}
+            Write::Append { .. } | Write::Prune { .. } => {}
         }
     }
 }

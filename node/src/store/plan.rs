@@ -4,7 +4,7 @@
 //! trace. No IO here but through [`Held`].
 
 use parlor_protocol::{EntryId, LogKey, RoomId, log::Height};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{StoredEntry, Write};
 
@@ -60,7 +60,7 @@ pub(super) enum Refused<F> {
 /// What a batch changes.
 #[derive(Debug, Default)]
 pub(super) struct Plan<'a> {
-    pub(super) entries: BTreeMap<(RoomId, LogKey, u64), &'a StoredEntry>,
+    pub(super) entries: BTreeMap<(RoomId, LogKey, u64), Cow<'a, StoredEntry>>,
     pub(super) heights: BTreeMap<(RoomId, LogKey), Height>,
     pub(super) records: Vec<&'a Write>,
 }
@@ -73,6 +73,11 @@ pub(super) fn plan<'a, H: Held>(held: &H, batch: &'a [Write]) -> Result<Plan<'a>
             Write::Append { room, entries } => {
                 for entry in entries {
                     plan.append(held, *room, entry)?;
+                }
+            }
+            Write::Prune { room, places } => {
+                for (log, seq) in places {
+                    plan.prune(held, *room, *log, *seq).map_err(Refused::Fault)?;
                 }
             }
             record => plan.records.push(record),
@@ -93,7 +98,7 @@ impl<'a> Plan<'a> {
             return self.repeat(held, room, stored, height);
         }
         height.check_next(room, log, entry).map_err(|error| Refused::Rule(format!("the run does not fit: {error}")))?;
-        self.entries.insert((room, log, seq), stored);
+        self.entries.insert((room, log, seq), Cow::Borrowed(stored));
         self.heights.insert((room, log), Height::after(entry));
         Ok(())
     }
@@ -125,10 +130,31 @@ impl<'a> Plan<'a> {
                 if expected.is_some_and(|id| id != entry.id()) {
                     return Err(taken());
                 }
-                self.entries.insert((room, log, seq), stored);
+                self.entries.insert((room, log, seq), Cow::Borrowed(stored));
                 Ok(())
             }
         }
+    }
+
+    /// Puts the pruned form of an entry into its place.
+    fn prune<H: Held>(&mut self, held: &H, room: RoomId, log: LogKey, seq: u64) -> Result<(), H::Fault> {
+        let Some(stored) = self.at(held, room, log, seq)? else { return Ok(()) };
+        let entry = stored.entry.pruned();
+        if entry != stored.entry {
+            self.entries.insert((room, log, seq), Cow::Owned(StoredEntry { entry, checked: stored.checked }));
+        }
+        Ok(())
+    }
+
+    /// What will stand at a place, when it can be read.
+    fn at<H: Held>(&self, held: &H, room: RoomId, log: LogKey, seq: u64) -> Result<Option<StoredEntry>, H::Fault> {
+        if let Some(planned) = self.entries.get(&(room, log, seq)) {
+            return Ok(Some(planned.clone().into_owned()));
+        }
+        Ok(match held.slot(room, log, seq)? {
+            Some(Slot::Intact(stored)) => Some(stored),
+            Some(Slot::Damaged) | None => None,
+        })
     }
 
     fn following<H: Held>(&self, held: &H, room: RoomId, log: LogKey, seq: u64) -> Result<Option<EntryId>, H::Fault> {

@@ -312,6 +312,14 @@ pub enum Write {
     PutAccount(Option<Box<AccountRecord>>),
     /// A person known here.
     PutContact(Box<ContactRecord>),
+    /// Contents whose time is over: their pruned form takes their place. What may not be pruned
+    /// and places that are not held are passed over.
+    Prune {
+        /// The room.
+        room: RoomId,
+        /// The places.
+        places: Vec<(LogKey, u64)>,
+    },
 }
 
 /// A question about stored entries.

@@ -34,6 +34,11 @@ impl Author {
     }
 
     pub(super) fn sign(&self, seq: u64, prev: EntryId, body: &[u8]) -> StoredEntry {
+        self.sign_in(0, seq, prev, body)
+    }
+
+    /// An entry of the session that began at a place.
+    pub(super) fn sign_in(&self, session: u64, seq: u64, prev: EntryId, body: &[u8]) -> StoredEntry {
         let header = Header {
             kind: Kind::Content,
             room: self.room,
@@ -42,7 +47,7 @@ impl Author {
             seq,
             prev,
             epoch: EpochId::default(),
-            session: 0,
+            session,
         };
         StoredEntry { entry: Entry::sign(&self.key, header, body).unwrap(), checked: true }
     }

@@ -35,6 +35,12 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         .iter()
         .flat_map(|entry| [&u16::try_from(entry.bytes().len()).unwrap().to_le_bytes(), entry.bytes().as_ref()].concat())
         .collect();
+    let mixed: Vec<u8> = log
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| if at == 1 { entry.pruned() } else { entry.clone() })
+        .flat_map(|entry| [&u16::try_from(entry.bytes().len()).unwrap().to_le_bytes(), entry.bytes().as_ref()].concat())
+        .collect();
     let change = EpochChange { recipients: vec![(device.id(), device.prekey.public())], ..EpochChange::default() };
     let mut settings = RoomSettings::default();
     settings.set_role(device.user.id(), Role::Moderator, Stamp::default());
@@ -61,8 +67,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
-        ("entry", vec![log[0].bytes().to_vec(), room.genesis.bytes().to_vec()]),
-        ("page", vec![page]),
+        ("entry", vec![log[0].bytes().to_vec(), room.genesis.bytes().to_vec(), log[1].pruned().bytes().to_vec()]),
+        ("page", vec![page, mixed]),
         ("genesis", vec![room.genesis.body().to_vec()]),
         ("epoch", vec![record.encode().unwrap()]),
         ("settings", vec![settings.encode().unwrap()]),

@@ -1,18 +1,26 @@
 //! Entries: layout, ids, signatures.
 
-use crate::fixtures::{Device, Room, flipped};
+use crate::fixtures::{Device, Room, conversation, flipped};
 use parlor_protocol::{
     EntryId, EpochId, LogId, RoomId,
     entry::{Entry, HEADER_LEN, Header, Kind, SIG_LEN},
     error::{CodecError, LogError},
     limits::{BODY_MAX, EPOCH_BODY_MAX},
-    log::Height,
+    log::{Height, verify_page},
 };
 use proptest::prelude::*;
 
 fn entry(body: &[u8]) -> Entry {
     let (room, device) = (Room::new(1), Device::new(2));
     Entry::sign(&device.key, room.content_header(&device, Height::EMPTY), body).unwrap().into_inner()
+}
+
+/// An entry of a session that began before it.
+fn later(body: &[u8]) -> Entry {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let mut header = room.content_header(&device, Height { next: 7, head: EntryId::from_bytes([3; 32]) });
+    header.session = 5;
+    Entry::sign(&device.key, header, body).unwrap().into_inner()
 }
 
 fn refused(bytes: Vec<u8>) -> CodecError {
@@ -130,7 +138,76 @@ fn an_author_with_a_weak_key_never_verifies() {
     assert_eq!(Entry::decode(bytes).unwrap().verify(), Err(LogError::BadSignature { seq: 0 }));
 }
 
+#[test]
+fn a_pruned_entry_has_the_documented_layout_and_keeps_id_chain_and_signature() {
+    let full = later(b"what nobody shall read any more");
+    let pruned = full.pruned();
+    let mut expected = full.bytes()[..HEADER_LEN].to_vec();
+    expected[1] = 0x85;
+    expected.extend_from_slice(blake3::hash(full.body()).as_bytes());
+    expected.extend_from_slice(&full.sig().0);
+    assert_eq!(pruned.bytes().as_ref(), expected);
+    assert_eq!((pruned.id(), pruned.header()), (full.id(), full.header()));
+    assert!(pruned.is_pruned() && pruned.body().is_empty() && !full.is_pruned());
+    assert_ne!(pruned, full);
+    assert_eq!(pruned.pruned(), pruned, "what is pruned stays so");
+    let read = Entry::decode(expected).unwrap();
+    assert_eq!(read, pruned);
+    assert!(read.verify().is_ok());
+}
+
+#[test]
+fn only_contents_that_open_no_session_are_pruned_and_every_altered_byte_of_one_is_noticed() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    for kind in [Kind::Epoch, Kind::Admission, Kind::Invite, Kind::Content] {
+        let header = device.header(kind, room.id(), room.secrets.id(), Height::EMPTY);
+        let plain = Entry::sign(&device.key, header, b"public").unwrap().into_inner();
+        assert_eq!(plain.pruned(), plain, "others act on it for ever");
+        let mut bytes = plain.bytes()[..HEADER_LEN].to_vec();
+        bytes[1] |= 0x80;
+        bytes.extend_from_slice(blake3::hash(plain.body()).as_bytes());
+        bytes.extend_from_slice(&plain.sig().0);
+        assert_eq!(refused(bytes), CodecError::Malformed("pruned entry"));
+    }
+    let pruned = later(b"some body").pruned();
+    for at in 0..pruned.bytes().len() {
+        let Some(altered) = flipped(&pruned, at, 1) else { continue };
+        assert!(altered.verify().is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_page_may_hold_full_and_pruned_entries() {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let log: Vec<Entry> = conversation(&room, &device, &["one", "two", "three", "four"], 1)
+        .into_iter()
+        .map(parlor_protocol::entry::Verified::into_inner)
+        .collect();
+    let key = log[0].log_key();
+    for mask in 0..16_u32 {
+        let page: Vec<Entry> =
+            log.iter().enumerate().map(|(at, e)| if mask >> at & 1 == 1 { e.pruned() } else { e.clone() }).collect();
+        assert_eq!(verify_page(room.id(), key, Height::EMPTY, page).unwrap().len(), 4);
+    }
+    let mut swapped = log.clone();
+    swapped.swap(1, 2);
+    let swapped = swapped.iter().map(Entry::pruned).collect();
+    assert!(verify_page(room.id(), key, Height::EMPTY, swapped).is_err());
+}
+
 proptest! {
+    #[test]
+    fn a_pruned_entry_is_the_same_entry(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        let full = later(&body);
+        let pruned = full.pruned();
+        let read = Entry::decode(pruned.bytes().to_vec()).unwrap();
+        prop_assert_eq!(read.id(), full.id());
+        prop_assert_eq!(&read, &pruned);
+        prop_assert!(Height::after(&read) == Height::after(&full));
+        // 32 bytes of body cannot pass for a hash: the kind byte tells.
+        prop_assert_eq!(full.bytes().len() == pruned.bytes().len(), body.len() == 32);
+    }
+
     #[test]
     fn entries_come_back(body in prop::collection::vec(any::<u8>(), 0..2000), seq in 0..u64::MAX, back in 0..100u64, prev: [u8; 32], log: u64) {
         let (room, device) = (Room::new(1), Device::new(2));
@@ -150,5 +227,6 @@ proptest! {
     fn any_bytes_are_no_entry_or_exactly_one(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         crate::targets::entry(&bytes);
         crate::targets::entry(&[b"\x01\x05".as_slice(), &bytes].concat());
+        crate::targets::entry(&[b"\x01\x85".as_slice(), &bytes].concat());
     }
 }

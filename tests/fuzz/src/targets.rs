@@ -69,6 +69,9 @@ pub fn code(bytes: &[u8]) {
 pub fn entry(bytes: &[u8]) {
     if let Ok(entry) = Entry::decode(bytes) {
         assert_eq!(entry.bytes().as_ref(), bytes, "an entry is its bytes");
+        let pruned = entry.pruned();
+        assert_eq!(pruned.id(), entry.id(), "a pruned entry is the same entry");
+        assert_eq!(Entry::decode(pruned.bytes().to_vec()), Ok(pruned), "a pruned entry is its bytes too");
         let _ = entry.verify();
     }
 }
@@ -86,6 +89,8 @@ pub fn page(bytes: &[u8]) {
     let Some(first) = entries.first() else { return };
     let (room, log, count): (RoomId, _, _) = (first.room(), first.log_key(), entries.len());
     let whole = verify_page(room, log, Height::EMPTY, entries.clone());
+    let pruned = verify_page(room, log, Height::EMPTY, entries.iter().map(Entry::pruned).collect());
+    assert_eq!(whole.is_ok(), pruned.is_ok(), "pruning changes no proof");
     let suffix = verify_suffix(room, log, entries);
     if let Ok(verified) = &suffix {
         assert_eq!(verified.len(), count, "all or nothing");

@@ -1,7 +1,7 @@
 //! A store that fails: nothing is acknowledged, the service goes on, and recovers with the store.
 
 use super::*;
-use crate::store::{Appended, Kept, RoomRow, Run, StoreError, Usage};
+use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage};
 use async_trait::async_trait;
 use parlor_protocol::{
     Locator,
@@ -52,6 +52,12 @@ impl Store for Switched {
     }
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
         self.store()?.newest(room, limit).await
+    }
+    async fn arrived(&self, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError> {
+        self.store()?.arrived(room, from, max).await
+    }
+    async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError> {
+        self.store()?.prune(room, places).await
     }
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
         self.store()?.plain(room).await

@@ -8,6 +8,7 @@ mod governing;
 mod pushing;
 mod reading;
 mod registering;
+mod vanishing;
 
 use bytes::Bytes;
 use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};

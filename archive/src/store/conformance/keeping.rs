@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Place, entries_of, founded};
 use crate::{
     fixture::{Writer, ids},
+    service::now_ms,
     store::{Appended, InviteChange, Run, StoreError},
 };
 
@@ -169,5 +170,43 @@ pub(crate) async fn a_closed_store_finishes_what_it_took_and_takes_no_more(place
     assert_eq!(late, Err(StoreError::Stopped));
     let store = place.open().await;
     assert_eq!(store.usage(room.id).await.unwrap().entries, 3 + 3 * stored, "all that was acknowledged, no more");
+    store.close().await;
+}
+
+pub(crate) async fn what_is_pruned_keeps_its_place_its_order_and_its_proof(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let (mut owner, before) = (room.owner.clone(), now_ms());
+    let (log, entries) = (owner.log_key(), room.session(&mut owner, 5));
+    store.append(room.run(entries.clone())).await.unwrap();
+    let usage = store.usage(room.id).await.unwrap();
+    let arrived = store.arrived(room.id, 0, 99).await.unwrap();
+    let all = [room.start.clone(), entries.clone()].concat();
+    assert_eq!(arrived.iter().map(|a| a.kept.entry.id()).collect::<Vec<_>>(), ids(&all));
+    assert!(arrived.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].at <= pair[1].at));
+    assert!(arrived[3..].iter().all(|a| (before..=now_ms()).contains(&a.at)), "{arrived:?}");
+    let rest = store.arrived(room.id, arrived[4].number, 2).await.unwrap();
+    assert_eq!(rest, arrived[4..6]);
+
+    // Genesis, epoch, admission and what opens a session are never pruned; a place that is not held
+    // does no harm.
+    store.prune(room.id, [0, 1, 2, 3, 4, 6, 6, 99].map(|seq| (log, seq)).into()).await.unwrap();
+    let run = store.run(room.id, log, 0, 99, usize::MAX).await.unwrap();
+    assert_eq!(ids(&entries_of(&run)), ids(&all), "the same log");
+    let is_pruned: Vec<u64> = run.iter().filter(|k| k.entry.is_pruned()).map(|k| k.entry.header().seq).collect();
+    assert_eq!(is_pruned, [4, 6]);
+    let pruned = store.usage(room.id).await.unwrap();
+    assert_eq!(pruned.entries, usage.entries);
+    let freed: u64 = [1, 3].map(|at: usize| entries[at].bytes().len() as u64).iter().sum();
+    let left: u64 = [1, 3].map(|at: usize| entries[at].pruned().bytes().len() as u64).iter().sum();
+    assert_eq!(pruned.bytes + freed, usage.bytes + left);
+
+    // A full entry never takes the place of a pruned one, also after opening anew.
+    assert_eq!(store.append(room.run(entries)).await.unwrap(), Appended::Stored(owner.height));
+    store.close().await;
+    let store = place.open().await;
+    let again = store.run(room.id, log, 0, 99, usize::MAX).await.unwrap();
+    assert_eq!(again, run);
+    assert_eq!(store.usage(room.id).await.unwrap(), pruned);
     store.close().await;
 }

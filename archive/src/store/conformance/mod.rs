@@ -46,6 +46,7 @@ macro_rules! conforms {
             keeping::a_code_is_found_until_its_room_revokes_it,
             keeping::fork_proofs_are_kept,
             keeping::pages_end_at_their_limits,
+            keeping::what_is_pruned_keeps_its_place_its_order_and_its_proof,
             keeping::rooms_do_not_mix,
             keeping::everything_is_there_after_opening_anew,
             keeping::many_writers_at_once_lose_nothing,

@@ -25,7 +25,7 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{AccountStore, Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage};
 use handle::Handle;
 use write::{Change, Job};
 
@@ -106,6 +106,14 @@ impl Store for EmbeddedStore {
 
     async fn newest(&self, room: RoomId, limit: usize) -> Result<Vec<(LogKey, u64)>, StoreError> {
         self.read(move |db| read::newest(db, room, limit)).await
+    }
+
+    async fn arrived(&self, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError> {
+        self.read(move |db| read::arrived(db, room, from, max)).await
+    }
+
+    async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError> {
+        self.write(Change::Prune(room, places)).await.map(drop)
     }
 
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {

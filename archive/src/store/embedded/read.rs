@@ -9,9 +9,9 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::tables::{
     ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, ROOMS, USAGE, arrival_key, decode, entry_key, fault, log_key,
-    read_entry, read_height, read_place,
+    read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
 };
-use crate::store::{Kept, RoomRow, StoreError, Usage};
+use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage};
 
 pub(super) fn rooms(db: &Database) -> Result<Vec<RoomRow>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
@@ -79,6 +79,22 @@ pub(super) fn newest(db: &Database, room: RoomId, limit: usize) -> Result<Vec<(L
     let place =
         |value: &[u8]| read_place(value).ok_or_else(|| StoreError::Damaged { what: "an arrival is unreadable".into() });
     range.rev().take(limit).map(|row| place(row.map_err(fault)?.1.value())).collect()
+}
+
+pub(super) fn arrived(db: &Database, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let (table, entries) = (txn.open_table(ARRIVALS).map_err(fault)?, txn.open_table(ENTRIES).map_err(fault)?);
+    let range = table.range::<&[u8; 40]>(&arrival_key(room, from)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
+    let mut arrived = Vec::new();
+    for row in range.take(max) {
+        let damaged = || StoreError::Damaged { what: "an arrival is unreadable".into() };
+        let (key, value) = row.map_err(fault)?;
+        let (log, seq) = read_place(value.value()).ok_or_else(damaged)?;
+        let entry = entries.get(&entry_key(room, log, seq)).map_err(fault)?.ok_or_else(damaged)?;
+        let (number, at) = (read_arrival_number(key.value()), read_arrival_time(value.value()));
+        arrived.push(Arrived { number, at, kept: read_entry(entry.value())? });
+    }
+    Ok(arrived)
 }
 
 pub(super) fn plain(db: &Database, room: RoomId) -> Result<Vec<Kept>, StoreError> {

@@ -28,7 +28,7 @@ pub(super) const ROOMS: Table<&[u8; 32]> = TableDefinition::new("rooms");
 pub(super) const ENTRIES: Table<&[u8; 80]> = TableDefinition::new("entries");
 /// Room, author, log -> next, head.
 pub(super) const HEIGHTS: Table<&[u8; 72]> = TableDefinition::new("heights");
-/// Room, arrival -> author, log, seq.
+/// Room, arrival -> author, log, seq, when.
 pub(super) const ARRIVALS: Table<&[u8; 40]> = TableDefinition::new("arrivals");
 /// The same for entries that are not contents.
 pub(super) const PLAIN: Table<&[u8; 40]> = TableDefinition::new("plain");
@@ -128,6 +128,20 @@ pub(super) fn arrival_key(room: RoomId, arrival: u64) -> [u8; 40] {
 
 pub(super) fn place(log: LogKey, seq: u64) -> [u8; 48] {
     join(&[log.author.as_bytes(), &log.log.0.to_be_bytes(), &seq.to_be_bytes()])
+}
+
+/// A place with when its entry came.
+pub(super) fn arrival(log: LogKey, seq: u64, at: u64) -> [u8; 56] {
+    join(&[&place(log, seq), &at.to_be_bytes()])
+}
+
+/// When an entry came; 0 in files of before this was kept.
+pub(super) fn read_arrival_time(bytes: &[u8]) -> u64 {
+    bytes.get(48..).and_then(|at| at.first_chunk::<8>()).map_or(0, |at| u64::from_be_bytes(*at))
+}
+
+pub(super) fn read_arrival_number(key: &[u8; 40]) -> u64 {
+    key.last_chunk::<8>().map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 pub(super) fn read_place(bytes: &[u8]) -> Option<(LogKey, u64)> {

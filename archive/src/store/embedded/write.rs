@@ -1,6 +1,7 @@
 //! The writer of the embedded store: group commit.
 
 use parlor_protocol::{
+    LogKey, RoomId,
     entry::Kind,
     log::{ForkProof, Height},
 };
@@ -12,11 +13,14 @@ use super::{
     accounts::{self, AccountChange},
     handle::Handle,
     tables::{
-        ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival_key, decode,
-        encode, entry_key, entry_value, fault, height_value, log_key, place, read_entry, read_height,
+        ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival, arrival_key,
+        decode, encode, entry_key, entry_value, fault, height_value, log_key, read_entry, read_height,
     },
 };
-use crate::store::{Appended, InviteChange, RoomRow, Run, StoreError};
+use crate::{
+    service::now_ms,
+    store::{Appended, InviteChange, Kept, RoomRow, Run, StoreError},
+};
 
 /// A transaction takes no more changes past this many entries, so that nobody waits long.
 const GROUP_ENTRIES: usize = 20_000;
@@ -27,6 +31,7 @@ pub(super) enum Change {
     Room(Box<RoomRow>),
     Run(Run),
     Fork(Box<ForkProof>),
+    Prune(RoomId, Vec<(LogKey, u64)>),
     /// Something about accounts.
     Account(AccountChange),
     /// Only shows that the store can commit.
@@ -99,6 +104,7 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Room(row) => put_room(txn, row).map(|()| DONE),
         Change::Run(run) => append(txn, run),
         Change::Fork(proof) => put_fork(txn, proof).map(|()| DONE),
+        Change::Prune(room, places) => prune(txn, *room, places).map(|()| DONE),
         Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }
@@ -121,6 +127,25 @@ fn put_room(txn: &WriteTransaction, row: &RoomRow) -> Result<(), StoreError> {
 fn put_fork(txn: &WriteTransaction, proof: &ForkProof) -> Result<(), StoreError> {
     let mut table = txn.open_table(FORKS).map_err(fault)?;
     table.insert(&log_key(proof.room(), proof.log_key()), encode(proof)?.as_slice()).map_err(fault)?;
+    Ok(())
+}
+
+fn prune(txn: &WriteTransaction, room: RoomId, places: &[(LogKey, u64)]) -> Result<(), StoreError> {
+    let mut entries = txn.open_table(ENTRIES).map_err(fault)?;
+    let mut usage = txn.open_table(USAGE).map_err(fault)?;
+    let (count, mut bytes) = usage.get(room.as_bytes()).map_err(fault)?.map_or((0, 0), |value| value.value());
+    for (log, seq) in places {
+        let key = entry_key(room, *log, *seq);
+        let held = entries.get(&key).map_err(fault)?.map(|value| read_entry(value.value())).transpose()?;
+        let Some(held) = held else { continue };
+        let pruned = Kept { entry: held.entry.pruned(), checked: held.checked };
+        if pruned != held {
+            let (before, after) = (held.entry.bytes().len() as u64, pruned.entry.bytes().len() as u64);
+            bytes = bytes.saturating_sub(before).saturating_add(after);
+            entries.insert(&key, entry_value(&pruned).as_slice()).map_err(fault)?;
+        }
+    }
+    usage.insert(room.as_bytes(), (count, bytes)).map_err(fault)?;
     Ok(())
 }
 
@@ -152,12 +177,12 @@ fn append(txn: &WriteTransaction, run: &Run) -> Result<Appended, StoreError> {
     let mut plain = txn.open_table(PLAIN).map_err(fault)?;
     let mut usage = txn.open_table(USAGE).map_err(fault)?;
     let mut arrived = meta.get(ARRIVED_KEY).map_err(fault)?.map_or(0, |value| value.value());
-    let room = run.room.as_bytes();
+    let (room, at) = (run.room.as_bytes(), now_ms());
     let (mut count, mut bytes) = usage.get(room).map_err(fault)?.map_or((0, 0), |value| value.value());
     for kept in new {
         let seq = kept.entry.header().seq;
         entries.insert(&entry_key(run.room, run.log, seq), entry_value(kept).as_slice()).map_err(fault)?;
-        let (key, value) = (arrival_key(run.room, arrived), place(run.log, seq));
+        let (key, value) = (arrival_key(run.room, arrived), arrival(run.log, seq, at));
         arrivals.insert(&key, value.as_slice()).map_err(fault)?;
         if kept.entry.header().kind != Kind::Content {
             plain.insert(&key, value.as_slice()).map_err(fault)?;

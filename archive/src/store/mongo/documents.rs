@@ -10,7 +10,10 @@ use parlor_protocol::{
     log::{ForkProof, Height},
 };
 
-use crate::store::{Kept, RoomRow, StoreError};
+use crate::store::{Arrived, Kept, RoomRow, StoreError};
+
+/// Bits of an arrival number below the milliseconds since 1970.
+pub(super) const ARRIVAL_BITS: u32 = 20;
 
 pub(super) fn binary(bytes: &[u8]) -> Bson {
     Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
@@ -75,6 +78,12 @@ pub(super) fn entry_document(room: RoomId, kept: &Kept, arrival: i64) -> Documen
 pub(super) fn read_entry(document: &Document) -> Result<Kept, StoreError> {
     let entry = Entry::decode(bytes(document, "entry", "entries")?).map_err(|_| damaged("entries"))?;
     Ok(Kept { entry: entry.trust_stored(), checked: document.get_bool("checked").unwrap_or(false) })
+}
+
+/// An entry with its arrival number, which begins with the time.
+pub(super) fn read_arrived(document: &Document) -> Result<Arrived, StoreError> {
+    let number = number(document, "arrival", "entries")?;
+    Ok(Arrived { number, at: number >> ARRIVAL_BITS, kept: read_entry(document)? })
 }
 
 pub(super) fn read_place(document: &Document) -> Result<(LogKey, u64), StoreError> {

@@ -22,13 +22,14 @@ use mongodb::{
 };
 use parlor_protocol::{
     Locator, LogKey, RoomId,
+    entry::Entry,
     invite::Invite,
     log::{ForkProof, Heights},
 };
 use std::sync::Mutex;
 use tokio::{sync::mpsc, sync::oneshot, task::JoinHandle};
 
-use super::{AccountStore, Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage};
 use connect::fault;
 use documents::{
     binary, entry_key, log_key, read_entry, read_fork, read_height, read_invite, read_place, read_room, room_document,
@@ -181,6 +182,46 @@ impl Store for MongoStore {
             .await;
         let found: Result<Vec<Document>, _> = async { found?.try_collect().await }.await;
         found.map_err(|error| self.fault(error))?.iter().map(read_place).collect()
+    }
+
+    async fn arrived(&self, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError> {
+        // Asked from one number further back and sorted out here: not every compatible server includes
+        // the end of a range over a descending index.
+        let start = documents::signed(from.saturating_sub(1));
+        let filter = doc! { "room": binary(room.as_bytes()), "arrival": { "$gte": start } };
+        let limit = i64::try_from(max.saturating_add(1)).unwrap_or(i64::MAX);
+        let found = self.tables.entries.find(filter).sort(doc! { "arrival": 1, "_id": 1 }).limit(limit).await;
+        let found: Result<Vec<Document>, _> = async { found?.try_collect().await }.await;
+        let found = found.map_err(|error| self.fault(error))?;
+        let arrived = found.iter().map(documents::read_arrived);
+        let wanted = |arrived: &Result<Arrived, _>| arrived.as_ref().map_or(true, |arrived| arrived.number >= from);
+        arrived.filter(wanted).take(max).collect()
+    }
+
+    async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError> {
+        for (log, seq) in places {
+            let id = binary(&entry_key(room, log, seq));
+            let held = self.tables.entries.find_one(doc! { "_id": id.clone() }).await;
+            let Some(held) = held.map_err(|error| self.fault(error))?.as_ref().map(read_entry).transpose()? else {
+                continue;
+            };
+            let pruned = held.entry.pruned();
+            if pruned == held.entry {
+                continue;
+            }
+            let size = |entry: &Entry| documents::signed(entry.bytes().len() as u64);
+            let less = size(&pruned) - size(&held.entry);
+            // Only where the full entry still stands, so that two archives count it once.
+            let filter = doc! { "_id": id, "entry": binary(held.entry.bytes()) };
+            let set = doc! { "$set": { "entry": binary(pruned.bytes()) } };
+            let done = self.tables.entries.update_one(filter, set).await.map_err(|error| self.fault(error))?;
+            if done.modified_count > 0 {
+                let log = doc! { "_id": binary(&log_key(room, log)) };
+                let change = doc! { "$inc": { "bytes": less } };
+                self.tables.heights.update_one(log, change).await.map_err(|error| self.fault(error))?;
+            }
+        }
+        Ok(())
     }
 
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {

@@ -20,7 +20,9 @@ use tokio::{
 use super::{
     Tables,
     connect::fault,
-    documents::{binary, entry_document, entry_key, invite_document, log_key, read_entry, read_height, signed},
+    documents::{
+        ARRIVAL_BITS, binary, entry_document, entry_key, invite_document, log_key, read_entry, read_height, signed,
+    },
 };
 use crate::{
     service::now_ms,
@@ -223,7 +225,7 @@ impl Arrivals {
         let mut random = [0; 2];
         // Without randomness two archives may share a number; the key decides the order then.
         let _ = OsRng.try_fill_bytes(&mut random);
-        let first = (signed(now_ms() << 20) | i64::from(u16::from_le_bytes(random))).max(self.next);
+        let first = (signed(now_ms() << ARRIVAL_BITS) | i64::from(u16::from_le_bytes(random))).max(self.next);
         self.next = first.saturating_add(signed(count as u64));
         first
     }

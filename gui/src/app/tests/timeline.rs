@@ -171,3 +171,17 @@ fn writing_that_no_font_has_is_asked_for_once() {
         .collect();
     assert_eq!(asked, ['\u{5b57}', '\u{6f22}']);
 }
+
+#[test]
+fn a_room_says_that_its_messages_vanish_and_takes_them_away_when_they_do() {
+    let (fake, room, bo) = with_room();
+    let said = fake.says(room, bo, "Burn this after reading", NOW - MINUTE);
+    fake.vanishes(room, 7 * DAY);
+    let mut desk = Desk::new(&fake);
+    desk.click("Kitchen");
+    desk.shows("Messages vanish after 7 days");
+    desk.shows("Burn this after reading");
+    fake.tell(Event::MessagesGone { room, ids: vec![said] });
+    desk.run();
+    desk.hides("Burn this after reading");
+}

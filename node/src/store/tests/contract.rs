@@ -11,8 +11,8 @@ use rand_core::SeedableRng as _;
 
 use super::{
     super::{
-        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, SecretBytes, Write,
-        answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX,
+        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, SecretBytes,
+        StoredEntry, Write, answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };
@@ -242,6 +242,39 @@ fn a_forgotten_room_leaves_nothing_and_the_others_stay() {
     });
 }
 
+/// Entries of two sessions: an opener and two more, then an opener and one more.
+fn two_sessions(author: &Author) -> Vec<StoredEntry> {
+    let mut run: Vec<StoredEntry> = Vec::new();
+    for (seq, session) in [(0, 0), (1, 0), (2, 0), (3, 3), (4, 3)] {
+        let prev = run.last().map(|stored| stored.entry.id()).unwrap_or_default();
+        run.push(author.sign_in(session, seq, prev, format!("body {seq}").as_bytes()));
+    }
+    run
+}
+
+fn prune(author: &Author, seqs: &[u64]) -> Vec<Write> {
+    vec![Write::Prune { room: author.room, places: seqs.iter().map(|seq| (author.log, *seq)).collect() }]
+}
+
+fn pruned(store: &mut dyn LocalStore, author: &Author) -> Vec<u64> {
+    let read = Read::Run { room: author.room, log: author.log, from: 0, max: 99 };
+    let run = store.read(&read).unwrap().runs.remove(0);
+    assert_eq!(run.len(), 5, "nothing goes out of its log");
+    run.iter().filter(|stored| stored.entry.is_pruned()).map(|stored| stored.entry.header().seq).collect()
+}
+
+#[test]
+fn what_is_pruned_keeps_its_place_and_what_opens_a_session_stays() {
+    on_all(|store| {
+        let author = Author::new(1);
+        put(store, author.append(&two_sessions(&author)));
+        put(store, prune(&author, &[0, 1, 3]));
+        assert_eq!(pruned(store, &author), [1], "the others need the handshakes");
+        put(store, prune(&author, &[4, 4, 77]));
+        assert_eq!(pruned(store, &author), [1, 4]);
+    });
+}
+
 #[test]
 fn the_account_is_kept_until_it_is_forgotten() {
     on_all(|store| {
@@ -261,5 +294,34 @@ fn the_account_is_kept_until_it_is_forgotten() {
         assert_eq!((loaded.entered, loaded.before), (record.entered, record.before));
         put(store, vec![Write::PutAccount(None)]);
         assert!(store.load().unwrap().account.is_none());
+    });
+}
+
+#[test]
+fn a_full_entry_never_takes_the_place_of_a_pruned_one() {
+    on_all(|store| {
+        let author = Author::new(1);
+        let run = two_sessions(&author);
+        put(store, author.append(&run));
+        put(store, prune(&author, &[1]));
+        put(store, author.append(&run));
+        assert_eq!(pruned(store, &author), [1]);
+    });
+}
+
+#[test]
+fn full_and_pruned_entries_continue_each_other() {
+    on_all(|store| {
+        let author = Author::new(1);
+        let run = two_sessions(&author);
+        let mixed: Vec<StoredEntry> = run
+            .iter()
+            .map(|stored| match stored.entry.header().seq {
+                1 | 4 => StoredEntry { entry: stored.entry.pruned(), checked: stored.checked },
+                _ => stored.clone(),
+            })
+            .collect();
+        put(store, author.append(&mixed));
+        assert_eq!(pruned(store, &author), [1, 4]);
     });
 }

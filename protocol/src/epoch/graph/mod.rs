@@ -333,6 +333,11 @@ impl EpochGraph {
         self.node_of(epoch).map(|(_, node)| &node.facts)
     }
 
+    /// The epochs in which what is said vanishes, each with its lifetime in milliseconds.
+    pub fn lifetimes(&self) -> impl Iterator<Item = (EpochId, u64)> + '_ {
+        self.nodes.iter().filter_map(|node| Some((node.facts.epoch, node.facts.lifetime_ms?)))
+    }
+
     /// How many records lie before an epoch's on the longest way; younger epochs have more.
     #[must_use]
     pub fn generation(&self, epoch: EpochId) -> Option<u64> {
