@@ -6,7 +6,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomCode, RoomId,
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -87,7 +87,12 @@ impl TestRoom {
     pub(crate) fn new(seed: u64) -> Self {
         let mut owner = Writer::new(seed);
         let rng = &mut rng(seed + 1_000_000);
-        let body = Genesis { owners: vec![owner.user.id()], history: HistoryPolicy::Everything, salt: [9; 16] };
+        let body = Genesis {
+            owners: vec![owner.user.id()],
+            history: HistoryPolicy::Everything,
+            salt: [9; 16],
+            kind: RoomKind::Group,
+        };
         let zero = (RoomId::default(), EpochId::default());
         let genesis = owner.write(Kind::Genesis, zero.0, zero.1, &body.encode().unwrap());
         let id = genesis.room();

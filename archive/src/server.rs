@@ -100,6 +100,12 @@ impl Archive {
         self.store.describe()
     }
 
+    /// What the store keeps of accounts: for whoever runs the archive inside a program.
+    #[must_use]
+    pub fn accounts(&self) -> &dyn store::AccountStore {
+        self.store.accounts()
+    }
+
     /// Stops: takes no more, stores what was taken, closes everything.
     pub async fn shutdown(self) {
         // Nobody listening any more means that everything has stopped already.

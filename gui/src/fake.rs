@@ -2,13 +2,15 @@
 //! from memory at once. It is no part of what users run.
 
 use parlor_node::{
-    Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event, JoinStage, Member, Message,
-    MessageBody, Order, Profile, Reaction, Reply, RoomRulesShown, RoomStanding, RoomSummary, SyncState,
-    people::{PersonCard, PersonDevice, PersonRoom, Safety},
+    AccountCommand, AccountView, Command, CommandError, CommandId, CommandResult, Connection, Delivery, Event,
+    JoinStage, Member, Message, MessageBody, Order, Profile, Reaction, RecoveryWords, Reply, RequestAnswer,
+    RoomRulesShown, RoomStanding, RoomSummary, SyncState,
+    people::{NearbyPerson, PersonCard, PersonDevice, PersonRoom, Safety},
     store::{LockChange, LockKind},
 };
 use parlor_protocol::{
-    DeviceId, EntryId, HistoryPolicy, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, safety::SafetyNumber,
+    DeviceId, EntryId, HistoryPolicy, Hlc, LogId, LogKey, Role, RoomCode, RoomId, UserId, account::Password,
+    safety::SafetyNumber,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
@@ -34,8 +36,10 @@ struct State {
     next: u64,
     fail: Option<CommandError>,
     joins: bool,
+    nearby: Vec<NearbyPerson>,
     held: Vec<(CommandId, Command)>,
     lock: Option<LockKind>,
+    account: AccountView,
 }
 
 /// A node without a network. Clones are the same node.
@@ -135,6 +139,8 @@ impl Fake {
         let summary = RoomSummary {
             room,
             name: name.to_owned(),
+            direct: None,
+            request: false,
             unread: 0,
             last: None,
             active_at: at,
@@ -144,6 +150,25 @@ impl Fake {
         };
         state.rooms.push(Room { summary, messages: Vec::new(), members: vec![own], more: false });
         room
+    }
+
+    /// A room of two with somebody.
+    pub fn direct(&self, user: UserId, name: &str, request: bool) -> RoomId {
+        let room = self.room(name, self.latest() + 1);
+        self.with_summary(room, |summary| (summary.direct, summary.request) = (Some(user), request));
+        room
+    }
+
+    fn with_summary(&self, room: RoomId, change: impl FnOnce(&mut RoomSummary)) {
+        if let Some(room) = self.0.borrow_mut().rooms.iter_mut().find(|known| known.summary.room == room) {
+            change(&mut room.summary);
+        }
+    }
+
+    /// Somebody is on the network.
+    pub fn is_nearby(&self, user: UserId, name: &str) {
+        let person = NearbyPerson { user, name: name.to_owned(), known: false, verified: false };
+        self.0.borrow_mut().nearby.push(person);
     }
 
     /// A member of a room. The same number is the same person in every room.
@@ -333,6 +358,26 @@ impl Backend for Fake {
 }
 
 impl Fake {
+    fn account(&self, command: AccountCommand) -> CommandResult {
+        use AccountCommand::{Delete, LogIn, LogOut, Recover, Register, Status};
+        let registers = matches!(command, Register { .. });
+        match command {
+            Status => return Ok(Reply::Account(self.0.borrow().account.clone())),
+            LogIn { password, .. } if password == Password::new("wrong password").unwrap_or(password.clone()) => {
+                return Err(CommandError::WrongLogIn);
+            }
+            Register { name, .. } | LogIn { name, .. } | Recover { name, .. } => {
+                let name = Some(name.as_str().to_owned());
+                self.0.borrow_mut().account = AccountView { name, signed_in: true, ..AccountView::default() };
+            }
+            LogOut | Delete { .. } => self.0.borrow_mut().account = AccountView::default(),
+            _ => {}
+        }
+        self.tell(Event::AccountChanged(self.0.borrow().account.clone()));
+        let words = vec!["abandon"; 23].join(" ") + " art";
+        Ok(if registers { Reply::Registered(RecoveryWords::new(words.into())) } else { Reply::Done })
+    }
+
     fn answer(&self, command: Command) -> CommandResult {
         match command {
             Command::Me => Ok(Reply::Me(self.profile())),
@@ -379,6 +424,7 @@ impl Fake {
             }
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
+            Command::Account(command) => self.account(*command),
             Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
             Command::ChangeLock(change) => {
                 let kind = match *change {
@@ -404,6 +450,25 @@ impl Fake {
                 self.finish_join(Err(CommandError::Cancelled));
                 Ok(Reply::Done)
             }
+            Command::OpenDirect { user } => {
+                let known =
+                    self.0.borrow().rooms.iter().find(|r| r.summary.direct == Some(user)).map(|r| r.summary.room);
+                let room = known.unwrap_or_else(|| self.direct(user, "Direct", false));
+                self.tell_summary(room);
+                Ok(Reply::Joined(room))
+            }
+            Command::AnswerRequest { room, answer } => {
+                if answer == RequestAnswer::Accept {
+                    self.with_summary(room, |summary| summary.request = false);
+                    self.tell_summary(room);
+                    return Ok(Reply::Joined(room));
+                }
+                self.0.borrow_mut().rooms.retain(|known| known.summary.room != room);
+                self.tell(Event::RoomGone(room));
+                Ok(Reply::Done)
+            }
+            Command::Nearby => Ok(Reply::Nearby(self.0.borrow().nearby.clone())),
+            Command::SetVisible(_) => Ok(Reply::Done),
             Command::People => Ok(Reply::People(Vec::new())),
             Command::Person { user } => self.person(user),
             Command::Verify { user, verified } => self.decide(user, |member| member.verified = verified),
@@ -480,7 +545,7 @@ impl Fake {
 
     fn profile(&self) -> Profile {
         let state = self.0.borrow();
-        Profile { device: state.me, name: state.name.clone() }
+        Profile { device: state.me, name: state.name.clone(), visible: true }
     }
 
     fn latest(&self) -> u64 {

@@ -5,7 +5,6 @@
 //! (and, for the store, no network events), but always takes reports. So the store can always
 //! report, the network can always hand over, and the queues stay short.
 
-use parlor_protocol::invite::StretchedCode;
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    engine::{CallId, Engine, Input, JobId, Now, Output},
+    engine::{CallId, Engine, Input, JobId, Now, Output, account::PasswordWork},
     event::Event,
     handle::{Answer, Call},
     net::{NetCommand, NetEvent, NetHandle},
@@ -84,6 +83,12 @@ pub(crate) struct Ports {
     pub(crate) stop: oneshot::Receiver<()>,
 }
 
+/// Something to stretch.
+enum Stretch {
+    Code(JobId, parlor_protocol::RoomCode),
+    Password(JobId, PasswordWork),
+}
+
 struct Actor {
     engine: Engine,
     clock: Clock,
@@ -94,8 +99,8 @@ struct Actor {
     /// Whether the store gets what waits for it; else it waits for company.
     is_store_due: bool,
     to_net: VecDeque<NetCommand>,
-    to_stretch: VecDeque<(JobId, parlor_protocol::RoomCode)>,
-    stretching: JoinSet<(JobId, Option<StretchedCode>)>,
+    to_stretch: VecDeque<Stretch>,
+    stretching: JoinSet<Input>,
     keeper: LockKeeper,
     to_lock: VecDeque<(JobId, Option<Box<LockChange>>)>,
     locking: JoinSet<(JobId, Result<LockKind, String>)>,
@@ -187,9 +192,7 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
             () = next_of(net_events.as_mut(), &mut new_events), if is_calm => {
                 actor.inputs(new_events.drain(..).map(Input::Net));
             }
-            Some(Ok((job, code))) = actor.stretching.join_next(), if !actor.stretching.is_empty() => {
-                actor.input(Input::Stretched { job, code });
-            }
+            Some(Ok(input)) = actor.stretching.join_next(), if !actor.stretching.is_empty() => actor.input(input),
             Some(Ok((job, result))) = actor.locking.join_next(), if !actor.locking.is_empty() => {
                 actor.input(Input::Locked { job, result });
             }
@@ -286,7 +289,8 @@ impl Actor {
                 Output::Flush => self.give_store(Job::Flush, true),
                 Output::Tidy => self.give_store(Job::Tidy, true),
                 Output::Read { id, read } => self.give_store(Job::Read { id, read }, true),
-                Output::Stretch { job, code } => self.to_stretch.push_back((job, code)),
+                Output::Stretch { job, code } => self.to_stretch.push_back(Stretch::Code(job, code)),
+                Output::Password { job, work } => self.to_stretch.push_back(Stretch::Password(job, work)),
                 Output::Lock { job, change } => self.to_lock.push_back((job, change)),
             }
         }
@@ -329,8 +333,11 @@ impl Actor {
     /// Stretches codes on threads made for blocking work, a few at a time.
     fn stretch_next(&mut self) {
         while self.stretching.len() < STRETCHING_MAX {
-            let Some((job, code)) = self.to_stretch.pop_front() else { break };
-            self.stretching.spawn_blocking(move || (job, code.stretch().ok()));
+            let Some(work) = self.to_stretch.pop_front() else { break };
+            self.stretching.spawn_blocking(move || match work {
+                Stretch::Code(job, code) => Input::Stretched { job, code: code.stretch().ok() },
+                Stretch::Password(job, work) => Input::Password { job, worked: work.run() },
+            });
         }
     }
 }

@@ -3,14 +3,18 @@
 //! The app, the command line, the browser and the tests all use these and nothing else.
 
 pub use parlor_protocol::content::RoomChange;
-use parlor_protocol::{DeviceId, EntryId, HistoryPolicy, Locator, Name, Role, RoomCode, RoomId, Text, UserId};
+use parlor_protocol::{
+    DeviceId, EntryId, HistoryPolicy, Locator, Name, Role, RoomCode, RoomId, Text, UserId,
+    account::{AccessToken, Password, RecoveryKey, UserName},
+};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use zeroize::Zeroizing;
 
 use crate::{
     error::CommandError,
-    event::{Connection, Member, Message, Order, Profile, RoomSummary},
-    people::{Person, PersonCard},
+    event::{AccountDevice, AccountView, Connection, Member, Message, Order, Profile, RoomSummary},
+    people::{NearbyPerson, Person, PersonCard},
     store::{LockChange, LockKind},
 };
 
@@ -119,6 +123,25 @@ pub enum Command {
         /// At most this many messages (1 to 1,000).
         limit: usize,
     },
+    /// Opens the room of two with a person, and makes it when there is none. The other person is asked
+    /// in with the first message. Answered with [`Reply::Joined`].
+    OpenDirect {
+        /// The person.
+        user: UserId,
+    },
+    /// What to do with a room that somebody asks this person into. Answered with [`Reply::Joined`] or
+    /// [`Reply::Done`].
+    AnswerRequest {
+        /// The room.
+        room: RoomId,
+        /// What to do.
+        answer: RequestAnswer,
+    },
+    /// People on the network who want to be seen. Answered with [`Reply::Nearby`].
+    Nearby,
+    /// Whether people on the network may see that this person is there. Answered with
+    /// [`Reply::Done`].
+    SetVisible(bool),
     /// Everybody known here. Answered with [`Reply::People`].
     People,
     /// All that is known of a person. Answered with [`Reply::Person`].
@@ -156,6 +179,8 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// Something about the account.
+    Account(Box<AccountCommand>),
     /// How the profile is locked. Answered with [`Reply::Locked`].
     LockKind,
     /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
@@ -244,6 +269,126 @@ pub enum Command {
     },
 }
 
+/// What a person does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// It becomes a room like any other.
+    Accept,
+    /// It goes, and this room does not come again. The other person is not told.
+    Refuse,
+    /// The same, and nothing more of the person is shown.
+    Block,
+}
+
+/// Something about the account of this device. Passwords are wiped and never printed.
+#[derive(Clone, Debug)]
+pub enum AccountCommand {
+    /// How the account stands. Answered with [`Reply::Account`].
+    Status,
+    /// Makes an account for the person of this device; the rooms here go into it. Answered with
+    /// [`Reply::Registered`].
+    Register {
+        /// The user name.
+        name: UserName,
+        /// The password.
+        password: Password,
+        /// Where registration needs one.
+        token: Option<AccessToken>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; the first in reach when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Signs in: the account's rooms are entered, and the rooms here join them. Answered with
+    /// [`Reply::Done`].
+    LogIn {
+        /// The user name.
+        name: UserName,
+        /// The password.
+        password: Password,
+        /// Needed after the password was reset.
+        recovery: Option<RecoveryKey>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; every one in reach is asked when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Sets a new password with a token and signs in. Answered with [`Reply::Done`].
+    Recover {
+        /// The user name.
+        name: UserName,
+        /// The token from whoever runs the archive.
+        token: AccessToken,
+        /// The new password.
+        password: Password,
+        /// Opens what is in the account.
+        recovery: Option<RecoveryKey>,
+        /// What this device is called.
+        device: Name,
+        /// The archive; the first in reach when absent.
+        archive: Option<DeviceId>,
+    },
+    /// Changes the password. Answered with [`Reply::Done`].
+    ChangePassword {
+        /// The password now.
+        old: Password,
+        /// The new one.
+        new: Password,
+    },
+    /// Signs this device out: it forgets the account's key and the rooms that came by it. Answered
+    /// with [`Reply::Done`].
+    LogOut,
+    /// Deletes the account at the archive, and signs out. Answered with [`Reply::Done`].
+    Delete {
+        /// The password.
+        password: Password,
+    },
+    /// The devices that are signed in. Answered with [`Reply::AccountDevices`].
+    Devices,
+    /// Gives one of them another name. Answered with [`Reply::Done`].
+    RenameDevice {
+        /// Which.
+        device: DeviceId,
+        /// Its name.
+        name: Name,
+    },
+    /// Signs one of them out. Answered with [`Reply::Done`].
+    SignOut {
+        /// Which.
+        device: DeviceId,
+    },
+}
+
+/// The 24 words of a recovery key, on their way to the screen: wiped, and not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecoveryWords(Zeroizing<String>);
+
+impl RecoveryWords {
+    /// Wraps the words.
+    #[must_use]
+    pub const fn new(words: Zeroizing<String>) -> Self {
+        Self(words)
+    }
+
+    /// The words, with single spaces.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RecoveryWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryWords(..)")
+    }
+}
+
+impl Serialize for RecoveryWords {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(s)
+    }
+}
+
 /// The answer to a [`Command`].
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -280,6 +425,8 @@ pub enum Reply {
     Found(Vec<Arc<Message>>),
     /// How this node is connected.
     Connection(Connection),
+    /// People on the network who want to be seen.
+    Nearby(Vec<NearbyPerson>),
     /// Everybody known here, by name.
     People(Vec<Person>),
     /// All that is known of a person.
@@ -290,6 +437,12 @@ pub enum Reply {
     Rules(RoomRulesShown),
     /// The codes of a room, newest first.
     Codes(Vec<CodeInfo>),
+    /// How the account stands.
+    Account(AccountView),
+    /// The new account's recovery key. It is shown once.
+    Registered(RecoveryWords),
+    /// The devices that are signed in to the account.
+    AccountDevices(Vec<AccountDevice>),
 }
 
 /// The rules of a room, for people.

@@ -16,6 +16,15 @@ pub enum CommandError {
     /// Nobody known here has this account key.
     #[error("nobody known here is meant by that; look at the list of people, or at the members of a room")]
     NoSuchPerson,
+    /// No device of the person is known to which the room's key could be sealed.
+    #[error("no machine of this person is known; try again when both are on the same network, or meet in a room first")]
+    NotReachable,
+    /// The room is for two.
+    #[error("this room is for two people; make a room and share its code to talk with more")]
+    OnlyForTwo,
+    /// Somebody asks this person in.
+    #[error("accept the request first")]
+    NotAccepted,
     /// The other side's screen shows another safety number.
     #[error(
         "the safety numbers differ: somebody may stand between you, or this is not the person you think. \
@@ -138,6 +147,60 @@ pub enum CommandError {
     /// The room is not read yet.
     #[error("this room is still being read from disk; try again in a moment")]
     StillReading,
+    /// No archive is in reach.
+    #[error(
+        "found no archive to sign in at. Start it, or check that both are on the same network; if the network filters \
+         multicast, add the archive's address by hand"
+    )]
+    NoArchive,
+    /// The archive does not answer as it should.
+    #[error("the archive could not do this now; try again in a moment, and look at its log if it happens again")]
+    ArchiveSilent,
+    /// Name or password is wrong.
+    #[error("the user name or the password is wrong; check both and try again")]
+    WrongLogIn,
+    /// Somebody has the name.
+    #[error("this user name, or one that looks like it, is taken; choose another")]
+    NameTaken,
+    /// No new accounts.
+    #[error("this archive takes no new accounts; ask whoever runs it for a token (`parlor-archive users add NAME`)")]
+    RegistrationClosed,
+    /// A token is needed or wrong.
+    #[error("a token is needed, or this one is wrong, used up or too old; ask whoever runs the archive for one")]
+    TokenWrong,
+    /// Too many tries.
+    #[error("there were too many tries; wait {seconds} seconds, then try again")]
+    TryLater {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// Closed by the archive's operator.
+    #[error("this account was closed by whoever runs the archive; ask there")]
+    AccountDisabled,
+    /// Too many devices.
+    #[error("this account has as many devices as it may have; sign one of them out first")]
+    TooManyDevices,
+    /// Not signed in.
+    #[error("this device is not signed in to an account; sign in first")]
+    NotSignedIn,
+    /// Signed in already.
+    #[error("this device is signed in to an account already; sign out first")]
+    AlreadySignedIn,
+    /// Something about the account is under way.
+    #[error("something about your account is under way; try again in a moment")]
+    AccountBusy,
+    /// The password does not open the vault.
+    #[error("the password was reset, so it does not open what is in the account: give the recovery key as well")]
+    VaultLocked,
+    /// The recovery key does not open the vault.
+    #[error("this recovery key is not the one of this account; compare every word with what you wrote down")]
+    RecoveryWrong,
+    /// The vault cannot be read.
+    #[error("the archive's copy of your account is damaged; ask whoever runs it to restore a backup")]
+    VaultDamaged,
+    /// The vault has no room.
+    #[error("there are more rooms here than an account can hold; leave some, then try again")]
+    VaultFull,
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

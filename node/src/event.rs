@@ -4,7 +4,10 @@ use parlor_protocol::{DeviceId, EntryId, Hlc, LogKey, Role, RoomCode, RoomId, Us
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::command::{CommandId, CommandResult, RoomChange};
+use crate::{
+    command::{CommandId, CommandResult, RoomChange},
+    people::NearbyPerson,
+};
 
 /// Something that happened, in the past tense.
 #[derive(Clone, Debug)]
@@ -67,6 +70,15 @@ pub enum Event {
         /// What.
         warning: Warning,
     },
+    /// People on the network came, went or changed their names.
+    NearbyChanged(Vec<NearbyPerson>),
+    /// Two rooms of the same two people, begun at once, became one.
+    RoomMoved {
+        /// The room that is gone.
+        from: RoomId,
+        /// The room that holds everything now.
+        to: RoomId,
+    },
     /// What was decided about a person changed: read the person's card again.
     PersonChanged(UserId),
     /// Someone is typing. Show it for about four seconds.
@@ -78,6 +90,8 @@ pub enum Event {
     },
     /// Peers, archives or addresses changed.
     ConnectionChanged(Connection),
+    /// The account of this device changed, or its archive came.
+    AccountChanged(AccountView),
     /// Something went wrong that the person should know, with its remedy.
     ProblemRaised(Problem),
     /// This subscriber was too slow and missed events: read rooms and history again.
@@ -96,6 +110,8 @@ pub struct Profile {
     pub device: DeviceId,
     /// The name others see; empty until it is set.
     pub name: String,
+    /// Whether people on the network may see that this person is there.
+    pub visible: bool,
 }
 
 /// A room in a list.
@@ -103,8 +119,13 @@ pub struct Profile {
 pub struct RoomSummary {
     /// The room.
     pub room: RoomId,
-    /// Its name.
+    /// Its name; the other person's where the room is for two.
     pub name: String,
+    /// The other person, where the room is for two.
+    pub direct: Option<UserId>,
+    /// True while somebody asks this person into it and nothing was answered: show it apart, and
+    /// notify nobody.
+    pub request: bool,
     /// Live messages of others not yet seen.
     pub unread: u64,
     /// The newest message, for the second line of the list.
@@ -416,6 +437,32 @@ pub struct Peer {
     pub transport: String,
     /// Round-trip time in microseconds, once measured.
     pub rtt_us: Option<u64>,
+}
+
+/// How the account of this device stands.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct AccountView {
+    /// The user name; none without an account.
+    pub name: Option<String>,
+    /// The archive that keeps it.
+    pub archive: Option<DeviceId>,
+    /// False once this device was signed out from elsewhere.
+    pub signed_in: bool,
+    /// Whether that archive is connected.
+    pub reachable: bool,
+}
+
+/// A device that is signed in to the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountDevice {
+    /// The device.
+    pub device: DeviceId,
+    /// What it is called.
+    pub name: String,
+    /// When it signed in, in milliseconds since 1970 by the archive's clock.
+    pub since: u64,
+    /// True for this very device.
+    pub own: bool,
 }
 
 /// Something that went wrong, in plain words.

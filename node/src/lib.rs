@@ -22,11 +22,14 @@ pub mod people;
 pub mod store;
 pub mod unwind;
 
-pub use command::{CodeInfo, Command, CommandId, CommandResult, Reply, RoomChange, RoomRulesShown};
+pub use command::{
+    AccountCommand, CodeInfo, Command, CommandId, CommandResult, RecoveryWords, Reply, RequestAnswer, RoomChange,
+    RoomRulesShown,
+};
 pub use error::CommandError;
 pub use event::{
-    Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer, Problem, Profile, Reaction,
-    RoomStanding, RoomSummary, SyncState, Warning,
+    AccountDevice, AccountView, Connection, Delivery, Event, JoinStage, Member, Message, MessageBody, Order, Peer,
+    Problem, Profile, Reaction, RoomStanding, RoomSummary, SyncState, Warning,
 };
 pub use handle::{NodeHandle, Subscription};
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};

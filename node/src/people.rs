@@ -20,6 +20,19 @@ pub struct Person {
     pub online: bool,
 }
 
+/// A person on the network who wants to be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NearbyPerson {
+    /// The person.
+    pub user: UserId,
+    /// The name that the person's machine says.
+    pub name: String,
+    /// True when the person was met in a room before.
+    pub known: bool,
+    /// True when the safety number was compared.
+    pub verified: bool,
+}
+
 /// Everything known of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersonCard {

@@ -37,6 +37,39 @@ pub struct Genesis {
     pub history: HistoryPolicy,
     /// Makes two rooms of one maker differ.
     pub salt: [u8; 16],
+    /// For whom the room is.
+    pub kind: RoomKind,
+}
+
+/// For whom a room is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RoomKind {
+    /// For everybody who has a code.
+    #[default]
+    Group,
+    /// For two people, the smaller user id first. Both own it.
+    Direct([UserId; 2]),
+}
+
+impl RoomKind {
+    /// The other person of a room of two.
+    #[must_use]
+    pub fn other(&self, user: UserId) -> Option<UserId> {
+        match self {
+            Self::Direct([one, other]) if *one == user => Some(*other),
+            Self::Direct([one, other]) if *other == user => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// Whether a person may be in the room at all.
+    #[must_use]
+    pub fn admits(&self, user: UserId) -> bool {
+        match self {
+            Self::Group => true,
+            Self::Direct(users) => users.contains(&user),
+        }
+    }
 }
 
 impl Genesis {
@@ -60,7 +93,15 @@ impl Genesis {
 
     fn check(&self) -> Result<(), CodecError> {
         count("owners", self.owners.len(), DEVICES_MAX)?;
-        if self.owners.is_empty() { Err(CodecError::Malformed("genesis without owner")) } else { Ok(()) }
+        if self.owners.is_empty() {
+            return Err(CodecError::Malformed("genesis without owner"));
+        }
+        match self.kind {
+            RoomKind::Direct([one, other]) if one >= other || self.owners != [one, other] => {
+                Err(CodecError::Malformed("genesis of two"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -50,6 +50,11 @@ pub const SESSION_ENTRIES_MAX: u64 = 65_536;
 pub const TAIL_MAX: usize = 200;
 /// Longest invite record, in bytes: with the keys of [`LINKS_MAX`] earlier epochs.
 pub const INVITE_MAX: usize = 12 * 1024;
+/// Most entries with which somebody may knock: a room of two begins with four, then come its first
+/// texts.
+pub const KNOCK_MAX_ENTRIES: usize = 16;
+/// Most bytes of them together.
+pub const KNOCK_MAX_BYTES: usize = 96 * 1024;
 /// Most bytes that one peer may have under way to us.
 pub const PEER_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Longest reaction, in bytes: one emoji with its modifiers.

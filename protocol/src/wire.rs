@@ -7,15 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{AccountAnswer, AccountRequest},
+    card::{DeviceCard, Prekey},
     codec::{self, VERSION},
     entry::Entry,
     epoch::AdmissionCert,
     error::CodecError,
     ids::{EntryId, Locator, LogKey, RoomId, TopicId},
     invite::Invite,
-    limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
+    limits::{
+        EPOCH_TIPS_MAX, GOSSIP_MAX, KNOCK_MAX_BYTES, KNOCK_MAX_ENTRIES, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX,
+    },
     log::Height,
     signal::Signal,
+    text::Name,
 };
 
 const ENTRY_FRAME: u8 = 1;
@@ -121,6 +125,26 @@ pub enum Request {
     },
     /// Something about accounts. Archives answer.
     Account(AccountRequest),
+    /// Who the asking machine's person is, unless that person does not want to be seen. Answered with
+    /// [`Answer::Hello`].
+    Hello(Option<Box<Introduction>>),
+    /// Asks the other person into a room of two: the beginning of the log of the device that founded
+    /// it. Answered with [`Answer::Done`] whatever the person will do.
+    Knock {
+        /// The entries from the genesis on.
+        entries: Vec<Entry>,
+    },
+}
+
+/// Who somebody is: enough to write to that person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// The name.
+    pub name: Name,
+    /// The card of the machine that says so.
+    pub card: DeviceCard,
+    /// Its newest prekey.
+    pub prekey: Prekey,
 }
 
 /// A request about a room.
@@ -230,6 +254,8 @@ pub enum Answer {
     Refused(Refusal),
     /// About accounts.
     Account(AccountAnswer),
+    /// Who the answering machine's person is, if that person wants to be seen.
+    Hello(Option<Box<Introduction>>),
     /// Records of epochs.
     Epochs {
         /// Entries, each after those that it follows; ask again when there are more.
@@ -244,6 +270,12 @@ fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
 }
 
 impl Request {
+    /// The bytes of the entries of a knock.
+    #[must_use]
+    pub fn knock_len(entries: &[Entry]) -> usize {
+        entries.iter().map(|entry| entry.bytes().len()).sum()
+    }
+
     /// Encodes a request.
     ///
     /// # Errors
@@ -260,6 +292,10 @@ impl Request {
         let request: Self = codec::decode(bytes, WIRE_MAX, "request")?;
         if let Self::Account(ask) = &request {
             ask.check()?;
+        }
+        if let Self::Knock { entries } = &request {
+            count("entries", entries.len(), KNOCK_MAX_ENTRIES)?;
+            count("bytes", Self::knock_len(entries), KNOCK_MAX_BYTES)?;
         }
         if let Self::Room { ask, .. } = &request {
             match ask {

@@ -1,7 +1,9 @@
 //! People under a simulated network: verifying, blocking, warnings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use parlor_node::{Command, CommandError, Event, Member, Reply, Warning, people::PersonCard};
+use parlor_node::{
+    Command, CommandError, Event, Member, Reply, RequestAnswer, RoomSummary, Warning, people::PersonCard,
+};
 use parlor_protocol::{Name, RoomId, UserId};
 use parlor_tests::sim::{Faults, HostId, Network};
 
@@ -143,4 +145,133 @@ fn people_and_decisions_survive_in_the_store() {
     assert!(network.run_until(|network| network.member_count(0, room) == 2));
     let own = user_of(&mut network, 0, room);
     assert_eq!(network.call(0, Command::Block { user: own, blocked: true }).unwrap_err(), CommandError::NoSuchPerson);
+}
+
+/// Begins a room of two with another host's person and says something in it.
+fn direct(network: &mut Network, host: HostId, user: UserId, text: &str) -> RoomId {
+    let room = match network.call(host, Command::OpenDirect { user }) {
+        Ok(Reply::Joined(room)) => room,
+        other => panic!("a room of two, not {other:?}"),
+    };
+    network.send(host, room, text);
+    room
+}
+
+fn rooms(network: &mut Network, host: HostId) -> Vec<RoomSummary> {
+    match network.call(host, Command::Rooms) {
+        Ok(Reply::Rooms(rooms)) => rooms,
+        other => panic!("rooms, not {other:?}"),
+    }
+}
+
+fn nearby(network: &mut Network, host: HostId, name: &str) -> Option<UserId> {
+    match network.call(host, Command::Nearby) {
+        Ok(Reply::Nearby(people)) => people.into_iter().find(|person| person.name == name).map(|person| person.user),
+        other => panic!("people, not {other:?}"),
+    }
+}
+
+/// Waits until a host's person is asked into a room, and gives the room.
+fn request(network: &mut Network, host: HostId) -> RoomId {
+    assert!(network.run_until(|network| rooms(network, host).iter().any(|room| room.request)));
+    rooms(network, host).into_iter().find(|room| room.request).unwrap().room
+}
+
+#[test]
+fn strangers_on_the_network_find_each_other_and_one_asks_the_other_in() {
+    let mut network = Network::new(2, 11, Faults::NONE);
+    assert!(network.run_until(|network| nearby(network, 0, "host 1").is_some()));
+    let other = nearby(&mut network, 0, "host 1").unwrap();
+    let room = direct(&mut network, 0, other, "hello");
+    assert_eq!(request(&mut network, 1), room);
+    assert_eq!(network.texts(1, room), ["hello"], "what is asked can be read before it is answered");
+    let seen = rooms(&mut network, 1).pop().unwrap();
+    assert_eq!((seen.name.as_str(), seen.direct.is_some()), ("host 0", true));
+    network.run_for(60_000);
+    let delivery = network.messages(0, room).pop().unwrap().delivery;
+    assert_eq!((delivery.reached, network.member_count(0, room)), (0, 1), "nobody is told that it was read");
+    let text = parlor_protocol::Text::new("too early").unwrap();
+    let early = network.call(1, Command::Send { room, text, reply_to: None });
+    assert_eq!(early.unwrap_err(), CommandError::NotAccepted);
+    network.call(1, Command::AnswerRequest { room, answer: RequestAnswer::Accept }).unwrap();
+    network.send(1, room, "hi there");
+    let both = ["hello".to_owned(), "hi there".to_owned()];
+    assert!(network.run_until(|network| network.texts(0, room) == both && network.texts(1, room) == both));
+    assert_eq!(rooms(&mut network, 0).pop().unwrap().name, "host 1");
+    assert_eq!(network.call(0, Command::Code { room }).unwrap_err(), CommandError::OnlyForTwo);
+}
+
+#[test]
+fn a_message_to_somebody_who_is_away_knocks_when_they_come() {
+    let mut network = Network::new(2, 12, Faults::NONE);
+    let kitchen = room_of(&mut network, 2);
+    network.faults = Faults::BAD;
+    let other = user_of(&mut network, 1, kitchen);
+    network.stop(1);
+    let room = direct(&mut network, 0, other, "are you there?");
+    network.run_for(5_000);
+    network.stop(0);
+    network.start(1);
+    network.start(0);
+    assert_eq!(request(&mut network, 1), room);
+    network.quit(1);
+    network.start(1);
+    assert_eq!(request(&mut network, 1), room, "a request survives a restart");
+    network.call(1, Command::AnswerRequest { room, answer: RequestAnswer::Accept }).unwrap();
+    assert!(network.run_until(|network| network.member_count(0, room) == 2));
+}
+
+#[test]
+fn two_who_begin_at_the_same_moment_end_in_one_room_with_everything() {
+    for seed in 0..8 {
+        let mut network = Network::new(2, 100 + seed, Faults::NONE);
+        let kitchen = room_of(&mut network, 2);
+        network.faults = if seed % 2 == 0 { Faults::NONE } else { Faults::BAD };
+        let users: Vec<_> = (0..2).map(|host| user_of(&mut network, host, kitchen)).collect();
+        network.cut(&[0], &[1]);
+        let first = direct(&mut network, 0, users[1], "from 0");
+        let second = direct(&mut network, 1, users[0], "from 1");
+        assert_ne!(first, second);
+        network.heal();
+        let one = first.min(second);
+        let united = |network: &mut Network, host: HostId| {
+            let twos: Vec<_> = rooms(network, host).into_iter().filter(|room| room.direct.is_some()).collect();
+            let mut texts = network.texts(host, one);
+            texts.sort();
+            twos.len() == 1 && twos[0].room == one && !twos[0].request && texts == ["from 0", "from 1"]
+        };
+        assert!(network.run_until(|network| united(network, 0) && united(network, 1)), "seed {seed}");
+        network.send(0, one, "so");
+        assert!(network.run_until(|network| network.texts(1, one).contains(&"so".to_owned())));
+    }
+}
+
+#[test]
+fn who_was_refused_does_not_come_again_and_who_was_blocked_not_at_all() {
+    let mut network = Network::new(3, 13, Faults::NONE);
+    let kitchen = room_of(&mut network, 3);
+    let host_0 = user_of(&mut network, 0, kitchen);
+    let one = direct(&mut network, 1, host_0, "hello");
+    assert_eq!(request(&mut network, 0), one);
+    network.call(0, Command::AnswerRequest { room: one, answer: RequestAnswer::Refuse }).unwrap();
+    let two = direct(&mut network, 2, host_0, "rude");
+    assert_eq!(request(&mut network, 0), two);
+    network.call(0, Command::AnswerRequest { room: two, answer: RequestAnswer::Block }).unwrap();
+    for host in 1..3 {
+        network.stop(host);
+        network.start(host);
+    }
+    network.run_for(120_000);
+    assert!(rooms(&mut network, 0).iter().all(|room| room.direct.is_none()));
+    let blocked = user_of(&mut network, 2, kitchen);
+    assert!(card(&mut network, 0, blocked).blocked);
+}
+
+#[test]
+fn who_does_not_want_to_be_seen_is_not_seen() {
+    let mut network = Network::new(2, 14, Faults::NONE);
+    assert!(network.run_until(|network| nearby(network, 0, "host 1").is_some()));
+    network.call(1, Command::SetVisible(false)).unwrap();
+    assert!(network.run_until(|network| nearby(network, 0, "host 1").is_none()));
+    assert!(nearby(&mut network, 1, "host 0").is_some());
 }

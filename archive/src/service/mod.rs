@@ -278,6 +278,8 @@ impl Service {
                 Some(Answer::Refused(Refusal::Malformed))
             }
             Ok(_) if self.tasks.len() >= TASKS_MAX || !self.meter.allows(from, cost, now) => Some(busy),
+            // An archive is nobody, and cannot be asked into a room.
+            Ok(Request::Hello(_) | Request::Knock { .. }) => Some(Answer::Refused(Refusal::Malformed)),
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None

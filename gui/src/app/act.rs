@@ -73,6 +73,14 @@ impl<B: Backend> App<B> {
                 self.set_look(ctx, look);
             }
             Action::SetLook(look) => self.set_look(ctx, look),
+            Action::Message(user) => {
+                self.dialog = None;
+                self.ask(Command::OpenDirect { user }, Purpose::OpenDirect);
+            }
+            Action::AnswerRequest(room, answer) => {
+                self.ask(Command::AnswerRequest { room, answer }, Purpose::Shown);
+            }
+            Action::SetVisible(visible) => self.ask(Command::SetVisible(visible), Purpose::Shown),
             Action::OpenPerson(user) => {
                 self.model.people.look_at(user);
                 self.open_dialog(Dialog::person(user));

@@ -98,7 +98,10 @@ impl<B: Backend> App<B> {
         let name = self.model.summary(room).map(|summary| summary.name.clone()).unwrap_or_default();
         let mut draft = std::mem::take(&mut self.model.chat_mut(room).draft);
         let foot = Panel::bottom("composer").resizable(false).frame(Frame::NONE).show_separator_line(false);
-        if let Some(chat) = self.model.open_chat() {
+        let is_request = self.model.summary(room).is_some_and(|summary| summary.request);
+        if is_request {
+            actions.extend(foot.show(ui, |ui| view::request(ui, room, &name)).inner);
+        } else if let Some(chat) = self.model.open_chat() {
             actions.extend(foot.show(ui, |ui| self.composer.show(ui, chat, &mut draft, &name)).inner);
         }
         self.model.chat_mut(room).draft = draft;

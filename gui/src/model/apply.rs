@@ -34,7 +34,11 @@ impl Model {
                 self.chat_mut(room).saw_typing(author, now);
             }
             Event::PersonWarned { room, user, name, warning } => self.people.warned(room, user, &name, &warning),
+            Event::NearbyChanged(people) => self.people.nearby = people,
+            Event::RoomMoved { from, to } if self.open == Some(from) => return vec![Effect::Open(to)],
+            Event::RoomMoved { .. } => {}
             Event::PersonChanged(user) => return self.people.changed(user),
+            Event::AccountChanged(view) => self.account.view = Some(view),
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),
             Event::Lagged { .. } => return self.read_again(),
@@ -45,6 +49,17 @@ impl Model {
             Event::Stopped => {}
         }
         Vec::new()
+    }
+
+    fn account_done(&mut self, reply: Reply) {
+        match reply {
+            Reply::Account(view) => self.account.view = Some(view),
+            Reply::Registered(words) => {
+                self.account.recovery = Some(words);
+                self.account.finish();
+            }
+            _ => self.account.finish(),
+        }
     }
 
     fn room_changed(&mut self, summary: RoomSummary) {
@@ -76,6 +91,8 @@ impl Model {
 
     fn messages_added(&mut self, room: RoomId, messages: Vec<Arc<Message>>, live: bool) -> Vec<Effect> {
         let watched = self.attentive && self.open == Some(room);
+        // Strangers make no noise.
+        let is_request = self.summary(room).is_none_or(|summary| summary.request);
         let chat = self.chat_mut(room);
         for message in &messages {
             chat.stopped_typing(message.author);
@@ -86,15 +103,19 @@ impl Model {
         }
         // A burst is one notification, of its newest message.
         let newest = others.filter(|message| matches!(message.body, MessageBody::Text { .. })).max_by_key(|m| m.order);
-        let newest = newest.filter(|_| !watched).cloned();
+        let newest = newest.filter(|_| !watched && !is_request).cloned();
         chat.timeline.add(messages);
         newest.map(|message| Effect::Notify(self.notice(&message))).into_iter().collect()
     }
 
     fn notice(&self, message: &Message) -> Notice {
         let room = self.summary(message.room).map_or("", |summary| summary.name.as_str());
-        let title =
-            if room.is_empty() { message.author_name.clone() } else { format!("{} in {room}", message.author_name) };
+        let is_direct = self.summary(message.room).is_some_and(|summary| summary.direct.is_some());
+        let title = if room.is_empty() || is_direct {
+            message.author_name.clone()
+        } else {
+            format!("{} in {room}", message.author_name)
+        };
         Notice { room: message.room, title, body: words::one_line(message, NOTICE_CHARS) }
     }
 
@@ -154,8 +175,11 @@ impl Model {
             (_, Reply::Me(profile)) => self.profile = Some(profile),
             (_, Reply::Rooms(rooms)) => self.rooms = Some(rooms),
             (_, Reply::Connection(connection)) => self.connection = connection,
+            (Purpose::OpenDirect, Reply::Joined(room)) => return vec![Effect::Open(room)],
+            (_, Reply::Nearby(people)) => self.people.nearby = people,
             (Purpose::Person(user), Reply::Person(card)) => self.people.show(user, *card),
             (Purpose::CompareSafety(user), _) => self.people.compared(user, None),
+            (Purpose::Account, reply) => self.account_done(reply),
             (Purpose::LockKind, Reply::Locked(kind)) => self.lock.kind = Some(kind),
             (Purpose::ChangeLock, Reply::Locked(kind)) => {
                 self.lock =
@@ -201,6 +225,10 @@ impl Model {
                 return vec![Effect::ask(Command::Join(code.clone()), Purpose::Join(code))];
             }
             Purpose::Quiet | Purpose::LockKind => {}
+            Purpose::Account => {
+                self.account.is_busy = false;
+                self.account.problem = Some(error.to_string());
+            }
             Purpose::ChangeLock => {
                 self.lock.is_changing = false;
                 self.lock.problem = Some(what);

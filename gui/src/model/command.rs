@@ -53,6 +53,10 @@ pub enum Purpose {
     Code(RoomId),
     /// To search; only the newest search counts.
     Search(u64),
+    /// To write to a person.
+    OpenDirect,
+    /// To know who is on the network.
+    Nearby,
     /// To show a person's card.
     Person(UserId),
     /// To compare a person's safety number.
@@ -61,6 +65,8 @@ pub enum Purpose {
     AddAddress(String),
     /// To know how the profile is locked.
     LockKind,
+    /// How the account stands, or something about it.
+    Account,
     /// To change that.
     ChangeLock,
 }

@@ -1,6 +1,9 @@
 //! What the app knows of people: the one being looked at, and warnings.
 
-use parlor_node::{Command, Warning, people::PersonCard};
+use parlor_node::{
+    Command, Warning,
+    people::{NearbyPerson, PersonCard},
+};
 use parlor_protocol::{RoomId, UserId};
 use std::collections::VecDeque;
 
@@ -32,6 +35,8 @@ pub struct People {
     pub card: Option<PersonCard>,
     /// Why the safety number was not the same.
     pub problem: Option<String>,
+    /// People on the network who want to be seen.
+    pub nearby: Vec<NearbyPerson>,
     /// Warnings, oldest first.
     pub warned: VecDeque<Warned>,
     next: u64,

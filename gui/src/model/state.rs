@@ -1,7 +1,8 @@
 //! The model itself, and what people's actions change in it.
 
 use parlor_node::{
-    Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile, RoomSummary, store::LockKind,
+    AccountCommand, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile,
+    RecoveryWords, RoomSummary, store::LockKind,
 };
 use parlor_protocol::{RoomCode, RoomId, Text, error::TextError};
 use std::{
@@ -76,6 +77,30 @@ pub struct Locking {
     pub serial: u64,
 }
 
+/// What the app knows of the account.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// How it stands, once known.
+    pub view: Option<AccountView>,
+    /// Something about it is under way.
+    pub is_busy: bool,
+    /// What was wrong with the last try.
+    pub problem: Option<String>,
+    /// The recovery key of an account that was just made, until it was written down.
+    pub recovery: Option<RecoveryWords>,
+    /// Counts what was carried out.
+    pub serial: u64,
+}
+
+impl Account {
+    /// What was asked is done.
+    pub fn finish(&mut self) {
+        self.is_busy = false;
+        self.problem = None;
+        self.serial += 1;
+    }
+}
+
 /// All the app knows.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -101,6 +126,8 @@ pub struct Model {
     pub address_problem: Option<String>,
     /// The profile's lock.
     pub lock: Locking,
+    /// The account.
+    pub account: Account,
     /// A room is being made.
     pub creating: bool,
     /// The node has stopped.
@@ -121,7 +148,9 @@ impl Model {
             Effect::ask(Command::Me, Purpose::Me),
             Effect::ask(Command::Rooms, Purpose::Rooms),
             Effect::ask(Command::Connection, Purpose::Connection),
+            Effect::ask(Command::Nearby, Purpose::Nearby),
             Effect::ask(Command::LockKind, Purpose::LockKind),
+            Effect::ask(Command::Account(Box::new(AccountCommand::Status)), Purpose::Account),
         ]
     }
 

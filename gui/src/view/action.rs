@@ -1,7 +1,7 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_node::store::LockChange;
+use parlor_node::{RequestAnswer, store::LockChange};
 use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
@@ -71,6 +71,12 @@ pub enum Action {
     ToggleMembers,
     /// Change how the app looks.
     SetLook(Look),
+    /// Write to a person, in a room of two.
+    Message(UserId),
+    /// Answer somebody who asks this person into a room of two.
+    AnswerRequest(RoomId, RequestAnswer),
+    /// Whether people on the network may see that this person is there.
+    SetVisible(bool),
     /// Show a person's card.
     OpenPerson(UserId),
     /// Note that a person's safety number was compared, or take that back.

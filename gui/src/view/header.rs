@@ -46,7 +46,12 @@ pub fn header(ui: &mut Ui, model: &Model, sight: &Sight, narrow: bool, column: O
                     None => Action::Open(Dialog::Members),
                 });
             }
-            if icon_button(ui, Icon::Share, "Share code", "Ctrl+I").clicked() {
+            let other = summary.and_then(|summary| summary.direct);
+            if let Some(other) = other {
+                if icon_button(ui, Icon::Shield, "Who is this?", "").clicked() {
+                    actions.push(Action::OpenPerson(other));
+                }
+            } else if icon_button(ui, Icon::Share, "Share code", "Ctrl+I").clicked() {
                 actions.push(Action::Open(Dialog::share(room)));
             }
         });

@@ -157,6 +157,9 @@ fn foot_row(ui: &mut Ui) -> Vec<Action> {
         if plain_button(ui, "New room").on_hover_text("Ctrl+N").clicked() {
             actions.push(Action::Open(Dialog::create()));
         }
+        if icon_button(ui, Icon::People, "People nearby", "").clicked() {
+            actions.push(Action::Open(Dialog::Nearby));
+        }
     });
     actions
 }
@@ -181,7 +184,8 @@ fn row(ui: &mut Ui, model: &Model, summary: &RoomSummary, sight: &Sight) -> bool
     let rect = outer.shrink2(vec2(space::S, 0.0));
     let response = ui.interact(rect, ui.id().with(summary.room), Sense::click());
     let unread = if summary.unread > 0 { format!(", {} unread", summary.unread) } else { String::new() };
-    let named = format!("{}{unread}", summary.name);
+    let request = if summary.request { ", request" } else { "" };
+    let named = format!("{}{request}{unread}", summary.name);
     response.widget_info(|| WidgetInfo::selected(WidgetType::SelectableLabel, true, chosen, &named));
     if !ui.is_rect_visible(rect) {
         return response.clicked();
@@ -235,6 +239,9 @@ fn badge(ui: &Ui, right_center: egui::Pos2, unread: u64, palette: &Palette) -> f
 
 /// The newest message as the second line.
 fn last_line(summary: &RoomSummary) -> String {
+    if summary.request {
+        return "Wants to write to you".to_owned();
+    }
     match &summary.last {
         None => words::sync(summary.sync).unwrap_or_else(|| "No messages yet".to_owned()),
         Some(message) => {

@@ -39,7 +39,10 @@ impl Engine {
                 self.cancel_join(&code);
                 self.reply(Some(call), Ok(Reply::Done));
             }
-            Command::Send { room, text, reply_to } => self.send(call, room, text, reply_to),
+            Command::Send { room, text, reply_to } => {
+                self.send(call, room, text, reply_to);
+                self.knock_soon(room);
+            }
             Command::Edit { room, target, text } => self.change_own(call, room, target, Body::Edit { target, text }),
             Command::Delete { room, target } => self.change_own(call, room, target, Body::Delete { target }),
             Command::React { room, target, emoji, present } => self.react(call, room, target, emoji, present),
@@ -67,6 +70,13 @@ impl Engine {
                 let connection = self.connection();
                 self.reply(Some(call), Ok(Reply::Connection(connection)));
             }
+            Command::OpenDirect { user } => self.open_direct(call, user),
+            Command::AnswerRequest { room, answer } => self.answer_request(call, room, answer),
+            Command::Nearby => {
+                let people = self.nearby();
+                self.reply(Some(call), Ok(Reply::Nearby(people)));
+            }
+            Command::SetVisible(visible) => self.set_visible(call, visible),
             Command::People => self.answer_people(call),
             Command::Person { user } => self.answer_person(call, user),
             Command::Verify { user, verified } => self.verify_person(call, user, verified),
@@ -97,6 +107,7 @@ impl Engine {
                 self.remove_address(address);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            Command::Account(command) => self.on_account_command(call, *command),
             Command::LockKind => self.ask_lock(call, None),
             Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
@@ -113,9 +124,11 @@ impl Engine {
         self.write(vec![crate::store::Write::PutIdentity(identity)], pending);
         let profile = self.profile();
         self.event(Event::ProfileChanged(profile));
+        self.greet_everybody();
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        self.touch_vault();
         for room in rooms {
-            let bodies = self.profile_body().into_iter().collect();
+            let bodies = self.profile_body_in(room).into_iter().collect();
             self.write_contents(room, bodies, None, |_| Reply::Done);
         }
     }

@@ -1,6 +1,9 @@
 //! Connections: who is connected, who is an archive, which addresses are worth remembering.
 
-use parlor_protocol::{DeviceId, RoomId, TopicId, wire::RoomRequest};
+use parlor_protocol::{
+    DeviceId, RoomId, TopicId,
+    wire::{Introduction, RoomRequest},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Engine, io::Output, sync::Asked, unsaved::Again, writing::Pending};
@@ -15,6 +18,9 @@ const ADDRESSES_MAX: usize = 4;
 /// Code look-ups a peer may make at once, and how many milliseconds until it may make one more.
 const LOOK_UPS_MAX: u64 = 10;
 const LOOK_UP_EVERY_MS: u64 = 1_000;
+/// Knocks of a peer at once, and how many milliseconds until it may knock once more.
+const KNOCKS_MAX: u64 = 4;
+const KNOCK_EVERY_MS: u64 = 5_000;
 
 #[derive(Debug)]
 struct Connected {
@@ -25,6 +31,10 @@ struct Connected {
     rooms: BTreeSet<RoomId>,
     /// Up to when its code look-ups are used up, on the monotonic clock; may lie ahead of now.
     looked_up_until: u64,
+    /// The same for knocks.
+    knocked_until: u64,
+    /// Who its person is.
+    introduction: Option<Box<Introduction>>,
 }
 
 /// Everything about connections.
@@ -79,6 +89,31 @@ impl Connections {
         }
         allowed
     }
+
+    /// Whether a peer may knock once more.
+    pub(super) fn may_knock(&mut self, peer: DeviceId, now: u64) -> bool {
+        let Some(peer) = self.peers.get_mut(&peer) else { return false };
+        let until = peer.knocked_until.max(now) + KNOCK_EVERY_MS;
+        let allowed = until <= now + KNOCKS_MAX * KNOCK_EVERY_MS;
+        if allowed {
+            peer.knocked_until = until;
+        }
+        allowed
+    }
+
+    /// Who the people at connected machines are.
+    pub(super) fn introductions(&self) -> impl Iterator<Item = &Introduction> {
+        self.peers.values().filter_map(|peer| peer.introduction.as_deref())
+    }
+
+    /// Notes who the person at a machine is; true when that is news.
+    pub(super) fn introduce(&mut self, peer: DeviceId, introduction: Option<Introduction>) -> bool {
+        let Some(peer) = self.peers.get_mut(&peer) else { return false };
+        let introduction = introduction.map(Box::new);
+        let is_news = peer.introduction != introduction;
+        peer.introduction = introduction;
+        is_news
+    }
 }
 
 impl Engine {
@@ -129,8 +164,18 @@ impl Engine {
         // A peer may be told twice, the second time as an archive: what is known of it stays.
         let known = self.connections.peers.remove(&peer);
         let looked_up_until = known.as_ref().map_or(0, |known| known.looked_up_until);
-        let rooms = known.map(|known| known.rooms).unwrap_or_default();
-        let connected = Connected { address, transport, archive, rtt_us: None, rooms, looked_up_until };
+        let knocked_until = known.as_ref().map_or(0, |known| known.knocked_until);
+        let (rooms, introduction) = known.map(|known| (known.rooms, known.introduction)).unwrap_or_default();
+        let connected = Connected {
+            address,
+            transport,
+            archive,
+            rtt_us: None,
+            rooms,
+            looked_up_until,
+            knocked_until,
+            introduction,
+        };
         self.connections.peers.insert(peer, connected);
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
@@ -145,11 +190,22 @@ impl Engine {
             self.heard(room, peer);
         }
         self.check_joins();
+        self.greet(peer);
+        self.knock_at(peer);
+        if archive {
+            self.account_met(peer);
+        }
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {
-        self.connections.peers.remove(&peer);
+        let gone = self.connections.peers.remove(&peer);
+        for room in self.rooms.values_mut() {
+            room.knocked.remove(&peer);
+        }
         self.forget_peer(peer);
+        if gone.is_some_and(|gone| gone.introduction.is_some()) {
+            self.event(Event::NearbyChanged(self.nearby()));
+        }
     }
 
     /// A peer listens to one of our topics: it is in the room.
@@ -236,6 +292,9 @@ impl Engine {
     pub(super) fn send_receipts(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let authors = std::mem::take(&mut room.receipts);
+        if self.rooms.get(&room_id).is_some_and(|room| room.record.request) {
+            return;
+        }
         for author in authors {
             if !self.connections.is_connected(author) {
                 continue;

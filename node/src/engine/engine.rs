@@ -12,6 +12,7 @@ use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
+    account::Account,
     connection::Connections,
     contacts::Contacts,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
@@ -53,6 +54,8 @@ pub(super) enum ReadFor {
     Serve(Serving),
     /// Sending entries to an archive.
     Push { room: RoomId, archive: DeviceId },
+    /// Asking somebody into a room of two.
+    Knock { room: RoomId, peer: DeviceId },
 }
 
 /// The heart of a node. See the module's first lines.
@@ -61,6 +64,9 @@ pub struct Engine {
     pub(super) identity: Identity,
     pub(super) key: DeviceKey,
     pub(super) user: UserKey,
+    /// Keys that the person went by before.
+    pub(super) former: Vec<UserKey>,
+    pub(super) account: Account,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: Now,
     pub(super) out: Vec<Output>,
@@ -88,11 +94,14 @@ impl Engine {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let is_new = loaded.identity.is_none();
         let identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let account = Account::new(loaded.account);
         let mut engine = Self {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
             contacts: Contacts::new(loaded.contacts),
+            former: account.former(),
+            account,
             identity,
             rng,
             now,
@@ -132,6 +141,7 @@ impl Engine {
                 room.logs.entry(proof.log_key()).frozen = Some(super::logs::Frozen::Forked);
             }
         }
+        engine.touch_vault();
         engine.timers.set(now.mono + super::prekeys::FIRST_LOOK_MS, Timer::Prekeys);
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
@@ -161,6 +171,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Password { job, worked } => self.on_password(job, worked),
             Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
@@ -208,11 +219,14 @@ impl Engine {
                 Timer::Govern(room) => self.govern(room),
                 Timer::Waiting(room) => self.expire_waiting(room),
                 Timer::Join(job) => self.check_join(job),
+                Timer::Account => self.continue_account(),
+                Timer::Vault => self.check_vault(),
                 Timer::Prekeys => self.renew_prekeys(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
                 Timer::Contacts => self.save_contacts(),
+                Timer::Knock(room) => self.knock(room),
             }
         }
     }
@@ -230,19 +244,30 @@ impl Engine {
         }
         self.save_contacts();
         self.fail_jobs();
+        self.fail_account(CommandError::Stopped);
         self.leave_locking();
     }
 
-    /// Puts a room to work: reads its entries, listens to its topic, checks it now and then.
+    /// Opens a room: reads its entries and puts it to work. One that is still a request only waits.
     pub(super) fn open_room(&mut self, mut room: Room) {
-        let id = room.id();
+        let (id, request) = (room.id(), room.record.request);
         let is_empty = room.logs.total() == 0;
         room.is_loaded = is_empty;
         self.rooms.insert(id, room);
-        self.listen(id);
         if !is_empty {
             self.read(Read::Scan { room: id, after: None }, ReadFor::Load(id));
         }
+        if !request {
+            self.work_on(id);
+        }
+    }
+
+    /// Puts a room to work: listens to its topics, checks it now and then.
+    pub(super) fn work_on(&mut self, id: RoomId) {
+        if !self.rooms.contains_key(&id) {
+            return;
+        }
+        self.listen(id);
         let jitter = self.jitter(super::sync::CHECK_EVERY_MS);
         self.timers.set(self.now.mono + jitter, Timer::Check(id));
         self.timers.set(self.now.mono + super::presence::SIGNAL_EVERY_MS, Timer::Signal(id));
@@ -315,7 +340,7 @@ impl Engine {
     }
 
     pub(super) fn profile(&self) -> Profile {
-        Profile { device: self.me(), name: self.identity.name.clone() }
+        Profile { device: self.me(), name: self.identity.name.clone(), visible: self.identity.visible }
     }
 
     /// The ticket for requests about a room.

@@ -301,6 +301,10 @@ impl Engine {
                 let _ = self.append(room_id, log, held, true);
             }
         }
+        if let Some(user) = self.rooms.get(&room_id).and_then(|room| self.other_in(room)) {
+            self.unite_direct(user);
+            self.knock_soon(room_id);
+        }
         let early = self.rooms.get_mut(&room_id).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
         early.into_iter().for_each(|question| self.answer_history(question, room_id));
         let peers = self.connections.in_room(room_id);
@@ -321,6 +325,7 @@ impl Engine {
         match purpose {
             ReadFor::Load(room) => self.on_loaded(room, &result),
             ReadFor::Serve(serving) => self.serve_read(serving, result),
+            ReadFor::Knock { room, peer } => self.knock_read(room, peer, result),
             ReadFor::Push { room, archive } => self.push_read(room, archive, result),
         }
     }

@@ -2,6 +2,7 @@
 
 use parlor_protocol::{RoomCode, invite::StretchedCode};
 
+use super::account::{PasswordWork, PasswordWorked};
 use crate::{
     command::{Command, CommandResult},
     event::Event,
@@ -67,6 +68,13 @@ pub enum Input {
         /// The result.
         code: Option<StretchedCode>,
     },
+    /// A password was stretched.
+    Password {
+        /// Which.
+        job: JobId,
+        /// What came of it.
+        worked: PasswordWorked,
+    },
     /// What became of a question about the profile's lock.
     Locked {
         /// Which.
@@ -121,6 +129,13 @@ pub enum Output {
         job: JobId,
         /// The code.
         code: RoomCode,
+    },
+    /// Do this work with a password off the engine's thread, then report [`Input::Password`].
+    Password {
+        /// For the report.
+        job: JobId,
+        /// The work.
+        work: PasswordWork,
     },
     /// Look how the profile is locked, or change it, off the engine's thread; then report
     /// [`Input::Locked`].

@@ -7,9 +7,9 @@ use parlor_protocol::{
     DeviceId, HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
     content::Body,
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
     invite::{Invitation, Invite, StretchedCode},
-    keys::Secret,
+    keys::{DhPublic, Secret},
     log::{Height, Heights},
     wire::Request,
 };
@@ -57,14 +57,6 @@ pub(super) enum Job {
     },
 }
 
-/// What a room begins with here.
-struct Founding {
-    genesis_entry: Entry,
-    genesis: Genesis,
-    /// Epochs whose key is known, oldest first.
-    epochs: Vec<EpochSecrets>,
-}
-
 /// A join under way.
 #[derive(Debug)]
 pub(super) struct Join {
@@ -93,7 +85,10 @@ impl Engine {
             self.reply(Some(call), Err(CommandError::Invalid { what }));
             return;
         }
-        match self.found_room(&name, history) {
+        let mut salt = [0; 16];
+        self.rng.fill_bytes(&mut salt);
+        let genesis = Genesis { owners: vec![self.user.id()], history, salt, kind: RoomKind::Group };
+        match self.found(genesis, Some(name), Vec::new(), None) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);
                 self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, uses: None, created: true });
@@ -102,11 +97,15 @@ impl Engine {
         }
     }
 
-    /// Founds a room: genesis, first epoch, own admission, profile and the room's name.
-    fn found_room(&mut self, name: &Name, history: HistoryPolicy) -> Option<RoomId> {
-        let mut salt = [0; 16];
-        self.rng.fill_bytes(&mut salt);
-        let genesis = Genesis { owners: vec![self.user.id()], history, salt };
+    /// Founds a room: genesis, first epoch with its key for the recipients, own admission, profile and
+    /// the room's name.
+    pub(super) fn found(
+        &mut self,
+        genesis: Genesis,
+        name: Option<Name>,
+        recipients: Vec<(DeviceId, DhPublic)>,
+        call: Option<CallId>,
+    ) -> Option<RoomId> {
         let log = LogId(self.rng.next_u64());
         let header = Header {
             kind: Kind::Genesis,
@@ -123,11 +122,10 @@ impl Engine {
         let secrets = EpochSecrets::derive(id, &[], Secret::random(&mut self.rng)).ok()?;
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
-        let change = EpochChange::default();
+        let change = EpochChange { recipients, ..EpochChange::default() };
         let settings = RoomSettings::founding(&genesis);
         let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &noise, &mut self.rng).ok()?;
-        let founding = Founding { genesis_entry: entry.inner().clone(), genesis, epochs: vec![secrets] };
-        self.add_room(id, String::new(), founding, log, None);
+        self.add_room(id, String::new(), entry.inner().clone(), genesis, secrets, log, None, false);
         if let Some(room) = self.rooms.get_mut(&id) {
             room.logs.entry(entry.log_key()).height = Height::after(&entry);
         }
@@ -135,25 +133,52 @@ impl Engine {
         let silent = |engine: &mut Self, kind, body: &[u8]| engine.write_plain(id, kind, body, None, Reply::Done);
         silent(self, Kind::Epoch, &record.encode().ok()?);
         self.write_admission(id);
-        let bodies = self.profile_body().into_iter().chain([Body::RoomName { name: name.clone() }]).collect();
-        self.write_contents(id, bodies, None, |_| Reply::Done);
+        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name })).collect();
+        self.write_contents(id, bodies, call, |_| Reply::Joined(id));
         Some(id)
     }
 
-    fn write_admission(&mut self, room: RoomId) {
+    pub(super) fn write_admission(&mut self, room: RoomId) {
         if let Some(body) = self.cert(room).and_then(|cert| cert.encode().ok()) {
             self.write_plain(room, Kind::Admission, &body, None, Reply::Done);
         }
     }
 
-    fn add_room(&mut self, id: RoomId, name: String, founding: Founding, own_log: LogId, code: Option<CodeRecord>) {
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called three times")]
+    pub(super) fn add_room(
+        &mut self,
+        id: RoomId,
+        name: String,
+        genesis_entry: Entry,
+        genesis: Genesis,
+        secrets: EpochSecrets,
+        own_log: LogId,
+        code: Option<CodeRecord>,
+        request: bool,
+    ) {
+        self.add_room_with(id, name, genesis_entry, genesis, vec![secrets], own_log, code, request);
+    }
+
+    /// Adds a room of which several epochs are known, the newest last.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of a room; called twice")]
+    pub(super) fn add_room_with(
+        &mut self,
+        id: RoomId,
+        name: String,
+        genesis_entry: Entry,
+        genesis: Genesis,
+        secrets: Vec<EpochSecrets>,
+        own_log: LogId,
+        code: Option<CodeRecord>,
+        request: bool,
+    ) {
         let (wall, prekey) = (self.now.wall, self.identity.prekeys.first().map_or(0, |(_, made)| *made));
         let record = RoomRecord {
             room: id,
             name,
             joined: wall,
-            genesis: founding.genesis_entry,
-            epochs: founding.epochs.iter().map(|secrets| epoch_record(secrets, wall)).collect(),
+            genesis: genesis_entry,
+            epochs: secrets.iter().map(|secrets| epoch_record(secrets, wall)).collect(),
             own_log,
             codes: code.into_iter().collect(),
             unread: 0,
@@ -164,9 +189,11 @@ impl Engine {
             signals: Vec::new(),
             leaving: false,
             prekey,
+            request,
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
-        self.open_room(Room::new(record, founding.genesis, founding.epochs, &Heights::new()));
+        self.touch_vault();
+        self.open_room(Room::new(record, genesis, secrets, &Heights::new()));
     }
 
     /// A room whose first entries could not be saved: as if it had never been made or joined.
@@ -323,13 +350,12 @@ impl Engine {
         let locator = stretched.locator();
         let code = CodeRecord { code: join.code.clone(), expires: invitation.expires, stretched, uses: None };
         let epochs = invitation.earlier_secrets().into_iter().chain([secrets]).collect();
-        let founding = Founding { genesis_entry: invitation.genesis.clone(), genesis, epochs };
-        self.add_room(room_id, name, founding, log, Some(code));
+        self.add_room_with(room_id, name, invitation.genesis.clone(), genesis, epochs, log, Some(code), false);
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.is_fresh = true;
         }
         self.write_admission(room_id);
-        let bodies = self.profile_body().into_iter().chain([Body::JoinedBy(locator)]).collect();
+        let bodies = self.profile_body_in(room_id).into_iter().chain([Body::JoinedBy(locator)]).collect();
         self.write_contents(room_id, bodies, join.call, |_| Reply::Joined(room_id));
         self.connections.note_in_room(from, room_id);
         self.sync_with(room_id, from);

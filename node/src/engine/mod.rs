@@ -9,11 +9,13 @@ mod codes;
 mod commands;
 mod connection;
 mod contacts;
+mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;
 mod gossip_runs;
 mod governing;
+mod hello;
 mod intake;
 mod io;
 mod join;

@@ -84,7 +84,7 @@ impl Engine {
                 }
             }
             if is_in {
-                rooms.push(PersonRoom { room: room.id(), name: room.record.name.clone() });
+                rooms.push(PersonRoom { room: room.id(), name: self.name_of_room(room) });
             }
         }
         names.remove(&record.name);
@@ -144,6 +144,7 @@ impl Engine {
         let writes = self.contacts.take_changed();
         let again = super::unsaved::Again::Contacts(vec![user]);
         self.write(writes, Pending::answering(Some(call), Reply::Done).and_again(again));
+        self.touch_vault();
         self.show_decision(user);
     }
 

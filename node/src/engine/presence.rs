@@ -25,7 +25,7 @@ pub(super) const ONLINE_FOR_MS: u64 = 65_000;
 impl Engine {
     pub(super) fn signal(&mut self, room_id: RoomId, kind: SignalKind) {
         let wall = self.now.wall;
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| !room.record.request) else { return };
         let Some(secrets) = room.membership.current() else { return };
         // Also later than everything written, which the others know even after a restart.
         room.last_signal = wall.max(room.record.hlc.millis() + 1).max(room.last_signal + 1);

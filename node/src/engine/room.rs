@@ -5,7 +5,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey},
     content::{Act, Body, Content, RosterItem},
     entry::{Entry, Kind, Verified},
-    epoch::{EpochSecrets, Genesis},
+    epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
     log::Heights,
     lookalike::Looks,
@@ -76,6 +76,7 @@ pub(super) struct Viewer<'a> {
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) record: RoomRecord,
+    pub(super) kind: RoomKind,
     pub(super) membership: Membership,
     pub(super) logs: Logs,
     pub(super) timeline: Timeline,
@@ -108,6 +109,11 @@ pub(super) struct Room {
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
     /// Names as the logs told them so far, for the lines about joining and renaming.
+    /// Devices of the other person of a room of two that were asked in.
+    pub(super) knocked: BTreeSet<DeviceId>,
+    /// The other side has begun another room of the same two: it is told of this one even if
+    /// nothing stands in it.
+    pub(super) knocks_empty: bool,
     names: BTreeMap<DeviceId, String>,
     pub(super) mutes: Mutes,
     /// When the last own text was sent, on the monotonic clock.
@@ -130,6 +136,7 @@ impl Room {
     pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
         let received = record.received.iter().copied().collect();
         Self {
+            kind: genesis.kind,
             membership: Membership::new(record.room, record.genesis.header().author, genesis, epochs),
             logs: Logs::from_heights(heights),
             timeline: Timeline::default(),
@@ -150,6 +157,8 @@ impl Room {
             is_fresh: false,
             tails_asked: 0,
             has_synced: false,
+            knocked: BTreeSet::new(),
+            knocks_empty: false,
             names: BTreeMap::new(),
             mutes: Mutes::default(),
             last_text: None,
@@ -421,6 +430,7 @@ impl Room {
         viewer: Viewer<'_>,
     ) -> bool {
         let fits = card.device == author && prekey.device == author && card.check().is_ok() && prekey.check().is_ok();
+        let fits = fits && self.kind.admits(card.user);
         if !fits {
             return false;
         }

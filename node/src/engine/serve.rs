@@ -57,9 +57,13 @@ impl Engine {
                 Some(Answer::Invite(self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned()))
             }
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
+            Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),
+            Ok(Request::Knock { entries }) => Some(self.on_knock(from, entries)),
             // Only archives keep accounts.
             Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
+                // A person who has not accepted is not there.
+                Some(known) if known.record.request => Some(Answer::Refused(Refusal::UnknownRoom)),
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
                 Some(known) if !known.is_loaded && !matches!(ask, RoomRequest::Epochs { .. }) => {
                     Some(Answer::Refused(Refusal::Busy { retry_ms: 200 }))

@@ -19,7 +19,7 @@ use super::{
     Engine,
     engine::ReadFor,
     intake::entries_of,
-    io::{JobId, Output},
+    io::{CallId, JobId, Output},
     membership::Refused,
     room::Room,
     timers::Timer,
@@ -53,14 +53,52 @@ const RETRY_MS: u64 = 2_000;
 /// What a request was about.
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
-    Invite { job: JobId },
-    Heights { room: RoomId, peer: DeviceId },
-    Page { room: RoomId, peer: DeviceId, log: LogKey, from: u64 },
-    Tail { room: RoomId, peer: DeviceId },
-    Push { room: RoomId, peer: DeviceId },
-    Register { room: RoomId, peer: DeviceId },
-    Epochs { room: RoomId, peer: DeviceId },
+    Invite {
+        job: JobId,
+    },
+    Heights {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Page {
+        room: RoomId,
+        peer: DeviceId,
+        log: LogKey,
+        from: u64,
+    },
+    Tail {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Push {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Register {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Epochs {
+        room: RoomId,
+        peer: DeviceId,
+    },
     Receipt,
+    Hello {
+        peer: DeviceId,
+    },
+    Knock {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    /// About accounts: a job's request, or one about the vault.
+    Account {
+        job: Option<JobId>,
+        peer: DeviceId,
+    },
+    /// About accounts, for a command.
+    AccountCall {
+        call: CallId,
+    },
 }
 
 /// What is known of a peer in a room.
@@ -92,7 +130,8 @@ impl Engine {
             return;
         }
         let archive = self.connections.is_archive(peer);
-        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
+        let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
             state.ask_again = true;
@@ -169,6 +208,11 @@ impl Engine {
             (Asked::Tail { room, .. }, Answer::Tail(tail)) => self.on_tail(room, tail),
             (Asked::Push { room, peer }, Answer::Pushed(heights)) => self.on_pushed(room, peer, heights),
             (Asked::Register { room, peer }, Answer::Done) => self.on_registered(room, peer),
+            (Asked::Hello { peer }, Answer::Hello(intro)) => self.meet(peer, intro.map(|intro| *intro)),
+            (Asked::Hello { .. }, _) | (Asked::Knock { .. }, Answer::Done) => {}
+            (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer),
+            (Asked::Account { job, peer }, answer) => self.on_account_answer(job, peer, Some(answer)),
+            (Asked::AccountCall { call }, answer) => self.on_account_call(call, Some(answer)),
             (Asked::Epochs { room, peer }, Answer::Epochs { entries, tips }) => {
                 self.on_epochs(room, peer, entries, &tips);
             }
@@ -181,6 +225,9 @@ impl Engine {
     pub(super) fn on_request_failed(&mut self, id: RequestId, _reason: &str) {
         match self.asked.remove(&id) {
             Some(Asked::Invite { job }) => self.check_join(job),
+            Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer),
+            Some(Asked::Account { job, peer }) => self.on_account_answer(job, peer, None),
+            Some(Asked::AccountCall { call }) => self.on_account_call(call, None),
             Some(asked) => self.on_refused(&asked, &Refusal::Busy { retry_ms: 0 }),
             None => {}
         }

@@ -18,6 +18,19 @@ impl Engine {
         rooms
     }
 
+    /// A room's name; the other person's where it is for two.
+    pub(super) fn name_of_room(&self, room: &Room) -> String {
+        let Some(other) = self.other_in(room) else { return room.record.name.clone() };
+        let member = room.membership.members.values().find(|member| member.card.user == other);
+        let known = || self.contacts.find(other).map(|known| known.name.clone()).filter(|name| !name.is_empty());
+        let nearby = || self.connections.introductions().find(|intro| intro.card.user == other);
+        member
+            .map(|member| member.name.clone())
+            .or_else(known)
+            .or_else(|| nearby().map(|intro| intro.name.as_str().to_owned()))
+            .unwrap_or_else(|| other.short())
+    }
+
     fn summary(&self, room: &Room) -> RoomSummary {
         let last = room.timeline.newest().map(|message| room.dressed(&message, self.me()));
         let (have, total) = (room.logs.total(), room.known_total());
@@ -28,7 +41,9 @@ impl Engine {
         };
         RoomSummary {
             room: room.id(),
-            name: room.record.name.clone(),
+            name: self.name_of_room(room),
+            direct: self.other_in(room),
+            request: room.record.request,
             unread: room.record.unread,
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),
             last,
@@ -126,6 +141,7 @@ impl Engine {
             room.record.signals = signals.collect();
         }
         let record = Box::new(room.record.clone());
+        self.touch_vault();
         self.write(vec![Write::PutRoom(record)], Pending::unasked(Again::Room(room_id)));
     }
 }

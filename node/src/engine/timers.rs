@@ -32,6 +32,10 @@ pub(super) enum Timer {
     Join(JobId),
     /// See whether it is time for a new prekey.
     Prekeys,
+    /// See how a job of the account stands.
+    Account,
+    /// Look at the account's vault.
+    Vault,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.
@@ -40,6 +44,8 @@ pub(super) enum Timer {
     Tidy,
     /// Write what changed about people.
     Contacts,
+    /// Ask the other person of a room of two in.
+    Knock(RoomId),
 }
 
 #[derive(Debug, Default)]

@@ -34,6 +34,8 @@ pub(super) enum Again {
     Forget(RoomId),
     /// Addresses that the user gave.
     Manual,
+    /// The account that this device is signed in to.
+    Account,
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
@@ -49,6 +51,7 @@ pub(super) struct Unsaved {
     identity: bool,
     forgotten: BTreeSet<RoomId>,
     manual: bool,
+    account: bool,
     /// The user knows.
     told: bool,
 }
@@ -82,6 +85,7 @@ impl Engine {
             Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Account => self.unsaved.account = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Nothing | Again::Prekeys(_) => {}
         }
@@ -107,6 +111,9 @@ impl Engine {
         }
         for room in unsaved.forgotten {
             self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));
+        }
+        if unsaved.account {
+            self.save_account();
         }
         self.save_contacts();
         for room in unsaved.rooms {

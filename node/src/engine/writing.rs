@@ -7,7 +7,7 @@
 
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, LogId, RoomId,
-    card::{DeviceCard, Prekey},
+    card::{DeviceCard, Prekey, UserKey},
     content::{Act, Body, Content},
     entry::{Entry, Header, Kind, Verified},
     log::Height,
@@ -148,6 +148,9 @@ impl Engine {
             None => {}
         }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        if room.record.request {
+            return Err(CommandError::NotAccepted);
+        }
         let log = room.own_log(me);
         let height = room.logs.height(log);
         let Height { next: seq, head: prev } = height;
@@ -411,9 +414,14 @@ impl Engine {
 
     /// What tells others who this device is.
     pub(super) fn profile_body(&self) -> Option<Body> {
+        self.profile_body_as(&self.user)
+    }
+
+    /// The same under one of the person's keys.
+    pub(super) fn profile_body_as(&self, user: &UserKey) -> Option<Body> {
         let name = parlor_protocol::Name::new(&self.identity.name).ok()?;
         let (prekey, created) = self.identity.prekeys.first()?;
-        let card = DeviceCard::sign(&self.user, &self.key, self.identity.noise.public(), self.identity.created);
+        let card = DeviceCard::sign(user, &self.key, self.identity.noise.public(), self.identity.created);
         let prekey = Prekey::sign(&self.key, prekey.public(), *created);
         Some(Body::Profile { name, card: Box::new(card), prekey: Box::new(prekey) })
     }

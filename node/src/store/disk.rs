@@ -332,6 +332,7 @@ impl<'t> Tables<'t> {
             Write::ForgetRoom(room) => return self.forget_room(*room),
             Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
             Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
+            Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
             Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
             Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
             Write::Append { .. } => return Ok(()),

@@ -44,10 +44,12 @@ pub(super) enum Kind {
     Contact = 7,
     /// The record of an epoch, an entry as it came; the key is room and entry.
     Epoch = 8,
+    /// The account that this device is signed in to.
+    Account = 9,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::KeyCheck,
         Self::Identity,
         Self::Room,
@@ -57,6 +59,7 @@ impl Kind {
         Self::Entry,
         Self::Contact,
         Self::Epoch,
+        Self::Account,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

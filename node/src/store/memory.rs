@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError, StoredEntry,
-    Write,
+    AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError,
+    StoredEntry, Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
     tables::PEERS_MAX,
@@ -24,6 +24,7 @@ pub struct MemoryStore {
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     epochs: BTreeMap<(RoomId, EntryId), Entry>,
     manual: Vec<String>,
+    account: Option<AccountRecord>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     contacts: BTreeMap<UserId, ContactRecord>,
     generation: u64,
@@ -77,6 +78,7 @@ impl MemoryStore {
             }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
+            Write::PutAccount(account) => self.account = account.map(|account| *account),
             Write::PutPeer(peer) => {
                 self.generation += 1;
                 self.peers.insert(peer.device, (self.generation, peer));
@@ -129,6 +131,7 @@ impl LocalStore for MemoryStore {
             epochs: self.epochs.values().cloned().collect(),
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
+            account: self.account.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),
             contacts: self.contacts.values().cloned().collect(),
         })

@@ -28,7 +28,7 @@ pub use local::LocalStore;
 pub use lock::ProfileLock;
 pub use memory::MemoryStore;
 pub use record::{
-    CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read, ReadResult,
-    RoomRecord, StoredEntry, Write,
+    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read,
+    ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 pub use salvage::{Salvage, repair};

@@ -2,6 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
+    account::{UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
     invite::StretchedCode,
@@ -9,6 +10,8 @@ use parlor_protocol::{
     log::{ForkProof, Heights},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
 
 /// This device's keys and name. Kept sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ pub struct Identity {
     pub created: u64,
     /// The person's name; empty until it is set.
     pub name: String,
+    /// Whether people on the network may see that this person is there.
+    pub visible: bool,
 }
 
 impl Identity {
@@ -37,6 +42,7 @@ impl Identity {
             prekeys: vec![(DhSecret::random(rng), now_ms)],
             created: now_ms,
             name: String::new(),
+            visible: true,
         }
     }
 
@@ -83,6 +89,8 @@ pub struct RoomRecord {
     pub reserved: u64,
     /// The newest signal of each member, so that replays are known after a restart.
     pub signals: Vec<(DeviceId, u64)>,
+    /// Somebody asks this person into it, and nothing was answered yet.
+    pub request: bool,
     /// This person leaves, and nobody else knows yet.
     pub leaving: bool,
     /// When the prekey that the others know was made (milliseconds since 1970).
@@ -132,6 +140,8 @@ pub struct ContactRecord {
     pub verified: Mark,
     /// Whether nothing of this person is to be shown.
     pub blocked: Mark,
+    /// Rooms of two with this person that were refused.
+    pub refused: Vec<RoomId>,
 }
 
 /// A device of a known person.
@@ -154,6 +164,17 @@ pub struct Mark {
     pub at: u64,
 }
 
+impl Mark {
+    /// Takes the later decision; true when that is another one.
+    pub fn merge(&mut self, other: Self) -> bool {
+        let is_later = (other.at, other.is_set) > (self.at, self.is_set);
+        if is_later {
+            *self = other;
+        }
+        is_later
+    }
+}
+
 impl ContactRecord {
     /// A person of whom nothing is known yet.
     #[must_use]
@@ -166,6 +187,7 @@ impl ContactRecord {
             devices: Vec::new(),
             verified: Mark::default(),
             blocked: Mark::default(),
+            refused: Vec::new(),
         }
     }
 
@@ -184,6 +206,49 @@ pub struct StoredEntry {
     pub entry: Verified<Entry>,
     /// True when this very signature was checked, false when only the chain was.
     pub checked: bool,
+}
+
+/// The account that this device is signed in to. Kept sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// The user name.
+    pub name: UserName,
+    /// The archive that keeps it.
+    pub archive: DeviceId,
+    /// The key of the vault.
+    pub vault_key: VaultKey,
+    /// The highest version of the vault that was seen.
+    pub version: u64,
+    /// What that version held.
+    pub bundle: SecretBytes,
+    /// Rooms that this device entered because of the account.
+    pub entered: BTreeSet<RoomId>,
+    /// Seed of the account key that this device had before.
+    pub before: Option<Secret>,
+    /// False once the archive said that this device was signed out.
+    pub signed_in: bool,
+}
+
+/// Encoded secrets: wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretBytes(pub Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for SecretBytes {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.as_slice().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretBytes {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Vec::<u8>::deserialize(d).map(|bytes| Self(Zeroizing::new(bytes)))
+    }
 }
 
 /// A machine to try again at the next start.
@@ -212,6 +277,8 @@ pub struct Loaded {
     pub peers: Vec<PeerRecord>,
     /// People known here.
     pub contacts: Vec<ContactRecord>,
+    /// The account that this device is signed in to.
+    pub account: Option<AccountRecord>,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.
@@ -241,6 +308,8 @@ pub enum Write {
     PutManual(Vec<String>),
     /// A machine that was reached.
     PutPeer(PeerRecord),
+    /// The account that this device is signed in to, or none any more.
+    PutAccount(Option<Box<AccountRecord>>),
     /// A person known here.
     PutContact(Box<ContactRecord>),
 }

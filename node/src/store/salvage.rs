@@ -204,6 +204,8 @@ fn save_records(
     batch.extend(
         opened(Kind::Fork).filter_map(|plain| decode_record(&plain)).map(|fork| Write::PutFork(Box::new(fork))),
     );
+    let account = opened(Kind::Account).find_map(|plain| decode_record::<Option<super::AccountRecord>>(&plain));
+    batch.extend(account.map(|account| Write::PutAccount(account.map(Box::new))));
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));
     batch.extend(opened(Kind::Peer).filter_map(|plain| decode_record::<PeerRecord>(&plain)).map(Write::PutPeer));
     batch.extend(

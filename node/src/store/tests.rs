@@ -85,6 +85,7 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         received: vec![(author.log.author, 1)],
         reserved: 0,
         signals: Vec::new(),
+        request: false,
         leaving: false,
         prekey: 0,
     }

@@ -7,8 +7,9 @@ use crate::{
     targets::TARGETS,
 };
 use parlor_protocol::{
-    Locator, LogId, LogKey, Role, RoomCode,
+    Locator, LogId, LogKey, Name, Role, RoomCode,
     account::RecoveryKey,
+    card::Prekey,
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::InviteBody,
@@ -16,7 +17,7 @@ use parlor_protocol::{
     limits::BODY_MAX,
     log::Height,
     signal::{Signal, SignalBody, SignalKind},
-    wire::{Answer, Gossip, Refusal, Request, RoomRequest, Tail},
+    wire::{Answer, Gossip, Introduction, Refusal, Request, RoomRequest, Tail},
 };
 use std::{fs, path::PathBuf};
 
@@ -52,6 +53,11 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
     let guards =
         [Guard::Plain(secret), Guard::Keychain(id), Guard::Passphrase(id, lock.clone()), Guard::Both(id, lock)];
+    let introduction = Introduction {
+        name: Name::new("Ada").unwrap(),
+        card: device.card(),
+        prekey: Prekey::sign(&device.key, device.prekey.public(), 1),
+    };
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
@@ -71,6 +77,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 Request::Invite(Locator([1; 16])).encode().unwrap(),
                 ask(RoomRequest::Heights { digest: [1; 32], epochs: [2; 32] }),
                 ask(RoomRequest::Push { entries: plain.clone() }),
+                Request::Knock { entries: plain.clone() }.encode().unwrap(),
+                Request::Hello(Some(Box::new(introduction.clone()))).encode().unwrap(),
             ]
             .into_iter()
             .chain(example_requests().into_iter().map(|ask| Request::Account(ask).encode().unwrap()))
@@ -82,6 +90,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 Answer::Heights(vec![(key, Height::EMPTY)]).encode().unwrap(),
                 Answer::Tail(tail).encode().unwrap(),
                 Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
+                Answer::Hello(Some(Box::new(introduction))).encode().unwrap(),
             ]
             .into_iter()
             .chain(example_answers().into_iter().map(|answer| Answer::Account(answer).encode().unwrap()))

@@ -5,7 +5,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{EpochSecrets, Genesis},
+    epoch::{EpochSecrets, Genesis, RoomKind},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
     session::SealingSession,
@@ -78,7 +78,8 @@ impl Room {
         let mut rng = rng(seed ^ 0xFFFF);
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
-        let body = Genesis { owners: vec![maker.user.id()], history: HistoryPolicy::Everything, salt };
+        let body =
+            Genesis { owners: vec![maker.user.id()], history: HistoryPolicy::Everything, salt, kind: RoomKind::Group };
         let header = maker.header(Kind::Genesis, RoomId::default(), EpochId::default(), Height::EMPTY);
         let genesis = Entry::sign(&maker.key, header, &body.encode().unwrap()).unwrap();
         let secrets = EpochSecrets::derive(genesis.room(), &[], Secret::random(&mut rng)).unwrap();

@@ -4,7 +4,7 @@ use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
     EpochId, HistoryPolicy, RoomId, UserId,
     entry::{Entry, Kind},
-    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    epoch::{AdmissionCert, EpochSecrets, Genesis, RoomKind},
     error::{CodecError, KeyError},
     keys::Secret,
     log::Height,
@@ -13,13 +13,14 @@ use proptest::prelude::*;
 
 #[test]
 fn a_genesis_without_owner_or_with_too_many_is_refused() {
-    let genesis = |owners| Genesis { owners, history: HistoryPolicy::Everything, salt: [1; 16] };
+    let genesis = |owners| Genesis { owners, history: HistoryPolicy::Everything, salt: [1; 16], kind: RoomKind::Group };
     assert!(genesis(vec![]).encode().is_err());
     let too_many = genesis(vec![UserId::default(); 513]);
     assert_eq!(too_many.encode(), Err(CodecError::TooMany { what: "owners", max: 512, got: 513 }));
-    // Version, no owner, policy, salt.
+    // Version, no owner, policy, salt, kind.
     let mut bytes = vec![1, 0, 0];
     bytes.extend_from_slice(&[1; 16]);
+    bytes.push(0);
     assert_eq!(Genesis::decode(&bytes), Err(CodecError::Malformed("genesis without owner")));
 }
 
@@ -86,7 +87,7 @@ proptest! {
     #[test]
     fn genesis_bodies_come_back(owners in prop::collection::vec(any::<[u8; 32]>(), 1..20), joining: bool, salt: [u8; 16]) {
         let history = if joining { HistoryPolicy::FromJoining } else { HistoryPolicy::Everything };
-        let genesis = Genesis { owners: owners.into_iter().map(UserId::from_bytes).collect(), history, salt };
+        let genesis = Genesis { owners: owners.into_iter().map(UserId::from_bytes).collect(), history, salt, kind: RoomKind::Group };
         prop_assert_eq!(Genesis::decode(&genesis.encode().unwrap()), Ok(genesis));
     }
 
@@ -111,4 +112,29 @@ proptest! {
         crate::targets::admission(&bytes);
         crate::targets::admission(&[b"\x01".as_slice(), &bytes].concat());
     }
+}
+
+#[test]
+fn a_room_of_two_belongs_to_exactly_these_two() {
+    let (one, other, third) = (UserId::from_bytes([1; 32]), UserId::from_bytes([2; 32]), UserId::from_bytes([3; 32]));
+    let genesis = |owners: &[UserId], users| Genesis {
+        owners: owners.to_vec(),
+        history: HistoryPolicy::Everything,
+        salt: [1; 16],
+        kind: RoomKind::Direct(users),
+    };
+    let good = genesis(&[one, other], [one, other]);
+    assert_eq!(Genesis::decode(&good.encode().unwrap()), Ok(good.clone()));
+    for bad in [
+        genesis(&[one, other], [other, one]),
+        genesis(&[one, one], [one, one]),
+        genesis(&[other, one], [one, other]),
+        genesis(&[one], [one, other]),
+        genesis(&[one, other, third], [one, other]),
+        genesis(&[one, third], [one, other]),
+    ] {
+        assert!(bad.encode().is_err(), "{bad:?}");
+    }
+    assert_eq!((good.kind.other(one), good.kind.other(other), good.kind.other(third)), (Some(other), Some(one), None));
+    assert!(good.kind.admits(one) && !good.kind.admits(third) && RoomKind::Group.admits(third));
 }

@@ -3,11 +3,15 @@
 use bytes::Bytes;
 use parlor_node::{
     Command, CommandResult, Event, Message, MessageBody, Reply,
-    engine::{CallId, Input, Output, ReadId, WriteId},
+    engine::{CallId, Input, Output, ReadId, WriteId, account::PasswordWork},
     net::{GossipId, InboundId, NetCommand, NetEvent, RequestId},
     store::{LocalStore as _, Read, Write},
 };
-use parlor_protocol::{DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId, invite::StretchedCode};
+use parlor_protocol::{
+    DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId,
+    invite::StretchedCode,
+    wire::{Answer, Request},
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +50,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    Password { job: parlor_node::engine::JobId, work: PasswordWork },
     Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
     Asked { from: HostId, from_life: u64, request: RequestId, bytes: Bytes },
@@ -174,6 +179,21 @@ impl Network {
         commands
     }
 
+    /// Asks a host something as any machine may, and returns its answer if it has one at once.
+    pub fn ask_as(&mut self, from: DeviceId, host: HostId, request: &Request) -> Option<Answer> {
+        self.counter += 1;
+        let bytes = Bytes::from(request.encode().expect("a request that can be written"));
+        let event = NetEvent::Asked { id: InboundId(self.counter), from, bytes };
+        let clock = self.clock;
+        let outputs = self.hosts[host].input(clock, Input::Net(event));
+        let answer = outputs.iter().find_map(|output| match output {
+            Output::Net(NetCommand::Answer { bytes, .. }) => Answer::decode(bytes).ok(),
+            _ => None,
+        });
+        self.carry_out(host, outputs);
+        answer
+    }
+
     /// Stops a host as a power cut does.
     pub fn stop(&mut self, host: HostId) {
         for other in 0..self.hosts.len() {
@@ -259,6 +279,7 @@ impl Network {
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 // A host of the simulator has no folder to lock.
                 Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
+                Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }
         }
@@ -376,6 +397,7 @@ impl Network {
                 Input::Stretched { job, code: Some(stretched) }
             }
             Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
+            Happening::Password { job, work } => Input::Password { job, worked: work.run() },
             Happening::Gossip { from, topic, bytes } => {
                 self.counter += 1;
                 Input::Net(NetEvent::Gossip { message: GossipId(self.counter), from, topic, bytes })

@@ -17,6 +17,12 @@ use super::{
 pub trait Stranger: Debug {
     /// The answer to a request of a host; `None` lets it wait in vain.
     fn answer(&mut self, request: Request) -> Option<Answer>;
+
+    /// The same, for one who looks at who asks.
+    fn answer_to(&mut self, from: DeviceId, request: Request) -> Option<Answer> {
+        let _ = from;
+        self.answer(request)
+    }
 }
 
 impl Network {
@@ -40,8 +46,10 @@ impl Network {
 
     pub(super) fn ask_stranger(&mut self, host: HostId, stranger: DeviceId, id: RequestId, bytes: &Bytes) {
         let is_out = self.banned.contains(&(host, stranger));
+        let from = self.hosts[host].device();
         let request = Request::decode(bytes).expect("a host asks properly");
-        let answer = self.strangers.get_mut(&stranger).filter(|_| !is_out).and_then(|other| other.answer(request));
+        let answer =
+            self.strangers.get_mut(&stranger).filter(|_| !is_out).and_then(|other| other.answer_to(from, request));
         let event = match answer {
             Some(answer) => {
                 let bytes = answer.encode().expect("an answer that can be written").into();

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod archives;
+mod knocks;
 mod members;
 mod replays;
+mod vaults;
 
 use parlor_protocol::{
     RoomCode,

@@ -85,3 +85,37 @@ fn a_warning_stays_until_it_is_taken_away() {
     desk.click("Dismiss warning");
     desk.hides("the names look alike");
 }
+
+#[test]
+fn a_click_on_somebody_nearby_opens_a_room_of_two() {
+    let (fake, _, bo) = with_room();
+    fake.is_nearby(user_of(bo), "Bo");
+    let mut desk = Desk::of_size(&fake, [1200.0, 1400.0]);
+    desk.click("People nearby");
+    desk.click("Write to Bo, not met yet");
+    desk.shows("Room Direct");
+    desk.hides("Share code");
+    desk.types("hello Bo");
+    desk.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(desk.sent(), ["hello Bo"]);
+}
+
+#[test]
+fn a_request_makes_no_noise_and_is_answered_where_one_writes() {
+    let (fake, _, bo) = with_room();
+    let room = fake.direct(user_of(bo), "Bo", true);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1400.0]);
+    fake.arrives(room, bo, "may I?", NOW);
+    desk.loses_focus();
+    assert!(!desk.wishes.borrow().iter().any(|wish| matches!(wish, crate::app::Wish::Notify(_))));
+    desk.click("Bo, request");
+    desk.shows("wants to write to you");
+    desk.click("Accept");
+    desk.hides("wants to write to you");
+    let second = fake.direct(user_of(bo), "Bo again", true);
+    fake.tell_summary(second);
+    desk.run();
+    desk.click("Bo again, request");
+    desk.click("Block");
+    assert!(fake.summary(second).is_none());
+}

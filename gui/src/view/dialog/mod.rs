@@ -4,6 +4,7 @@ mod connection;
 mod create;
 mod join;
 mod lock;
+mod nearby;
 mod person;
 mod search;
 mod settings;
@@ -48,6 +49,8 @@ pub enum Dialog {
     Delete(EntryId),
     /// Who somebody is.
     Person(PersonDialog),
+    /// Who is on the network.
+    Nearby,
 }
 
 /// What dialogs show besides the model.
@@ -114,6 +117,7 @@ impl Dialog {
             Self::Search(state) => state.show(ctx, model, sight),
             Self::Switcher(state) => state.show(ctx, model),
             Self::Delete(message) => small::delete(ctx, model, *message),
+            Self::Nearby => nearby::show(ctx, model),
             Self::Person(state) => state.show(ctx, model, sight),
         }
     }

@@ -48,6 +48,9 @@ impl PersonDialog {
             }
             Some(card) => {
                 who(ui, card);
+                if !card.own && main_button(ui, "Write a message", true).clicked() {
+                    actions.push(Action::Message(card.user));
+                }
                 actions.extend(rooms(ui, card));
                 devices(ui, card, sight);
                 if let Some(safety) = &card.safety {

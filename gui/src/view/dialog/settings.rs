@@ -50,6 +50,7 @@ impl Settings {
         let closed = dialog(ctx, "Settings", |ui| {
             actions.extend(self.name(ui, model));
             actions.extend(self.look(ui, facts.look));
+            actions.extend(seen(ui, model));
             actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
@@ -145,6 +146,14 @@ impl Settings {
         }
         actions
     }
+}
+
+/// Whether others on the network see this person.
+fn seen(ui: &mut Ui, model: &Model) -> Option<Action> {
+    section(ui, "People nearby");
+    let mut visible = model.profile.as_ref().is_some_and(|profile| profile.visible);
+    let changed = ui.checkbox(&mut visible, "People on this network may see me and write to me").changed();
+    changed.then_some(Action::SetVisible(visible))
 }
 
 fn with_button<R>(ui: &mut Ui, name: &str, field: impl FnOnce(&mut Ui) -> R) -> (R, bool) {

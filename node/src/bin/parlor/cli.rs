@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use std::path::PathBuf;
 
 /// Private chat for the machines of one house, office or classroom.
@@ -52,6 +52,17 @@ pub(crate) struct Cli {
     /// How many seconds to wait for others.
     #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]
     pub(crate) wait: u64,
+}
+
+/// What can be done with a request.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum AnswerTyped {
+    /// It becomes a room like any other.
+    Accept,
+    /// It goes, and does not come again.
+    Refuse,
+    /// The same, and nothing more of the person is shown.
+    Block,
 }
 
 /// The commands.
@@ -144,6 +155,25 @@ pub(crate) enum Do {
         /// The room: its name, or the beginning of its id.
         room: String,
     },
+    /// Sends a message to one person, in a room of two.
+    Dm {
+        /// The person: the name, or the beginning of the account key.
+        person: String,
+        /// The text; read from the standard input when it is absent or `-`.
+        #[arg(default_value = "-")]
+        text: String,
+    },
+    /// Lists the rooms that people ask you into, or answers one.
+    Requests {
+        /// The room: the person's name, or the beginning of the room's id.
+        #[arg(requires = "answer")]
+        room: Option<String>,
+        /// What to do with it.
+        #[arg(value_enum)]
+        answer: Option<AnswerTyped>,
+    },
+    /// Lists the people on the network who want to be seen.
+    Nearby,
     /// Lists everybody known here.
     People,
     /// Shows what is known of a person.
@@ -255,6 +285,12 @@ pub(crate) enum Do {
     Run,
     /// Saves what is readable in a damaged store; the rest comes back from the others.
     Repair,
+    /// Signing in on any machine of the network: an account at the archive.
+    Account {
+        /// What to do.
+        #[command(subcommand)]
+        action: AccountDo,
+    },
     /// How the profile is locked, and changing that.
     Lock {
         /// What to do.
@@ -331,4 +367,94 @@ pub(crate) enum CodesDo {
     },
     /// Ends all, also for those who looked one up already, and prints a fresh one.
     Rotate,
+}
+
+/// About the account.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum AccountDo {
+    /// Shows the account of this profile.
+    Status,
+    /// Makes an account; the rooms of this profile go into it.
+    Register {
+        /// The user name.
+        name: String,
+        /// The token from whoever runs the archive, where one is needed.
+        #[arg(long)]
+        token: Option<String>,
+        /// The password.
+        #[command(flatten)]
+        new: NewPassword,
+    },
+    /// Signs in: the account's rooms come to this machine.
+    Login {
+        /// The user name.
+        name: String,
+        /// The password.
+        #[command(flatten)]
+        old: OldPassword,
+        /// A file with the recovery key; needed after the password was reset. `-` reads one line of input.
+        #[arg(long, value_name = "FILE")]
+        recovery_file: Option<PathBuf>,
+    },
+    /// Signs out: this machine forgets the account and the rooms that came by it.
+    Logout {
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Changes the password.
+    Passwd {
+        /// The password until now.
+        #[command(flatten)]
+        old: OldPassword,
+        /// The new one.
+        #[command(flatten)]
+        new: NewPassword,
+    },
+    /// Sets a new password with a token from whoever runs the archive, and signs in.
+    Recover {
+        /// The user name.
+        name: String,
+        /// The token.
+        #[arg(long)]
+        token: String,
+        /// A file with the recovery key of 24 words. `-` reads one line of input.
+        #[arg(long, value_name = "FILE")]
+        recovery_file: PathBuf,
+        /// The new password.
+        #[command(flatten)]
+        new: NewPassword,
+    },
+    /// Deletes the account at the archive.
+    Delete {
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+        /// The password.
+        #[command(flatten)]
+        old: OldPassword,
+    },
+    /// Shows the devices that are signed in.
+    Devices,
+    /// Signs another device out.
+    SignOut {
+        /// The device: its name, or the beginning of its id.
+        device: String,
+    },
+}
+
+/// A password that exists.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OldPassword {
+    /// Reads the password from this file instead of asking; `-` reads one line of input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// A password that is chosen.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewPassword {
+    /// Reads the new password from this file instead of asking; `-` reads one line of input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_password_file: Option<PathBuf>,
 }

@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "only native systems have a command line")]
 
+mod account;
 mod cli;
+mod direct;
 mod govern;
 mod lock;
 mod messages;
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<(), Failure> {
-    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Doctor | Do::Run) {
+    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Nearby | Do::Doctor | Do::Run) {
         return Err(Failure::usage("this needs the network; leave out --offline"));
     }
     match cli.action.clone() {
@@ -66,6 +68,9 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Tail { room, follow, lines } => messages::tail(&cli, &room, follow, lines).await,
         Do::History { room, since, limit } => messages::history(&cli, &room, since.as_deref(), limit).await,
         Do::Search { words, room, limit } => messages::search(&cli, &words.join(" "), room.as_deref(), limit).await,
+        Do::Dm { person, text } => direct::send(&cli, &person, &text).await,
+        Do::Requests { room, answer } => direct::requests(&cli, room.as_deref(), answer).await,
+        Do::Nearby => direct::nearby(&cli).await,
         Do::People => people::list(&cli).await,
         Do::Person { person } => people::show(&cli, &person).await,
         Do::Verify { person, text, yes, undo } => people::verify(&cli, &person, &text, yes, undo).await,
@@ -87,6 +92,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
         Do::Repair => rooms::repair(&cli).await,
+        Do::Account { action } => account::account(&cli, &action).await,
         Do::Lock { action } => lock::lock(&cli, &action),
     }
 }

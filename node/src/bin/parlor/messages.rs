@@ -21,7 +21,8 @@ use crate::{
 
 const PAGE: usize = 500;
 
-fn read_text(text: &str) -> Result<Text, Failure> {
+/// A text as typed, or read from the standard input.
+pub(crate) fn read_text(text: &str) -> Result<Text, Failure> {
     let text = if text == "-" {
         let mut bytes = Vec::new();
         // One byte more than allowed shows that it is too long; the rest need not be read.
@@ -48,6 +49,11 @@ pub(crate) async fn send(cli: &Cli, room: &str, text: &str) -> Result<(), Failur
     let text = read_text(text)?;
     let session = Session::online(cli).await?;
     let room = session.room(room).await?;
+    deliver(cli, session, room, text).await
+}
+
+/// Sends a text, waits until somebody has it, and ends the session.
+pub(crate) async fn deliver(cli: &Cli, session: Session, room: RoomId, text: Text) -> Result<(), Failure> {
     let mut events = session.handle.subscribe();
     let Reply::Sent(id) = session.call(Command::Send { room, text, reply_to: None }).await? else {
         return Err(Failure::failed("the message was not sent"));

@@ -177,11 +177,14 @@ fn print_event(event: &Event) {
         Event::ConnectionChanged(connection) => json!({ "event": "connection_changed", "connection": connection }),
         Event::TypingSeen { room, author } => json!({ "event": "typing_seen", "room": room, "author": author }),
         Event::JoinProgress { stage, .. } => json!({ "event": "join_progress", "progress": stage }),
+        Event::AccountChanged(account) => json!({ "event": "account_changed", "account": account }),
         Event::ProblemRaised(problem) => json!({ "event": "problem_raised", "problem": problem }),
         Event::ProfileChanged(profile) => json!({ "event": "profile_changed", "profile": profile }),
         Event::PersonWarned { room, user, name, warning } => {
             json!({ "event": "person_warned", "room": room, "user": user, "name": name, "warning": warning })
         }
+        Event::NearbyChanged(people) => json!({ "event": "nearby_changed", "people": people }),
+        Event::RoomMoved { from, to } => json!({ "event": "room_moved", "from": from, "to": to }),
         Event::PersonChanged(user) => json!({ "event": "person_changed", "user": user }),
         Event::Lagged { missed } => json!({ "event": "lagged", "missed": missed }),
         Event::Replied { .. } | Event::Stopped => return,

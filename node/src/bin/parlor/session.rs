@@ -105,19 +105,24 @@ impl Session {
 
     /// Finds a person by name or the beginning of the account key.
     pub(crate) async fn person(&self, wanted: &str) -> Result<UserId, Failure> {
-        let people = match self.call(Command::People).await? {
-            Reply::People(people) => people,
+        let mut people: Vec<(UserId, String)> = match self.call(Command::People).await? {
+            Reply::People(people) => people.into_iter().map(|person| (person.user, person.name)).collect(),
             _ => Vec::new(),
         };
+        if let Reply::Nearby(nearby) = self.call(Command::Nearby).await? {
+            let new = nearby.into_iter().filter(|near| people.iter().all(|(user, _)| *user != near.user));
+            let new: Vec<_> = new.map(|near| (near.user, near.name)).collect();
+            people.extend(new);
+        }
         let lower = wanted.to_lowercase();
-        let by_name: Vec<_> = people.iter().filter(|person| person.name.to_lowercase() == lower).collect();
-        let by_id = || people.iter().filter(|person| lower.len() >= 4 && person.user.to_string().starts_with(&lower));
+        let by_name: Vec<_> = people.iter().filter(|(_, name)| name.to_lowercase() == lower).collect();
+        let by_id = || people.iter().filter(|(user, _)| lower.len() >= 4 && user.to_string().starts_with(&lower));
         let found = if by_name.is_empty() { by_id().collect() } else { by_name };
         match found.as_slice() {
-            [person] => Ok(person.user),
+            [(user, _)] => Ok(*user),
             [] => Err(Failure::not_found(format!("nobody known here is called {wanted:?}; see `parlor people`"))),
             several => {
-                let ids: Vec<_> = several.iter().map(|person| person.user.short()).collect();
+                let ids: Vec<_> = several.iter().map(|(user, _)| user.short()).collect();
                 let ids = ids.join(", ");
                 Err(Failure::usage(format!("several people are called {wanted:?}; name one by the account key: {ids}")))
             }

@@ -1,5 +1,151 @@
 //! The account of this profile: what belongs to it, and how it goes from device to device.
+//!
+//! Nobody needs one. With one, a person signs in on any machine of the network: the archive keeps
+//! what the account is made of, sealed (`docs/CRYPT.md`, "Accounts").
 
 mod bundle;
+mod job;
+mod keeping;
+mod people;
+mod work;
 
 pub use bundle::{AccountBundle, BundleRoom, Stamp, Stamped};
+pub use work::{PasswordWork, PasswordWorked};
+
+use parlor_protocol::{
+    DeviceId, Name,
+    account::{AccountAnswer, AccountRequest},
+    wire::{Answer, Request},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Engine,
+    io::{CallId, JobId},
+    sync::Asked,
+};
+use crate::{
+    command::{AccountCommand, Reply},
+    error::CommandError,
+    event::AccountDevice,
+    store::AccountRecord,
+};
+use job::{AccountJob, Goal};
+
+/// Everything about the account.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) record: Option<AccountRecord>,
+    job: Option<AccountJob>,
+    /// The job's request is under way.
+    is_asking: bool,
+    /// The vault is being read or written.
+    is_syncing: bool,
+    /// The version and contents of the vault that are being written.
+    sent: Option<(u64, Zeroizing<Vec<u8>>)>,
+    /// The person knows that the archive shows a wrong vault.
+    warned: bool,
+}
+
+impl Account {
+    pub(super) fn new(record: Option<AccountRecord>) -> Self {
+        Self { record, ..Self::default() }
+    }
+
+    /// Former keys of the person.
+    pub(super) fn former(&self) -> Vec<parlor_protocol::card::UserKey> {
+        let bundle = self.record.as_ref().and_then(|record| AccountBundle::decode(&record.bundle.0).ok());
+        let former = bundle.map(|bundle| bundle.former).unwrap_or_default();
+        former.iter().map(parlor_protocol::card::UserKey::from_seed).collect()
+    }
+}
+
+impl Engine {
+    /// What a person asks about the account.
+    pub(super) fn on_account_command(&mut self, call: CallId, command: AccountCommand) {
+        match command {
+            AccountCommand::Status => {
+                let view = self.account_view();
+                self.reply(Some(call), Ok(Reply::Account(view)));
+            }
+            AccountCommand::Register { name, password, token, device, archive } => {
+                self.begin_account(call, Goal::Register { name, password, token, device }, archive);
+            }
+            AccountCommand::LogIn { name, password, recovery, device, archive } => {
+                self.begin_account(call, Goal::LogIn { name, password, recovery, device }, archive);
+            }
+            AccountCommand::Recover { name, token, password, recovery, device, archive } => {
+                self.begin_account(call, Goal::Recover { name, token, password, recovery, device }, archive);
+            }
+            AccountCommand::ChangePassword { old, new } => {
+                self.begin_account(call, Goal::Change { old, new }, None);
+            }
+            AccountCommand::Delete { password } => self.begin_account(call, Goal::Delete { password }, None),
+            AccountCommand::LogOut => {
+                if let Some(archive) = self.account.record.as_ref().map(|record| record.archive) {
+                    // Best said, but not needed: whoever does not hear it lists this device a while longer.
+                    self.ask(archive, &Request::Account(AccountRequest::LogOut), Asked::Receipt);
+                }
+                self.forget_account(Some(call));
+            }
+            AccountCommand::Devices => self.ask_archive(call, AccountRequest::Devices),
+            AccountCommand::RenameDevice { device, name } => {
+                self.ask_archive(call, AccountRequest::RenameDevice { device, name });
+            }
+            AccountCommand::SignOut { device } => self.ask_archive(call, AccountRequest::RevokeDevice { device }),
+        }
+    }
+
+    /// One question about the account, whose answer is the command's.
+    fn ask_archive(&mut self, call: CallId, request: AccountRequest) {
+        let Some(archive) = self.account.record.as_ref().map(|record| record.archive) else {
+            return self.reply(Some(call), Err(CommandError::NotSignedIn));
+        };
+        if !self.connections.is_connected(archive) {
+            return self.reply(Some(call), Err(CommandError::NoArchive));
+        }
+        self.ask(archive, &Request::Account(request), Asked::AccountCall { call });
+    }
+
+    pub(super) fn on_account_call(&mut self, call: CallId, answer: Option<Answer>) {
+        let result = match answer {
+            Some(Answer::Account(AccountAnswer::Done)) => Ok(Reply::Done),
+            Some(Answer::Account(AccountAnswer::Devices(devices))) => {
+                let me = self.me();
+                let shown = devices.into_iter().map(|known| AccountDevice {
+                    device: known.device,
+                    name: known.name.as_str().to_owned(),
+                    since: known.since,
+                    own: known.device == me,
+                });
+                Ok(Reply::AccountDevices(shown.collect()))
+            }
+            Some(Answer::Account(AccountAnswer::Refused(refusal))) => Err(job::refused(refusal)),
+            _ => Err(CommandError::ArchiveSilent),
+        };
+        self.reply(Some(call), result);
+    }
+
+    /// An answer about accounts, or none when it was lost.
+    pub(super) fn on_account_answer(&mut self, job: Option<JobId>, peer: DeviceId, answer: Option<Answer>) {
+        match job {
+            Some(id) => self.on_job_answer(id, answer),
+            None => self.on_vault_answer(peer, answer),
+        }
+    }
+
+    /// An archive is here: a job may wait for it, and so may the vault.
+    pub(super) fn account_met(&mut self, archive: DeviceId) {
+        self.continue_account();
+        if self.account.record.as_ref().is_some_and(|record| record.archive == archive) {
+            self.tell_account();
+            self.check_vault();
+        }
+    }
+}
+
+/// What a device is called when its shell says nothing.
+#[must_use]
+pub fn device_name(host: Option<&str>) -> Option<Name> {
+    host.and_then(|host| Name::new(host).ok()).or_else(|| Name::new("device").ok())
+}

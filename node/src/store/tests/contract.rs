@@ -1,11 +1,18 @@
 //! What every local store must do.
 
-use parlor_protocol::{EntryId, UserId, log::ForkProof, log::Height};
+use parlor_protocol::{
+    DeviceId, EntryId, RoomId, UserId,
+    account::{UserName, VaultKey},
+    keys::Secret,
+    log::ForkProof,
+    log::Height,
+};
+use rand_core::SeedableRng as _;
 
 use super::{
     super::{
-        ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, Write, answer::SCAN_MAX_ENTRIES,
-        tables::PEERS_MAX,
+        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, SecretBytes, Write,
+        answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };
@@ -214,5 +221,45 @@ fn known_machines_are_kept_newest_first_up_to_a_limit() {
         let peers = store.load().unwrap().peers;
         assert_eq!(peers.len(), PEERS_MAX);
         assert_eq!(peers[0].addresses, [format!("/ip4/10.0.0.1/tcp/{}", PEERS_MAX + 9)]);
+    });
+}
+
+#[test]
+fn a_forgotten_room_leaves_nothing_and_the_others_stay() {
+    on_all(|store| {
+        let (mut gone, mut stays) = (Author::new(1), Author::new(2));
+        stays.room = RoomId::from_bytes([8; 32]);
+        for author in [&mut gone, &mut stays] {
+            put(store, vec![Write::PutRoom(Box::new(room_record(author, "Kitchen")))]);
+            let run = author.run(3);
+            put(store, author.append(&run));
+        }
+        put(store, vec![Write::ForgetRoom(gone.room)]);
+        let loaded = store.load().unwrap();
+        assert_eq!(loaded.rooms.iter().map(|(room, _)| room.room).collect::<Vec<_>>(), [stays.room]);
+        assert!(run_of(store, &gone, 0, 9).is_empty());
+        assert_eq!(run_of(store, &stays, 0, 9), [0, 1, 2]);
+    });
+}
+
+#[test]
+fn the_account_is_kept_until_it_is_forgotten() {
+    on_all(|store| {
+        let record = AccountRecord {
+            name: UserName::new("anna").unwrap(),
+            archive: DeviceId::from_bytes([7; 32]),
+            vault_key: VaultKey::random(&mut rand_chacha::ChaCha20Rng::from_seed([1; 32])),
+            version: 4,
+            bundle: SecretBytes(vec![1, 2, 3].into()),
+            entered: [RoomId::from_bytes([5; 32])].into(),
+            before: Some(Secret::from_bytes([6; 32])),
+            signed_in: true,
+        };
+        put(store, vec![Write::PutAccount(Some(Box::new(record.clone())))]);
+        let loaded = store.load().unwrap().account.unwrap();
+        assert_eq!((&loaded.name, loaded.version, &loaded.bundle), (&record.name, 4, &record.bundle));
+        assert_eq!((loaded.entered, loaded.before), (record.entered, record.before));
+        put(store, vec![Write::PutAccount(None)]);
+        assert!(store.load().unwrap().account.is_none());
     });
 }

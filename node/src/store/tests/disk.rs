@@ -62,6 +62,19 @@ fn a_newer_store_is_refused_with_both_versions() {
 }
 
 #[test]
+fn an_older_store_is_refused_with_both_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(DiskStore::open(dir.path()).unwrap());
+    let db = Database::open(dir.path().join(STORE_FILE)).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert(META_SCHEMA, 1).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let error = DiskStore::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Older { theirs: 1, ours: 2, .. }), "{error}");
+}
+
+#[test]
 fn a_key_of_another_profile_is_refused() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     drop(DiskStore::open(dir.path()).unwrap());

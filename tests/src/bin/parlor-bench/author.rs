@@ -6,7 +6,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -133,7 +133,12 @@ pub struct Founded {
 impl Founded {
     /// Founds a room.
     pub fn new(owner: &mut Author, wall: u64) -> anyhow::Result<Self> {
-        let body = Genesis { owners: vec![owner.user.id()], history: HistoryPolicy::Everything, salt: [7; 16] };
+        let body = Genesis {
+            owners: vec![owner.user.id()],
+            history: HistoryPolicy::Everything,
+            salt: [7; 16],
+            kind: RoomKind::Group,
+        };
         let genesis = owner.plain(Kind::Genesis, RoomId::default(), EpochId::default(), &body.encode()?)?;
         let secrets = EpochSecrets::derive(genesis.room(), &[], Secret::random(&mut owner.rng))?;
         let card = DeviceCard::sign(&owner.user, &owner.key, owner.noise.public(), wall);

@@ -3,13 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use parlor_protocol::{EpochId, HistoryPolicy, LogId, entry::Header, epoch::Genesis, keys::DeviceKey, log::Height};
+use parlor_protocol::{
+    EpochId, HistoryPolicy, LogId,
+    entry::Header,
+    epoch::{Genesis, RoomKind},
+    keys::DeviceKey,
+    log::Height,
+};
 use proptest::prelude::*;
 
 fn genesis(seed: u8) -> Entry {
     let key = DeviceKey::from_seed(&Secret::from_bytes([seed; 32]));
-    let body =
-        Genesis { owners: vec![UserId::from_bytes([seed; 32])], history: HistoryPolicy::Everything, salt: [seed; 16] };
+    let body = Genesis {
+        owners: vec![UserId::from_bytes([seed; 32])],
+        history: HistoryPolicy::Everything,
+        salt: [seed; 16],
+        kind: RoomKind::Group,
+    };
     let header = Header {
         kind: Kind::Genesis,
         room: RoomId::default(),
