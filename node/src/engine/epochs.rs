@@ -156,7 +156,8 @@ impl Engine {
 
     /// Listens to the topics of the newest epochs, and to no others.
     pub(super) fn listen(&mut self, room_id: RoomId) {
-        let Some(room) = self.rooms.get(&room_id) else { return };
+        // To a room that is only asked into nobody listens.
+        let Some(room) = self.rooms.get(&room_id).filter(|room| !room.record.request) else { return };
         let wanted: Vec<TopicId> = room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect();
         let old: Vec<TopicId> = self
             .topics
