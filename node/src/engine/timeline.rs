@@ -124,6 +124,11 @@ impl Timeline {
         self.places.keys().copied()
     }
 
+    /// All messages, oldest first.
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.messages.values()
+    }
+
     /// Takes over what was shown early and whose log is still on its way.
     pub(super) fn keep_provisional(&mut self, before: &Self, stands: impl Fn(LogKey, u64) -> bool) {
         for message in before.provisional.iter().filter_map(|id| before.find(*id)) {
