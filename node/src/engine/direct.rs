@@ -143,7 +143,9 @@ impl Engine {
         }
         let log = room.record.genesis.log_key();
         let lacking = self.connections.everybody().into_iter().filter(|peer| {
-            !room.membership.members.contains_key(peer) && !room.knocked.contains(peer) && self.user_of(*peer) == Some(other)
+            !room.membership.members.contains_key(peer)
+                && !room.knocked.contains(peer)
+                && self.user_of(*peer) == Some(other)
         });
         let lacking: Vec<_> = lacking.collect();
         for peer in lacking {

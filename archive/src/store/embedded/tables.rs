@@ -2,7 +2,7 @@
 //! in order.
 
 use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 
@@ -79,6 +79,9 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         },
         error => damaged(error.to_string()),
     })?;
+    if is_complete(&db)? {
+        return Ok(db);
+    }
     let txn = db.begin_write().map_err(fault)?;
     {
         let mut meta = txn.open_table(META).map_err(fault)?;
@@ -106,6 +109,40 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
     txn.commit().map_err(fault)?;
     db.begin_read().map_err(fault)?;
     Ok(db)
+}
+
+/// Whether all tables are there, so that nothing has to be written to open the store. On a file whose
+/// lists of free pages are damaged, writing may panic twice, which nobody can catch; a store like that
+/// can still be read, verified and saved.
+fn is_complete(db: &Database) -> Result<bool, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let meta = match txn.open_table(META) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(false),
+        meta => meta.map_err(fault)?,
+    };
+    match meta.get(SCHEMA_KEY).map_err(fault)?.map(|value| value.value()) {
+        Some(found) if found > SCHEMA => return Err(StoreError::NewerSchema { found, known: SCHEMA }),
+        Some(_) => {}
+        None => return Ok(false),
+    }
+    let there: Vec<String> = txn.list_tables().map_err(fault)?.map(|table| table.name().to_owned()).collect();
+    let wanted = [
+        ROOMS.name(),
+        ENTRIES.name(),
+        HEIGHTS.name(),
+        ARRIVALS.name(),
+        PLAIN.name(),
+        INVITES.name(),
+        FORKS.name(),
+        USAGE.name(),
+        ACCOUNTS.name(),
+        SKELETONS.name(),
+        SIGNED_IN.name(),
+        PASSES.name(),
+        TRIES.name(),
+        ACCOUNT_KEY.name(),
+    ];
+    Ok(wanted.iter().all(|name| there.iter().any(|table| table == name)))
 }
 
 fn join<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
