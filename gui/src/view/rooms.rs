@@ -150,7 +150,9 @@ fn connection_words(model: &Model, palette: &Palette) -> (egui::Color32, String)
 fn foot_row(ui: &mut Ui) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.horizontal(|ui| {
-        ui.add_space(space::M);
+        // Three in a row just fit.
+        ui.spacing_mut().item_spacing.x = 3.0;
+        ui.add_space(space::S);
         if main_button(ui, "Join with a code", true).on_hover_text("Ctrl+J").clicked() {
             actions.push(Action::Open(Dialog::join()));
         }

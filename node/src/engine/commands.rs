@@ -1,6 +1,6 @@
 //! Commands: what a person asks, checked and handed to its concern.
 
-use parlor_protocol::{EntryId, Role, RoomId, content::Body, content::Emoji, signal::SignalKind};
+use parlor_protocol::{EntryId, Role, RoomId, content::Body, content::Emoji, epoch::RoomKind, signal::SignalKind};
 
 use super::{Engine, io::CallId};
 use crate::{
@@ -25,6 +25,9 @@ pub(super) struct EarlyQuestion {
 
 impl Engine {
     pub(super) fn on_command(&mut self, call: CallId, command: Command) {
+        if self.is_for_two(&command) {
+            return self.fail(call, CommandError::OnlyForTwo);
+        }
         match command {
             Command::SetName(name) => self.set_name(call, name.as_str()),
             Command::Me => self.reply(Some(call), Ok(Reply::Me(self.profile()))),
@@ -111,6 +114,19 @@ impl Engine {
             Command::LockKind => self.ask_lock(call, None),
             Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }
+    }
+
+    /// Whether a command would govern a room of two, in which neither is above the other.
+    fn is_for_two(&self, command: &Command) -> bool {
+        let (Command::RemovePerson { room, .. }
+        | Command::SetRole { room, .. }
+        | Command::Mute { room, .. }
+        | Command::RotateCodes { room }
+        | Command::DissolveRoom { room }) = command
+        else {
+            return false;
+        };
+        self.rooms.get(room).is_some_and(|room| matches!(room.kind, RoomKind::Direct(_)))
     }
 
     fn set_name(&mut self, call: CallId, name: &str) {

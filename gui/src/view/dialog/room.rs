@@ -72,13 +72,17 @@ impl RoomPage {
     fn page(&mut self, ui: &mut Ui, model: &Model, chat: &Chat) -> Vec<Action> {
         let mut actions = Vec::new();
         let standing = model.summary(self.room).map(|summary| summary.standing.clone()).unwrap_or_default();
+        // In a room of two there is nobody to govern, and no code.
+        let is_direct = model.summary(self.room).is_some_and(|summary| summary.direct.is_some());
         if let Some(text) = words::standing(&standing) {
             hint_line(ui, &text);
             ui.add_space(space::S);
         }
         ui.horizontal(|ui| {
             for (part, name) in [(Part::People, "People"), (Part::Rules, "Rules"), (Part::Codes, "Codes")] {
-                ui.selectable_value(&mut self.part, part, name);
+                if !(is_direct && part == Part::Codes) {
+                    ui.selectable_value(&mut self.part, part, name);
+                }
             }
         });
         ui.add_space(space::S);
@@ -89,12 +93,12 @@ impl RoomPage {
         let rules = chat.rules.as_ref();
         let role = if standing.is_over() { Role::Reader } else { rules.map_or(Role::Reader, |rules| rules.role) };
         match self.part {
-            Part::People => actions.extend(self.people(ui, chat, role)),
+            Part::People => actions.extend(self.people(ui, chat, if is_direct { Role::Member } else { role })),
             Part::Rules => actions.extend(self.rules(ui, model, rules, role)),
             Part::Codes => actions.extend(self.codes(ui, model, chat, role)),
         }
         ui.add_space(space::L);
-        self.ways_out(ui, rules, &standing);
+        self.ways_out(ui, rules.filter(|_| !is_direct), &standing);
         actions
     }
 
