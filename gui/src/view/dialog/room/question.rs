@@ -41,7 +41,7 @@ impl Question {
                  this one. To come back you need a new code."
             }
             Self::Dissolve => {
-                "It ends for everybody, and archives remove what they keep of it. Members keep on their machines what \
+                "It ends for everybody, and archives give it to nobody any more. Members keep on their machines what \
                  they have. This cannot be taken back."
             }
             Self::Forget => "Its messages are removed from this machine. This cannot be taken back.",
