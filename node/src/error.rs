@@ -141,7 +141,8 @@ pub enum CommandError {
     CodeOutdated,
     /// Owners' changes have to be united first.
     #[error(
-        "the room's owners changed it at the same time, and none of them is here to unite that; nothing was sent.          Try again when an owner is online"
+        "the room's owners changed it at the same time, and none of them is here to unite that; nothing was sent. \
+         Try again when an owner is online"
     )]
     RoomChanging,
     /// The room is not read yet.

@@ -1,6 +1,6 @@
 //! Runs of entries from gossip: judged as a whole by the signature of their last entry.
 
-use super::{Engine, membership::Refused};
+use super::Engine;
 use crate::net::Verdict;
 use parlor_protocol::{DeviceId, RoomId, entry::Entry, log::verify_suffix};
 
@@ -41,14 +41,6 @@ impl Engine {
             self.suspect_fork(room_id, from, log);
             return Verdict::Ignore;
         }
-        match self.append(room_id, log, new, true) {
-            Ok(()) => Verdict::Accept,
-            Err(Refused::NotYet) => {
-                self.sync_with(room_id, from);
-                Verdict::Ignore
-            }
-            Err(Refused::Cut) => Verdict::Ignore,
-            Err(Refused::Never) => Verdict::Reject,
-        }
+        self.append_gossip(room_id, from, log, new)
     }
 }

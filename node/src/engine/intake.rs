@@ -84,7 +84,18 @@ impl Engine {
             self.suspect_fork(room_id, from, log);
             return Verdict::Ignore;
         }
-        match self.append(room_id, log, vec![entry], true) {
+        self.append_gossip(room_id, from, log, vec![entry])
+    }
+
+    /// Appends what gossip brought, and judges it by what became of it.
+    pub(super) fn append_gossip(
+        &mut self,
+        room_id: RoomId,
+        from: DeviceId,
+        log: LogKey,
+        entries: Vec<Verified<Entry>>,
+    ) -> Verdict {
+        match self.append(room_id, log, entries, true) {
             Ok(()) => Verdict::Accept,
             Err(Refused::NotYet) => {
                 self.sync_with(room_id, from);
