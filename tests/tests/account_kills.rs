@@ -180,8 +180,13 @@ fn rooms_whose_way_into_the_vault_was_cut_off_come_to_the_other_machine_all_the_
         assert!(anna.stop().unwrap());
     }
     let rooms = |who| {
-        let mut rooms: Vec<String> =
-            scene.house.ask(who, &["rooms"]).unwrap().lines().map(|line| line.split("  ").next().unwrap().into()).collect();
+        let mut rooms: Vec<String> = scene
+            .house
+            .ask(who, &["rooms"])
+            .unwrap()
+            .lines()
+            .map(|line| line.split("  ").next().unwrap().into())
+            .collect();
         rooms.sort();
         rooms
     };

@@ -58,11 +58,6 @@ where
     try_join_all(tasks).await?.into_iter().collect()
 }
 
-async fn register(mut person: Person) -> anyhow::Result<Person> {
-    person.register().await?;
-    Ok(person)
-}
-
 async fn begin(mut person: Person) -> anyhow::Result<(Person, Begun)> {
     let begun = person.begin().await?;
     Ok((person, begun))
@@ -89,9 +84,10 @@ pub fn at_once(quick: bool) -> anyhow::Result<Outcome> {
         let mut talk = Talk { group: apart(&at).await?, next: 0 };
         let mut people = Vec::new();
         for seed in 0..count {
-            people.push(Person::new(seed, &at).await?);
+            let mut person = Person::new(seed, &at).await?;
+            person.register().await?;
+            people.push(person);
         }
-        people = all(people, register).await?;
         let (mut quiet, mut busy) = (Sample::new()?, Sample::new()?);
         let mut took = [Vec::new(), Vec::new()];
         for _ in 0..rounds {

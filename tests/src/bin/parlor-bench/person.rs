@@ -4,8 +4,8 @@
 use parlor_protocol::{
     Name,
     account::{
-        AccountAnswer, AccountRequest, Binding, LogInResponse, LoggingIn, Password, Proven, RecoveryKey, RegisterUpload,
-        Registering, UserName, VaultKey, VaultRecord,
+        AccountAnswer, AccountRequest, Binding, LogInResponse, LoggingIn, Password, Proven, RecoveryKey,
+        RegisterUpload, Registering, UserName, VaultKey, VaultRecord,
     },
     keys::{DeviceKey, Secret},
     wire::{Answer, Request},
