@@ -1,6 +1,6 @@
 //! Addresses: what people type, what libp2p dials, what is worth remembering.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
@@ -117,7 +117,7 @@ fn ws_of(host: &str, port: u16) -> Multiaddr {
 /// All wildcard addresses.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn every_address() -> Vec<IpAddr> {
-    vec![IpAddr::from([0, 0, 0, 0]), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+    vec![IpAddr::from([0, 0, 0, 0]), IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)]
 }
 
 /// The IP address at the start of an address.
