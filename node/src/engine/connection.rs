@@ -106,6 +106,11 @@ impl Connections {
         self.peers.values().filter_map(|peer| peer.introduction.as_deref())
     }
 
+    /// Who the person at a machine is, as far as that was said and checked.
+    pub(super) fn introduction(&self, peer: DeviceId) -> Option<&Introduction> {
+        self.peers.get(&peer)?.introduction.as_deref()
+    }
+
     /// Notes who the person at a machine is; true when that is news.
     pub(super) fn introduce(&mut self, peer: DeviceId, introduction: Option<Introduction>) -> bool {
         let Some(peer) = self.peers.get_mut(&peer) else { return false };

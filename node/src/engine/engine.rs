@@ -6,6 +6,7 @@ use parlor_protocol::{
     entry::Entry,
     epoch::{AdmissionCert, EpochSecrets, Genesis},
     keys::{DeviceKey, DhSecret},
+    wire::Introduction,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -82,6 +83,8 @@ pub struct Engine {
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
     pub(super) to_publish: ToPublish,
+    /// What was signed last for people nearby.
+    pub(super) introduced: Option<Introduction>,
     counter: u64,
     is_stopping: bool,
 }
@@ -116,6 +119,7 @@ impl Engine {
             timers: Timers::default(),
             unsaved: Unsaved::default(),
             to_publish: ToPublish::default(),
+            introduced: None,
             counter: 0,
             is_stopping: false,
         };

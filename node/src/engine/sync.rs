@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Engine,
+    engine::SUMMARY_EVERY_MS,
     io::{CallId, JobId, Output},
     room::Room,
     timers::Timer,
@@ -31,6 +32,9 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 /// the others in a few rounds (Demers and others, "Epidemic algorithms for replicated database
 /// maintenance", 1987), and the work of a quiet room does not grow with its members.
 const CHECKED_MAX: usize = 8;
+/// Comparisons with members that are under way at once; others wait their turn. When many come at
+/// the same time the first of them bring what all of them have, and with the rest it is the same.
+const COMPARED_AT_ONCE: usize = 8;
 /// Messages of the first screenful, fetched before everything else after joining.
 const FIRST_SCREEN: u16 = 60;
 /// Members that are asked for it; besides them every archive is.
@@ -120,9 +124,14 @@ impl Engine {
         let archive = self.connections.is_archive(peer);
         let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
         let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
+        let is_full = !archive && room.is_comparing_enough();
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
             state.ask_again = true;
+            return;
+        }
+        if is_full {
+            room.to_compare.insert(peer);
             return;
         }
         state.heights_asked = true;
@@ -143,6 +152,15 @@ impl Engine {
             self.ask_epochs(room_id, peer);
         }
         self.ask_room(room_id, peer, ask, Asked::Heights { room: room_id, peer });
+    }
+
+    /// Goes on with those who wait to be compared with.
+    fn compare_waiting(&mut self, room_id: RoomId) {
+        while let Some(room) = self.rooms.get_mut(&room_id).filter(|room| !room.is_comparing_enough())
+            && let Some(peer) = room.to_compare.pop_first()
+        {
+            self.sync_with(room_id, peer);
+        }
     }
 
     pub(super) fn sync_with_archives(&mut self, room: RoomId) {
@@ -254,6 +272,7 @@ impl Engine {
             Asked::Epochs { .. } => state.epochs_asked = false,
             _ => {}
         }
+        self.compare_waiting(room_id);
         if let Asked::Page { log, .. } = asked {
             self.fetch_elsewhere(room_id, peer, *log);
         }
@@ -302,13 +321,14 @@ impl Engine {
         if again {
             self.sync_with(room_id, peer);
         }
+        self.compare_waiting(room_id);
     }
 
     /// Tells how far sync is, and ends the first one after joining.
     pub(super) fn finish_comparison(&mut self, room_id: RoomId, peer: DeviceId) {
+        let now = self.now.mono;
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.summary_changed = true;
-        let (have, total) = (room.logs.total(), room.known_total());
         let Some(state) = room.peers.get_mut(&peer) else { return };
         let still = !state.pages.is_empty();
         if !still && !state.heights_asked {
@@ -319,16 +339,16 @@ impl Engine {
                 return;
             }
         }
-        if room_is_fresh(self.rooms.get(&room_id)) {
-            let stage = if still {
-                JoinStage::Reading { room: room_id, have, total }
-            } else {
-                JoinStage::Finished { room: room_id }
-            };
-            self.tell_join_stage(room_id, stage);
-            if let Some(room) = self.rooms.get_mut(&room_id).filter(|_| !still) {
-                room.is_fresh = false;
-            }
+        if !room.is_fresh {
+            return;
+        }
+        room.is_fresh = still;
+        if !still {
+            self.tell_join_stage(room_id, JoinStage::Finished { room: room_id });
+        } else if room.progress_sent == 0 || room.progress_sent + SUMMARY_EVERY_MS <= now {
+            room.progress_sent = now.max(1);
+            let (have, total) = (room.logs.total(), room.known_total());
+            self.tell_join_stage(room_id, JoinStage::Reading { room: room_id, have, total });
         }
     }
 
@@ -336,6 +356,7 @@ impl Engine {
     pub(super) fn forget_peer(&mut self, peer: DeviceId) {
         for room in self.rooms.values_mut() {
             room.peers.remove(&peer);
+            room.to_compare.remove(&peer);
             room.fetching.retain(|_, from| *from != peer);
             room.summary_changed = true;
         }
@@ -344,10 +365,13 @@ impl Engine {
             let others: Vec<_> =
                 self.rooms.get(&room).map(|room| room.peers.keys().copied().collect()).unwrap_or_default();
             others.into_iter().for_each(|other| self.fetch_missing(room, other));
+            self.compare_waiting(room);
         }
     }
 }
 
-fn room_is_fresh(room: Option<&Room>) -> bool {
-    room.is_some_and(|room| room.is_fresh)
+impl Room {
+    fn is_comparing_enough(&self) -> bool {
+        self.peers.values().filter(|peer| peer.heights_asked).count() >= COMPARED_AT_ONCE
+    }
 }
