@@ -217,6 +217,8 @@ impl Engine {
                 Timer::Presence(room) => self.refresh_presence(room),
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
+                Timer::Connection => self.tell_connection(),
+                Timer::Nearby => self.tell_nearby(),
                 Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),

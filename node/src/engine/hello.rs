@@ -64,7 +64,7 @@ impl Engine {
         });
         let is_news = self.connections.introduce(from, genuine);
         if is_news {
-            self.event(Event::NearbyChanged(self.nearby()));
+            self.tell_nearby();
         }
         self.knock_at(from);
     }

@@ -12,7 +12,7 @@ use rand_core::SeedableRng as _;
 use super::{
     super::{
         AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, SecretBytes,
-        StoredEntry, Write, answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX,
+        StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };

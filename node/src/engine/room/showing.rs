@@ -1,0 +1,140 @@
+//! How a room's entries are shown as messages, early ones from a tail too.
+
+use parlor_protocol::{
+    DeviceId, EntryId, LogKey,
+    content::Body,
+    entry::{Entry, Kind, Verified},
+    session::OpeningSession,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Effects, Room, Viewer, When};
+use crate::event::{Delivery, Message, MessageBody, Order, Warning};
+
+impl Room {
+    /// Shows entries from a tail before their logs are complete.
+    pub(in crate::engine) fn preview(
+        &mut self,
+        entries: &[Verified<Entry>],
+        openers: &[Verified<Entry>],
+        viewer: Viewer<'_>,
+    ) -> Effects {
+        let mut sessions: BTreeMap<(LogKey, u64), OpeningSession> = BTreeMap::new();
+        let mut effects = Effects::default();
+        for entry in openers.iter().chain(entries) {
+            let header = entry.header();
+            let Some(secrets) = self.membership.secrets(header.epoch) else { continue };
+            if header.kind == Kind::Content
+                && header.session == header.seq
+                && let Ok(session) = OpeningSession::accept(secrets, entry)
+            {
+                sessions.insert((entry.log_key(), header.seq), session);
+            }
+        }
+        for (entry, shown) in openers.iter().map(|e| (e, false)).chain(entries.iter().map(|e| (e, true))) {
+            let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
+            let Ok(content) = session.open(entry) else { continue };
+            let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
+            if self.has_vanished(entry, &content, viewer) {
+                continue;
+            }
+            match content.body {
+                Body::Profile { name, card, prekey } => {
+                    let author = entry.header().author;
+                    if self.membership.known(author).is_none() {
+                        self.learn_profile(author, name.as_str(), card, prekey, content.hlc, viewer);
+                        effects.members_changed = true;
+                    }
+                }
+                Body::Text { text, reply_to, .. } if shown && !self.hides(entry.header().epoch, content.hlc) => {
+                    let body = MessageBody::Text { text: text.to_string() };
+                    let message = self.message(entry, when, body, viewer);
+                    let message = Message { reply_to, ..message };
+                    effects.added.extend(self.timeline.insert(message, true));
+                }
+                _ => {}
+            }
+        }
+        effects
+    }
+
+    pub(super) fn show(
+        &mut self,
+        entry: &Verified<Entry>,
+        when: When,
+        body: MessageBody,
+        reply_to: Option<EntryId>,
+        viewer: Viewer<'_>,
+        effects: &mut Effects,
+    ) {
+        let message = Message { reply_to, ..self.message(entry, when, body, viewer) };
+        effects.added.extend(self.timeline.insert(message, false));
+        self.summary_changed = true;
+    }
+
+    pub(super) fn message(
+        &self,
+        entry: &Verified<Entry>,
+        when: When,
+        body: MessageBody,
+        viewer: Viewer<'_>,
+    ) -> Message {
+        let header = entry.header();
+        let member = self.membership.members.get(&header.author);
+        Message {
+            id: entry.id(),
+            room: self.id(),
+            order: Order { hlc: when.hlc, log: entry.log_key(), seq: header.seq },
+            author: header.author,
+            author_name: self.name_of(header.author),
+            user: member.map(|member| member.card.user),
+            verified: member.is_some_and(|member| member.verified),
+            hidden: member.is_some_and(|member| member.blocked),
+            warning: None,
+            own: header.author == viewer.me,
+            at: when.shown_at,
+            body,
+            reply_to: None,
+            edited: false,
+            reactions: Vec::new(),
+            delivery: Delivery::default(),
+        }
+    }
+
+    /// A message as it is told: with what is known of its author now, and how far it got.
+    pub(in crate::engine) fn dressed(&self, message: &Arc<Message>, me: DeviceId) -> Arc<Message> {
+        let member = self.membership.known(message.author);
+        let Some(member) = member else { return Arc::clone(message) };
+        let is_further = || message.body == MessageBody::Joined && self.is_further_device(message.author, member);
+        let warning = self.looks_like(message.author).or_else(|| is_further().then_some(Warning::NewDevice));
+        let user = Some(member.card.user);
+        let is_as_it_was = message.author_name == member.name
+            && (message.user, message.verified, message.hidden) == (user, member.verified, member.blocked)
+            && message.warning == warning;
+        if is_as_it_was && !message.own {
+            return Arc::clone(message);
+        }
+        let mut dressed = Message::clone(message);
+        dressed.author_name.clone_from(&member.name);
+        (dressed.user, dressed.verified, dressed.hidden) = (user, member.verified, member.blocked);
+        dressed.warning = warning;
+        if message.own {
+            dressed.delivery = self.delivery(&message.order, me);
+        }
+        Arc::new(dressed)
+    }
+
+    pub(super) fn delivery(&self, order: &Order, me: DeviceId) -> Delivery {
+        let current = order.log == self.own_log(me);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let others = self.membership.members.keys().filter(|device| **device != me);
+        let reached =
+            others.filter(|device| !current || self.received.get(device).is_some_and(|next| *next > order.seq));
+        Delivery {
+            stored: self.logs.get(order.log).is_some_and(|log| log.durable > order.seq),
+            reached: count(reached.count()),
+            of: count(self.membership.others(me)),
+            archived: !current || self.record.archived > order.seq,
+        }
+    }
+}
