@@ -23,8 +23,8 @@ pub mod store;
 pub mod unwind;
 
 pub use command::{
-    AccountCommand, CodeInfo, Command, CommandId, CommandResult, RecoveryWords, Reply, RequestAnswer, RoomChange,
-    RoomRulesShown,
+    AccountCommand, CodeInfo, Command, CommandId, CommandResult, DeviceCommand, OwnDevice, RecoveryWords, Reply,
+    RequestAnswer, RoomChange, RoomRulesShown,
 };
 pub use error::CommandError;
 pub use event::{

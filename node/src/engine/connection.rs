@@ -68,6 +68,11 @@ impl Connections {
         self.peers.keys().copied().collect()
     }
 
+    /// Connected machines of people.
+    pub(super) fn members(&self) -> Vec<DeviceId> {
+        self.peers.iter().filter(|(_, peer)| !peer.archive).map(|(id, _)| *id).collect()
+    }
+
     /// Connected members of a room, archives not included.
     pub(super) fn in_room(&self, room: RoomId) -> Vec<DeviceId> {
         self.peers.iter().filter(|(_, peer)| !peer.archive && peer.rooms.contains(&room)).map(|(id, _)| *id).collect()
@@ -195,6 +200,7 @@ impl Engine {
         if archive {
             self.account_met(peer);
         }
+        self.device_met(peer);
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {
@@ -203,6 +209,7 @@ impl Engine {
             room.knocked.remove(&peer);
         }
         self.forget_peer(peer);
+        self.device_left(peer);
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
             self.event(Event::NearbyChanged(self.nearby()));
         }

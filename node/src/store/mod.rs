@@ -28,7 +28,7 @@ pub use local::LocalStore;
 pub use lock::ProfileLock;
 pub use memory::MemoryStore;
 pub use record::{
-    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read,
-    ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
+    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
+    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 pub use salvage::{Salvage, repair};

@@ -59,7 +59,7 @@ enum Step {
 
 #[derive(Debug)]
 enum Finish {
-    Registered { bundle: AccountBundle, key: VaultKey, recovery: RecoveryKey, name: UserName },
+    Registered { key: VaultKey, recovery: RecoveryKey, name: UserName },
     Reset,
     Changed,
     Deleted,
@@ -341,7 +341,7 @@ impl Engine {
             })
         });
         let Some(vault) = vault else { return self.fail_account(CommandError::VaultFull) };
-        let finish = Finish::Registered { bundle, key, recovery, name: name.clone() };
+        let finish = Finish::Registered { key, recovery, name: name.clone() };
         self.set_step(Step::Finishing(Box::new(finish)));
         self.ask_account(AccountRequest::FinishRegister { name, token, record, vault, device });
     }
@@ -399,9 +399,9 @@ impl Engine {
 
     fn on_finished(&mut self, finish: Finish) {
         match finish {
-            Finish::Registered { bundle, key, recovery, name } => {
+            Finish::Registered { key, recovery, name } => {
                 let reply = Reply::Registered(RecoveryWords::new(recovery.words()));
-                self.keep_account(name, key, 1, bundle, None, reply);
+                self.keep_account(name, key, 1, reply);
             }
             Finish::Reset => {
                 let Some(job) = self.account.job.as_ref() else { return };
