@@ -5,30 +5,28 @@
 //! (and, for the store, no network events), but always takes reports. So the store can always
 //! report, the network can always hand over, and the queues stay short.
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
-    path::PathBuf,
     pin::pin,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
-use tokio::{
-    sync::{
-        broadcast,
-        mpsc::{self, error::TrySendError},
-        oneshot,
-    },
-    task::JoinSet,
+use tokio::sync::{
+    broadcast,
+    mpsc::{self, error::TrySendError},
+    oneshot,
 };
+use web_time::{Instant, SystemTime};
 
 use crate::{
     engine::{CallId, Engine, Input, JobId, Now, Output, account::PasswordWork},
     event::Event,
     handle::{Answer, Call},
     net::{NetCommand, NetEvent, NetHandle},
+    runtime::{self, Heavy},
     store::{
-        self, Keychain, Loaded, LockChange, LockKind, Unlock,
+        Loaded, LockChange, LockKeeper, LockKind,
         task::{Done, Job, StorePorts},
     },
 };
@@ -52,25 +50,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct NetPorts {
     pub(crate) handle: NetHandle,
     pub(crate) events: mpsc::Receiver<NetEvent>,
-}
-
-/// Looks after the lock of the profile while the node runs. It does not have the secret.
-#[derive(Clone, Debug)]
-pub(crate) struct LockKeeper {
-    pub(crate) dir: PathBuf,
-    pub(crate) keychain: Option<Arc<dyn Keychain>>,
-}
-
-impl LockKeeper {
-    /// Blocks: keychains may ask the person, passphrases are stretched.
-    fn carry_out(&self, change: Option<LockChange>) -> Result<LockKind, String> {
-        let unlock = Unlock { keychain: self.keychain.clone(), passphrase: None };
-        let result = match change {
-            Some(change) => store::change_lock(&self.dir, &unlock, change),
-            None => store::lock_kind(&self.dir).map(|kind| kind.unwrap_or(LockKind::File)),
-        };
-        result.map_err(|error| error.to_string())
-    }
 }
 
 /// Everything the actor is connected to.
@@ -101,10 +80,10 @@ struct Actor {
     is_store_due: bool,
     to_net: VecDeque<NetCommand>,
     to_stretch: VecDeque<Stretch>,
-    stretching: JoinSet<Input>,
+    stretching: FuturesUnordered<Heavy<Input>>,
     keeper: LockKeeper,
     to_lock: VecDeque<(JobId, Option<Box<LockChange>>)>,
-    locking: JoinSet<(JobId, Result<LockKind, String>)>,
+    locking: FuturesUnordered<Heavy<(JobId, Result<LockKind, String>)>>,
     /// None once the node stops.
     jobs: Option<mpsc::Sender<Job>>,
     net: Option<NetHandle>,
@@ -122,8 +101,8 @@ impl Clock {
         Now { mono: millis(self.start.elapsed()), wall }
     }
 
-    fn instant(self, mono: u64) -> tokio::time::Instant {
-        (self.start + Duration::from_millis(mono)).into()
+    fn instant(self, mono: u64) -> Instant {
+        self.start + Duration::from_millis(mono)
     }
 }
 
@@ -154,10 +133,10 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
         is_store_due: false,
         to_net: VecDeque::new(),
         to_stretch: VecDeque::new(),
-        stretching: JoinSet::new(),
+        stretching: FuturesUnordered::new(),
         keeper,
         to_lock: VecDeque::new(),
-        locking: JoinSet::new(),
+        locking: FuturesUnordered::new(),
         jobs: Some(jobs.clone()),
         net: handle.clone(),
     };
@@ -193,8 +172,8 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
             () = next_of(net_events.as_mut(), &mut new_events), if is_calm => {
                 actor.inputs(new_events.drain(..).map(Input::Net));
             }
-            Some(Ok(input)) = actor.stretching.join_next(), if !actor.stretching.is_empty() => actor.input(input),
-            Some(Ok((job, result))) = actor.locking.join_next(), if !actor.locking.is_empty() => {
+            Some(Ok(input)) = actor.stretching.next(), if !actor.stretching.is_empty() => actor.input(input),
+            Some(Ok((job, result))) = actor.locking.next(), if !actor.locking.is_empty() => {
                 actor.input(Input::Locked { job, result });
             }
             1.. = calls.recv_many(&mut new_calls, TURN_MAX), if is_calm && actor.to_net.len() < NET_BACKLOG => {
@@ -225,14 +204,11 @@ pub(crate) async fn run(loaded: Loaded, seed: [u8; 32], ports: Ports) {
             actor.take_report(report);
         }
     };
-    if tokio::time::timeout(STOP_WITHIN, finish).await.is_err() {
+    if runtime::timeout(STOP_WITHIN, finish).await.is_err() {
         tracing::error!("the store did not finish in time; what was not acknowledged may be missing");
     }
     drop(done);
-    // The thread has ended already, or is stuck in the system: do not wait for it then.
-    if thread.is_finished() {
-        let _ = thread.join();
-    }
+    thread.ended();
     // Nobody may be listening any more.
     let _ = actor.events.send(Event::Stopped);
 }
@@ -332,28 +308,28 @@ impl Actor {
         }
     }
 
-    /// Stretches codes on threads made for blocking work, a few at a time.
+    /// Stretches codes, a few at a time.
     fn stretch_next(&mut self) {
         while self.stretching.len() < STRETCHING_MAX {
             let Some(work) = self.to_stretch.pop_front() else { break };
-            self.stretching.spawn_blocking(move || match work {
+            self.stretching.push(runtime::heavy(move || match work {
                 Stretch::Code(job, code) => Input::Stretched { job, code: code.stretch().ok() },
                 Stretch::Link(job, code) => Input::LinkStretched { job, link: code.stretch().ok() },
                 Stretch::Password(job, work) => Input::Password { job, worked: work.run() },
-            });
+            }));
         }
     }
 }
 
 impl Actor {
-    /// Changes the lock on a thread made for blocking work, one change after the other.
+    /// Changes the lock, one change after the other.
     fn lock_next(&mut self) {
         if !self.locking.is_empty() {
             return;
         }
         let Some((job, change)) = self.to_lock.pop_front() else { return };
         let keeper = self.keeper.clone();
-        self.locking.spawn_blocking(move || (job, keeper.carry_out(change.map(|change| *change))));
+        self.locking.push(runtime::heavy(move || (job, keeper.carry_out(change.map(|change| *change)))));
     }
 }
 
@@ -375,9 +351,9 @@ async fn next_of(events: Option<&mut mpsc::Receiver<NetEvent>>, into: &mut Vec<N
     }
 }
 
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => runtime::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

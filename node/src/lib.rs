@@ -7,6 +7,7 @@
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod actor;
 mod command;
+#[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod doctor;
 pub mod engine;
@@ -15,12 +16,17 @@ mod event;
 mod handle;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod net;
+#[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod node;
 pub mod people;
+mod runtime;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod store;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod unwind;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 pub use command::{
     AccountCommand, CodeInfo, Command, CommandId, CommandResult, DeviceCommand, OwnDevice, RecoveryWords, Reply,
@@ -32,4 +38,7 @@ pub use event::{
     Problem, Profile, Reaction, RoomStanding, RoomSummary, SyncState, Warning,
 };
 pub use handle::{NodeHandle, Subscription};
+#[cfg(not(target_arch = "wasm32"))]
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};
+#[cfg(target_arch = "wasm32")]
+pub use web::{Node, NodeConfig, StartError};

@@ -13,11 +13,11 @@ use tokio::{
 };
 
 use crate::{
-    actor::{self, LockKeeper, NetPorts, Ports},
+    actor::{self, NetPorts, Ports},
     engine::Now,
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{InterfaceFilter, Net, NetConfig, NetError, Ports as NetPortsConfig},
-    store::{DiskStore, Identity, Loaded, LocalStore, ProfileLock, StoreError, Unlock, Write, task},
+    store::{DiskStore, Identity, Loaded, LocalStore, LockKeeper, ProfileLock, StoreError, Unlock, Write, task},
 };
 
 /// The profile that is used when none is named.

@@ -9,7 +9,7 @@ use rand_core::{CryptoRng, RngCore as _, SeedableRng as _};
 use snow::{
     Builder, HandshakeState,
     params::{CipherChoice, DHChoice, HashChoice, NoiseParams},
-    resolvers::{CryptoResolver, DefaultResolver, RingResolver},
+    resolvers::{CryptoResolver, DefaultResolver},
     types::{Cipher, Dh, Hash, Random},
 };
 use std::sync::LazyLock;
@@ -31,8 +31,13 @@ static MESSAGE: LazyLock<Option<NoiseParams>> = LazyLock::new(|| MESSAGE_PATTERN
 static EPOCH_KEY: LazyLock<Option<NoiseParams>> = LazyLock::new(|| EPOCH_KEY_PATTERN.parse().ok());
 static LINK: LazyLock<Option<NoiseParams>> = LazyLock::new(|| LINK_PATTERN.parse().ok());
 
-/// ring's cipher (nine times as fast as the portable one), the portable curve and hash, and the
-/// caller's randomness.
+#[cfg(not(target_arch = "wasm32"))]
+const CIPHERS: snow::resolvers::RingResolver = snow::resolvers::RingResolver;
+#[cfg(target_arch = "wasm32")]
+const CIPHERS: DefaultResolver = DefaultResolver;
+
+/// ring's cipher (nine times as fast as the portable one, which browsers get), the portable curve
+/// and hash, and the caller's randomness.
 struct Resolver {
     seed: Zeroizing<[u8; 32]>,
 }
@@ -60,7 +65,7 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
-        RingResolver.resolve_cipher(choice)
+        CIPHERS.resolve_cipher(choice)
     }
 }
 

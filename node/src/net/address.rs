@@ -1,11 +1,17 @@
 //! Addresses: what people type, what libp2p dials, what is worth remembering.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
-use super::{config::DEFAULT_PORT, interfaces::Interface};
+#[cfg(not(target_arch = "wasm32"))]
+use super::config::DEFAULT_PORT;
+#[cfg(target_arch = "wasm32")]
+use super::config::DEFAULT_WS_PORT as DEFAULT_PORT;
+use super::interfaces::Interface;
 
+/// A page dials WebSockets only, and its browser looks names up by itself.
+const IS_PAGE: bool = cfg!(target_arch = "wasm32");
 /// Longest address that is accepted as typed.
 const TYPED_MAX: usize = 512;
 /// Most addresses of one name that are tried.
@@ -46,6 +52,7 @@ impl Typed {
     /// The name that must be looked up first, with its port.
     pub(super) fn lookup(&self) -> Option<(String, u16)> {
         match self {
+            _ if IS_PAGE => None,
             Self::Host { host, port } => Some((host.clone(), *port)),
             Self::Multi(address) => address.iter().find_map(|part| match part {
                 Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => Some((name.into_owned(), 0)),
@@ -57,6 +64,7 @@ impl Typed {
     /// What to dial, given what the lookup found: QUIC before TCP.
     pub(super) fn dialable(&self, found: &[IpAddr]) -> Vec<Multiaddr> {
         match self {
+            Self::Host { host, port } if IS_PAGE => vec![ws_of(host, *port)],
             Self::Host { port, .. } => {
                 let found = || found.iter().take(RESOLVED_MAX);
                 found().map(|ip| quic(*ip, *port)).chain(found().map(|ip| tcp(*ip, *port))).collect()
@@ -92,15 +100,24 @@ pub(super) fn quic(ip: IpAddr, port: u16) -> Multiaddr {
 }
 
 /// A WebSocket address.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn ws(ip: IpAddr, port: u16) -> Multiaddr {
     let mut address = tcp(ip, port);
     address.push(Protocol::Ws("/".into()));
     address
 }
 
+/// The WebSocket address of a name or an IP address.
+fn ws_of(host: &str, port: u16) -> Multiaddr {
+    let name = || Multiaddr::from(Protocol::Dns(host.into()));
+    let host = host.parse::<IpAddr>().map_or_else(|_| name(), Multiaddr::from);
+    host.with(Protocol::Tcp(port)).with(Protocol::Ws("/".into()))
+}
+
 /// All wildcard addresses.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn every_address() -> Vec<IpAddr> {
-    vec![IpAddr::from([0, 0, 0, 0]), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+    vec![IpAddr::from([0, 0, 0, 0]), IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)]
 }
 
 /// The IP address at the start of an address.
@@ -139,7 +156,8 @@ pub(super) fn transport_of(address: &Multiaddr) -> &'static str {
     })
 }
 
-/// Whether our transports could dial this at all: an IP or a name, then TCP, WebSocket or QUIC.
+/// Whether our transports could dial this at all: an IP or a name, then TCP, WebSocket or QUIC; in a
+/// page WebSocket, with or without TLS.
 pub(super) fn is_dialable(address: &Multiaddr) -> bool {
     let parts: Vec<_> = address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect();
     let host_is_real = match parts.first() {
@@ -149,11 +167,19 @@ pub(super) fn is_dialable(address: &Multiaddr) -> bool {
         Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)) => true,
         _ => false,
     };
-    host_is_real
-        && matches!(
-            parts.get(1..),
-            Some([Protocol::Tcp(1..)] | [Protocol::Tcp(1..), Protocol::Ws(_)] | [Protocol::Udp(1..), Protocol::QuicV1])
+    let way = parts.get(1..);
+    let is_page_way = matches!(
+        way,
+        Some(
+            [Protocol::Tcp(1..), Protocol::Ws(_) | Protocol::Wss(_)]
+                | [Protocol::Tcp(1..), Protocol::Tls, Protocol::Ws(_)]
         )
+    );
+    let is_way = matches!(
+        way,
+        Some([Protocol::Tcp(1..)] | [Protocol::Tcp(1..), Protocol::Ws(_)] | [Protocol::Udp(1..), Protocol::QuicV1])
+    );
+    host_is_real && if IS_PAGE { is_page_way } else { is_way }
 }
 
 /// Sorts so that addresses reached through a network card come first, then those of unknown
@@ -217,6 +243,12 @@ mod tests {
         let typed = Typed::parse("10.0.0.1:7").unwrap();
         let dial: Vec<_> = typed.dialable(&["10.0.0.1".parse().unwrap()]).iter().map(ToString::to_string).collect();
         assert_eq!(dial, ["/ip4/10.0.0.1/udp/7/quic-v1", "/ip4/10.0.0.1/tcp/7"]);
+    }
+
+    #[test]
+    fn a_page_dials_names_and_numbers_by_websocket() {
+        assert_eq!(ws_of("archive.local", 7).to_string(), "/dns/archive.local/tcp/7/ws");
+        assert_eq!(ws_of("10.0.0.1", 7).to_string(), "/ip4/10.0.0.1/tcp/7/ws");
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! The libp2p swarm: which protocols, which limits. It decides nothing.
+//! What speaks on connections: which protocols, which limits. It decides nothing.
 
 use std::time::Duration;
 
+#[cfg(not(target_arch = "wasm32"))]
+use libp2p::memory_connection_limits;
 use libp2p::{
-    Swarm, SwarmBuilder,
     allow_block_list::{self, BlockedPeers},
     connection_limits::{self, ConnectionLimits},
-    core::{Transport as _, upgrade},
     identify,
     identity::Keypair,
-    memory_connection_limits, noise, ping, request_response,
+    ping, request_response,
     swarm::NetworkBehaviour,
-    tcp, websocket, yamux,
 };
 
 use super::{
@@ -29,6 +28,7 @@ const CONNECTIONS_PER_PEER_MAX: u32 = 8;
 /// Most connections that are being set up, each way.
 const PENDING_MAX: u32 = 128;
 /// No new connections while the process uses more memory than this.
+#[cfg(not(target_arch = "wasm32"))]
 const MEMORY_MAX: usize = 2 * 1024 * 1024 * 1024;
 /// How often the round trip is measured. With the timeout below (the first failure is free in
 /// libp2p) a peer whose plug was pulled is noticed after some 20 seconds.
@@ -36,15 +36,16 @@ const PING_INTERVAL: Duration = Duration::from_secs(6);
 /// When a ping counts as lost. Wi-Fi that is busy with a large transfer answers late.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may take. A LAN answers in milliseconds, a machine that wakes in seconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Connections are never idle for us: peers stay connected.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Everything that speaks on a connection.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     blocked: allow_block_list::Behaviour<BlockedPeers>,
     limits: connection_limits::Behaviour,
+    #[cfg(not(target_arch = "wasm32"))]
     memory: memory_connection_limits::Behaviour,
     pub(super) gossip: gossip::Gossipsub,
     identify: identify::Behaviour,
@@ -68,7 +69,7 @@ pub(super) fn protocol_version() -> String {
     format!("/parlor/{VERSION}")
 }
 
-fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, NetError> {
+pub(super) fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, NetError> {
     let limits = ConnectionLimits::default()
         .with_max_established(Some(CONNECTIONS_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
@@ -85,40 +86,11 @@ fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, NetError> {
     Ok(Behaviour {
         blocked: allow_block_list::Behaviour::default(),
         limits: connection_limits::Behaviour::new(limits),
+        #[cfg(not(target_arch = "wasm32"))]
         memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_MAX),
         gossip: gossip::gossipsub(config.message_id)?,
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),
         wire: request_response::Behaviour::new([(SYNC_PROTOCOL, request_response::ProtocolSupport::Full)], wire),
     })
-}
-
-/// Builds the swarm. Names are looked up by the dialer through the operating system (which knows
-/// `.local` names and the hosts file), so libp2p's own DNS is not part of it.
-pub(super) fn swarm(config: &NetConfig, key: Keypair) -> Result<Swarm<Behaviour>, NetError> {
-    let setup = |error: &dyn std::fmt::Display| NetError::Setup { reason: error.to_string() };
-    let behaviour = behaviour(config, &key)?;
-    let swarm = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-        .map_err(|error| setup(&error))?
-        .with_quic()
-        .with_other_transport(|key| {
-            let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-            noise::Config::new(key)
-                .map(|noise| {
-                    websocket::Config::new(tcp)
-                        .upgrade(upgrade::Version::V1Lazy)
-                        .authenticate(noise)
-                        .multiplex(yamux::Config::default())
-                })
-                .map_err(Into::into)
-        })
-        .map_err(|error| setup(&error))?
-        .with_behaviour(|_| behaviour)
-        .map_err(|error| setup(&error))?
-        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(IDLE_TIMEOUT).with_smart_dial())
-        .with_connection_timeout(CONNECT_TIMEOUT)
-        .build();
-    Ok(swarm)
 }

@@ -1,6 +1,6 @@
 //! Notices that the machine slept: the wall clock ran on while nobody looked.
 
-use std::time::{Duration, Instant, SystemTime};
+use web_time::{Duration, Instant, SystemTime};
 
 /// How far the clocks may drift apart, or a tick may be late, before it counts as sleep. A busy
 /// machine is late by a second or two; waking after a longer pause does no harm.

@@ -1,12 +1,11 @@
 //! What the network is told to do, done.
 
-use std::time::Instant;
-
 use libp2p::{PeerId, gossipsub::MessageAcceptance};
 use parlor_protocol::{
     DeviceId, TopicId,
     limits::{GOSSIP_MAX, WIRE_MAX},
 };
+use web_time::Instant;
 
 use super::{
     address::Typed,

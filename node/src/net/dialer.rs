@@ -2,10 +2,7 @@
 //!
 //! A state machine without IO: the time is an argument, dials and lookups are answers.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::{Duration, Instant},
-};
+use std::collections::{HashMap, VecDeque};
 
 use libp2p::{Multiaddr, swarm::ConnectionId};
 use parlor_protocol::DeviceId;
@@ -13,6 +10,7 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
 };
+use web_time::{Duration, Instant};
 
 /// The first wait after a failure or a lost connection.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);

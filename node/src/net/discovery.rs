@@ -7,15 +7,14 @@
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
-use libp2p::Multiaddr;
 use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
 use parlor_protocol::DeviceId;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     address,
+    announcement::{Announcement, Found},
     config::{InterfaceFilter, VERSION},
-    listen::Chosen,
 };
 
 /// The service type.
@@ -28,22 +27,6 @@ const QUEUE: usize = 64;
 const NAMES_MAX: usize = 1024;
 /// How often the system is asked whether its addresses changed.
 const ADDRESS_CHECK_SECONDS: u32 = 3;
-
-/// What discovery reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// A device announces itself.
-    Here {
-        /// The device, as it says.
-        device: DeviceId,
-        /// Its addresses.
-        addresses: Vec<Multiaddr>,
-        /// Whether it says that it is an archive.
-        archive: bool,
-    },
-    /// An announcement was withdrawn or expired.
-    Gone(DeviceId),
-}
 
 /// Browses for devices, and announces this one if told to.
 pub struct Browser {
@@ -67,13 +50,6 @@ impl From<mdns_sd::Error> for DaemonError {
     fn from(error: mdns_sd::Error) -> Self {
         Self(error.to_string())
     }
-}
-
-/// What a device announces about itself.
-pub(super) struct Announcement {
-    pub(super) device: DeviceId,
-    pub(super) ports: Chosen,
-    pub(super) archive: bool,
 }
 
 impl Announcement {
@@ -229,7 +205,7 @@ fn understand(service: &ResolvedService) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
+    use super::{super::listen::Chosen, *};
 
     #[test]
     fn an_announcement_is_understood_by_the_other_side() {

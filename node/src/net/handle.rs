@@ -3,12 +3,10 @@
 use std::fmt;
 
 use parlor_protocol::DeviceId;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{command::NetCommand, config::NetConfig, error::NetError, event::NetEvent, identity, listen, task::Task};
+use crate::runtime::{self, Running};
 
 /// Commands that wait for the network task. Who sends more waits.
 const COMMANDS: usize = 256;
@@ -40,7 +38,7 @@ pub struct Net {
     device: DeviceId,
     ports: listen::Chosen,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    task: Running,
 }
 
 impl fmt::Debug for Net {
@@ -64,7 +62,7 @@ impl Net {
             .ok_or_else(|| NetError::Setup { reason: "the device key is unusable".to_owned() })?;
         let task = Task::prepare(config, key, device, command_receiver, event_sender).await?;
         let ports = task.ports();
-        let task = tokio::spawn(task.run(stopped));
+        let task = runtime::spawn(task.run(stopped));
         Ok((NetHandle { commands }, events, Self { device, ports, stop: Some(stop), task }))
     }
 

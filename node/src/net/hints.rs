@@ -1,6 +1,6 @@
 //! What to tell a person when the network stands in the way. Words only; the task asks.
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 use super::{
     address,
@@ -80,6 +80,11 @@ pub(super) fn own_addresses(interfaces: &[Interface], filter: &InterfaceFilter, 
 
 /// Nobody was found.
 pub(super) fn alone(own: &[String]) -> String {
+    if cfg!(target_arch = "wasm32") {
+        return "The archive that this page came from does not answer. Parlor keeps trying. Check that this device is \
+                still in its network; if it is, tell whoever runs the archive."
+            .to_owned();
+    }
     if own.is_empty() {
         return "This computer is not on any network. Connect it to the same network as the others, by cable or Wi-Fi."
             .to_owned();

@@ -1,6 +1,8 @@
 //! The machine's network interfaces, and a guess at what each of them is.
 
-use std::{collections::BTreeMap, io, net::IpAddr};
+use std::net::IpAddr;
+#[cfg(not(target_arch = "wasm32"))]
+use std::{collections::BTreeMap, io};
 
 use serde::Serialize;
 
@@ -39,6 +41,7 @@ impl Interface {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 const BRIDGES: &[&str] = &[
     "docker",
     "br-",
@@ -55,9 +58,11 @@ const BRIDGES: &[&str] = &[
     "vethernet",
     "bridge",
 ];
+#[cfg(not(target_arch = "wasm32"))]
 const TUNNELS: &[&str] =
     &["tun", "tap", "wg", "ppp", "utun", "tailscale", "zt", "nordlynx", "ipsec", "proton", "mullvad", "vpn"];
 
+#[cfg(not(target_arch = "wasm32"))]
 fn guess(name: &str, loopback: bool) -> InterfaceKind {
     let name = name.to_lowercase();
     let begins = |list: &[&str]| list.iter().any(|start| name.starts_with(start));
@@ -72,6 +77,7 @@ fn guess(name: &str, loopback: bool) -> InterfaceKind {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 /// Lists the interfaces that have an address, physical ones first. Asks the system, so it may
 /// take a few milliseconds: not for an async task.
 ///

@@ -6,6 +6,8 @@
 //! `docs/architecture.md`, "The network".
 
 mod address;
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, unreachable_pub, reason = "a page finds nobody"))]
+mod announcement;
 mod behaviour;
 mod clock;
 mod codec;
@@ -13,6 +15,7 @@ mod command;
 mod commands;
 mod config;
 mod dialer;
+#[cfg(not(target_arch = "wasm32"))]
 mod discovery;
 mod error;
 mod event;
@@ -21,20 +24,36 @@ mod handle;
 mod hints;
 mod identity;
 mod interfaces;
+#[cfg(not(target_arch = "wasm32"))]
 mod listen;
 mod peers;
 mod requests;
 mod swarm_events;
+#[cfg(not(target_arch = "wasm32"))]
+mod system;
 mod task;
 #[cfg(test)]
 mod tests;
+#[cfg(not(target_arch = "wasm32"))]
+mod transport;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(target_arch = "wasm32")]
+use web::{discovery, listen, system, transport};
 
 pub use command::{GossipId, InboundId, NetCommand, RequestId, Verdict};
 pub use config::{DEFAULT_PORT, DEFAULT_WS_PORT, InterfaceFilter, MessageIdFn, NetConfig, Port, Ports, VERSION};
-pub use discovery::{Browser, Found, SERVICE_TYPE};
 pub use error::NetError;
 pub use event::NetEvent;
 pub use handle::{Net, NetHandle};
 pub use identity::{device_of, peer_of};
-pub use interfaces::{Interface, InterfaceKind, interfaces};
+pub use interfaces::{Interface, InterfaceKind};
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use listen::{tcp_is_free, udp_is_free};
+#[cfg(not(target_arch = "wasm32"))]
+pub use {
+    announcement::Found,
+    discovery::{Browser, SERVICE_TYPE},
+    interfaces::interfaces,
+};

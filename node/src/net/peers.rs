@@ -1,13 +1,10 @@
 //! Who is connected, over what, and what waits until a peer has said what it is.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, net::IpAddr};
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use parlor_protocol::DeviceId;
+use web_time::{Duration, Instant};
 
 use super::{address, event::NetEvent, requests::TokenBucket};
 

@@ -1,9 +1,6 @@
 //! Requests and answers under way, ours and those of peers. Every request ends exactly once.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::{Duration, Instant},
-};
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -11,6 +8,7 @@ use parlor_protocol::{
     DeviceId,
     limits::{PEER_IN_FLIGHT_MAX, WIRE_MAX},
 };
+use web_time::{Duration, Instant};
 
 use super::command::{InboundId, RequestId};
 

@@ -1,7 +1,5 @@
 //! What the swarm reports, translated.
 
-use std::time::{Duration, Instant};
-
 use libp2p::{
     PeerId,
     core::ConnectedPoint,
@@ -9,6 +7,7 @@ use libp2p::{
     swarm::{ConnectionId, DialError, SwarmEvent},
 };
 use parlor_protocol::{TopicId, limits::GOSSIP_MAX};
+use web_time::{Duration, Instant};
 
 use super::{
     address,

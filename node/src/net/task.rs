@@ -7,7 +7,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
-    time::{Duration, Instant, SystemTime},
 };
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -21,25 +20,29 @@ use libp2p::{
 };
 use parlor_protocol::DeviceId;
 use tokio::sync::{mpsc, oneshot};
+use web_time::{Duration, Instant, SystemTime};
 
 use super::{
     address::{self, Typed},
-    behaviour::{self, Behaviour},
+    announcement::{Announcement, Found},
+    behaviour::Behaviour,
     clock::SleepWatch,
     command::NetCommand,
     config::NetConfig,
     dialer::{Attempt, Dialer, Target},
-    discovery::{Announcement, Browser, Found},
+    discovery::Browser,
     error::NetError,
     event::NetEvent,
     gossip,
     hints::{self, Alone, Change},
     identity,
-    interfaces::{Interface, interfaces},
+    interfaces::Interface,
     listen::{self, Chosen},
     peers::Peers,
     requests::{Inbound, Outbound},
+    system, transport,
 };
+use crate::runtime;
 
 /// How long a peer that misbehaved is refused.
 pub(super) const BAN: Duration = Duration::from_secs(600);
@@ -102,11 +105,11 @@ impl Task {
         events: mpsc::Sender<NetEvent>,
     ) -> Result<Self, NetError> {
         let ports = listen::choose(config.ports, &config.bind)?;
-        let mut swarm = behaviour::swarm(&config, key)?;
+        let mut swarm = transport::swarm(&config, key)?;
         listen_on(&mut swarm, &ports, &config)?;
         let now = Instant::now();
         let seed = device.as_bytes().iter().fold(0_u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
-        let interfaces = list_interfaces().await.unwrap_or_default();
+        let interfaces = system::interfaces().await.unwrap_or_default();
         let mut task = Self {
             swarm,
             device,
@@ -166,7 +169,7 @@ impl Task {
     pub(super) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         loop {
             let is_idle = self.outbox.is_empty();
-            let wake = tokio::time::Instant::from_std(self.next_wake());
+            let wake = self.next_wake();
             tokio::select! {
                 _ = &mut stopped => break,
                 room = has_room(&self.events), if !is_idle => match room {
@@ -181,7 +184,7 @@ impl Task {
                 event = self.swarm.select_next_some(), if is_idle => self.on_swarm_event(event),
                 found = next_found(&mut self.discovery), if is_idle => self.on_found(found),
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.on_done(done),
-                () = tokio::time::sleep_until(wake) => self.on_wake(),
+                () = runtime::sleep_until(wake) => self.on_wake(),
             }
         }
         self.finish().await;
@@ -201,16 +204,16 @@ impl Task {
             }
         };
         // Who does not answer the goodbye notices the closed socket.
-        let _ = tokio::time::timeout(GOODBYE, all_closed).await;
+        let _ = runtime::timeout(GOODBYE, all_closed).await;
         let (port, bind) = (self.ports.quic, std::mem::take(&mut self.config.bind));
         drop(self);
         // QUIC keeps its socket for a moment, to repeat the goodbye. Who restarts wants the port.
         let freed = async {
             while port.is_some_and(|port| !listen::udp_is_free(&bind, port)) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                runtime::sleep_until(Instant::now() + Duration::from_millis(20)).await;
             }
         };
-        let _ = tokio::time::timeout(PORT_FREE, freed).await;
+        let _ = runtime::timeout(PORT_FREE, freed).await;
     }
 
     /// Reports an event, now or when there is room.
@@ -372,11 +375,9 @@ impl Task {
         let Some((host, port)) = typed.lookup() else {
             return self.dialer.resolved(&text, typed.dialable(&[]), Instant::now());
         };
-        // The operating system knows `.local` names, the hosts file and search domains.
         let lookup = async move {
-            let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((host, port))).await;
-            let ips = found.ok().and_then(Result::ok).map(|found| found.map(|a| a.ip()).collect()).unwrap_or_default();
-            Done::Lookup(text, ips)
+            let found = runtime::timeout(LOOKUP, system::look_up(host, port)).await;
+            Done::Lookup(text, found.unwrap_or_default())
         };
         self.work.push(lookup.boxed());
     }
@@ -403,7 +404,7 @@ impl Task {
     /// Asks the system for its addresses, unless that is under way.
     pub(super) fn list_interfaces(&mut self) {
         if !std::mem::replace(&mut self.is_listing, true) {
-            self.work.push(list_interfaces().map(Done::Interfaces).boxed());
+            self.work.push(system::interfaces().map(Done::Interfaces).boxed());
         }
     }
 
@@ -430,10 +431,6 @@ impl Task {
 fn lasting(interfaces: &[Interface]) -> Vec<IpAddr> {
     let is_lasting = |ip: &IpAddr| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     interfaces.iter().flat_map(|i| i.addresses.iter().map(|(ip, _)| *ip)).filter(is_lasting).collect()
-}
-
-async fn list_interfaces() -> Option<Vec<Interface>> {
-    tokio::task::spawn_blocking(interfaces).await.ok()?.ok()
 }
 
 /// Waits for room in the queue of events. `false` when nobody reads any more.

@@ -17,8 +17,9 @@ use super::{
     frame::{Frame, Kind, Sealer},
     guard::{self, Unlock},
     plan::{Held, Plan, Refused, Slot, plan},
+    record::PEERS_MAX,
     tables::{
-        ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, PEERS_MAX, RECORDS, SCHEMA, decode_entry, decode_height,
+        ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, RECORDS, SCHEMA, decode_entry, decode_height,
         encode_entry, encode_height, encode_record, entry_key, epoch_key, fork_key, log_key, record_key, seq_of,
         split_log_key,
     },

@@ -149,6 +149,7 @@ pub enum StoreError {
     },
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl StoreError {
     /// The error for what the system said about a path.
     pub(crate) fn system(path: impl Into<PathBuf>, source: io::Error) -> Self {
@@ -163,6 +164,7 @@ impl StoreError {
 }
 
 /// The system's reason for a failed write, in plain words.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn plain_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => "the disk is full".into(),

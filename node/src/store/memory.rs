@@ -11,7 +11,7 @@ use super::{
     StoreError, StoredEntry, Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
-    tables::PEERS_MAX,
+    record::PEERS_MAX,
 };
 
 /// A local store in memory. A clone is a copy of its present state, which is what a crash leaves.

@@ -4,31 +4,39 @@
 //! them in one redb file, `memory` in a map. See `docs/architecture.md`, "The local store".
 
 mod answer;
+#[cfg(not(target_arch = "wasm32"))]
 mod disk;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
 mod frame;
 mod guard;
 mod local;
+#[cfg(not(target_arch = "wasm32"))]
 mod lock;
 mod memory;
 mod plan;
 mod record;
+#[cfg(not(target_arch = "wasm32"))]
 mod salvage;
+#[cfg(not(target_arch = "wasm32"))]
 mod tables;
 pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 
-pub use disk::{DiskStore, STORE_FILE};
 pub use error::StoreError;
-pub use guard::{
-    GUARD_FILE, Keychain, LockChange, LockKind, MemoryKeychain, SystemKeychain, Unlock, change_lock, lock_kind,
-};
+pub(crate) use guard::LockKeeper;
+pub use guard::{LockChange, LockKind};
 pub use local::LocalStore;
-pub use lock::ProfileLock;
 pub use memory::MemoryStore;
 pub use record::{
     AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
     PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
-pub use salvage::{Salvage, repair};
+#[cfg(not(target_arch = "wasm32"))]
+pub use {
+    disk::{DiskStore, STORE_FILE},
+    guard::{GUARD_FILE, Keychain, MemoryKeychain, SystemKeychain, Unlock, change_lock, lock_kind},
+    lock::ProfileLock,
+    salvage::{Salvage, repair},
+};

@@ -17,8 +17,6 @@ use super::{
 
 /// The layout this Parlor writes.
 pub(super) const SCHEMA: u64 = 3;
-/// Machines that are remembered at most; the ones reached longest ago are forgotten.
-pub(super) const PEERS_MAX: usize = 256;
 /// Longest encoded record: a room with many epochs stays far below.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
 

@@ -7,30 +7,10 @@ use parlor_protocol::{
 };
 use std::{io, path::Path};
 
-use super::{LockKind, StoreError, Unlock, file, keychain, open, rng};
-
-/// A change of how a profile is locked.
-#[derive(Clone, Debug)]
-pub enum LockChange {
-    /// Sets a passphrase, or another one.
-    SetPassphrase {
-        /// The one until now, where there is one.
-        current: Option<Passphrase>,
-        /// The new one.
-        new: Passphrase,
-        /// True: it is asked at every start. False: the system's keychain opens the profile at
-        /// start, and the passphrase is asked after locking. Absent: as until now, or at every start.
-        at_start: Option<bool>,
-    },
-    /// Takes the passphrase away. The key goes into the system's keychain where there is one, else
-    /// into the folder.
-    RemovePassphrase {
-        /// The one until now.
-        current: Passphrase,
-    },
-    /// Takes the key from the folder into the system's keychain.
-    UseKeychain,
-}
+use super::{
+    LockChange, LockKind, StoreError, Unlock, file, keychain, lock_kind,
+    open::{open, rng},
+};
 
 /// Changes how the profile in a folder is locked, and says how it is locked then. Who has the
 /// profile open may go on using it. It takes a moment: passphrases are stretched.
@@ -70,7 +50,7 @@ pub fn change_lock(dir: &Path, unlock: &Unlock, change: LockChange) -> Result<Lo
             Guard::Passphrase(..) => return Err(StoreError::PassphraseStands),
         },
     }
-    Ok(super::lock_kind(dir)?.unwrap_or(LockKind::File))
+    Ok(lock_kind(dir)?.unwrap_or(LockKind::File))
 }
 
 /// What the profile is opened with for a change: where there is a passphrase, only by it.

@@ -104,7 +104,7 @@ fn a_keychain_that_never_answers_does_not_hold_up_a_new_profile_and_keeps_nothin
     let memory = MemoryKeychain::default();
     let slow = Arc::new(Slow(memory.clone(), std::sync::Barrier::new(2)));
     let keychain: Arc<dyn Keychain> = slow.clone();
-    let id = super::GuardId::random(&mut super::rng(Path::new(".")).unwrap());
+    let id = parlor_protocol::guard::GuardId::random(&mut super::open::rng(Path::new(".")).unwrap());
     let error = keychain::keep_within(Duration::from_millis(1), &keychain, id, &Secret::from_bytes([1; 32]));
     assert!(error.unwrap_err().contains("did not answer"));
     slow.1.wait();

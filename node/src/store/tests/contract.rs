@@ -12,7 +12,7 @@ use rand_core::SeedableRng as _;
 use super::{
     super::{
         AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, PersonRecord, Read,
-        SecretBytes, StoredEntry, Write, answer::SCAN_MAX_ENTRIES, tables::PEERS_MAX,
+        SecretBytes, StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };

@@ -42,5 +42,5 @@ fn nobody_is_told_durable_before_it_is() {
     drop(ports.jobs);
     assert_eq!(written(ports.done.blocking_recv()), [5], "the end writes what waits");
     assert!(ports.done.blocking_recv().is_none());
-    ports.thread.join().unwrap();
+    ports.thread.0.join().unwrap();
 }

@@ -1,14 +1,24 @@
-//! The store's thread: takes jobs in order, commits in groups, reports what became of them. What
+//! The store's loop: takes jobs in order, commits in groups, reports what became of them. What
 //! nobody waits for stays in memory until something is urgent, is asked, or is told to be flushed.
+//! It has a thread of its own where there are threads, else it is a task of the page.
 //!
-//! Both queues are bounded. The thread waits when nobody takes its reports, so whoever gives it
+//! Both queues are bounded. The loop waits when nobody takes its reports, so whoever gives it
 //! jobs must never wait for room in the job queue without taking reports (see `crate::actor`).
 
-use std::{io, thread};
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
 use tokio::sync::mpsc;
 
-use super::{LocalStore, Read, ReadResult, Write};
+use super::{Read, ReadResult, Write};
 use crate::engine::{ReadId, WriteId};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::{Thread, start};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use web::{Thread, start};
 
 /// Jobs that may wait for the store.
 const JOB_QUEUE: usize = 256;
@@ -64,62 +74,7 @@ pub(crate) enum Done {
 pub(crate) struct StorePorts {
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) done: mpsc::Receiver<Done>,
-    pub(crate) thread: thread::JoinHandle<()>,
-}
-
-/// Gives a store its thread. The thread ends, with the store closed, when the job sender is dropped
-/// and everything given before is done.
-pub(crate) fn start(mut store: Box<dyn LocalStore>) -> io::Result<StorePorts> {
-    let (jobs, mut queue) = mpsc::channel(JOB_QUEUE);
-    let (reports, done) = mpsc::channel(DONE_QUEUE);
-    let thread =
-        thread::Builder::new().name("parlor-store".into()).spawn(move || run(&mut *store, &mut queue, &reports))?;
-    Ok(StorePorts { jobs, done, thread })
-}
-
-fn run(store: &mut dyn LocalStore, queue: &mut mpsc::Receiver<Job>, reports: &mpsc::Sender<Done>) {
-    let mut writer = Writer { store, reports };
-    let mut group = Group::default();
-    while let Some(job) = queue.blocking_recv() {
-        let mut next = group.add(job);
-        // What waits already goes into the same transaction, up to the first question, which
-        // must see exactly the batches before it.
-        while next.is_none() && group.bytes < GROUP_BYTES {
-            let Ok(job) = queue.try_recv() else { break };
-            next = group.add(job);
-        }
-        if next.is_some() || group.is_urgent || group.bytes >= GROUP_BYTES {
-            writer.write(std::mem::take(&mut group));
-        }
-        match next {
-            Some(Job::Read { id, read }) => writer.read(id, &read),
-            Some(Job::Tidy) => writer.store.tidy(),
-            _ => {}
-        }
-    }
-    writer.write(group);
-}
-
-struct Writer<'a> {
-    store: &'a mut dyn LocalStore,
-    reports: &'a mpsc::Sender<Done>,
-}
-
-impl Writer<'_> {
-    fn write(&mut self, group: Group) {
-        if group.batches.is_empty() {
-            return;
-        }
-        let results = self.store.apply(&group.batches);
-        let written = group.ids.into_iter().zip(results).collect();
-        if self.reports.blocking_send(Done::Written(written)).is_err() {
-            tracing::debug!("nobody takes the store's reports any more");
-        }
-    }
-
-    fn read(&mut self, id: ReadId, read: &Read) {
-        let _ = self.reports.blocking_send(Done::Read { id, result: self.store.read(read) });
-    }
+    pub(crate) thread: Thread,
 }
 
 #[derive(Default)]
@@ -148,6 +103,22 @@ impl Group {
             other => Some(other),
         }
     }
+
+    /// Whether it goes to the disk now, given what comes after it.
+    fn is_due(&self, next: Option<&Job>) -> bool {
+        next.is_some() || self.is_urgent || self.bytes >= GROUP_BYTES
+    }
+}
+
+/// Collects what waits already for the same transaction, up to the first question, which must see
+/// exactly the batches before it. Gives back the job that has to be done after the group.
+fn gather(group: &mut Group, first: Job, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    let mut next = group.add(first);
+    while next.is_none() && group.bytes < GROUP_BYTES {
+        let Ok(job) = queue.try_recv() else { break };
+        next = group.add(job);
+    }
+    next
 }
 
 fn size(write: &Write) -> usize {
