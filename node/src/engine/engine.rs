@@ -6,6 +6,7 @@ use parlor_protocol::{
     entry::Entry,
     epoch::{AdmissionCert, EpochSecrets, Genesis},
     keys::{DeviceKey, DhSecret},
+    wire::Introduction,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -86,6 +87,8 @@ pub struct Engine {
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
     pub(super) to_publish: ToPublish,
+    /// What was signed last for people nearby.
+    pub(super) introduced: Option<Introduction>,
     counter: u64,
     is_stopping: bool,
 }
@@ -126,6 +129,7 @@ impl Engine {
             timers: Timers::default(),
             unsaved: Unsaved::default(),
             to_publish: ToPublish::default(),
+            introduced: None,
             counter: 0,
             is_stopping: false,
         };
@@ -234,6 +238,8 @@ impl Engine {
                 Timer::Presence(room) => self.refresh_presence(room),
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
+                Timer::Connection => self.tell_connection(),
+                Timer::Nearby => self.tell_nearby(),
                 Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),

@@ -20,6 +20,10 @@ pub(super) enum Timer {
     Summary(RoomId),
     /// Tell who is in the room.
     Members(RoomId),
+    /// Tell how this device is connected.
+    Connection,
+    /// Tell who is on the network.
+    Nearby,
     /// Write the room's record.
     Save(RoomId),
     /// See whether a conversation is over.
