@@ -63,7 +63,7 @@ enum Finish {
     Reset,
     Changed,
     Deleted,
-    Rekeyed { bundle: AccountBundle, key: VaultKey, version: u64, name: UserName },
+    Rekeyed { bundle: Box<AccountBundle>, key: VaultKey, version: u64, name: UserName },
 }
 
 /// A job.
@@ -392,7 +392,7 @@ impl Engine {
             Some(VaultRecord { version, sealed, by_password, by_recovery: vault.by_recovery.clone() })
         });
         let Some(next) = next else { return self.fail_account(CommandError::VaultDamaged) };
-        let finish = Finish::Rekeyed { bundle, key, version, name: name.clone() };
+        let finish = Finish::Rekeyed { bundle: Box::new(bundle), key, version, name: name.clone() };
         self.set_step(Step::Finishing(Box::new(finish)));
         self.ask_account(AccountRequest::PutVaultAndKeys { expected: vault.version, vault: next });
     }
@@ -411,7 +411,7 @@ impl Engine {
             }
             Finish::Changed => self.end_account(Ok(Reply::Done)),
             Finish::Deleted => self.leave_account(),
-            Finish::Rekeyed { bundle, key, version, name } => self.enter_account(name, key, version, bundle),
+            Finish::Rekeyed { bundle, key, version, name } => self.enter_account(name, key, version, *bundle),
         }
     }
 
