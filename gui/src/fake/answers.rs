@@ -56,6 +56,7 @@ impl Fake {
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
             Command::Account(command) => self.account(*command),
+            Command::Device(_) => Ok(Reply::Done),
             Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
             Command::ChangeLock(change) => {
                 let kind = match *change {
