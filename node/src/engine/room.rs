@@ -109,6 +109,10 @@ pub(super) struct Room {
     pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
+    /// When the progress of joining was last told, on the monotonic clock.
+    pub(super) progress_sent: u64,
+    /// Members that wait to be compared with.
+    pub(super) to_compare: BTreeSet<DeviceId>,
     /// Members that were asked for the first screenful.
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
@@ -166,6 +170,8 @@ impl Room {
             is_loaded: false,
             early: Vec::new(),
             is_fresh: false,
+            progress_sent: 0,
+            to_compare: BTreeSet::new(),
             tails_asked: 0,
             has_synced: false,
             knocked: BTreeSet::new(),

@@ -6,7 +6,7 @@ use parlor_node::{
     net::{GossipId, InboundId, NetCommand, NetEvent},
     store::LocalStore as _,
 };
-use parlor_protocol::{RoomCode, TopicId};
+use parlor_protocol::{LinkCode, RoomCode, TopicId};
 
 use super::{
     host::HostId,
@@ -30,6 +30,7 @@ impl Network {
                 Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
                 Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
+                Output::StretchLink { job, code } => self.schedule(250, host, Happening::LinkStretched { job, code }),
                 // A host of the simulator has no folder to lock.
                 Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
                 Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
@@ -148,6 +149,11 @@ impl Network {
                 let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
                 Input::Stretched { job, code: Some(stretched) }
+            }
+            Happening::LinkStretched { job, code } => {
+                let stretch = |code: &LinkCode| code.stretch().expect("there is memory");
+                let link = self.links.entry(code).or_insert_with_key(stretch).clone();
+                Input::LinkStretched { job, link: Some(link) }
             }
             Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
             Happening::Password { job, work } => Input::Password { job, worked: work.run() },

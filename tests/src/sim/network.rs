@@ -7,7 +7,7 @@ use parlor_node::{
     net::{InboundId, NetEvent, RequestId},
     store::{Read, Write},
 };
-use parlor_protocol::{DeviceId, Name, RoomCode, TopicId, invite::StretchedCode};
+use parlor_protocol::{DeviceId, LinkCode, Name, RoomCode, TopicId, invite::StretchedCode, link::StretchedLink};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
@@ -43,6 +43,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    LinkStretched { job: parlor_node::engine::JobId, code: LinkCode },
     Password { job: parlor_node::engine::JobId, work: PasswordWork },
     Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
@@ -81,6 +82,7 @@ pub struct Network {
     pub(super) counter: u64,
     pub(super) inbound: HashMap<InboundId, (HostId, u64, RequestId)>,
     pub(super) stretched: HashMap<RoomCode, StretchedCode>,
+    pub(super) links: HashMap<LinkCode, StretchedLink>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
     pub(super) strangers: BTreeMap<DeviceId, Box<dyn Stranger>>,
@@ -106,6 +108,7 @@ impl Network {
             counter: 0,
             inbound: HashMap::new(),
             stretched: HashMap::new(),
+            links: HashMap::new(),
             cuts: Vec::new(),
             strangers: BTreeMap::new(),
             banned: Vec::new(),

@@ -7,10 +7,11 @@ mod bundle;
 mod job;
 mod keeping;
 mod people;
+pub(super) mod person;
 mod questions;
 mod work;
 
-pub use bundle::{AccountBundle, BundleRoom, Stamp, Stamped};
+pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
 pub use work::{PasswordWork, PasswordWorked};
 
 use parlor_protocol::{
@@ -19,7 +20,6 @@ use parlor_protocol::{
     wire::{Answer, Request},
 };
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 use super::{
     Engine,
@@ -44,8 +44,8 @@ pub(super) struct Account {
     is_asking: bool,
     /// The vault is being read or written.
     is_syncing: bool,
-    /// The version and contents of the vault that are being written.
-    sent: Option<(u64, Zeroizing<Vec<u8>>)>,
+    /// The version of the vault that is being written.
+    sent: Option<u64>,
     /// The person knows that the archive shows a wrong vault.
     warned: bool,
 }
@@ -53,13 +53,6 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(record: Option<AccountRecord>) -> Self {
         Self { record, ..Self::default() }
-    }
-
-    /// Former keys of the person.
-    pub(super) fn former(&self) -> Vec<parlor_protocol::card::UserKey> {
-        let bundle = self.record.as_ref().and_then(|record| AccountBundle::decode(&record.bundle.0).ok());
-        let former = bundle.map(|bundle| bundle.former).unwrap_or_default();
-        former.iter().map(parlor_protocol::card::UserKey::from_seed).collect()
     }
 }
 
@@ -72,12 +65,15 @@ impl Engine {
                 self.reply(Some(call), Ok(Reply::Account(view)));
             }
             AccountCommand::Register { name, password, token, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Register { name, password, token, device }, archive);
             }
             AccountCommand::LogIn { name, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::LogIn { name, password, recovery, device }, archive);
             }
             AccountCommand::Recover { name, token, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Recover { name, token, password, recovery, device }, archive);
             }
             AccountCommand::ChangePassword { old, new } => {
