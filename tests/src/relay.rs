@@ -112,8 +112,7 @@ impl Drop for Relay {
 /// Carries what one side says to the other, until either has gone.
 fn carry(mut from: &TcpStream, mut to: &TcpStream, line: &(Mutex<Line>, Condvar)) {
     let mut piece = vec![0; PIECE];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut piece) else { break };
+    while let Ok(length @ 1..) = from.read(&mut piece) {
         let Some(said) = piece.get(..length) else { break };
         if !may_pass(line) || to.write_all(said).is_err() {
             break;

@@ -58,7 +58,7 @@ impl Scene {
         let step = (pieces - met).div_ceil(MOMENTS).max(1);
         let at = |scene: &mut Self, number: usize| Moment {
             piece: met + number * step + usize::try_from(scene.rng.next_u64()).unwrap_or(0) % step,
-            arrives: scene.rng.next_u64() % 2 == 0,
+            arrives: scene.rng.next_u64().is_multiple_of(2),
             victim: if number % 3 == 2 { Victim::Archive } else { Victim::Member },
         };
         (0..MOMENTS).map(|number| at(self, number)).collect()
