@@ -294,6 +294,8 @@ pub fn code_problem(error: &CodeError) -> Option<String> {
         CodeError::Scrambled => {
             "Several symbols are wrong or swapped. Compare every group with the original.".to_owned()
         }
+        CodeError::ForDevice => "This code is not for a room: it links a new device to a person.".to_owned(),
+        CodeError::ForRoom => "This code is for a room, not for linking a device.".to_owned(),
     })
 }
 

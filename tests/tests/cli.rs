@@ -303,3 +303,46 @@ fn a_passphrase_change_that_is_killed_leaves_the_old_one_or_the_new() {
         child.wait().unwrap();
     }
 }
+
+#[test]
+fn a_second_device_is_linked_by_a_code_without_archive_or_account() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = process::free_port().unwrap();
+    let address = format!("127.0.0.1:{port}");
+    let desktop = |args: &[&str]| {
+        let mut command = process::parlor_on(dir.path(), "desktop", port).unwrap();
+        command.args(["--wait", "5"]).args(args);
+        command
+    };
+    let laptop = |args: &[&str]| {
+        let mut command = process::parlor(dir.path(), "laptop", Some(&address)).unwrap();
+        command.args(["--wait", "10"]).args(args);
+        command
+    };
+    process::run(&mut desktop(&["init", "--name", "Anna"])).unwrap();
+    process::run(&mut desktop(&["create", "kitchen"])).unwrap();
+    process::run(&mut desktop(&["send", "kitchen", "soup is ready"])).unwrap();
+    let room = process::run(&mut desktop(&["code", "kitchen"])).unwrap().trim().to_owned();
+    let offer = Background::start(&mut desktop(&["devices", "offer"])).unwrap();
+    let (_, said) = offer.wait_for("Code for one new device").unwrap();
+    let code = said.rsplit(' ').next().unwrap().trim().to_owned();
+    // Each kind of code is told apart where the other is wanted.
+    let said = refused(&laptop(&["devices", "link", &room]).output().unwrap(), 2);
+    assert!(said.contains("is for a room"), "{said}");
+    let said = refused(&laptop(&["join", &code]).output().unwrap(), 2);
+    assert!(said.contains("links a new device"), "{said}");
+    let said = process::run(&mut laptop(&["devices", "link", &format!("parlor:link:{code}")])).unwrap();
+    assert!(said.contains("This device is linked with") && said.contains("1 room"), "{said}");
+    offer.wait_for("Linked: ").unwrap();
+    let history = process::run(&mut laptop(&["history", "kitchen", "--offline"])).unwrap();
+    assert!(history.contains("Anna: soup is ready"), "{history}");
+    let devices = json(&process::run(&mut laptop(&["devices", "list", "--json", "--offline"])).unwrap());
+    assert_eq!(devices.len(), 2);
+    let id = devices[0]["device"].as_str().unwrap();
+    assert_eq!(devices[0]["own"], true);
+    process::run(&mut laptop(&["devices", "rename", &id[..8], "small one", "--offline"])).unwrap();
+    let shown = process::run(&mut laptop(&["devices", "list", "--offline"])).unwrap();
+    assert!(shown.contains("small one  (this one"), "{shown}");
+    let said = refused(&laptop(&["devices", "rename", "nothing", "x", "--offline"]).output().unwrap(), 3);
+    assert!(said.contains("parlor devices list"), "{said}");
+}

@@ -287,7 +287,9 @@ impl Service {
             }
             Ok(_) if self.tasks.len() >= TASKS_MAX || !self.meter.allows(from, cost, now) => Some(busy),
             // An archive is nobody, and cannot be asked into a room.
-            Ok(Request::Hello(_) | Request::Knock { .. }) => Some(Answer::Refused(Refusal::Malformed)),
+            Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
+                Some(Answer::Refused(Refusal::Malformed))
+            }
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None

@@ -41,6 +41,8 @@ impl Model {
             Event::RoomMoved { from, to } if self.open == Some(from) => return vec![Effect::Open(to)],
             Event::RoomMoved { .. } => {}
             Event::PersonChanged(user) => return self.people.changed(user),
+            // The page of the own devices reads them when it is shown.
+            Event::DeviceLinked { .. } | Event::DevicesChanged => {}
             Event::AccountChanged(view) => self.account.view = Some(view),
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),

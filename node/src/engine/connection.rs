@@ -81,6 +81,11 @@ impl Connections {
         self.peers.keys().copied().collect()
     }
 
+    /// Connected machines of people.
+    pub(super) fn members(&self) -> Vec<DeviceId> {
+        self.peers.iter().filter(|(_, peer)| !peer.archive).map(|(id, _)| *id).collect()
+    }
+
     /// Connected members of a room, archives not included.
     pub(super) fn in_room(&self, room: RoomId) -> Vec<DeviceId> {
         self.peers.iter().filter(|(_, peer)| !peer.archive && peer.rooms.contains(&room)).map(|(id, _)| *id).collect()
@@ -213,6 +218,7 @@ impl Engine {
         if archive {
             self.account_met(peer);
         }
+        self.device_met(peer);
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {
@@ -221,6 +227,7 @@ impl Engine {
             room.knocked.remove(&peer);
         }
         self.forget_peer(peer);
+        self.device_left(peer);
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
             self.tell_nearby();
         }

@@ -10,6 +10,7 @@ mod codes;
 mod commands;
 mod connection;
 mod contacts;
+mod devices;
 mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;

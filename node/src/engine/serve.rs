@@ -59,6 +59,8 @@ impl Engine {
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
             Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),
             Ok(Request::Knock { entries }) => Some(self.on_knock(from, entries)),
+            Ok(Request::Link { locator, message }) => Some(self.on_link(from, locator, &message)),
+            Ok(Request::Own(sealed)) => Some(self.on_own(from, &sealed)),
             // Only archives keep accounts.
             Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {

@@ -42,6 +42,12 @@ pub(super) enum Timer {
     Account,
     /// Look at the account's vault.
     Vault,
+    /// Ask the person's other devices what is new.
+    Agree,
+    /// See how linking this device stands.
+    Link,
+    /// See whether an offer to link a device is over.
+    Offer,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.

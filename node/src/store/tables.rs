@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The layout this Parlor writes.
-pub(super) const SCHEMA: u64 = 2;
+pub(super) const SCHEMA: u64 = 3;
 /// Longest encoded record: a room with many epochs stays far below.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
 

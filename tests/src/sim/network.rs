@@ -8,8 +8,9 @@ use parlor_node::{
     store::{LocalStore as _, Read, Write},
 };
 use parlor_protocol::{
-    DeviceId, HistoryPolicy, Name, RoomCode, RoomId, Text, TopicId,
+    DeviceId, HistoryPolicy, LinkCode, Name, RoomCode, RoomId, Text, TopicId,
     invite::StretchedCode,
+    link::StretchedLink,
     wire::{Answer, Request},
 };
 use rand_chacha::ChaCha20Rng;
@@ -50,6 +51,7 @@ pub(super) enum Happening {
     Write { id: WriteId, writes: Vec<Write> },
     Read { id: ReadId, read: Read },
     Stretched { job: parlor_node::engine::JobId, code: RoomCode },
+    LinkStretched { job: parlor_node::engine::JobId, code: LinkCode },
     Password { job: parlor_node::engine::JobId, work: PasswordWork },
     Locked { job: parlor_node::engine::JobId },
     Gossip { from: DeviceId, topic: TopicId, bytes: Bytes },
@@ -88,6 +90,7 @@ pub struct Network {
     counter: u64,
     inbound: HashMap<InboundId, (HostId, u64, RequestId)>,
     stretched: HashMap<RoomCode, StretchedCode>,
+    links: HashMap<LinkCode, StretchedLink>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
     pub(super) strangers: BTreeMap<DeviceId, Box<dyn Stranger>>,
@@ -113,6 +116,7 @@ impl Network {
             counter: 0,
             inbound: HashMap::new(),
             stretched: HashMap::new(),
+            links: HashMap::new(),
             cuts: Vec::new(),
             strangers: BTreeMap::new(),
             banned: Vec::new(),
@@ -277,6 +281,7 @@ impl Network {
                 Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
                 Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
+                Output::StretchLink { job, code } => self.schedule(250, host, Happening::LinkStretched { job, code }),
                 // A host of the simulator has no folder to lock.
                 Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
                 Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
@@ -395,6 +400,11 @@ impl Network {
                 let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
                 Input::Stretched { job, code: Some(stretched) }
+            }
+            Happening::LinkStretched { job, code } => {
+                let stretch = |code: &LinkCode| code.stretch().expect("there is memory");
+                let link = self.links.entry(code).or_insert_with_key(stretch).clone();
+                Input::LinkStretched { job, link: Some(link) }
             }
             Happening::Locked { job } => Input::Locked { job, result: Ok(parlor_node::store::LockKind::File) },
             Happening::Password { job, work } => Input::Password { job, worked: work.run() },

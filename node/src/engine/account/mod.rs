@@ -7,9 +7,10 @@ mod bundle;
 mod job;
 mod keeping;
 mod people;
+pub(super) mod person;
 mod work;
 
-pub use bundle::{AccountBundle, BundleRoom, Stamp, Stamped};
+pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
 pub use work::{PasswordWork, PasswordWorked};
 
 use parlor_protocol::{
@@ -17,7 +18,6 @@ use parlor_protocol::{
     account::{AccountAnswer, AccountRequest},
     wire::{Answer, Request},
 };
-use zeroize::Zeroizing;
 
 use super::{
     Engine,
@@ -41,8 +41,8 @@ pub(super) struct Account {
     is_asking: bool,
     /// The vault is being read or written.
     is_syncing: bool,
-    /// The version and contents of the vault that are being written.
-    sent: Option<(u64, Zeroizing<Vec<u8>>)>,
+    /// The version of the vault that is being written.
+    sent: Option<u64>,
     /// The person knows that the archive shows a wrong vault.
     warned: bool,
 }
@@ -50,13 +50,6 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(record: Option<AccountRecord>) -> Self {
         Self { record, ..Self::default() }
-    }
-
-    /// Former keys of the person.
-    pub(super) fn former(&self) -> Vec<parlor_protocol::card::UserKey> {
-        let bundle = self.record.as_ref().and_then(|record| AccountBundle::decode(&record.bundle.0).ok());
-        let former = bundle.map(|bundle| bundle.former).unwrap_or_default();
-        former.iter().map(parlor_protocol::card::UserKey::from_seed).collect()
     }
 }
 
@@ -69,12 +62,15 @@ impl Engine {
                 self.reply(Some(call), Ok(Reply::Account(view)));
             }
             AccountCommand::Register { name, password, token, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Register { name, password, token, device }, archive);
             }
             AccountCommand::LogIn { name, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::LogIn { name, password, recovery, device }, archive);
             }
             AccountCommand::Recover { name, token, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Recover { name, token, password, recovery, device }, archive);
             }
             AccountCommand::ChangePassword { old, new } => {
