@@ -67,6 +67,15 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
         Some(address) => println!("  health    http://{address}/healthz  /readyz  /metrics"),
         None => println!("  health    off"),
     }
+    match archive.page() {
+        Some(page) => {
+            println!("  web       {}", page.links().join("  "));
+            if let Some(fingerprint) = &page.fingerprint {
+                println!("  certificate (SHA-256) {fingerprint}");
+            }
+        }
+        None => println!("  web       off"),
+    }
     println!(
         "  limits    {} MB a room, {} rooms, registration {}",
         limits.room.bytes / 1024 / 1024,

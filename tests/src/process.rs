@@ -81,7 +81,7 @@ pub fn archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
     }
     command.env("RUST_LOG", "trace,libp2p_gossipsub=info");
     command.arg("--data-dir").arg(dir).args(["--no-mdns", "--port", &port.to_string()]);
-    command.args(["--ws-port", "0", "--http", "off"]);
+    command.args(["--ws-port", "0", "--http", "off", "--web", "off"]);
     Ok(command)
 }
 
