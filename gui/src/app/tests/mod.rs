@@ -91,6 +91,11 @@ impl Desk {
         self.harness.state().as_ref().unwrap()
     }
 
+    pub(super) fn offers(&mut self, code: &str) {
+        self.harness.state_mut().as_mut().unwrap().offer_code(code.to_owned());
+        self.run();
+    }
+
     pub(super) fn model(&self) -> &Model {
         self.app().model()
     }
