@@ -65,6 +65,7 @@ pub(crate) struct Ports {
 /// Something to stretch.
 enum Stretch {
     Code(JobId, parlor_protocol::RoomCode),
+    Link(JobId, parlor_protocol::LinkCode),
     Password(JobId, PasswordWork),
 }
 
@@ -266,6 +267,7 @@ impl Actor {
                 Output::Tidy => self.give_store(Job::Tidy, true),
                 Output::Read { id, read } => self.give_store(Job::Read { id, read }, true),
                 Output::Stretch { job, code } => self.to_stretch.push_back(Stretch::Code(job, code)),
+                Output::StretchLink { job, code } => self.to_stretch.push_back(Stretch::Link(job, code)),
                 Output::Password { job, work } => self.to_stretch.push_back(Stretch::Password(job, work)),
                 Output::Lock { job, change } => self.to_lock.push_back((job, change)),
             }
@@ -312,6 +314,7 @@ impl Actor {
             let Some(work) = self.to_stretch.pop_front() else { break };
             self.stretching.push(runtime::heavy(move || match work {
                 Stretch::Code(job, code) => Input::Stretched { job, code: code.stretch().ok() },
+                Stretch::Link(job, code) => Input::LinkStretched { job, link: code.stretch().ok() },
                 Stretch::Password(job, work) => Input::Password { job, worked: work.run() },
             }));
         }

@@ -4,7 +4,7 @@
 
 pub use parlor_protocol::content::RoomChange;
 use parlor_protocol::{
-    DeviceId, EntryId, HistoryPolicy, Locator, Name, Role, RoomCode, RoomId, Text, UserId,
+    DeviceId, EntryId, HistoryPolicy, LinkCode, Locator, Name, Role, RoomCode, RoomId, Text, UserId,
     account::{AccessToken, Password, RecoveryKey, UserName},
 };
 use serde::Serialize;
@@ -181,6 +181,8 @@ pub enum Command {
     RemoveAddress(String),
     /// Something about the account.
     Account(Box<AccountCommand>),
+    /// Something about the person's own devices.
+    Device(Box<DeviceCommand>),
     /// How the profile is locked. Answered with [`Reply::Locked`].
     LockKind,
     /// Changes how the profile is locked. Answered with [`Reply::Locked`] once that is durable.
@@ -359,6 +361,62 @@ pub enum AccountCommand {
     },
 }
 
+/// Something about the person's own devices. No account is needed.
+#[derive(Clone, Debug)]
+pub enum DeviceCommand {
+    /// All devices. Answered with [`Reply::Devices`].
+    List,
+    /// Shows a code with which one new device can be linked, once and within ten minutes; an earlier one
+    /// ends. Answered with [`Reply::LinkOffered`]; when a device was linked, [`crate::Event::DeviceLinked`]
+    /// comes.
+    Offer {
+        /// What this device is called, if it has no name yet.
+        label: Name,
+    },
+    /// Takes the code back. Answered with [`Reply::Done`].
+    CancelOffer,
+    /// Makes this device one of the person's whose device shows the code: that person's rooms come, and
+    /// the rooms here join them. Answered with [`Reply::Linked`].
+    Link {
+        /// The code.
+        code: LinkCode,
+        /// What this device is called, if it has no name yet.
+        label: Name,
+    },
+    /// Gives up being linked. Answered with [`Reply::Done`].
+    CancelLink,
+    /// Gives a device another name; only the own devices learn it. Answered with [`Reply::Done`].
+    Rename {
+        /// Which.
+        device: DeviceId,
+        /// Its name.
+        label: Name,
+    },
+}
+
+/// One of the person's own devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnDevice {
+    /// The device.
+    pub device: DeviceId,
+    /// What it is called; a short id until it has a name.
+    pub label: String,
+    /// When it was first started, in milliseconds since 1970, by its own clock.
+    pub created: u64,
+    /// When it was last seen from here, in milliseconds since 1970.
+    pub last_seen: Option<u64>,
+    /// True for this very device.
+    pub own: bool,
+    /// Whether it is this device or connected now.
+    pub online: bool,
+    /// Whether it said that it is signed in to the account.
+    pub signed_in: bool,
+    /// When it was revoked, if it was.
+    pub revoked: Option<u64>,
+    /// The rooms here that it is in.
+    pub rooms: Vec<RoomId>,
+}
+
 /// The 24 words of a recovery key, on their way to the screen: wiped, and not printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecoveryWords(Zeroizing<String>);
@@ -443,6 +501,22 @@ pub enum Reply {
     Registered(RecoveryWords),
     /// The devices that are signed in to the account.
     AccountDevices(Vec<AccountDevice>),
+    /// The person's devices, this one first.
+    Devices(Vec<OwnDevice>),
+    /// A code that links one new device.
+    LinkOffered {
+        /// The code.
+        code: LinkCode,
+        /// When it stops working, in milliseconds since 1970.
+        expires: u64,
+    },
+    /// This device is one of the person's now.
+    Linked {
+        /// What the device is called that it was linked by.
+        by: String,
+        /// How many rooms came.
+        rooms: usize,
+    },
 }
 
 /// The rules of a room, for people.

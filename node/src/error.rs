@@ -61,7 +61,7 @@ pub enum CommandError {
     #[error("the record behind this code is damaged; ask a member for a new code")]
     InviteInvalid,
     /// A join with this code was given up.
-    #[error("joining was cancelled")]
+    #[error("this was cancelled")]
     Cancelled,
     /// A value is not acceptable.
     #[error("{what}")]
@@ -202,6 +202,30 @@ pub enum CommandError {
     /// The vault has no room.
     #[error("there are more rooms here than an account can hold; leave some, then try again")]
     VaultFull,
+    /// No device offers to be linked with the code.
+    #[error(
+        "no device here offers to be linked with this code ({asked} asked). Compare it with the other device's screen; a \
+         code works once and for ten minutes, so show a new one there if in doubt"
+    )]
+    LinkUnknown {
+        /// How many devices said no.
+        asked: usize,
+    },
+    /// A link is under way.
+    #[error("this device is being linked already; wait for that, or cancel it")]
+    LinkBusy,
+    /// The code was made here.
+    #[error("this code was made on this very device; type it on the new one")]
+    LinkOwn,
+    /// No such own device.
+    #[error("you have no such device; look at the list of your devices")]
+    NoSuchDevice,
+    /// This device was revoked.
+    #[error(
+        "this device was revoked, for ever: keep what you need from it, then start anew with an empty data folder and \
+         link that"
+    )]
+    DeviceRevoked,
     /// The node has stopped.
     #[error("Parlor has stopped")]
     Stopped,

@@ -92,6 +92,15 @@ pub enum Event {
     ConnectionChanged(Connection),
     /// The account of this device changed, or its archive came.
     AccountChanged(AccountView),
+    /// One of the person's devices is new: if nobody in front of it belongs to this person, revoke it.
+    DeviceLinked {
+        /// The device.
+        device: DeviceId,
+        /// What it is called.
+        label: String,
+    },
+    /// The list of the person's devices changed: read it again.
+    DevicesChanged,
     /// Something went wrong that the person should know, with its remedy.
     ProblemRaised(Problem),
     /// This subscriber was too slow and missed events: read rooms and history again.

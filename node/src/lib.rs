@@ -29,8 +29,8 @@ pub mod unwind;
 mod web;
 
 pub use command::{
-    AccountCommand, CodeInfo, Command, CommandId, CommandResult, RecoveryWords, Reply, RequestAnswer, RoomChange,
-    RoomRulesShown,
+    AccountCommand, CodeInfo, Command, CommandId, CommandResult, DeviceCommand, OwnDevice, RecoveryWords, Reply,
+    RequestAnswer, RoomChange, RoomRulesShown,
 };
 pub use error::CommandError;
 pub use event::{

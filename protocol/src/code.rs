@@ -1,4 +1,4 @@
-//! Room codes: what people type to join.
+//! Room codes: what people type to join, and how any code is written and read.
 //!
 //! A code is 80 random bits in Crockford's base 32 (16 symbols) followed by two check symbols,
 //! written `7KQ2-M4X9-TB3H-0RVW-5C`. The check symbols are those of a Reed-Solomon code over
@@ -13,7 +13,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::error::CodeError;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const DATA: usize = 16;
+pub(crate) const DATA: usize = 16;
 const CHECK: usize = 2;
 /// Symbols of a code, check symbols included.
 pub const CODE_SYMBOLS: usize = DATA + CHECK;
@@ -21,6 +21,27 @@ pub const CODE_SYMBOLS: usize = DATA + CHECK;
 pub const CODE_GROUP: usize = 4;
 /// The scheme of a code written as a link.
 pub const LINK_SCHEME: &str = "parlor:";
+/// What follows the scheme where the code links a device.
+pub(crate) const DEVICE_PREFIX: &str = "link:";
+
+/// What a code is for. Both kinds look alike and have the same check, but for a constant that is added
+/// to the check symbols: no code of one kind, and none with one wrong symbol, is one of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Joining a room.
+    Room,
+    /// Linking a device.
+    Device,
+}
+
+impl Use {
+    const fn mark(self) -> [u8; CHECK] {
+        match self {
+            Self::Room => [0, 0],
+            Self::Device => [15, 31],
+        }
+    }
+}
 
 /// A room code. It is a secret: `Debug` shows nothing of it and it is wiped when dropped.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Zeroize, ZeroizeOnDrop)]
@@ -29,10 +50,7 @@ pub struct RoomCode([u8; DATA]);
 impl RoomCode {
     /// A fresh code from 80 random bits.
     pub fn random(rng: &mut dyn CryptoRng) -> Self {
-        let mut symbols = [0; DATA];
-        rng.fill_bytes(&mut symbols);
-        symbols.iter_mut().for_each(|symbol| *symbol &= 31);
-        Self(symbols)
+        Self(random_symbols(rng))
     }
 
     /// The 80 bits as 16 symbol values of five bits each: the input of key stretching.
@@ -50,16 +68,34 @@ impl RoomCode {
 
 impl fmt::Display for RoomCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let check = gf32::check_symbols(&self.0);
-        for (index, symbol) in self.0.iter().chain(&check).enumerate() {
-            if index > 0 && index % CODE_GROUP == 0 {
-                f.write_str("-")?;
-            }
-            let letter = ALPHABET.get(usize::from(*symbol)).copied().unwrap_or(b'?');
-            write!(f, "{}", char::from(letter))?;
-        }
-        Ok(())
+        write_symbols(f, &self.0, Use::Room)
     }
+}
+
+/// 80 random bits as 16 symbols.
+pub(crate) fn random_symbols(rng: &mut dyn CryptoRng) -> [u8; DATA] {
+    let mut symbols = [0; DATA];
+    rng.fill_bytes(&mut symbols);
+    symbols.iter_mut().for_each(|symbol| *symbol &= 31);
+    symbols
+}
+
+/// Writes symbols and their check symbols in groups.
+pub(crate) fn write_symbols(f: &mut fmt::Formatter<'_>, data: &[u8; DATA], purpose: Use) -> fmt::Result {
+    let check = marked(gf32::check_symbols(data), purpose);
+    for (index, symbol) in data.iter().chain(&check).enumerate() {
+        if index > 0 && index % CODE_GROUP == 0 {
+            f.write_str("-")?;
+        }
+        let letter = ALPHABET.get(usize::from(*symbol)).copied().unwrap_or(b'?');
+        write!(f, "{}", char::from(letter))?;
+    }
+    Ok(())
+}
+
+fn marked(check: [u8; CHECK], purpose: Use) -> [u8; CHECK] {
+    let ([a, b], [x, y]) = (check, purpose.mark());
+    [a ^ x, b ^ y]
 }
 
 impl fmt::Debug for RoomCode {
@@ -101,13 +137,36 @@ impl fmt::Debug for TypedCode {
 /// Reads a code as it is being typed or pasted, with or without the `parlor:` link in front.
 #[must_use]
 pub fn read_typed(input: &str) -> TypedCode {
-    let trimmed = input.trim();
-    let bare = match trimmed.get(..LINK_SCHEME.len()) {
-        Some(scheme) if scheme.eq_ignore_ascii_case(LINK_SCHEME) => {
-            trimmed.get(LINK_SCHEME.len()..).unwrap_or_default().trim_start_matches('/')
-        }
-        _ => trimmed,
+    let (bare, is_for_device) = without_scheme(input);
+    let Typed { groups, state } = read_symbols(bare, Use::Room);
+    let state = if is_for_device { Err(CodeError::ForDevice) } else { state.map(RoomCode) };
+    TypedCode { groups, state }
+}
+
+/// A code without the link in front, and whether that said that it is for a device.
+pub(crate) fn without_scheme(input: &str) -> (&str, bool) {
+    let strip = |text: &str, prefix: &str| {
+        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)).then_some(prefix.len())
     };
+    let trimmed = input.trim();
+    let bare = match strip(trimmed, LINK_SCHEME) {
+        Some(len) => trimmed.get(len..).unwrap_or_default().trim_start_matches('/'),
+        None => trimmed,
+    };
+    match strip(bare, DEVICE_PREFIX) {
+        Some(len) => (bare.get(len..).unwrap_or_default(), true),
+        None => (bare, false),
+    }
+}
+
+/// What typing has come to.
+pub(crate) struct Typed {
+    pub(crate) groups: Vec<String>,
+    pub(crate) state: Result<[u8; DATA], CodeError>,
+}
+
+/// Reads the symbols of a code.
+pub(crate) fn read_symbols(bare: &str, purpose: Use) -> Typed {
     let mut values = Zeroizing::new(Vec::with_capacity(CODE_SYMBOLS));
     let mut groups: Vec<String> = Vec::new();
     let mut bad = None;
@@ -128,24 +187,32 @@ pub fn read_typed(input: &str) -> TypedCode {
         }
         got += 1;
     }
-    TypedCode { groups, state: bad.map_or_else(|| check(&values, got), Err) }
+    Typed { groups, state: bad.map_or_else(|| check(&values, got, purpose), Err) }
 }
 
-fn check(values: &[u8], got: usize) -> Result<RoomCode, CodeError> {
+fn check(values: &[u8], got: usize, purpose: Use) -> Result<[u8; DATA], CodeError> {
     if got < CODE_SYMBOLS {
         return Err(CodeError::TooShort { expected: CODE_SYMBOLS, got });
     }
+    let symbols = values.split_first_chunk::<DATA>();
+    let Some((data, Ok(check))) = symbols.map(|(data, rest)| (*data, <[u8; CHECK]>::try_from(rest))) else {
+        return Err(CodeError::TooLong { expected: CODE_SYMBOLS, got });
+    };
     if got > CODE_SYMBOLS {
         return Err(CodeError::TooLong { expected: CODE_SYMBOLS, got });
     }
-    match gf32::locate_error(values) {
-        gf32::Located::None => values
-            .get(..DATA)
-            .and_then(|data| <[u8; DATA]>::try_from(data).ok())
-            .map(RoomCode)
-            .ok_or(CodeError::Scrambled),
-        gf32::Located::At(at) => Err(CodeError::Mistyped { group: at / CODE_GROUP + 1, symbol: at % CODE_GROUP + 1 }),
-        gf32::Located::Several => Err(CodeError::Scrambled),
+    let fault = |purpose| {
+        let unmarked = Zeroizing::new([data.as_slice(), &marked(check, purpose)].concat());
+        gf32::locate_error(&unmarked)
+    };
+    match (fault(purpose), purpose) {
+        (gf32::Located::None, _) => Ok(data),
+        (_, Use::Room) if matches!(fault(Use::Device), gf32::Located::None) => Err(CodeError::ForDevice),
+        (_, Use::Device) if matches!(fault(Use::Room), gf32::Located::None) => Err(CodeError::ForRoom),
+        (gf32::Located::At(at), _) => {
+            Err(CodeError::Mistyped { group: at / CODE_GROUP + 1, symbol: at % CODE_GROUP + 1 })
+        }
+        (gf32::Located::Several, _) => Err(CodeError::Scrambled),
     }
 }
 

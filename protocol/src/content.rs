@@ -95,6 +95,14 @@ pub enum Body {
     /// The author leaves the room with all devices: owners remove them, so that the next epoch is
     /// closed to them.
     Leave,
+    /// How many may join with a code, by its maker: who reads it counts, and ends the code when it is
+    /// used up.
+    CodeLimit {
+        /// The code.
+        locator: Locator,
+        /// So many.
+        uses: u32,
+    },
 }
 
 /// A member of a roster. Card and prekey are signed by its device; the name is the owner's word.

@@ -57,6 +57,12 @@ pub(crate) enum Purpose {
     AccessToken,
     /// The name of an archive's account key.
     AccountKeyId,
+    /// The pre-shared key of linking a device, from the stretched code.
+    LinkPsk,
+    /// What says which offer is meant, from the stretched code.
+    LinkLocator,
+    /// The key that seals what one person's devices tell each other.
+    OwnDevices,
 }
 
 impl Purpose {
@@ -86,6 +92,9 @@ impl Purpose {
             Self::VaultRecovery => "parlor/v1/vault recovery key",
             Self::AccessToken => "parlor/v1/access token",
             Self::AccountKeyId => "parlor/v1/account key id",
+            Self::LinkPsk => "parlor/v1/link psk",
+            Self::LinkLocator => "parlor/v1/link locator",
+            Self::OwnDevices => "parlor/v1/own devices",
         }
     }
 

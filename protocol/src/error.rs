@@ -81,6 +81,16 @@ pub enum CodeError {
     /// The check symbols say that several symbols are wrong.
     #[error("several symbols are wrong or swapped; compare every group with the original")]
     Scrambled,
+    /// It is a code that links a device, where a room's code is wanted.
+    #[error(
+        "this code is not for a room: it links a new device to a person. Type it on the new device, where it says \"link this device\" (`parlor devices link CODE`)"
+    )]
+    ForDevice,
+    /// It is a room's code, where one that links a device is wanted.
+    #[error(
+        "this code is for a room, not for linking a device: join with it, or make a code for a device on the one you have (`parlor devices offer`)"
+    )]
+    ForRoom,
 }
 
 /// Why a key, signature or certificate is refused.

@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// Memory for stretching, in KiB.
-const STRETCH_KIB: u32 = 64 * 1024;
+pub(crate) const STRETCH_KIB: u32 = 64 * 1024;
 /// Passes over that memory.
-const STRETCH_PASSES: u32 = 3;
+pub(crate) const STRETCH_PASSES: u32 = 3;
 /// The code itself is random and unique, so one salt serves all.
 const STRETCH_SALT: &[u8] = b"parlor/v1 room code";
 const NONCE_LEN: usize = 24;

@@ -79,3 +79,9 @@ pub const VAULT_MAX: usize = 768 * 1024;
 pub const VAULT_FLOOR: usize = 4 * 1024;
 /// Most devices that are signed in to one account.
 pub const ACCOUNT_DEVICES_MAX: usize = 64;
+/// Longest handshake message of a link, in bytes: an ephemeral key, a tag and a length.
+pub const LINK_HANDSHAKE_MAX: usize = 96;
+/// Most bytes that a link hands over: what a vault holds, and what the device is called.
+pub const LINK_MAX: usize = VAULT_MAX + 1024;
+/// Longest sealed question of one own device to another, in bytes.
+pub const OWN_ASK_MAX: usize = 128;

@@ -1,7 +1,7 @@
 //! The only place that talks to snow: builders with our key types, randomness from the caller.
 //!
-//! Two one-way patterns of the Noise framework (revision 34, section 7.4) are in use:
-//! `Npsk0` for messages and `K` for handing out epoch keys. snow accepts keys of any length and
+//! Two one-way patterns of the Noise framework (revision 34, section 7.4) are in use: `Npsk0` for
+//! messages and `K` for handing out epoch keys; and `NNpsk0` for linking a device. snow accepts keys of any length and
 //! panics on some, so only [`DhSecret`] and [`DhPublic`] pass through here.
 
 use rand_chacha::ChaCha20Rng;
@@ -24,9 +24,12 @@ use crate::{
 pub const MESSAGE_PATTERN: &str = "Noise_Npsk0_25519_ChaChaPoly_BLAKE2s";
 /// The pattern of sealed epoch keys.
 pub const EPOCH_KEY_PATTERN: &str = "Noise_K_25519_ChaChaPoly_BLAKE2s";
+/// The pattern of linking a device.
+pub const LINK_PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 
 static MESSAGE: LazyLock<Option<NoiseParams>> = LazyLock::new(|| MESSAGE_PATTERN.parse().ok());
 static EPOCH_KEY: LazyLock<Option<NoiseParams>> = LazyLock::new(|| EPOCH_KEY_PATTERN.parse().ok());
+static LINK: LazyLock<Option<NoiseParams>> = LazyLock::new(|| LINK_PATTERN.parse().ok());
 
 #[cfg(not(target_arch = "wasm32"))]
 const CIPHERS: snow::resolvers::RingResolver = snow::resolvers::RingResolver;
@@ -139,6 +142,32 @@ pub(crate) fn epoch_key_responder(
         .prologue(prologue)
         .and_then(|b| b.local_private_key(prekey.expose()))
         .and_then(|b| b.remote_public_key(owner.as_bytes()))
+        .and_then(Builder::build_responder)
+        .map_err(|_| SealError::Unopenable)
+}
+
+/// The new device's side of a link.
+pub(crate) fn link_initiator(
+    rng: &mut dyn CryptoRng,
+    prologue: &[u8],
+    psk: &Secret,
+) -> Result<HandshakeState, SealError> {
+    builder(&LINK, seed(rng))?
+        .prologue(prologue)
+        .and_then(|b| b.psk(0, psk.expose()))
+        .and_then(Builder::build_initiator)
+        .map_err(|_| SealError::Unopenable)
+}
+
+/// The old device's side of a link.
+pub(crate) fn link_responder(
+    rng: &mut dyn CryptoRng,
+    prologue: &[u8],
+    psk: &Secret,
+) -> Result<HandshakeState, SealError> {
+    builder(&LINK, seed(rng))?
+        .prologue(prologue)
+        .and_then(|b| b.psk(0, psk.expose()))
         .and_then(Builder::build_responder)
         .map_err(|_| SealError::Unopenable)
 }

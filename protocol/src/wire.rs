@@ -15,8 +15,10 @@ use crate::{
     ids::{EntryId, Locator, LogKey, RoomId, TopicId},
     invite::Invite,
     limits::{
-        EPOCH_TIPS_MAX, GOSSIP_MAX, KNOCK_MAX_BYTES, KNOCK_MAX_ENTRIES, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX,
+        EPOCH_TIPS_MAX, GOSSIP_MAX, KNOCK_MAX_BYTES, KNOCK_MAX_ENTRIES, LINK_HANDSHAKE_MAX, LOGS_MAX, OWN_ASK_MAX,
+        PAGE_MAX_ENTRIES, TAIL_MAX, VAULT_MAX, WIRE_MAX,
     },
+    link::LinkGift,
     log::Height,
     signal::Signal,
     text::Name,
@@ -134,6 +136,17 @@ pub enum Request {
         /// The entries from the genesis on.
         entries: Vec<Entry>,
     },
+    /// A new device asks to be linked by a code. Answered with [`Answer::Link`], always the same when it
+    /// is not: no such code, used, over, a wrong handshake.
+    Link {
+        /// Which offer is meant.
+        locator: Locator,
+        /// The first message of the handshake.
+        message: Vec<u8>,
+    },
+    /// A device asks another one of the same person whether anything is different there. Answered with
+    /// [`Answer::Own`].
+    Own(Vec<u8>),
 }
 
 /// Who somebody is: enough to write to that person.
@@ -263,6 +276,11 @@ pub enum Answer {
     },
     /// Who the answering machine's person is, if that person wants to be seen.
     Hello(Option<Box<Introduction>>),
+    /// What a new device is given, or nothing.
+    Link(Option<LinkGift>),
+    /// What the answering device of the same person knows, sealed; nothing when it is the same, or when
+    /// the asking device is none of the person's.
+    Own(Option<Vec<u8>>),
 }
 
 fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
@@ -296,6 +314,12 @@ impl Request {
         if let Self::Knock { entries } = &request {
             count("entries", entries.len(), KNOCK_MAX_ENTRIES)?;
             count("bytes", Self::knock_len(entries), KNOCK_MAX_BYTES)?;
+        }
+        if let Self::Link { message, .. } = &request {
+            count("bytes", message.len(), LINK_HANDSHAKE_MAX)?;
+        }
+        if let Self::Own(sealed) = &request {
+            count("bytes", sealed.len(), OWN_ASK_MAX)?;
         }
         if let Self::Room { ask, .. } = &request {
             match ask {
@@ -343,6 +367,8 @@ impl Answer {
                 count("openers", tail.openers.len(), TAIL_MAX * 8)?;
             }
             Self::Account(answer) => answer.check()?,
+            Self::Link(Some(gift)) => gift.check()?,
+            Self::Own(Some(sealed)) => count("bytes", sealed.len(), VAULT_MAX)?,
             _ => {}
         }
         Ok(answer)

@@ -60,6 +60,18 @@ impl Window {
                     }
                 }
                 Wish::Lock => self.life.lock(ctx),
+                Wish::ReadPicture(user) => {
+                    let problem = "Pictures cannot be read in a browser yet. Compare the digits or the words instead.";
+                    if let Stage::Running(app) = &mut self.life.stage {
+                        app.picture_read(user, Err(problem.to_owned()));
+                    }
+                }
+                Wish::SavePicture(_) => {
+                    let problem = "Pictures cannot be saved in a browser yet. Take a picture of the screen instead.";
+                    if let Stage::Running(app) = &mut self.life.stage {
+                        app.picture_saved(Some(problem.to_owned()));
+                    }
+                }
                 // A page has no fonts of the system, and closes itself by no wish of its own.
                 Wish::Notify(_) | Wish::Glyphs(_) | Wish::Quit => {}
             }

@@ -111,6 +111,7 @@ impl Engine {
                 self.reply(Some(call), Ok(Reply::Done));
             }
             Command::Account(command) => self.on_account_command(call, *command),
+            Command::Device(command) => self.on_device_command(call, *command),
             Command::LockKind => self.ask_lock(call, None),
             Command::ChangeLock(change) => self.ask_lock(call, Some(change)),
         }

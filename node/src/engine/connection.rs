@@ -6,7 +6,9 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, io::Output, sync::Asked, unsaved::Again, writing::Pending};
+use super::{
+    Engine, engine::SUMMARY_EVERY_MS, io::Output, sync::Asked, timers::Timer, unsaved::Again, writing::Pending,
+};
 use crate::{
     event::{Connection, Event, Peer},
     net::{NetCommand, NetEvent},
@@ -45,11 +47,22 @@ pub(super) struct Connections {
     pub(super) manual: Vec<String>,
     remembered: Vec<PeerRecord>,
     hints: BTreeMap<&'static str, String>,
+    /// When people were last told how this device is connected, and who is nearby, on the monotonic clock.
+    told: u64,
+    nearby_told: u64,
 }
 
 impl Connections {
     pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>) -> Self {
-        Self { listening: BTreeSet::new(), peers: BTreeMap::new(), manual, remembered, hints: BTreeMap::new() }
+        Self {
+            listening: BTreeSet::new(),
+            peers: BTreeMap::new(),
+            manual,
+            remembered,
+            hints: BTreeMap::new(),
+            told: 0,
+            nearby_told: 0,
+        }
     }
 
     pub(super) fn is_connected(&self, peer: DeviceId) -> bool {
@@ -66,6 +79,11 @@ impl Connections {
 
     pub(super) fn everybody(&self) -> Vec<DeviceId> {
         self.peers.keys().copied().collect()
+    }
+
+    /// Connected machines of people.
+    pub(super) fn members(&self) -> Vec<DeviceId> {
+        self.peers.iter().filter(|(_, peer)| !peer.archive).map(|(id, _)| *id).collect()
     }
 
     /// Connected members of a room, archives not included.
@@ -104,6 +122,11 @@ impl Connections {
     /// Who the people at connected machines are.
     pub(super) fn introductions(&self) -> impl Iterator<Item = &Introduction> {
         self.peers.values().filter_map(|peer| peer.introduction.as_deref())
+    }
+
+    /// Who the person at a machine is, as far as that was said and checked.
+    pub(super) fn introduction(&self, peer: DeviceId) -> Option<&Introduction> {
+        self.peers.get(&peer)?.introduction.as_deref()
     }
 
     /// Notes who the person at a machine is; true when that is news.
@@ -195,6 +218,7 @@ impl Engine {
         if archive {
             self.account_met(peer);
         }
+        self.device_met(peer);
     }
 
     fn on_disconnected(&mut self, peer: DeviceId) {
@@ -203,8 +227,9 @@ impl Engine {
             room.knocked.remove(&peer);
         }
         self.forget_peer(peer);
+        self.device_left(peer);
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
-            self.event(Event::NearbyChanged(self.nearby()));
+            self.tell_nearby();
         }
     }
 
@@ -283,9 +308,26 @@ impl Engine {
         }
     }
 
-    fn tell_connection(&mut self) {
+    /// Tells how this device is connected, now or as soon as it is time again: when a hundred machines
+    /// come at once, a list of all of them for each would be ten thousand lines.
+    pub(super) fn tell_connection(&mut self) {
+        let due = self.connections.told + SUMMARY_EVERY_MS;
+        if self.connections.told > 0 && due > self.now.mono {
+            return self.timers.set(due, Timer::Connection);
+        }
+        self.connections.told = self.now.mono.max(1);
         let connection = self.connection();
         self.event(Event::ConnectionChanged(connection));
+    }
+
+    /// Tells who is on the network, in the same way.
+    pub(super) fn tell_nearby(&mut self) {
+        let due = self.connections.nearby_told + SUMMARY_EVERY_MS;
+        if self.connections.nearby_told > 0 && due > self.now.mono {
+            return self.timers.set(due, Timer::Nearby);
+        }
+        self.connections.nearby_told = self.now.mono.max(1);
+        self.event(Event::NearbyChanged(self.nearby()));
     }
 
     /// Tells the authors that are connected what of theirs has arrived.

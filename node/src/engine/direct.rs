@@ -293,7 +293,8 @@ impl Engine {
     /// Forgets a room and everything of it on this machine.
     fn drop_room(&mut self, room_id: RoomId) {
         self.forget_room(room_id);
-        self.write(vec![Write::ForgetRoom(room_id)], Pending::unasked(Again::Forget(room_id)));
+        let writes = std::iter::once(Write::ForgetRoom(room_id)).chain(self.mark_gone(room_id)).collect();
+        self.write(writes, Pending::unasked(Again::Forget(room_id)));
     }
 
     /// Of several rooms with one person one counts: what this device wrote in the others is written

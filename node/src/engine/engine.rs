@@ -6,15 +6,17 @@ use parlor_protocol::{
     entry::Entry,
     epoch::{AdmissionCert, EpochSecrets, Genesis},
     keys::{DeviceKey, DhSecret},
+    wire::Introduction,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    account::Account,
+    account::{Account, person::Person},
     connection::Connections,
     contacts::Contacts,
+    devices::Devices,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
     publishing::ToPublish,
@@ -67,6 +69,9 @@ pub struct Engine {
     /// Keys that the person went by before.
     pub(super) former: Vec<UserKey>,
     pub(super) account: Account,
+    /// What is shared with the person's other devices.
+    pub(super) person: Person,
+    pub(super) devices: Devices,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: Now,
     pub(super) out: Vec<Output>,
@@ -82,6 +87,8 @@ pub struct Engine {
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
     pub(super) to_publish: ToPublish,
+    /// What was signed last for people nearby.
+    pub(super) introduced: Option<Introduction>,
     counter: u64,
     is_stopping: bool,
 }
@@ -93,15 +100,21 @@ impl Engine {
     pub fn new(loaded: Loaded, seed: [u8; 32], now: Now) -> (Self, Vec<Output>) {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let is_new = loaded.identity.is_none();
-        let identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
-        let account = Account::new(loaded.account);
+        let mut identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let (account, person) = (Account::new(loaded.account), Person::new(loaded.person));
+        // Both are written together, but a write that was on its way before may have come after.
+        if let Some(bundle) = &person.bundle {
+            identity.user_seed = bundle.user_seed.clone();
+        }
         let mut engine = Self {
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
             contacts: Contacts::new(loaded.contacts),
-            former: account.former(),
+            former: person.former(),
             account,
+            person,
+            devices: Devices::default(),
             identity,
             rng,
             now,
@@ -116,6 +129,7 @@ impl Engine {
             timers: Timers::default(),
             unsaved: Unsaved::default(),
             to_publish: ToPublish::default(),
+            introduced: None,
             counter: 0,
             is_stopping: false,
         };
@@ -142,6 +156,10 @@ impl Engine {
             }
         }
         engine.timers.set(now.mono + super::prekeys::FIRST_LOOK_MS, Timer::Prekeys);
+        // Power may have gone before all of them were entered.
+        if let Some(bundle) = engine.person.bundle.clone() {
+            engine.enter_rooms(&bundle);
+        }
         engine.touch_vault();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
@@ -171,6 +189,7 @@ impl Engine {
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
             Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::LinkStretched { job, link } => self.on_link_stretched(job, link),
             Input::Password { job, worked } => self.on_password(job, worked),
             Input::Locked { job, result } => self.on_locked(job, result),
             Input::Tick => {}
@@ -194,8 +213,14 @@ impl Engine {
         match event {
             NetEvent::Gossip { message, from, topic, bytes } => self.on_gossip(message, from, topic, &bytes),
             NetEvent::Asked { id, from, bytes } => self.on_asked(id, from, &bytes),
-            NetEvent::Answered { id, from, bytes } => self.on_answered(id, from, &bytes),
-            NetEvent::RequestFailed { id, reason } => self.on_request_failed(id, &reason),
+            NetEvent::Answered { id, from, bytes } => match self.devices.asked.remove(&id) {
+                Some(asked) => self.on_device_answer(asked, from, Some(&bytes)),
+                None => self.on_answered(id, from, &bytes),
+            },
+            NetEvent::RequestFailed { id, reason } => match self.devices.asked.remove(&id) {
+                Some(asked) => self.on_device_answer(asked, asked.peer(), None),
+                None => self.on_request_failed(id, &reason),
+            },
             NetEvent::PeerSubscribed { peer, topic } => self.on_subscribed(peer, topic),
             NetEvent::PeerUnsubscribed { .. } => {}
             other => self.on_connection(other),
@@ -213,6 +238,8 @@ impl Engine {
                 Timer::Presence(room) => self.refresh_presence(room),
                 Timer::Receipts(room) => self.send_receipts(room),
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
+                Timer::Connection => self.tell_connection(),
+                Timer::Nearby => self.tell_nearby(),
                 Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
@@ -221,8 +248,14 @@ impl Engine {
                 Timer::Vanish(room) => self.vanish(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Prekeys => self.renew_prekeys(),
-                Timer::Account => self.continue_account(),
+                Timer::Account => {
+                    self.repeat_questions();
+                    self.continue_account();
+                }
                 Timer::Vault => self.check_vault(),
+                Timer::Agree => self.agree(),
+                Timer::Link => self.check_link(),
+                Timer::Offer => self.check_offer(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),
@@ -246,6 +279,7 @@ impl Engine {
         self.save_contacts();
         self.fail_jobs();
         self.fail_account(CommandError::Stopped);
+        self.fail_link(CommandError::Stopped);
         self.leave_locking();
     }
 

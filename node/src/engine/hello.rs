@@ -15,14 +15,22 @@ use crate::{command::Reply, event::Event, people::NearbyPerson, store::Write};
 
 impl Engine {
     /// What this person lets others know.
-    fn introduction(&self) -> Option<Introduction> {
+    fn introduction(&mut self) -> Option<Introduction> {
         if !self.identity.visible {
             return None;
         }
-        match self.profile_body()? {
-            Body::Profile { name, card, prekey, .. } => Some(Introduction { name, card: *card, prekey: *prekey }),
-            _ => None,
+        // Everybody who comes is told the same: it is signed once.
+        let newest = self.identity.prekeys.first().map(|(_, created)| *created);
+        let still_holds = |said: &Introduction| {
+            said.name.as_str() == self.identity.name
+                && said.card.user == self.user.id()
+                && Some(said.prekey.created) == newest
+        };
+        if !self.introduced.as_ref().is_some_and(still_holds) {
+            let Body::Profile { name, card, prekey } = self.profile_body()? else { return None };
+            self.introduced = Some(Introduction { name, card: *card, prekey: *prekey });
         }
+        self.introduced.clone()
     }
 
     /// A machine came.
@@ -49,11 +57,14 @@ impl Engine {
     pub(super) fn meet(&mut self, from: DeviceId, theirs: Option<Introduction>) {
         let genuine = theirs.filter(|intro| {
             let of_peer = intro.card.device == from && intro.prekey.device == from;
-            of_peer && intro.card.check().is_ok() && intro.prekey.check().is_ok()
+            // Either side asks the other, so most of it was said and checked before.
+            let is_checked = |known: &Introduction| known.card == intro.card && known.prekey == intro.prekey;
+            let known = self.connections.introduction(from).is_some_and(is_checked);
+            of_peer && (known || intro.card.check().is_ok() && intro.prekey.check().is_ok())
         });
         let is_news = self.connections.introduce(from, genuine);
         if is_news {
-            self.event(Event::NearbyChanged(self.nearby()));
+            self.tell_nearby();
         }
         self.knock_at(from);
     }

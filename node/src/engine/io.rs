@@ -1,6 +1,6 @@
 //! What goes into the engine and what comes out: the whole of its contact with the world.
 
-use parlor_protocol::{RoomCode, invite::StretchedCode};
+use parlor_protocol::{LinkCode, RoomCode, invite::StretchedCode, link::StretchedLink};
 
 use super::account::{PasswordWork, PasswordWorked};
 use crate::{
@@ -68,6 +68,13 @@ pub enum Input {
         /// The result.
         code: Option<StretchedCode>,
     },
+    /// A code that links a device was stretched; none when the memory for it could not be had.
+    LinkStretched {
+        /// Which.
+        job: JobId,
+        /// The result.
+        link: Option<StretchedLink>,
+    },
     /// A password was stretched.
     Password {
         /// Which.
@@ -129,6 +136,14 @@ pub enum Output {
         job: JobId,
         /// The code.
         code: RoomCode,
+    },
+    /// Stretch this code, which links a device, off the engine's thread, then report
+    /// [`Input::LinkStretched`].
+    StretchLink {
+        /// For the report.
+        job: JobId,
+        /// The code.
+        code: LinkCode,
     },
     /// Do this work with a password off the engine's thread, then report [`Input::Password`].
     Password {

@@ -57,6 +57,7 @@ impl Engine {
 
     fn forget(&mut self, room_id: RoomId, call: Option<CallId>) {
         self.forget_room(room_id);
-        self.write(vec![Write::ForgetRoom(room_id)], Pending::forgetting(room_id, call));
+        let writes = std::iter::once(Write::ForgetRoom(room_id)).chain(self.mark_gone(room_id)).collect();
+        self.write(writes, Pending::forgetting(room_id, call));
     }
 }

@@ -5,14 +5,17 @@
 //! that whole networks of engines run in one test thread on virtual time.
 
 pub mod account;
+mod archiving;
 mod codes;
 mod commands;
 mod connection;
 mod contacts;
+mod devices;
 mod direct;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;
+mod fetching;
 mod gossip_runs;
 mod governing;
 mod hello;

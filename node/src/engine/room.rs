@@ -5,7 +5,7 @@ mod faces;
 mod showing;
 
 use parlor_protocol::{
-    DeviceId, EntryId, Hlc, Locator, LogKey, RoomId, UserId,
+    DeviceId, EntryId, EpochId, Hlc, Locator, LogKey, RoomId, UserId,
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
@@ -90,6 +90,8 @@ pub(super) struct Room {
     pub(super) waiting: VecDeque<Waiting>,
     /// Something was passed over because its epoch's key is not known here.
     has_unread: bool,
+    /// Epochs in which something was read before their rules were known here.
+    guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
     pub(super) changes: Changes,
     /// Epoch keys that were known when the room was last read.
@@ -107,6 +109,10 @@ pub(super) struct Room {
     pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
+    /// When the progress of joining was last told, on the monotonic clock.
+    pub(super) progress_sent: u64,
+    /// Members that wait to be compared with.
+    pub(super) to_compare: BTreeSet<DeviceId>,
     /// Members that were asked for the first screenful.
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
@@ -124,6 +130,8 @@ pub(super) struct Room {
     pub(super) last_text: Option<u64>,
     /// Who joined with which code.
     joiners: BTreeMap<Locator, BTreeSet<DeviceId>>,
+    /// How many may join with a code, and who says so.
+    code_limits: BTreeMap<Locator, BTreeMap<DeviceId, u32>>,
     /// Devices whose person's name looks like that of somebody who was here before.
     alike: BTreeMap<DeviceId, UserId>,
     has_created_line: bool,
@@ -154,6 +162,7 @@ impl Room {
             changes: Changes::default(),
             keys_known: record.epochs.len(),
             has_unread: false,
+            guessed: BTreeSet::new(),
             before: None,
             standing: RoomStanding::Member,
             received,
@@ -161,6 +170,8 @@ impl Room {
             is_loaded: false,
             early: Vec::new(),
             is_fresh: false,
+            progress_sent: 0,
+            to_compare: BTreeSet::new(),
             tails_asked: 0,
             has_synced: false,
             knocked: BTreeSet::new(),
@@ -170,6 +181,7 @@ impl Room {
             mutes: Mutes::default(),
             last_text: None,
             joiners: BTreeMap::new(),
+            code_limits: BTreeMap::new(),
             alike: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
@@ -265,10 +277,12 @@ impl Room {
         let shown = std::mem::take(&mut self.timeline);
         // When it is read twice in a row, people still see what was there before the first time.
         self.before.get_or_insert(shown);
-        self.logs.iter_mut().for_each(|(_, log)| log.session = None);
+        self.logs.iter_mut().for_each(|(_, log)| (log.session, log.said) = (None, None));
         self.names.clear();
         self.vanishing.clear();
         self.joiners.clear();
+        self.code_limits.clear();
+        self.guessed.clear();
         self.mutes.clear();
         self.unresolved.clear();
         (self.has_created_line, self.has_unread, self.is_loaded) = (false, false, false);

@@ -20,6 +20,10 @@ pub(super) enum Timer {
     Summary(RoomId),
     /// Tell who is in the room.
     Members(RoomId),
+    /// Tell how this device is connected.
+    Connection,
+    /// Tell who is on the network.
+    Nearby,
     /// Write the room's record.
     Save(RoomId),
     /// See whether a conversation is over.
@@ -38,6 +42,12 @@ pub(super) enum Timer {
     Account,
     /// Look at the account's vault.
     Vault,
+    /// Ask the person's other devices what is new.
+    Agree,
+    /// See how linking this device stands.
+    Link,
+    /// See whether an offer to link a device is over.
+    Offer,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.

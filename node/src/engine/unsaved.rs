@@ -36,6 +36,10 @@ pub(super) enum Again {
     Manual,
     /// The account that this device is signed in to.
     Account,
+    /// What is shared with the person's other devices.
+    Person,
+    /// This device becomes one of a person when that is durable, and does not when it fails.
+    Linked(Box<super::devices::Linked>),
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
@@ -52,6 +56,7 @@ pub(super) struct Unsaved {
     forgotten: BTreeSet<RoomId>,
     manual: bool,
     account: bool,
+    person: bool,
     /// The user knows.
     told: bool,
 }
@@ -86,7 +91,9 @@ impl Engine {
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
             Again::Account => self.unsaved.account = true,
+            Again::Person => self.unsaved.person = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
+            Again::Linked(linked) => self.on_link_not_saved(&linked, reason),
             Again::Nothing | Again::Prekeys(_) => {}
         }
         if !std::mem::replace(&mut self.unsaved.told, true) {
@@ -114,6 +121,9 @@ impl Engine {
         }
         if unsaved.account {
             self.save_account();
+        }
+        if unsaved.person {
+            self.save_person();
         }
         self.save_contacts();
         for room in unsaved.rooms {

@@ -284,6 +284,10 @@ impl Engine {
                 self.take_prekeys(prekeys);
                 None
             }
+            Again::Linked(linked) => {
+                self.on_linked(*linked);
+                None
+            }
             _ => None,
         };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));

@@ -46,10 +46,12 @@ pub(super) enum Kind {
     Epoch = 8,
     /// The account that this device is signed in to.
     Account = 9,
+    /// What is shared with the person's other devices.
+    Person = 10,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::KeyCheck,
         Self::Identity,
         Self::Room,
@@ -60,6 +62,7 @@ impl Kind {
         Self::Contact,
         Self::Epoch,
         Self::Account,
+        Self::Person,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -4,8 +4,8 @@ use parlor_protocol::{DeviceId, EntryId, LogKey, RoomId, UserId, entry::Entry, l
 use std::{collections::BTreeMap, convert::Infallible};
 
 use super::{
-    AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, Read, ReadResult, RoomRecord, StoreError,
-    StoredEntry, Write,
+    AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, PersonRecord, Read, ReadResult, RoomRecord,
+    StoreError, StoredEntry, Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
     record::PEERS_MAX,
@@ -23,6 +23,7 @@ pub struct MemoryStore {
     epochs: BTreeMap<(RoomId, EntryId), Entry>,
     manual: Vec<String>,
     account: Option<AccountRecord>,
+    person: Option<PersonRecord>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     contacts: BTreeMap<UserId, ContactRecord>,
     generation: u64,
@@ -90,6 +91,7 @@ impl MemoryStore {
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
             Write::PutAccount(account) => self.account = account.map(|account| *account),
+            Write::PutPerson(person) => self.person = person.map(|person| *person),
             Write::PutPeer(peer) => {
                 self.generation += 1;
                 self.peers.insert(peer.device, (self.generation, peer));
@@ -142,6 +144,7 @@ impl LocalStore for MemoryStore {
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
             account: self.account.clone(),
+            person: self.person.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),
             contacts: self.contacts.values().cloned().collect(),
         })

@@ -32,8 +32,8 @@ pub use guard::{LockChange, LockKind};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{
-    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord, Read,
-    ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
+    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
+    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::WebStore;

@@ -222,14 +222,19 @@ pub struct AccountRecord {
     pub vault_key: VaultKey,
     /// The highest version of the vault that was seen.
     pub version: u64,
-    /// What that version held.
+    /// False once the archive said that this device was signed out.
+    pub signed_in: bool,
+}
+
+/// What this device shares with the others of its person. Kept sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PersonRecord {
+    /// Key, rooms, contacts, devices: an encoded bundle, as it was last known.
     pub bundle: SecretBytes,
-    /// Rooms that this device entered because of the account.
+    /// Rooms that this device entered because another one was in them.
     pub entered: BTreeSet<RoomId>,
     /// Seed of the account key that this device had before.
     pub before: Option<Secret>,
-    /// False once the archive said that this device was signed out.
-    pub signed_in: bool,
 }
 
 /// Encoded secrets: wiped when dropped, never printed.
@@ -282,6 +287,8 @@ pub struct Loaded {
     pub contacts: Vec<ContactRecord>,
     /// The account that this device is signed in to.
     pub account: Option<AccountRecord>,
+    /// What is shared with the person's other devices.
+    pub person: Option<PersonRecord>,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.
@@ -313,6 +320,8 @@ pub enum Write {
     PutPeer(PeerRecord),
     /// The account that this device is signed in to, or none any more.
     PutAccount(Option<Box<AccountRecord>>),
+    /// What is shared with the person's other devices, or nothing any more.
+    PutPerson(Option<Box<PersonRecord>>),
     /// A person known here.
     PutContact(Box<ContactRecord>),
     /// Contents whose time is over: their pruned form takes their place. What may not be pruned

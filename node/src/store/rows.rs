@@ -118,6 +118,7 @@ pub(super) fn record_of(write: &Write) -> Option<Record> {
         Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
         Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
         Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
+        Write::PutPerson(person) => (Kind::Person, Vec::new(), encode_record(person)),
         Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
         Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
         Write::ForgetRoom(_) | Write::Append { .. } | Write::Prune { .. } => return None,

@@ -206,6 +206,8 @@ fn save_records(
     );
     let account = opened(Kind::Account).find_map(|plain| decode_record::<Option<super::AccountRecord>>(&plain));
     batch.extend(account.map(|account| Write::PutAccount(account.map(Box::new))));
+    let person = opened(Kind::Person).find_map(|plain| decode_record::<Option<super::PersonRecord>>(&plain));
+    batch.extend(person.map(|person| Write::PutPerson(person.map(Box::new))));
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));
     batch.extend(opened(Kind::Peer).filter_map(|plain| decode_record::<PeerRecord>(&plain)).map(Write::PutPeer));
     batch.extend(

@@ -7,7 +7,7 @@ use crate::{
     targets::TARGETS,
 };
 use parlor_protocol::{
-    Locator, LogId, LogKey, Name, Role, RoomCode,
+    LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode,
     account::RecoveryKey,
     card::Prekey,
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
@@ -15,6 +15,7 @@ use parlor_protocol::{
     invite::InviteBody,
     keys::Secret,
     limits::BODY_MAX,
+    link::{LinkAnswering, Linking},
     log::Height,
     signal::{Signal, SignalBody, SignalKind},
     wire::{Answer, Gossip, Introduction, Refusal, Request, RoomRequest, Tail},
@@ -64,6 +65,11 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         card: device.card(),
         prekey: Prekey::sign(&device.key, device.prekey.public(), 1),
     };
+    let link = LinkCode::random(&mut rng(6));
+    let (stretched, new, old) = (link.stretch().unwrap(), Device::new(7).id(), Device::new(8).id());
+    let (_, message) = Linking::start(&stretched, new, old, &mut rng(7)).unwrap();
+    let answering = LinkAnswering::read(&stretched, new, old, &message, &mut rng(8)).unwrap();
+    let gift = answering.give(b"everything").unwrap();
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
@@ -85,6 +91,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 ask(RoomRequest::Push { entries: plain.clone() }),
                 Request::Knock { entries: plain.clone() }.encode().unwrap(),
                 Request::Hello(Some(Box::new(introduction.clone()))).encode().unwrap(),
+                Request::Link { locator: Locator([2; 16]), message: message.clone() }.encode().unwrap(),
+                Request::Own(vec![3; 96]).encode().unwrap(),
             ]
             .into_iter()
             .chain(example_requests().into_iter().map(|ask| Request::Account(ask).encode().unwrap()))
@@ -97,6 +105,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 Answer::Tail(tail).encode().unwrap(),
                 Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
                 Answer::Hello(Some(Box::new(introduction))).encode().unwrap(),
+                Answer::Link(Some(gift.clone())).encode().unwrap(),
+                Answer::Own(Some(vec![4; 200])).encode().unwrap(),
             ]
             .into_iter()
             .chain(example_answers().into_iter().map(|answer| Answer::Account(answer).encode().unwrap()))
@@ -109,6 +119,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ),
         ("guard", guards.iter().map(|guard| guard.encode().to_vec()).collect()),
         ("run", vec![run[2..].to_vec()]),
+        ("link_code", vec![link.to_string().into_bytes(), link.link().into_bytes(), b"parlor:link:7KQ2".to_vec()]),
+        ("link", vec![message, Answer::Link(Some(gift)).encode().unwrap()]),
     ]
 }
 

@@ -16,6 +16,7 @@ mod guards;
 mod identifiers;
 mod invites;
 mod keys;
+mod links;
 mod logs;
 mod messages;
 mod people;

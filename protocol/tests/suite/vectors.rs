@@ -6,7 +6,7 @@
 
 use crate::fixtures::{Device, Room, conversation, hex, rng, says};
 use parlor_protocol::{
-    EntryId, EpochId, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId, UserId,
+    DeviceId, EntryId, EpochId, LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId, UserId,
     content::padded_len,
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, Stamp},
@@ -14,6 +14,7 @@ use parlor_protocol::{
     invite::{Invitation, Invite, InviteBody},
     keys::Secret,
     limits::BODY_MAX,
+    link::{LinkAnswering, Linking, OwnKey, OwnMessage},
     log::{Height, Heights, digest},
     safety::SafetyNumber,
     wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
@@ -244,6 +245,38 @@ fn requests_and_answers_have_these_bytes() {
             "answer_done": hex(&Answer::Done.encode().unwrap()),
         }),
     );
+}
+
+#[test]
+fn linking_a_device_has_these_bytes() {
+    let code = LinkCode::random(&mut rng(1));
+    let stretched = code.stretch().unwrap();
+    let (new, old) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
+    let (linking, message) = Linking::start(&stretched, new, old, &mut rng(2)).unwrap();
+    let answering = LinkAnswering::read(&stretched, new, old, &message, &mut rng(3)).unwrap();
+    let gift = answering.give(b"everything").unwrap();
+    assert_eq!(linking.finish(&gift).unwrap().as_slice(), b"everything");
+    let user = Secret::from_bytes([4; 32]);
+    let key = OwnKey::of(&user);
+    let ask = key.seal(OwnMessage::Ask, new, old, &key.digest(b"everything"), &mut rng(4)).unwrap();
+    let tell = key.seal(OwnMessage::Tell, old, new, b"everything", &mut rng(5)).unwrap();
+    let request = Request::Link { locator: stretched.locator(), message: message.clone() };
+    let vectors = json!({
+        "code": code.to_string(),
+        "link": code.link(),
+        "locator": hex(&stretched.locator().0),
+        "new": new.to_string(),
+        "old": old.to_string(),
+        "contents": hex(b"everything"),
+        "first message": hex(&message),
+        "request": hex(&request.encode().unwrap()),
+        "answer": hex(&Answer::Link(Some(gift)).encode().unwrap()),
+        "account key": hex(user.expose()),
+        "own key": derive("own devices", user.expose()),
+        "own ask": hex(&ask),
+        "own tell": hex(&tell),
+    });
+    compare("links.json", &vectors);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! encoding and decoding again unchanged, and nothing may panic.
 
 use parlor_protocol::{
-    RoomCode, RoomId,
+    DeviceId, LinkCode, RoomCode, RoomId,
     account::{Password, RecoveryKey, UserName},
     code::read_typed,
     content::Content,
@@ -15,15 +15,17 @@ use parlor_protocol::{
     guard::Guard,
     invite::InviteBody,
     limits::BODY_MAX,
+    link::{LinkAnswering, Linking, OwnKey, OwnMessage, StretchedLink, read_typed_link},
     log::{Height, verify_page, verify_suffix},
     wire::{Answer, Gossip, Request, gossip_id},
 };
+use rand_core::SeedableRng as _;
 
 /// A target: takes any bytes, panics when a promise is broken.
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -41,6 +43,8 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("recovery_key", recovery_key),
     ("guard", guard),
     ("run", run),
+    ("link_code", link_code),
+    ("link", link),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -176,4 +180,29 @@ pub fn recovery_key(bytes: &[u8]) {
 /// A run of entries, in its gossip frame.
 pub fn run(bytes: &[u8]) {
     gossip(&[&[1, 3], bytes].concat());
+}
+
+/// Codes that link a device, as typed or pasted.
+pub fn link_code(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(code) = read_typed_link(&text).state {
+        assert_eq!(code.to_string().parse(), Ok(code.clone()), "what was taken must come back");
+        assert!(code.to_string().parse::<RoomCode>().is_err(), "and is for no room");
+    }
+}
+
+/// What strangers say to a device that links or is linked, or that meets others of its person.
+pub fn link(bytes: &[u8]) {
+    static CODE: std::sync::LazyLock<Option<StretchedLink>> =
+        std::sync::LazyLock::new(|| LinkCode::random(&mut rand_chacha::ChaCha20Rng::from_seed([1; 32])).stretch().ok());
+    let Some(code) = CODE.as_ref() else { return };
+    let rng = &mut rand_chacha::ChaCha20Rng::from_seed([2; 32]);
+    let (new, old) = (DeviceId::from_bytes([3; 32]), DeviceId::from_bytes([4; 32]));
+    assert!(LinkAnswering::read(code, new, old, bytes, rng).is_err(), "nobody guesses the code");
+    if let Ok(Answer::Link(Some(gift))) = Answer::decode(bytes) {
+        let linking = Linking::start(code, new, old, rng).map(|(linking, _)| linking);
+        assert!(linking.and_then(|linking| linking.finish(&gift)).is_err(), "nor has an answer to it");
+    }
+    let key = OwnKey::of(&parlor_protocol::keys::Secret::from_bytes([5; 32]));
+    assert!(key.open(OwnMessage::Tell, new, old, bytes).is_err(), "nor is one of the devices");
 }

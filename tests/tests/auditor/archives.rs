@@ -92,7 +92,11 @@ impl Stranger for Shared {
             Request::Invite(locator) => {
                 Answer::Invite(liar.invites.iter().find(|invite| invite.locator == locator).cloned())
             }
-            Request::Account(_) | Request::Hello(_) | Request::Knock { .. } => Answer::Refused(Refusal::Malformed),
+            Request::Account(_)
+            | Request::Hello(_)
+            | Request::Knock { .. }
+            | Request::Link { .. }
+            | Request::Own(_) => Answer::Refused(Refusal::Malformed),
             Request::Room { ask, .. } => match ask {
                 RoomRequest::Heights { .. } => Answer::Heights(liar.heights()),
                 RoomRequest::Page { log, from } => Answer::Page(liar.page(log, from)),

@@ -77,7 +77,7 @@ pub(crate) async fn account(cli: &Cli, action: &AccountDo) -> Result<(), Failure
 }
 
 /// Lets the rooms of the account arrive, or the vault be written.
-async fn settle(session: &Session) {
+pub(crate) async fn settle(session: &Session) {
     let deadline = tokio::time::Instant::now() + ARRIVE_WITHIN.min(session.wait);
     let mut events = session.handle.subscribe();
     loop {
@@ -208,7 +208,7 @@ fn token_of(text: &str) -> Result<AccessToken, Failure> {
     text.parse().map_err(|error| Failure::usage(format!("the token cannot be right: {error}")))
 }
 
-fn this_device() -> Result<Name, Failure> {
+pub(crate) fn this_device() -> Result<Name, Failure> {
     let host = std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok();
     let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     device_name(host.as_deref()).ok_or_else(|| Failure::usage("this device has no usable name"))

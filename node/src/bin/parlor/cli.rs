@@ -291,6 +291,12 @@ pub(crate) enum Do {
         #[command(subcommand)]
         action: AccountDo,
     },
+    /// Your own devices, and adding one by a code; no account is needed.
+    Devices {
+        /// What to do.
+        #[command(subcommand)]
+        action: DevicesDo,
+    },
     /// How the profile is locked, and changing that.
     Lock {
         /// What to do.
@@ -357,7 +363,7 @@ pub(crate) enum CodesDo {
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         /// So many people may join with it.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,
     },
     /// Ends one.
@@ -440,6 +446,27 @@ pub(crate) enum AccountDo {
     SignOut {
         /// The device: its name, or the beginning of its id.
         device: String,
+    },
+}
+
+/// About the person's own devices.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DevicesDo {
+    /// Lists them.
+    List,
+    /// Shows a code for one new device and waits until it is used.
+    Offer,
+    /// Makes this device one of the person's whose device shows the code.
+    Link {
+        /// The code, as typed or as a parlor:link: link.
+        code: String,
+    },
+    /// Gives a device another name; only your own devices see it.
+    Rename {
+        /// The device: its name, or the beginning of its id.
+        device: String,
+        /// Its new name.
+        name: String,
     },
 }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod cli;
+mod devices;
 mod direct;
 mod govern;
 mod lock;
@@ -92,6 +93,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
         Do::Repair => rooms::repair(&cli).await,
+        Do::Devices { action } => devices::devices(&cli, &action).await,
         Do::Account { action } => account::account(&cli, &action).await,
         Do::Lock { action } => lock::lock(&cli, &action),
     }

@@ -186,6 +186,8 @@ fn print_event(event: &Event) {
         Event::NearbyChanged(people) => json!({ "event": "nearby_changed", "people": people }),
         Event::RoomMoved { from, to } => json!({ "event": "room_moved", "from": from, "to": to }),
         Event::PersonChanged(user) => json!({ "event": "person_changed", "user": user }),
+        Event::DeviceLinked { device, label } => json!({ "event": "device_linked", "device": device, "label": label }),
+        Event::DevicesChanged => json!({ "event": "devices_changed" }),
         Event::Lagged { missed } => json!({ "event": "lagged", "missed": missed }),
         Event::Replied { .. } | Event::Stopped => return,
     };

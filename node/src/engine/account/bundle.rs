@@ -5,11 +5,13 @@
 //! everything else the later stamp stands. So nothing that a device knew is lost by a merge.
 
 use parlor_protocol::{
-    DeviceId, RoomId, UserId, codec,
+    DeviceId, RoomId, UserId,
+    account::UserName,
+    codec,
     entry::{Entry, Kind},
     error::CodecError,
     keys::Secret,
-    limits::VAULT_MAX,
+    limits::{NAME_MAX, VAULT_MAX},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ const CONTACTS_MAX: usize = 4_096;
 const CONTACT_MAX: usize = 1_024;
 /// Most settings.
 const SETTINGS_MAX: usize = 256;
+/// Most devices of a person, those that were revoked included.
+const DEVICES_MAX: usize = 256;
 /// Longest name or value of a setting, and longest name of a room or person, in bytes.
 const TEXT_MAX: usize = 4_096;
 
@@ -77,6 +81,29 @@ pub struct BundleRoom {
     pub epochs: Vec<EpochKeyRecord>,
     /// False once the person left the room or forgot it.
     pub held: Stamped<bool>,
+    /// When the person joined, on the first device (milliseconds since 1970): where newcomers may not
+    /// read everything, the person's other devices show no less.
+    pub joined: u64,
+}
+
+/// A device of the person, as its other devices know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct DeviceNote {
+    /// What it is called; empty until it has a name.
+    pub label: String,
+    /// When it was first started (milliseconds since 1970).
+    pub created: u64,
+    /// Whether it is signed in to the account.
+    pub signed_in: bool,
+}
+
+/// Where the person's account is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AccountPlace {
+    /// The user name.
+    pub name: UserName,
+    /// The archive that keeps it.
+    pub archive: DeviceId,
 }
 
 impl BundleRoom {
@@ -96,6 +123,7 @@ impl BundleRoom {
         }
         self.name.merge(other.name);
         self.held.merge(other.held);
+        self.joined = self.joined.min(other.joined);
     }
 }
 
@@ -114,6 +142,12 @@ pub struct AccountBundle {
     pub contacts: BTreeMap<UserId, Stamped<Vec<u8>>>,
     /// Settings that go with the person, by name.
     pub settings: BTreeMap<String, Stamped<String>>,
+    /// The person's devices.
+    pub devices: BTreeMap<DeviceId, Stamped<DeviceNote>>,
+    /// Devices that were revoked, and when (milliseconds since 1970): for ever.
+    pub revoked: BTreeMap<DeviceId, u64>,
+    /// Where the person's account is, if there is one.
+    pub account: Stamped<Option<AccountPlace>>,
 }
 
 impl AccountBundle {
@@ -127,6 +161,9 @@ impl AccountBundle {
             rooms: BTreeMap::new(),
             contacts: BTreeMap::new(),
             settings: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            account: Stamped::default(),
         }
     }
 
@@ -138,7 +175,19 @@ impl AccountBundle {
                 self.former.push(key);
             }
         }
+        // The same on every device, whichever bundle came first.
+        self.former.sort_by(|a, b| a.expose().cmp(b.expose()));
         self.name.merge(other.name);
+        self.account.merge(other.account);
+        for (device, note) in other.devices {
+            match self.devices.get_mut(&device) {
+                Some(known) => known.merge(note),
+                None => drop(self.devices.insert(device, note)),
+            }
+        }
+        for (device, at) in other.revoked {
+            self.revoked.entry(device).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
         for (id, room) in other.rooms {
             match self.rooms.get_mut(&id) {
                 Some(known) => known.merge(room),
@@ -177,6 +226,8 @@ impl AccountBundle {
         count("former keys", bundle.former.len(), FORMER_MAX)?;
         count("contacts", bundle.contacts.len(), CONTACTS_MAX)?;
         count("settings", bundle.settings.len(), SETTINGS_MAX)?;
+        count("devices", bundle.devices.len().max(bundle.revoked.len()), DEVICES_MAX)?;
+        bundle.devices.values().try_for_each(|note| short(note.value.label.len(), NAME_MAX))?;
         short(bundle.name.value.len(), TEXT_MAX)?;
         for (id, room) in &bundle.rooms {
             count("epochs", room.epochs.len(), EPOCHS_MAX)?;

@@ -59,11 +59,11 @@ enum Step {
 
 #[derive(Debug)]
 enum Finish {
-    Registered { bundle: AccountBundle, key: VaultKey, recovery: RecoveryKey, name: UserName },
+    Registered { key: VaultKey, recovery: RecoveryKey, name: UserName },
     Reset,
     Changed,
     Deleted,
-    Rekeyed { bundle: AccountBundle, key: VaultKey, version: u64, name: UserName },
+    Rekeyed { bundle: Box<AccountBundle>, key: VaultKey, version: u64, name: UserName },
 }
 
 /// A job.
@@ -341,7 +341,7 @@ impl Engine {
             })
         });
         let Some(vault) = vault else { return self.fail_account(CommandError::VaultFull) };
-        let finish = Finish::Registered { bundle, key, recovery, name: name.clone() };
+        let finish = Finish::Registered { key, recovery, name: name.clone() };
         self.set_step(Step::Finishing(Box::new(finish)));
         self.ask_account(AccountRequest::FinishRegister { name, token, record, vault, device });
     }
@@ -392,16 +392,16 @@ impl Engine {
             Some(VaultRecord { version, sealed, by_password, by_recovery: vault.by_recovery.clone() })
         });
         let Some(next) = next else { return self.fail_account(CommandError::VaultDamaged) };
-        let finish = Finish::Rekeyed { bundle, key, version, name: name.clone() };
+        let finish = Finish::Rekeyed { bundle: Box::new(bundle), key, version, name: name.clone() };
         self.set_step(Step::Finishing(Box::new(finish)));
         self.ask_account(AccountRequest::PutVaultAndKeys { expected: vault.version, vault: next });
     }
 
     fn on_finished(&mut self, finish: Finish) {
         match finish {
-            Finish::Registered { bundle, key, recovery, name } => {
+            Finish::Registered { key, recovery, name } => {
                 let reply = Reply::Registered(RecoveryWords::new(recovery.words()));
-                self.keep_account(name, key, 1, bundle, None, reply);
+                self.keep_account(name, key, 1, reply);
             }
             Finish::Reset => {
                 let Some(job) = self.account.job.as_ref() else { return };
@@ -411,7 +411,7 @@ impl Engine {
             }
             Finish::Changed => self.end_account(Ok(Reply::Done)),
             Finish::Deleted => self.leave_account(),
-            Finish::Rekeyed { bundle, key, version, name } => self.enter_account(name, key, version, bundle),
+            Finish::Rekeyed { bundle, key, version, name } => self.enter_account(name, key, version, *bundle),
         }
     }
 

@@ -7,17 +7,19 @@ mod bundle;
 mod job;
 mod keeping;
 mod people;
+pub(super) mod person;
+mod questions;
 mod work;
 
-pub use bundle::{AccountBundle, BundleRoom, Stamp, Stamped};
+pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
 pub use work::{PasswordWork, PasswordWorked};
 
 use parlor_protocol::{
     DeviceId, Name,
-    account::{AccountAnswer, AccountRequest},
+    account::AccountRequest,
     wire::{Answer, Request},
 };
-use zeroize::Zeroizing;
+use std::collections::BTreeMap;
 
 use super::{
     Engine,
@@ -26,23 +28,24 @@ use super::{
 };
 use crate::{
     command::{AccountCommand, Reply},
-    error::CommandError,
-    event::AccountDevice,
     store::AccountRecord,
 };
 use job::{AccountJob, Goal};
+use questions::Question;
 
 /// Everything about the account.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) record: Option<AccountRecord>,
     job: Option<AccountJob>,
+    /// Single questions that wait for their answers.
+    questions: BTreeMap<CallId, Question>,
     /// The job's request is under way.
     is_asking: bool,
     /// The vault is being read or written.
     is_syncing: bool,
-    /// The version and contents of the vault that are being written.
-    sent: Option<(u64, Zeroizing<Vec<u8>>)>,
+    /// The version of the vault that is being written.
+    sent: Option<u64>,
     /// The person knows that the archive shows a wrong vault.
     warned: bool,
 }
@@ -50,13 +53,6 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(record: Option<AccountRecord>) -> Self {
         Self { record, ..Self::default() }
-    }
-
-    /// Former keys of the person.
-    pub(super) fn former(&self) -> Vec<parlor_protocol::card::UserKey> {
-        let bundle = self.record.as_ref().and_then(|record| AccountBundle::decode(&record.bundle.0).ok());
-        let former = bundle.map(|bundle| bundle.former).unwrap_or_default();
-        former.iter().map(parlor_protocol::card::UserKey::from_seed).collect()
     }
 }
 
@@ -69,12 +65,15 @@ impl Engine {
                 self.reply(Some(call), Ok(Reply::Account(view)));
             }
             AccountCommand::Register { name, password, token, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Register { name, password, token, device }, archive);
             }
             AccountCommand::LogIn { name, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::LogIn { name, password, recovery, device }, archive);
             }
             AccountCommand::Recover { name, token, password, recovery, device, archive } => {
+                self.person.suggested = Some(device.clone());
                 self.begin_account(call, Goal::Recover { name, token, password, recovery, device }, archive);
             }
             AccountCommand::ChangePassword { old, new } => {
@@ -94,36 +93,6 @@ impl Engine {
             }
             AccountCommand::SignOut { device } => self.ask_archive(call, AccountRequest::RevokeDevice { device }),
         }
-    }
-
-    /// One question about the account, whose answer is the command's.
-    fn ask_archive(&mut self, call: CallId, request: AccountRequest) {
-        let Some(archive) = self.account.record.as_ref().map(|record| record.archive) else {
-            return self.reply(Some(call), Err(CommandError::NotSignedIn));
-        };
-        if !self.connections.is_connected(archive) {
-            return self.reply(Some(call), Err(CommandError::NoArchive));
-        }
-        self.ask(archive, &Request::Account(request), Asked::AccountCall { call });
-    }
-
-    pub(super) fn on_account_call(&mut self, call: CallId, answer: Option<Answer>) {
-        let result = match answer {
-            Some(Answer::Account(AccountAnswer::Done)) => Ok(Reply::Done),
-            Some(Answer::Account(AccountAnswer::Devices(devices))) => {
-                let me = self.me();
-                let shown = devices.into_iter().map(|known| AccountDevice {
-                    device: known.device,
-                    name: known.name.as_str().to_owned(),
-                    since: known.since,
-                    own: known.device == me,
-                });
-                Ok(Reply::AccountDevices(shown.collect()))
-            }
-            Some(Answer::Account(AccountAnswer::Refused(refusal))) => Err(job::refused(refusal)),
-            _ => Err(CommandError::ArchiveSilent),
-        };
-        self.reply(Some(call), result);
     }
 
     /// An answer about accounts, or none when it was lost.

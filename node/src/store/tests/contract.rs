@@ -11,8 +11,8 @@ use rand_core::SeedableRng as _;
 
 use super::{
     super::{
-        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, Read, SecretBytes,
-        StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
+        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, PersonRecord, Read,
+        SecretBytes, StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };
@@ -283,17 +283,29 @@ fn the_account_is_kept_until_it_is_forgotten() {
             archive: DeviceId::from_bytes([7; 32]),
             vault_key: VaultKey::random(&mut rand_chacha::ChaCha20Rng::from_seed([1; 32])),
             version: 4,
-            bundle: SecretBytes(vec![1, 2, 3].into()),
-            entered: [RoomId::from_bytes([5; 32])].into(),
-            before: Some(Secret::from_bytes([6; 32])),
             signed_in: true,
         };
         put(store, vec![Write::PutAccount(Some(Box::new(record.clone())))]);
         let loaded = store.load().unwrap().account.unwrap();
-        assert_eq!((&loaded.name, loaded.version, &loaded.bundle), (&record.name, 4, &record.bundle));
-        assert_eq!((loaded.entered, loaded.before), (record.entered, record.before));
+        assert_eq!((&loaded.name, loaded.version), (&record.name, 4));
         put(store, vec![Write::PutAccount(None)]);
         assert!(store.load().unwrap().account.is_none());
+    });
+}
+
+#[test]
+fn what_devices_share_is_kept_until_it_is_forgotten() {
+    on_all(|store| {
+        let record = PersonRecord {
+            bundle: SecretBytes(vec![1, 2, 3].into()),
+            entered: [RoomId::from_bytes([5; 32])].into(),
+            before: Some(Secret::from_bytes([6; 32])),
+        };
+        put(store, vec![Write::PutPerson(Some(Box::new(record.clone())))]);
+        let loaded = store.load().unwrap().person.unwrap();
+        assert_eq!((loaded.bundle, loaded.entered, loaded.before), (record.bundle, record.entered, record.before));
+        put(store, vec![Write::PutPerson(None)]);
+        assert!(store.load().unwrap().person.is_none());
     });
 }
 

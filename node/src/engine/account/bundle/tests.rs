@@ -47,6 +47,7 @@ fn room(seed: u8, epochs: &[u8], at: u64, held: bool) -> (RoomId, BundleRoom) {
         name: Stamped::new(format!("room {seed} {at}"), stamp(at, 1)),
         epochs: epochs.iter().copied().map(epoch).collect(),
         held: Stamped::new(held, stamp(at, 2)),
+        joined: at,
         genesis,
     };
     (room.genesis.room(), room)
@@ -115,23 +116,40 @@ fn any_bundle() -> impl Strategy<Value = AccountBundle> {
         prop::collection::vec((1..4u8, prop::collection::btree_set(1..6u8, 0..4), 0..4u64, any::<bool>()), 0..4);
     let contacts = prop::collection::vec((1..4u8, 0..4u64, 1..3u8, any::<u8>()), 0..4);
     let settings = prop::collection::vec(("[ab]", 0..4u64, 1..3u8, "[xy]"), 0..4);
-    (rooms, contacts, settings, 0..4u64).prop_map(|(rooms, contacts, settings, named)| {
-        let mut bundle = empty();
-        bundle.name = Stamped::new(format!("name {named}"), stamp(named, 1));
-        for (seed, epochs, at, held) in rooms {
-            let mut other = empty();
-            let epochs: Vec<u8> = epochs.into_iter().collect();
-            other.rooms.extend([room(seed, &epochs, at, held)]);
-            bundle.merge(other);
-        }
-        for (user, at, device, value) in contacts {
-            bundle.contacts.insert(UserId::from_bytes([user; 32]), Stamped::new(vec![value], stamp(at, device)));
-        }
-        for (name, at, device, value) in settings {
-            bundle.settings.insert(name, Stamped::new(value, stamp(at, device)));
-        }
-        bundle
-    })
+    let devices = prop::collection::vec((1..4u8, 0..4u64, 1..3u8, "[xy]", any::<bool>()), 0..4);
+    let former = prop::collection::vec(1..4u8, 0..3);
+    (rooms, contacts, settings, 0..4u64, devices, former).prop_map(
+        |(rooms, contacts, settings, named, devices, former)| {
+            let mut bundle = empty();
+            bundle.name = Stamped::new(format!("name {named}"), stamp(named, 1));
+            for (seed, epochs, at, held) in rooms {
+                let mut other = empty();
+                let epochs: Vec<u8> = epochs.into_iter().collect();
+                other.rooms.extend([room(seed, &epochs, at, held)]);
+                bundle.merge(other);
+            }
+            for (user, at, device, value) in contacts {
+                bundle.contacts.insert(UserId::from_bytes([user; 32]), Stamped::new(vec![value], stamp(at, device)));
+            }
+            for (device, at, by, label, is_revoked) in devices {
+                let id = DeviceId::from_bytes([device; 32]);
+                let note = DeviceNote { label, created: 1, signed_in: is_revoked };
+                bundle.devices.insert(id, Stamped::new(note, stamp(at, by)));
+                if is_revoked {
+                    bundle.revoked.insert(id, at);
+                }
+                let place = AccountPlace { name: UserName::new("anna").unwrap(), archive: id };
+                bundle.account = Stamped::new(Some(place), stamp(at, by));
+            }
+            for seed in former {
+                bundle.merge(AccountBundle::new(Secret::from_bytes([seed; 32]), Stamped::default()));
+            }
+            for (name, at, device, value) in settings {
+                bundle.settings.insert(name, Stamped::new(value, stamp(at, device)));
+            }
+            bundle
+        },
+    )
 }
 
 fn merged(one: &AccountBundle, other: &AccountBundle) -> AccountBundle {

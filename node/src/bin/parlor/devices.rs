@@ -1,0 +1,143 @@
+//! `parlor devices`: a person's own devices, and adding one.
+
+use parlor_node::{Command, DeviceCommand, Event, OwnDevice, Reply};
+use parlor_protocol::{LinkCode, Name};
+use std::time::Duration;
+
+use crate::{
+    account::{settle, this_device},
+    cli::{Cli, DevicesDo},
+    output::{self, Failure},
+    session::Session,
+};
+
+/// How long the old device stays after somebody was linked, so that the new one gets what it has.
+const STAY: Duration = Duration::from_secs(10);
+
+pub(crate) async fn devices(cli: &Cli, action: &DevicesDo) -> Result<(), Failure> {
+    match action {
+        DevicesDo::List => list(cli).await,
+        DevicesDo::Offer => offer(cli).await,
+        DevicesDo::Link { code } => link(cli, code).await,
+        DevicesDo::Rename { device, name } => rename(cli, device, name).await,
+    }
+}
+
+fn command(command: DeviceCommand) -> Command {
+    Command::Device(Box::new(command))
+}
+
+async fn own(session: &Session) -> Result<Vec<OwnDevice>, Failure> {
+    match session.call(command(DeviceCommand::List)).await? {
+        Reply::Devices(devices) => Ok(devices),
+        _ => Err(Failure::failed("the node gave another answer than was asked for")),
+    }
+}
+
+async fn list(cli: &Cli) -> Result<(), Failure> {
+    let session = Session::updated(cli).await?;
+    let devices = own(&session).await?;
+    session.end().await;
+    for device in &devices {
+        if cli.json {
+            output::json(device);
+            continue;
+        }
+        let mut marks = Vec::new();
+        marks.extend(device.own.then(|| "this one".to_owned()));
+        marks.extend(device.revoked.map(|at| format!("revoked {}", output::time(at))));
+        marks.extend((device.online && !device.own).then(|| "here now".to_owned()));
+        marks.extend(device.signed_in.then(|| "signed in".to_owned()));
+        marks.extend(device.last_seen.filter(|_| !device.own).map(|at| format!("last seen {}", output::time(at))));
+        let rooms = device.rooms.len();
+        marks.push(format!("{rooms} room{}", if rooms == 1 { "" } else { "s" }));
+        output::print(format_args!(
+            "{}  {}  ({})",
+            device.device.short(),
+            output::safe(&device.label),
+            marks.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// Finds a device by its name or the beginning of its id.
+async fn find(session: &Session, wanted: &str) -> Result<OwnDevice, Failure> {
+    let devices = own(session).await?;
+    let lower = wanted.to_lowercase();
+    let by_name: Vec<_> = devices.iter().filter(|known| known.label.to_lowercase() == lower).collect();
+    let by_id = || devices.iter().filter(|known| lower.len() >= 4 && known.device.to_string().starts_with(&lower));
+    let found = if by_name.is_empty() { by_id().collect() } else { by_name };
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        several => {
+            let text =
+                format!("{} devices fit {wanted:?}; `parlor devices list` shows all with their ids", several.len());
+            Err(Failure::not_found(text))
+        }
+    }
+}
+
+async fn offer(cli: &Cli) -> Result<(), Failure> {
+    let session = Session::online(cli).await?;
+    let mut events = session.handle.subscribe();
+    let reply = session.call(command(DeviceCommand::Offer { label: this_device()? })).await?;
+    let Reply::LinkOffered { code, expires } = &reply else {
+        return Err(Failure::failed("the node gave another answer than was asked for"));
+    };
+    if cli.json {
+        output::json(&serde_json::json!({ "code": code, "link": code.link(), "expires": expires }));
+    } else {
+        output::print(format_args!("Code for one new device, for ten minutes: {code}"));
+        output::print("Type it there: `parlor devices link CODE`. This program waits until it was used.");
+    }
+    let ends = tokio::time::Instant::now() + Duration::from_secs(10 * 60);
+    let linked = loop {
+        match tokio::time::timeout_at(ends, events.next()).await {
+            Ok(Event::DeviceLinked { device, label }) => break Some((device, label)),
+            Ok(Event::ProblemRaised(problem)) => output::print(format_args!("{}. {}", problem.what, problem.remedy)),
+            Ok(Event::Stopped) | Err(_) => break None,
+            Ok(_) => {}
+        }
+    };
+    let Some((device, label)) = linked else {
+        session.end().await;
+        return Err(Failure::failed("nobody used the code in time; make another one when you need it"));
+    };
+    if cli.json {
+        output::json(&serde_json::json!({ "linked": device, "label": label }));
+    } else {
+        output::print(format_args!("Linked: {} ({}).", output::safe(&label), device.short()));
+        output::print("If that is not your device, revoke it at once: `parlor devices revoke`.");
+    }
+    tokio::time::sleep(STAY.min(session.wait)).await;
+    session.end().await;
+    Ok(())
+}
+
+async fn link(cli: &Cli, code: &str) -> Result<(), Failure> {
+    let code: LinkCode = code.parse().map_err(|error| Failure::usage(format!("this code cannot be right: {error}")))?;
+    let session = Session::online(cli).await?;
+    let reply = session.call(command(DeviceCommand::Link { code, label: this_device()? })).await;
+    if reply.is_ok() {
+        settle(&session).await;
+    }
+    session.end().await;
+    let reply = reply?;
+    if cli.json {
+        output::json(&reply);
+    } else if let Reply::Linked { by, rooms } = &reply {
+        let rooms = format!("{rooms} room{}", if *rooms == 1 { "" } else { "s" });
+        output::print(format_args!("This device is linked with {}: {rooms}. See `parlor rooms`.", output::safe(by)));
+    }
+    Ok(())
+}
+
+async fn rename(cli: &Cli, wanted: &str, name: &str) -> Result<(), Failure> {
+    let label = Name::new(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
+    let session = Session::online(cli).await?;
+    let device = find(&session, wanted).await?.device;
+    session.call(command(DeviceCommand::Rename { device, label })).await?;
+    session.end().await;
+    Ok(())
+}

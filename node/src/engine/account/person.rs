@@ -1,0 +1,302 @@
+//! What this device shares with the others of its person: kept as a bundle, merged with what they
+//! know, and carried out here: rooms entered, names and decisions followed.
+//!
+//! The bundle comes and goes by the account's vault (`keeping`), between devices that are connected
+//! (`devices/agreeing`), and to a new device that is linked (`devices/linking`).
+
+use parlor_protocol::{
+    LogId, Name, RoomId, UserId,
+    card::UserKey,
+    content::Body,
+    entry::Kind,
+    epoch::{EpochSecrets, Genesis},
+    keys::Secret,
+};
+use rand_core::RngCore as _;
+use std::collections::BTreeSet;
+
+use super::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
+use crate::{
+    command::Reply,
+    engine::{Engine, join::Founding, unsaved::Again, writing::Pending},
+    event::Event,
+    store::{PersonRecord, SecretBytes, Write},
+};
+
+/// What is shared with the person's other devices.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Person {
+    /// As it was last known. None while there was never anybody to share it with.
+    pub(in crate::engine) bundle: Option<AccountBundle>,
+    /// Rooms that this device entered because another one was in them.
+    pub(in crate::engine) entered: BTreeSet<RoomId>,
+    /// Seed of the account key that this device had before.
+    pub(in crate::engine) before: Option<Secret>,
+    /// What the shell calls this device, until it has a name.
+    pub(in crate::engine) suggested: Option<Name>,
+}
+
+impl Person {
+    pub(in crate::engine) fn new(record: Option<PersonRecord>) -> Self {
+        let Some(record) = record else { return Self::default() };
+        let bundle = AccountBundle::decode(&record.bundle.0).ok();
+        Self { bundle, entered: record.entered, before: record.before, suggested: None }
+    }
+
+    /// As the store keeps it.
+    pub(in crate::engine) fn record(&self) -> Option<PersonRecord> {
+        let contents = self.bundle.as_ref()?.encode().ok()?;
+        Some(PersonRecord { bundle: SecretBytes(contents), entered: self.entered.clone(), before: self.before.clone() })
+    }
+
+    /// Keys that the person went by before.
+    pub(in crate::engine) fn former(&self) -> Vec<UserKey> {
+        let former = self.bundle.as_ref().map(|bundle| bundle.former.as_slice()).unwrap_or_default();
+        former.iter().map(UserKey::from_seed).collect()
+    }
+}
+
+impl Engine {
+    /// What the person's devices share as of now: what was known before, and what changed here.
+    pub(in crate::engine) fn bundle_now(&self) -> AccountBundle {
+        let stamp = self.stamp();
+        let fresh = || AccountBundle::new(self.identity.user_seed.clone(), Stamped::default());
+        let mut bundle = self.person.bundle.clone().unwrap_or_else(fresh);
+        if bundle.name.value != self.identity.name && !self.identity.name.is_empty() {
+            bundle.name = Stamped::new(self.identity.name.clone(), later(stamp, bundle.name.stamp));
+        }
+        // What strangers ask for is no room of the person yet.
+        for (id, room) in self.rooms.iter().filter(|(_, room)| !room.record.request) {
+            let entry = bundle.rooms.entry(*id).or_insert_with(|| BundleRoom {
+                genesis: room.record.genesis.clone(),
+                name: Stamped::default(),
+                epochs: Vec::new(),
+                held: Stamped::new(true, stamp),
+                joined: room.record.joined,
+            });
+            room.record.epochs.iter().cloned().for_each(|epoch| entry.learn(epoch));
+            if entry.name.value != room.record.name && !room.record.name.is_empty() {
+                entry.name = Stamped::new(room.record.name.clone(), later(stamp, entry.name.stamp));
+            }
+            // Entered again here after it was left.
+            if !entry.held.value && room.record.joined > entry.held.stamp.at {
+                entry.held = Stamped::new(true, stamp);
+            }
+        }
+        self.put_account(&mut bundle);
+        self.put_device(&mut bundle);
+        self.put_people(&mut bundle);
+        bundle
+    }
+
+    /// The same, remembered from now on: what is told to others must not change without a reason.
+    pub(in crate::engine) fn renew_bundle(&mut self) -> AccountBundle {
+        let bundle = self.bundle_now();
+        if self.person.bundle.as_ref() != Some(&bundle) {
+            self.person.bundle = Some(bundle.clone());
+            self.save_person();
+        }
+        bundle
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp { at: self.now.wall, device: self.me() }
+    }
+
+    /// A stamp for something that is set now, later than the one before it whatever the clock says.
+    pub(in crate::engine) fn stamp_after(&self, before: Stamp) -> Stamp {
+        later(self.stamp(), before)
+    }
+
+    /// Where the account is, if this device knows it first-hand.
+    fn put_account(&self, bundle: &mut AccountBundle) {
+        let Some(record) = self.account.record.as_ref().filter(|record| record.signed_in) else { return };
+        let place = Some(AccountPlace { name: record.name.clone(), archive: record.archive });
+        if bundle.account.value != place {
+            bundle.account = Stamped::new(place, later(self.stamp(), bundle.account.stamp));
+        }
+    }
+
+    /// What this device says of itself.
+    fn put_device(&self, bundle: &mut AccountBundle) {
+        let known = bundle.devices.get(&self.me());
+        let suggested = self.person.suggested.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let label = known.map(|note| note.value.label.clone()).filter(|label| !label.is_empty()).unwrap_or(suggested);
+        let signed_in = self.account.record.as_ref().is_some_and(|record| record.signed_in);
+        let note = DeviceNote { label, created: self.identity.created, signed_in };
+        if known.is_none_or(|known| known.value != note) {
+            let stamp = later(self.stamp(), known.map(|known| known.stamp).unwrap_or_default());
+            bundle.devices.insert(self.me(), Stamped::new(note, stamp));
+        }
+    }
+
+    /// Takes in what another device of the person knows, and does here what follows from it.
+    pub(in crate::engine) fn take_bundle(&mut self, theirs: AccountBundle) {
+        let before = self.renew_bundle();
+        let mut bundle = before.clone();
+        bundle.merge(theirs);
+        if bundle == before {
+            return;
+        }
+        self.person.bundle = Some(bundle.clone());
+        self.former = self.person.former();
+        self.save_person();
+        if bundle.name != before.name {
+            self.follow_name(&bundle.name.value);
+        }
+        self.enter_rooms(&bundle);
+        self.forget_left(&bundle);
+        self.tell_devices(&before, &bundle);
+        self.agree_soon();
+    }
+
+    /// The person took another name on another device.
+    fn follow_name(&mut self, name: &str) {
+        if self.identity.name == name || name.is_empty() {
+            return;
+        }
+        name.clone_into(&mut self.identity.name);
+        self.save_identity();
+        self.tell_who_this_is();
+        let profile = self.profile();
+        self.event(Event::ProfileChanged(profile));
+    }
+
+    /// Says in every room who this device is.
+    fn tell_who_this_is(&mut self) {
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            let bodies = self.profile_body_in(room).into_iter().collect();
+            self.write_contents(room, bodies, None, |_| Reply::Done);
+        }
+    }
+
+    /// Becomes a device of a person: takes up key and name, and brings along what was here already.
+    /// Gives what both come to; to be written by whoever calls, and then entered.
+    pub(in crate::engine) fn become_person(&mut self, mut bundle: AccountBundle) -> AccountBundle {
+        let mine = self.bundle_now();
+        let had = self.identity.user_seed.clone();
+        let is_other = had != bundle.user_seed;
+        match self.rooms.is_empty() {
+            // A key that nobody has seen in a room is not worth keeping.
+            true => bundle.name.value.clone_into(&mut self.identity.name),
+            false => bundle.merge(mine),
+        }
+        self.identity.user_seed = bundle.user_seed.clone();
+        if self.identity.name.is_empty() {
+            bundle.name.value.clone_into(&mut self.identity.name);
+        }
+        self.user = self.identity.user();
+        self.person.before = is_other.then_some(had).or(self.person.before.take());
+        self.person.bundle = Some(bundle);
+        let bundle = self.bundle_now();
+        self.person.bundle = Some(bundle.clone());
+        self.former = self.person.former();
+        if is_other {
+            // Who this device belongs to has changed: it says so where it was already.
+            self.tell_who_this_is();
+        }
+        let profile = self.profile();
+        self.event(Event::ProfileChanged(profile));
+        bundle
+    }
+
+    /// Enters every room of the person that is not here yet, without anybody else's help.
+    pub(in crate::engine) fn enter_rooms(&mut self, bundle: &AccountBundle) {
+        self.take_people(bundle);
+        // What was left here is not held, unless it was entered again elsewhere.
+        let held = bundle.rooms.iter().filter(|(_, room)| room.held.value);
+        let new: Vec<_> = held.filter(|(id, _)| !self.rooms.contains_key(id)).collect();
+        let mut is_news = false;
+        for (id, room) in new {
+            if self.enter_room(*id, room) {
+                self.person.entered.insert(*id);
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.save_person();
+        }
+    }
+
+    fn enter_room(&mut self, id: RoomId, room: &BundleRoom) -> bool {
+        let founds = room.genesis.header().kind == Kind::Genesis && room.genesis.clone().verify().is_ok();
+        let Ok(genesis) = Genesis::decode(room.genesis.body()) else { return false };
+        let secrets = room
+            .epochs
+            .iter()
+            .filter_map(|epoch| EpochSecrets::derive_checked(id, &epoch.parents, epoch.key.clone(), epoch.id).ok());
+        let secrets: Vec<_> = secrets.collect();
+        if !founds || secrets.is_empty() {
+            return false;
+        }
+        let log = LogId(self.rng.next_u64());
+        let founding = Founding { genesis_entry: room.genesis.clone(), genesis, epochs: secrets };
+        self.add_room(id, room.name.value.clone(), founding, log, None, false);
+        if let Some(known) = self.rooms.get_mut(&id) {
+            known.is_fresh = true;
+            known.record.joined = known.record.joined.min(room.joined);
+        }
+        self.save_room_now(id);
+        self.write_admission(id);
+        let bodies = self.profile_body_in(id).into_iter().collect();
+        self.write_contents(id, bodies, None, |_| Reply::Done);
+        // Others who are in it show themselves by its topics; strangers need not learn of it.
+        self.sync_with_archives(id);
+        self.other_devices().into_iter().for_each(|device| self.sync_with(id, device));
+        true
+    }
+
+    /// Forgets rooms that are over here and that the person took away on another device.
+    fn forget_left(&mut self, bundle: &AccountBundle) {
+        let is_gone = |id: &RoomId| bundle.rooms.get(id).is_some_and(|room| !room.held.value);
+        let over = self.rooms.iter().filter(|(id, room)| room.standing.is_over() && is_gone(id));
+        let over: Vec<_> = over.map(|(id, _)| *id).collect();
+        for room in over {
+            self.forget_room(room);
+            self.write(vec![Write::ForgetRoom(room)], Pending::forgetting(room, None));
+        }
+    }
+
+    /// A room goes from this machine because the person wants it so: notes it, to be written in the
+    /// same batch, so that no other device brings it back.
+    pub(in crate::engine) fn mark_gone(&mut self, room: RoomId) -> Option<Write> {
+        let stamp = self.stamp();
+        let known = self.person.bundle.as_mut()?.rooms.get_mut(&room)?;
+        known.held = Stamped::new(false, later(stamp, known.held.stamp));
+        self.person.entered.remove(&room);
+        self.agree_soon();
+        self.person.record().map(|record| Write::PutPerson(Some(Box::new(record))))
+    }
+
+    pub(in crate::engine) fn save_person(&mut self) {
+        let record = self.person.record().map(Box::new);
+        self.write(vec![Write::PutPerson(record)], Pending::unasked(Again::Person));
+    }
+
+    /// The key that the person goes by in a room: a former one where that one owns the room.
+    pub(in crate::engine) fn user_in(&self, room: RoomId) -> &UserKey {
+        let owns = |user: UserId| {
+            let room = self.rooms.get(&room);
+            room.is_some_and(|room| room.membership.role(user) == parlor_protocol::Role::Owner)
+        };
+        match owns(self.user.id()) {
+            true => &self.user,
+            false => self.former.iter().find(|key| owns(key.id())).unwrap_or(&self.user),
+        }
+    }
+
+    /// Who the person is in a room.
+    pub(in crate::engine) fn user_id_in(&self, room: RoomId) -> UserId {
+        self.user_in(room).id()
+    }
+
+    /// What tells the others in a room who this device is.
+    pub(in crate::engine) fn profile_body_in(&self, room: RoomId) -> Option<Body> {
+        self.profile_body_as(self.user_in(room))
+    }
+}
+
+fn later(stamp: Stamp, before: Stamp) -> Stamp {
+    Stamp { at: stamp.at.max(before.at.saturating_add(1)), ..stamp }
+}

@@ -1,0 +1,88 @@
+//! Devices of one person tell each other what they know whenever they meet: rooms, names, decisions
+//! about people, devices. Each asks with a digest and gets everything when it differs; both merge, and
+//! merging comes to the same on both sides. An account's vault does the same by way of an archive.
+
+use parlor_protocol::{
+    DeviceId,
+    limits::OWN_ASK_MAX,
+    link::{OwnKey, OwnMessage},
+    wire::{Answer, Refusal, Request},
+};
+
+use super::DeviceAsked;
+use crate::engine::{Engine, account::AccountBundle, timers::Timer};
+
+/// How long after a change the others are asked, in milliseconds.
+const AGREE_AFTER_MS: u64 = 1_000;
+/// How often they are asked, in milliseconds.
+const AGREE_EVERY_MS: u64 = 30_000;
+
+impl Engine {
+    /// Something changed: agrees with the other devices soon.
+    pub(in crate::engine) fn agree_soon(&mut self) {
+        if !self.other_devices().is_empty() {
+            self.timers.set(self.now.mono + AGREE_AFTER_MS, Timer::Agree);
+        }
+    }
+
+    /// Asks every other device that is here what is new.
+    pub(in crate::engine) fn agree(&mut self) {
+        let others = self.other_devices();
+        if others.is_empty() {
+            return;
+        }
+        let next = self.now.mono + self.jitter(AGREE_EVERY_MS);
+        self.timers.set(next, Timer::Agree);
+        others.into_iter().for_each(|device| self.agree_with(device));
+    }
+
+    pub(super) fn agree_with(&mut self, device: DeviceId) {
+        if !self.connections.is_connected(device) {
+            return;
+        }
+        if !self.devices.asking.insert(device) {
+            self.devices.ask_again.insert(device);
+            return;
+        }
+        let key = OwnKey::of(&self.identity.user_seed);
+        let Ok(contents) = self.renew_bundle().encode() else { return };
+        let (me, digest) = (self.me(), key.digest(&contents));
+        let Ok(sealed) = key.seal(OwnMessage::Ask, me, device, &digest, &mut self.rng) else { return };
+        debug_assert!(sealed.len() <= OWN_ASK_MAX, "a digest fits");
+        self.ask_device(DeviceAsked::Own { peer: device }, &Request::Own(sealed));
+    }
+
+    /// A device that has this person's key asks what is new. Nobody else gets an answer.
+    pub(in crate::engine) fn on_own(&mut self, from: DeviceId, sealed: &[u8]) -> Answer {
+        if !self.connections.may_look_up(from, self.now.mono) {
+            return Answer::Refused(Refusal::Busy { retry_ms: 1_000 });
+        }
+        let (key, me) = (OwnKey::of(&self.identity.user_seed), self.me());
+        let Ok(theirs) = key.open(OwnMessage::Ask, from, me, sealed) else { return Answer::Own(None) };
+        let is_revoked = self.person.bundle.as_ref().is_some_and(|bundle| bundle.revoked.contains_key(&from));
+        let Some(contents) = Some(self.renew_bundle()).filter(|_| !is_revoked).and_then(|own| own.encode().ok()) else {
+            return Answer::Own(None);
+        };
+        if key.digest(&contents).as_slice() == theirs.as_slice() {
+            return Answer::Own(None);
+        }
+        // It knows something that this device does not, or will in a moment.
+        self.agree_with(from);
+        Answer::Own(key.seal(OwnMessage::Tell, me, from, &contents, &mut self.rng).ok())
+    }
+
+    /// What another device knows, or nothing new, or nothing at all.
+    pub(super) fn on_own_answer(&mut self, from: DeviceId, answer: Option<Answer>) {
+        self.devices.asking.remove(&from);
+        if let Some(Answer::Own(Some(sealed))) = answer {
+            let (key, me) = (OwnKey::of(&self.identity.user_seed), self.me());
+            let contents = key.open(OwnMessage::Tell, from, me, &sealed).ok();
+            if let Some(theirs) = contents.and_then(|contents| AccountBundle::decode(&contents).ok()) {
+                self.take_bundle(theirs);
+            }
+        }
+        if self.devices.ask_again.remove(&from) {
+            self.agree_with(from);
+        }
+    }
+}

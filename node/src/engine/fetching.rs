@@ -1,0 +1,268 @@
+//! Fetching pages of logs from peers that hold more, and what a page that does not fit means.
+
+use parlor_protocol::{
+    DeviceId, LogKey, RoomId,
+    entry::{Entry, Verified},
+    error::LogError,
+    log::{Height, verify_page, verify_suffix},
+    wire::{RoomRequest, Tail},
+};
+use rand_core::RngCore as _;
+
+use super::{
+    Engine,
+    engine::ReadFor,
+    io::Output,
+    membership::Refused,
+    sync::{Asked, PeerRoom},
+};
+use crate::{
+    event::Event,
+    net::NetCommand,
+    store::{Read, ReadResult},
+};
+
+/// Pages under way from one peer in one room.
+const PAGES_IN_FLIGHT: usize = 8;
+/// After this many bad answers in a row a peer is banned.
+const BAD_ANSWERS_MAX: u32 = 5;
+/// Logs in which the head of a peer that holds less is compared, with each comparison: all of them
+/// in a small room.
+const HEADS_CHECKED: usize = 16;
+
+impl Engine {
+    /// Asks for the next page of every log that the peer holds further than this device.
+    pub(super) fn fetch_missing(&mut self, room_id: RoomId, peer: DeviceId) {
+        let archive = self.connections.is_archive(peer);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(state) = room.peers.get_mut(&peer) else { return };
+        if !archive {
+            // Of a member only what this device lacks is of use. All logs of all members would be a
+            // square of numbers in memory, gone through with every answer.
+            state.heights.retain(|log, theirs| {
+                let ours = room.logs.counted(*log);
+                theirs.next > ours.next || (theirs.next == ours.next && theirs.head != ours.head)
+            });
+        }
+        let mut wanted = Vec::new();
+        for (log, theirs) in &state.heights {
+            if state.pages.len() + wanted.len() >= PAGES_IN_FLIGHT {
+                break;
+            }
+            let ours = room.logs.counted(*log);
+            if room.logs.ends_before(*log, ours.next) {
+                continue;
+            }
+            let differs = theirs.next == ours.next && theirs.head != ours.head && ours.next > 0;
+            let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log);
+            if !busy && theirs.next > ours.next && room.logs.may_take(*log) {
+                wanted.push((*log, ours.next));
+            } else if !busy && differs {
+                wanted.push((*log, ours.next - 1));
+            }
+        }
+        for (log, from) in wanted {
+            self.ask_page(room_id, peer, log, from);
+        }
+    }
+
+    fn ask_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, from: u64) {
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            room.fetching.insert(log, peer);
+            room.peers.entry(peer).or_default().pages.insert(log);
+            let asked = Asked::Page { room: room_id, peer, log, from };
+            self.ask_room(room_id, peer, RoomRequest::Page { log, from }, asked);
+        }
+    }
+
+    pub(super) fn on_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, from: u64, entries: Vec<Entry>) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.fetching.remove(&log);
+        let state = room.peers.entry(peer).or_default();
+        state.pages.remove(&log);
+        if !room.is_loaded {
+            // It is being read anew; after that everything is compared again.
+            return;
+        }
+        let live = state.compared;
+        let ours = room.logs.height(log);
+        let is_asked_for = |entry: &Entry| entry.room() == room_id && entry.log_key() == log;
+        let fits = entries.first().is_none_or(|first| first.header().seq == from) && entries.iter().all(is_asked_for);
+        let (held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < ours.next);
+        // One at our head, or the first of some that lie below it.
+        let comparable = held.iter().find(|entry| entry.header().seq + 1 == ours.next || new.is_empty()).cloned();
+        let contradicts = |entry: &Entry| entry.header().seq + 1 < ours.next || entry.id() != ours.head;
+        let mut waits = false;
+        let is_good = match comparable {
+            _ if !fits => false,
+            Some(theirs) if contradicts(&theirs) => self.compare_with_own(room_id, log, &theirs, held, new),
+            // The peer has less than it said, or the same: believe what it showed.
+            _ if new.is_empty() => {
+                state.heights.insert(log, ours);
+                true
+            }
+            // What follows our head does not link to it, though the peer just showed the same head.
+            at_head => match verify_page(room_id, log, ours, new.clone()) {
+                Ok(entries) => {
+                    state.bad_answers = 0;
+                    match self.append(room_id, log, entries, live) {
+                        Ok(()) => {}
+                        Err(refused) => {
+                            waits = true;
+                            self.on_page_refused(room_id, peer, log, refused);
+                        }
+                    }
+                    self.fetch_missing(room_id, peer);
+                    true
+                }
+                Err(LogError::BrokenLink { seq }) if at_head.is_none() && seq == ours.next && ours.next > 0 => {
+                    let is_signed = verify_suffix(room_id, log, new).is_ok();
+                    if is_signed {
+                        self.suspect_fork(room_id, peer, log);
+                    }
+                    is_signed
+                }
+                Err(_) => false,
+            },
+        };
+        if !is_good {
+            self.on_bad_answer(room_id, peer, log);
+            self.fetch_missing(room_id, peer);
+        }
+        if !waits {
+            self.fetch_elsewhere(room_id, peer, log);
+        }
+        self.finish_comparison(room_id, peer);
+    }
+
+    /// A peer showed an entry at a place that is taken here: when its device signed it, ours is
+    /// read for comparison. False when it did not.
+    fn compare_with_own(
+        &mut self,
+        room_id: RoomId,
+        log: LogKey,
+        theirs: &Entry,
+        mut run: Vec<Entry>,
+        new: Vec<Entry>,
+    ) -> bool {
+        run.extend(new);
+        let is_signed = verify_suffix(room_id, log, run).is_ok();
+        if is_signed {
+            self.read_own_for_fork(room_id, theirs);
+        }
+        is_signed
+    }
+
+    /// A log that one peer did not bring may be had from another that holds it.
+    pub(super) fn fetch_elsewhere(&mut self, room_id: RoomId, not_from: DeviceId, log: LogKey) {
+        let Some(room) = self.rooms.get(&room_id).filter(|room| !room.fetching.contains_key(&log)) else { return };
+        let next = room.logs.height(log).next;
+        let has_more = |peer: &PeerRoom| peer.heights.get(&log).is_some_and(|theirs| theirs.next > next);
+        let others: Vec<_> =
+            room.peers.iter().filter(|(id, peer)| **id != not_from && has_more(peer)).map(|(id, _)| *id).collect();
+        others.into_iter().for_each(|other| self.fetch_missing(room_id, other));
+    }
+
+    /// Part of a page could not be taken: what it waits for stands in another log.
+    fn on_page_refused(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, refused: Refused) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let ours = room.logs.height(log);
+        if let Some(state) = room.peers.get_mut(&peer) {
+            state.heights.insert(log, ours);
+            // When other logs are still arriving, compare again after them.
+            state.ask_again |= refused == Refused::NotYet && !state.pages.is_empty();
+        }
+    }
+
+    fn on_bad_answer(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey) {
+        let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
+        state.heights.remove(&log);
+        state.bad_answers += 1;
+        if state.bad_answers >= BAD_ANSWERS_MAX {
+            self.out.push(Output::Net(NetCommand::Ban(peer)));
+        }
+    }
+
+    /// Something does not link: asks for the entry at our own head, to compare the two.
+    pub(super) fn suspect_fork(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey) {
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let ours = room.logs.height(log);
+        let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log) || ours.next == 0;
+        if !busy && self.connections.is_connected(peer) {
+            self.ask_page(room_id, peer, log, ours.next - 1);
+        }
+    }
+
+    /// A peer that holds less of a log shows its head. If another entry stands at that place here,
+    /// the log forked: whoever holds the longer branch would not ask for the shorter one.
+    pub(super) fn check_lower_heads(&mut self, room_id: RoomId, peer: DeviceId) {
+        let skipped = self.rng.next_u64();
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let Some(state) = room.peers.get(&peer) else { return };
+        let is_lower = |(log, theirs): &(&LogKey, &Height)| {
+            theirs.next > 0 && theirs.next < room.logs.height(**log).next && !room.logs.is_frozen(**log)
+        };
+        let lower: Vec<_> = state.heights.iter().filter(is_lower).map(|(log, theirs)| (*log, *theirs)).collect();
+        let spare = u64::try_from(lower.len().saturating_sub(HEADS_CHECKED)).unwrap_or(0);
+        let skipped = usize::try_from(skipped % (spare + 1)).unwrap_or(0);
+        let heads: Vec<_> = lower.into_iter().skip(skipped).take(HEADS_CHECKED).collect();
+        if heads.is_empty() {
+            return;
+        }
+        let runs = heads.iter().map(|(log, theirs)| (*log, theirs.next - 1, 1)).collect();
+        let serving = super::serve::Serving::Heads { room: room_id, peer, heads };
+        self.read(Read::Runs { room: room_id, runs }, ReadFor::Serve(serving));
+    }
+
+    /// Our entries at the places of a peer's heads were read: what differs is fetched as proof.
+    pub(super) fn on_heads_read(
+        &mut self,
+        room_id: RoomId,
+        peer: DeviceId,
+        heads: Vec<(LogKey, Height)>,
+        result: ReadResult,
+    ) {
+        for ((log, theirs), run) in heads.into_iter().zip(result.runs) {
+            let differs = run.first().is_some_and(|ours| ours.entry.id() != theirs.head);
+            let Some(room) = self.rooms.get(&room_id).filter(|_| differs) else { continue };
+            let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log);
+            if !busy && self.connections.is_connected(peer) {
+                self.ask_page(room_id, peer, log, theirs.next - 1);
+            }
+        }
+    }
+
+    fn read_own_for_fork(&mut self, room: RoomId, theirs: &Entry) {
+        let log = theirs.log_key();
+        let read = Read::Run { room, log, from: theirs.header().seq, max: 1 };
+        self.read(read, ReadFor::Serve(super::serve::Serving::Fork { room, theirs: Box::new(theirs.clone()) }));
+    }
+
+    pub(super) fn on_tail(&mut self, room_id: RoomId, tail: Tail) {
+        let me = self.me();
+        let mut entries = Vec::new();
+        for suffix in tail.suffixes {
+            let Some(log) = suffix.first().map(Entry::log_key) else { continue };
+            entries.extend(verify_suffix(room_id, log, suffix).unwrap_or_default());
+        }
+        let openers: Vec<Verified<Entry>> = tail
+            .openers
+            .into_iter()
+            .filter(|entry| entry.room() == room_id)
+            .filter_map(|entry| entry.verify().ok())
+            .collect();
+        let Some(effects) = self.with_room(room_id, |room, viewer| room.preview(&entries, &openers, viewer)) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.summary_changed = true;
+        let mut messages: Vec<_> = effects.added.iter().map(|message| room.dressed(message, me)).collect();
+        messages.sort_by_key(|message| message.order);
+        if !messages.is_empty() {
+            self.event(Event::MessagesAdded { room: room_id, messages, live: false });
+        }
+        if effects.members_changed {
+            self.tell_members(room_id);
+        }
+    }
+}
