@@ -4,13 +4,15 @@
 mod act;
 mod glyphs;
 mod idle;
+mod pictures;
 mod screen;
 #[cfg(test)]
 mod tests;
 
 use jiff::tz::TimeZone;
-use parlor_protocol::{EntryId, RoomId};
+use parlor_protocol::{EntryId, RoomId, UserId};
 use std::collections::HashMap;
+use zeroize::Zeroizing;
 
 use crate::{
     backend::Backend,
@@ -18,6 +20,7 @@ use crate::{
     model::{Ask, Effect, Model, Notice},
     theme,
     view::{Action, Composer, Sight, Welcome, dialog::Dialog, timeline::TimelineView},
+    widgets::QrPicture,
     words,
 };
 
@@ -33,6 +36,11 @@ pub enum Wish {
     KeepLook(Look),
     /// Find fonts that have these characters.
     Glyphs(Vec<char>),
+    /// Let the person choose a picture, and read the QR code in it; the answer goes to
+    /// [`App::picture_read`].
+    ReadPicture(UserId),
+    /// Save a QR picture where the person says; the answer goes to [`App::picture_saved`].
+    SavePicture(QrPicture),
     /// Leave.
     Quit,
     /// Stop the node, forget everything shown, and ask for the passphrase.
@@ -49,6 +57,8 @@ pub struct Setting {
     pub look: Look,
     /// Where the data is, to show it; empty where there are no folders.
     pub data_folder: String,
+    /// What this machine is called; empty where nobody knows.
+    pub machine: String,
 }
 
 impl std::fmt::Debug for Setting {
@@ -56,6 +66,7 @@ impl std::fmt::Debug for Setting {
         f.debug_struct("Setting")
             .field("look", &self.look)
             .field("data_folder", &self.data_folder)
+            .field("machine", &self.machine)
             .finish_non_exhaustive()
     }
 }
@@ -68,7 +79,16 @@ impl Default for Setting {
             since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         };
         let zone = TimeZone::system();
-        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new() }
+        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new(), machine: String::new() }
+    }
+}
+
+/// A code that came by a link. Never printed.
+struct Offered(Zeroizing<String>);
+
+impl std::fmt::Debug for Offered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Offered(..)")
     }
 }
 
@@ -98,6 +118,8 @@ pub struct App<B> {
     glyphs: glyphs::Glyphs,
     /// The room to open again once the rooms are known.
     reopen: Option<RoomId>,
+    /// A code that came with a link, to be joined by once there is a name.
+    offered: Option<Offered>,
     /// When somebody touched the app last, in milliseconds since 1970.
     touched_at: u64,
 }
@@ -109,7 +131,7 @@ impl<B: Backend> App<B> {
         let look = setting.look.bounded();
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone() };
+        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone(), machine: setting.machine.clone() };
         let mut app = Self {
             backend,
             setting: Setting { look, ..setting },
@@ -125,6 +147,7 @@ impl<B: Backend> App<B> {
             title_told: String::new(),
             glyphs: glyphs::Glyphs::default(),
             reopen: look.room,
+            offered: None,
             touched_at: 0,
         };
         app.touched_at = app.sight.now_ms;
@@ -167,6 +190,23 @@ impl<B: Backend> App<B> {
         std::mem::take(&mut self.wishes)
     }
 
+    /// Offers to join with a code that came by a link: the dialog opens with it, as soon as the person
+    /// has a name and no other dialog is open.
+    pub fn offer_code(&mut self, code: String) {
+        self.offered = Some(Offered(Zeroizing::new(code)));
+    }
+
+    fn open_offered(&mut self) {
+        let is_ready = self.model.profile.as_ref().is_some_and(|profile| !profile.name.is_empty());
+        if is_ready
+            && self.dialog.is_none()
+            && self.model.joining.is_none()
+            && let Some(code) = self.offered.take()
+        {
+            self.open_dialog(Dialog::join_with(&code.0));
+        }
+    }
+
     /// Opens the room that was open when the app was closed; on a narrow screen the list of rooms
     /// comes first.
     fn open_last_room(&mut self, wide: f32) {
@@ -191,6 +231,7 @@ impl<B: Backend> App<B> {
         }
         let mut wishes = self.take_in();
         self.open_last_room(ui.available_width());
+        self.open_offered();
         self.shortcuts(ui);
         let actions = self.draw(ui);
         for action in actions {
@@ -295,7 +336,8 @@ impl<B: Backend> App<B> {
         if let Some(left) = self.idle_left() {
             ctx.request_repaint_after(left + std::time::Duration::from_millis(20));
         }
-        if let Some(at) = toast.into_iter().chain(typing).min() {
+        let code = self.model.devices.offer_changes_at(now).filter(|_| matches!(self.dialog, Some(Dialog::Devices(_))));
+        if let Some(at) = toast.into_iter().chain(typing).chain(code).min() {
             ctx.request_repaint_after(std::time::Duration::from_millis(at.saturating_sub(now) + 20));
         }
     }
@@ -338,6 +380,11 @@ impl<B: Backend> App<B> {
             self.model.chat_mut(room).rules_problem = None;
             self.carry_out(crate::model::ask_about(room));
         }
+        if matches!(dialog, Dialog::Devices(_)) {
+            self.model.devices.problem = None;
+            let list = parlor_node::Command::Device(Box::new(parlor_node::DeviceCommand::List));
+            self.carry_out(vec![Effect::Ask(Box::new(Ask::new(list, crate::model::Purpose::Devices)))]);
+        }
         if matches!(dialog, Dialog::Connection) {
             let ask = Ask::new(parlor_node::Command::Connection, crate::model::Purpose::Connection);
             self.carry_out(vec![Effect::Ask(Box::new(ask))]);
@@ -354,7 +401,9 @@ impl<B: Backend> App<B> {
         }
     }
 
-    fn window_title(&self) -> String {
+    /// What the window is called.
+    #[must_use]
+    pub fn window_title(&self) -> String {
         let unread = self.model.unread();
         if self.model.profile.as_ref().is_some_and(|profile| profile.name.is_empty()) {
             return "Welcome to Parlor".to_owned();
