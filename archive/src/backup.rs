@@ -15,6 +15,7 @@ use parlor_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{BufReader, BufWriter, Read as _, Write as _},
     path::Path,
@@ -47,6 +48,11 @@ enum Record {
     Account(Box<AccountRow>),
     /// The account key that the accounts work with, by name. The key itself is a file.
     AccountKey([u8; 32]),
+    /// The record of an epoch of a room that has ended; nothing else is kept of it.
+    Ended {
+        room: RoomId,
+        record: Box<Entry>,
+    },
 }
 
 /// Carries out a maintenance command.
@@ -114,6 +120,9 @@ async fn write_all(store: &dyn Store, file: File) -> anyhow::Result<(u64, u64)> 
         for fork in store.forks(room).await? {
             put(&mut out, &Record::Fork(Box::new(fork)))?;
         }
+        for record in store.records(room).await? {
+            put(&mut out, &Record::Ended { room, record: Box::new(record) })?;
+        }
     }
     let accounts = store.accounts().accounts().await?;
     if !accounts.is_empty() {
@@ -144,6 +153,7 @@ async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
     let known = input.read_exact(&mut magic).is_ok() && magic == *MAGIC;
     ensure!(known, "{} is not a backup of a Parlor archive (or of a newer version)", path.display());
     let (mut entries, mut rooms) = (0u64, 0u64);
+    let mut ended: BTreeMap<RoomId, Vec<Entry>> = BTreeMap::new();
     loop {
         let record = take(&mut input).with_context(|| {
             format!("{} is damaged after {entries} entries; what was read so far is restored", path.display())
@@ -160,9 +170,16 @@ async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
             }
             // An account that is there stays as it is.
             Record::Account(row) => drop(store.accounts().add_account(*row, None).await?),
+            Record::Ended { room, record } => ended.entry(room).or_default().push(*record),
             Record::Run { room, entries: run } => entries += restore_run(store, room, run).await?,
             Record::End(expected) => {
                 ensure!(expected == entries, "the backup names {expected} entries but holds {entries}");
+                for (room, records) in ended {
+                    // What is there already stays.
+                    if store.heights(room).await?.is_empty() {
+                        store.end_room(room, records).await?;
+                    }
+                }
                 return Ok(format!("{rooms} rooms with {entries} entries were restored."));
             }
         }
@@ -241,6 +258,9 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
             }
         }
         ensure!(height == end, "a log ends at {} instead of {}", height.next, end.next);
+    }
+    for record in store.records(row.room).await? {
+        record.verify().context("a record of the room's end is not good")?;
     }
     for proof in store.forks(row.room).await? {
         proof.check().context("the proof of a fork is not good")?;

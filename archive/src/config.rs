@@ -14,6 +14,7 @@ use crate::{
     error::StartError,
     service::{Limits, Rates},
     store::Usage,
+    web::{Tls, WebConfig},
 };
 
 /// Keeps the history of Parlor rooms on a spare computer. It stores only ciphertext.
@@ -96,6 +97,22 @@ pub struct Settings {
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
     #[arg(long, value_name = "ADDRESS")]
     pub http: Option<String>,
+    /// Where the web page is served, for browsers; 0.0.0.0:47803 when absent, `off` for nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    pub web: Option<String>,
+    /// The folder with the web page; the one that is built into this program when absent.
+    #[arg(long, value_name = "DIR")]
+    pub web_dir: Option<PathBuf>,
+    /// Serves the web page over https with this certificate (PEM, with its chain).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Serves the web page over https with a certificate of the archive's own. Browsers warn once;
+    /// compare the fingerprint that is printed.
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub tls_self_signed: bool,
     /// Uses only this network interface to be found; may be repeated.
     #[arg(long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
@@ -149,6 +166,12 @@ impl Settings {
             port: self.port.or(file.port),
             ws_port: self.ws_port.or(file.ws_port),
             http: self.http.or(file.http),
+            web: self.web.or(file.web),
+            web_dir: self.web_dir.or(file.web_dir),
+            // What was given by hand is not mixed with the file's.
+            tls_self_signed: self.tls_self_signed || self.tls_cert.is_none() && file.tls_self_signed,
+            tls_key: self.tls_key.or(if self.tls_self_signed { None } else { file.tls_key }),
+            tls_cert: self.tls_cert.or(if self.tls_self_signed { None } else { file.tls_cert }),
             interfaces: or(self.interfaces, file.interfaces),
             exclude_interfaces: or(self.exclude_interfaces, file.exclude_interfaces),
             no_mdns: self.no_mdns || file.no_mdns,
@@ -196,6 +219,24 @@ impl Settings {
             Some(address) => {
                 let bad = |_| StartError::Http { address: address.to_owned(), reason: "not ADDRESS:PORT".into() };
                 Some(address.parse::<SocketAddr>().map_err(bad)?)
+            }
+        };
+        config.web.address = match self.web.as_deref() {
+            None => config.web.address,
+            Some("off") => None,
+            Some(address) => {
+                let bad = |_| StartError::Web { address: address.to_owned(), reason: "not ADDRESS:PORT".into() };
+                Some(address.parse::<SocketAddr>().map_err(bad)?)
+            }
+        };
+        config.web.dir.clone_from(&self.web_dir);
+        config.web.tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => Tls::Files { cert: cert.clone(), key: key.clone() },
+            (None, None) if self.tls_self_signed => Tls::SelfSigned,
+            (None, None) => Tls::Off,
+            (Some(file), None) | (None, Some(file)) => {
+                let reason = "certificate and key belong together; only one of them was given".to_owned();
+                return Err(StartError::Tls { file: file.clone(), reason });
             }
         };
         config.interfaces =
@@ -248,6 +289,8 @@ pub struct ArchiveConfig {
     pub ports: Ports,
     /// Where health and metrics are served.
     pub http: Option<SocketAddr>,
+    /// How the web page is served.
+    pub web: WebConfig,
     /// Which interfaces take part in discovery.
     pub interfaces: InterfaceFilter,
     /// Whether to be found by mDNS.
@@ -272,6 +315,7 @@ impl ArchiveConfig {
             mongodb: None,
             ports: Ports::default(),
             http: Some(DEFAULT_HTTP),
+            web: WebConfig::default(),
             interfaces: InterfaceFilter::default(),
             mdns: true,
             limits: Limits::default(),

@@ -62,6 +62,32 @@ pub enum StartError {
         /// What is wrong.
         reason: String,
     },
+    /// The address for the web page cannot be used.
+    #[error("cannot serve the web page at {address} ({reason}); choose another with --web ADDRESS:PORT, or --web off")]
+    Web {
+        /// The address.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder with the web page holds none.
+    #[error("{dir} is no web page ({reason}); give the folder that `cargo xtask web` made", dir = .dir.display())]
+    Page {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The certificate for the web page cannot be used.
+    #[error(
+        "cannot use the certificate in {file} ({reason}); give PEM files with --tls-cert and --tls-key, or take          --tls-self-signed", file = .file.display()
+    )]
+    Tls {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

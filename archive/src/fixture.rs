@@ -149,10 +149,26 @@ impl TestRoom {
         entry
     }
 
+    /// The owner dissolves the room; its record.
+    pub(crate) fn dissolve(&mut self) -> Entry {
+        let (secrets, entry) = self.write_change(&[], None, true);
+        (self.secrets, self.epoch) = (secrets, entry.clone());
+        entry
+    }
+
     fn change_with(
         &mut self,
         removed: &[(DeviceId, LogKey, Height)],
         lifetime_ms: Option<u64>,
+    ) -> (EpochSecrets, Entry) {
+        self.write_change(removed, lifetime_ms, false)
+    }
+
+    fn write_change(
+        &mut self,
+        removed: &[(DeviceId, LogKey, Height)],
+        lifetime_ms: Option<u64>,
+        dissolved: bool,
     ) -> (EpochSecrets, Entry) {
         let rng = &mut rng(self.owner.height.next + 77);
         let parents = vec![self.secrets.id()];
@@ -164,6 +180,7 @@ impl TestRoom {
             heads: removed.iter().map(|(_, log, height)| (*log, *height)).collect(),
             after: vec![self.epoch.id()],
             lifetime_ms,
+            dissolved,
             recipients: self.stays.iter().chain([&self.owner.id()]).map(|device| (*device, prekey)).collect(),
             ..EpochChange::default()
         };

@@ -37,6 +37,25 @@ pub(crate) fn lock(dir: &Path) -> Result<FolderLock, StartError> {
     }
 }
 
+/// Writes a file that only the person who runs the archive may read; another one of that name is replaced.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let draft = path.with_extension("new");
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = options.open(&draft)?;
+    file.write_all(bytes).and_then(|()| file.sync_all())?;
+    std::fs::rename(draft, path)
+}
+
 /// Reads the archive's device key, or makes it. It opens no message; it only names the archive.
 ///
 /// # Errors
@@ -79,16 +98,8 @@ pub(crate) fn account_key(dir: &Path, given: Option<&Path>) -> Result<Server, St
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let server = Server::random(&mut system_rng().map_err(bad)?);
-            let mut options = OpenOptions::new();
-            options.create_new(true).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             // Half a key would lock everybody out: it is whole before it has its name.
-            let draft = path.with_extension("new");
-            let _ = std::fs::remove_file(&draft);
-            let mut file = options.open(&draft).map_err(|error| bad(error.to_string()))?;
-            let written = file.write_all(&server.to_bytes()).and_then(|()| file.sync_all());
-            written.and_then(|()| std::fs::rename(&draft, &path)).map_err(|error| bad(error.to_string()))?;
+            write_secret(&path, &server.to_bytes()).map_err(|error| bad(error.to_string()))?;
             Ok(server)
         }
         Err(error) => Err(bad(error.to_string())),

@@ -16,6 +16,7 @@ mod metrics;
 mod server;
 mod service;
 pub mod store;
+mod web;
 
 pub use accounts::{SignUp, UsersAction};
 pub use backup::maintain;
@@ -23,3 +24,4 @@ pub use config::{Action, ArchiveConfig, Cli, DEFAULT_HTTP, Registration, Setting
 pub use error::StartError;
 pub use server::Archive;
 pub use service::{Limits, Rates};
+pub use web::{DEFAULT_WEB, Served, Tls, WebConfig};

@@ -49,6 +49,8 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     let dir = config.data_dir.clone();
     let (limits, is_found) = (config.limits, config.mdns);
     let archive = Archive::start(config).await?;
+    // Before anybody reads that it runs, and may stop it.
+    let stop = listen_for_stop();
     let port = |port: Option<u16>| port.map_or_else(|| "off".to_owned(), |port| port.to_string());
     let net = archive.net();
     println!("Parlor archive {} is running.", env!("CARGO_PKG_VERSION"));
@@ -65,6 +67,15 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
         Some(address) => println!("  health    http://{address}/healthz  /readyz  /metrics"),
         None => println!("  health    off"),
     }
+    match archive.page() {
+        Some(page) => {
+            println!("  web       {}", page.links().join("  "));
+            if let Some(fingerprint) = &page.fingerprint {
+                println!("  certificate (SHA-256) {fingerprint}");
+            }
+        }
+        None => println!("  web       off"),
+    }
     println!(
         "  limits    {} MB a room, {} rooms, registration {}",
         limits.room.bytes / 1024 / 1024,
@@ -77,27 +88,32 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     } else {
         println!("Give this machine's address and the TCP port above to the others. Stop it with Ctrl-C.");
     }
-    wait_for_stop().await;
+    stop.await;
     println!("Stopping: storing what was taken ...");
     archive.shutdown().await;
     Ok(())
 }
 
-/// Ctrl-C, or what the system sends to stop a service.
-async fn wait_for_stop() {
+/// Listens from now on for Ctrl-C, and for what the system sends to stop a service; who waits for what
+/// comes back waits for either.
+fn listen_for_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        async {
+            // Without signals the program can only be ended by the system.
+            let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return std::future::pending().await };
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
         }
     }
-    // Without signals the program can only be ended by the system.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    #[cfg(not(unix))]
+    async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

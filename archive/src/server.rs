@@ -14,6 +14,7 @@ use crate::{
     metrics::Metrics,
     service::Service,
     store::{self, Store},
+    web::{Served, Site},
 };
 
 /// A running archive. [`Archive::shutdown`] waits until everything taken is stored.
@@ -25,7 +26,9 @@ pub struct Archive {
     stop: watch::Sender<bool>,
     service: JoinHandle<()>,
     control: JoinHandle<()>,
+    health: Option<JoinHandle<()>>,
     web: Option<JoinHandle<()>>,
+    page: Option<Served>,
     _lock: FolderLock,
 }
 
@@ -58,6 +61,7 @@ impl Archive {
             Some(address) => Some(http::bind(address).await?),
             None => None,
         };
+        let site = Site::open(&config.web, &dir).await?;
         let mut net = NetConfig::new(key.seed(), gossip_id);
         net.archive = true;
         net.ports = config.ports;
@@ -71,9 +75,15 @@ impl Archive {
         let service = tokio::spawn(service.run(events, stopped(stopping.clone())));
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let registry = metrics.registry();
-        let web = listener
-            .map(|listener| tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping))));
-        Ok(Self { net, store, http: address, stop, service, control, web, _lock: lock })
+        let health = listener.map(|listener| {
+            tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping.clone())))
+        });
+        // Without a WebSocket there is nothing that a page could talk to.
+        let site = site.zip(net.ws_port());
+        let page = site.as_ref().map(|(site, _)| site.served.clone());
+        let peer = net.peer_id();
+        let web = site.map(|(site, port)| tokio::spawn(async move { site.serve(&peer, port, stopping).await }));
+        Ok(Self { net, store, http: address, stop, service, control, health, web, page, _lock: lock })
     }
 
     /// The archive's device.
@@ -94,6 +104,12 @@ impl Archive {
         self.http
     }
 
+    /// Where the web page is served.
+    #[must_use]
+    pub fn page(&self) -> Option<&Served> {
+        self.page.as_ref()
+    }
+
     /// What the store is, for people.
     #[must_use]
     pub fn store(&self) -> String {
@@ -110,7 +126,7 @@ impl Archive {
     pub async fn shutdown(self) {
         // Nobody listening any more means that everything has stopped already.
         let _ = self.stop.send(true);
-        for task in [Some(self.service), Some(self.control), self.web].into_iter().flatten() {
+        for task in [Some(self.service), Some(self.control), self.health, self.web].into_iter().flatten() {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a part of the archive ended badly");
             }

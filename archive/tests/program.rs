@@ -67,7 +67,7 @@ impl Running {
 
     fn start_as(command: &mut Command) -> Self {
         let mut child = command
-            .args(["--no-mdns", "--port", "0", "--ws-port", "0", "--http", "127.0.0.1:0"])
+            .args(["--no-mdns", "--port", "0", "--ws-port", "0", "--http", "127.0.0.1:0", "--web", "off"])
             // Gossipsub names topics when it is asked to trace; `docs/archive.md` says so.
             .env("RUST_LOG", "trace,libp2p_gossipsub=info")
             .stdout(Stdio::piped())
@@ -135,7 +135,7 @@ fn it_starts_by_itself_says_what_one_needs_and_stops_when_told() {
     assert!(first.page("/readyz").starts_with("HTTP/1.1 200"));
     let mode = std::fs::metadata(folder.join("archive.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "only its owner reads the key");
-    let (well, second) = output(command(&folder).args(["--http", "off"]));
+    let (well, second) = output(command(&folder).args(["--http", "off", "--web", "off"]));
     assert!(!well && second.contains("in use by another parlor-archive"), "{second}");
     let (well, verify) = output(command(&folder).arg("verify"));
     assert!(!well && verify.contains("in use"), "{verify}");
@@ -163,7 +163,8 @@ fn what_cannot_work_is_told_with_a_remedy_and_without_passwords() {
 
     let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
     let holder = std::net::TcpListener::bind(("0.0.0.0", taken)).unwrap();
-    let (well, said) = output(command(dir.path()).args(["--http", "off", "--no-mdns", "--port", &taken.to_string()]));
+    let (well, said) =
+        output(command(dir.path()).args(["--http", "off", "--web", "off", "--no-mdns", "--port", &taken.to_string()]));
     assert!(!well && said.contains(&taken.to_string()), "{said}");
     drop(holder);
 
@@ -364,6 +365,7 @@ fn accounts_are_looked_after_while_the_archive_runs_and_while_it_does_not() {
     assert!(stopped && !folder.path().join("control.json").exists());
     // Accounts of one key are of no use with another.
     std::fs::remove_file(folder.path().join("opaque.key")).unwrap();
-    let (started, said) = output(command(folder.path()).args(["--no-mdns", "--port", "0", "--http", "off"]));
+    let (started, said) =
+        output(command(folder.path()).args(["--no-mdns", "--port", "0", "--http", "off", "--web", "off"]));
     assert!(!started && said.contains("another account key"), "{said}");
 }

@@ -96,6 +96,14 @@ pub enum Body {
     /// The author leaves the room with all devices: owners remove them, so that the next epoch is
     /// closed to them.
     Leave,
+    /// How many may join with a code, by its maker: who reads it counts, and ends the code when it is
+    /// used up.
+    CodeLimit {
+        /// The code.
+        locator: Locator,
+        /// So many.
+        uses: u32,
+    },
     /// The author's person takes another of the own devices out of the room, because it is lost: nothing
     /// that it wrote beyond these heads counts, and owners remove it.
     Revoke {

@@ -2,9 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod house;
 pub mod lan;
 pub mod mongodb;
 pub mod process;
 pub mod real;
+pub mod relay;
 pub mod sim;
 pub mod window;

@@ -81,7 +81,7 @@ pub fn archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
     }
     command.env("RUST_LOG", "trace,libp2p_gossipsub=info");
     command.arg("--data-dir").arg(dir).args(["--no-mdns", "--port", &port.to_string()]);
-    command.args(["--ws-port", "0", "--http", "off"]);
+    command.args(["--ws-port", "0", "--http", "off", "--web", "off"]);
     Ok(command)
 }
 
@@ -158,6 +158,29 @@ impl Background {
         self.lines.try_iter().map(|(_, line)| line)
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn has_ended(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Waits until it ends by itself, and says whether it ended well.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`].
+    pub fn ends_well(&mut self) -> anyhow::Result<bool> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.success());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "it does not end; it said:\n{}", self.said());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Files and sockets that it has open.
     ///
     /// # Errors
@@ -193,14 +216,7 @@ impl Background {
             return Ok(true);
         }
         anyhow::ensure!(Command::new("kill").arg(self.child.id().to_string()).status()?.success(), "it was gone");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status.success());
-            }
-            anyhow::ensure!(Instant::now() < deadline, "it does not end; it said:\n{}", self.said());
-            thread::sleep(Duration::from_millis(10));
-        }
+        self.ends_well()
     }
 
     /// Kills it without warning.

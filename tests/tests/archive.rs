@@ -1,6 +1,8 @@
 //! Nodes with an archive: history survives everybody, and the archive reads nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use parlor_node::{Command, NodeHandle, Reply};
+use parlor_protocol::RoomId;
 use parlor_tests::real::{address, archive, create, join, node, send, texts, until, until_archived, until_texts};
 use std::{
     io::{Read as _, Write as _},
@@ -31,6 +33,54 @@ async fn a_late_joiner_reads_everything_from_the_archive_while_all_others_are_st
     assert_eq!(names, ["anna", "ben", "carla"]);
     carla.shutdown().await;
     archive.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_joiner_reads_across_all_epochs_from_the_archive_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("archive");
+    let first = archive(&folder).await;
+    let at = address(first.net());
+    let anna = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    join(&ben.handle(), &code).await;
+    let mut expected = Vec::new();
+    let mut code = code;
+    for epoch in 0..4 {
+        for (who, name) in [(&anna, "anna"), (&ben, "ben")] {
+            let text = format!("{name} in epoch {epoch}");
+            send(&who.handle(), room, &text).await;
+            until_has(&anna.handle(), room, &text).await;
+            until_has(&ben.handle(), room, &text).await;
+            expected.push(text);
+        }
+        let Ok(Reply::Code(fresh)) = anna.handle().call(Command::RotateCodes { room }).await else { panic!("no code") };
+        code = fresh;
+        let own = format!("anna after the change {epoch}");
+        send(&anna.handle(), room, &own).await;
+        until_has(&ben.handle(), room, &own).await;
+        expected.push(own);
+    }
+    until_archived(&anna.handle(), room).await;
+    until_archived(&ben.handle(), room).await;
+    anna.shutdown().await;
+    ben.shutdown().await;
+    // It has all of it on its disk, and nobody else is there.
+    first.shutdown().await;
+    let second = archive(&folder).await;
+    let carla = node(dir.path(), "carla", &[address(second.net())]).await;
+    join(&carla.handle(), &code).await;
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    until_texts(&carla.handle(), room, &expected).await;
+    send(&carla.handle(), room, "hello").await;
+    until_archived(&carla.handle(), room).await;
+    carla.shutdown().await;
+    second.shutdown().await;
+}
+
+async fn until_has(handle: &NodeHandle, room: RoomId, text: &str) {
+    until(text, async || texts(handle, room).await.iter().any(|seen| seen == text).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

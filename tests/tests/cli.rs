@@ -139,6 +139,57 @@ fn mistakes_are_named_with_their_remedy_and_change_nothing() {
 }
 
 #[test]
+fn mistakes_about_people_codes_and_rules_are_named_with_their_remedy_and_change_nothing() {
+    let cli = Cli::with_kitchen();
+    let rules = cli.ok(&["policy", "kitchen"]);
+    let said = |args: &[&str], code: i32, words: &[&str]| {
+        let said = cli.fails(args, code);
+        for word in words {
+            assert!(said.contains(word), "parlor {args:?}: {word:?} is not in {said:?}");
+        }
+    };
+    // Nobody, nothing, oneself.
+    said(&["remove", "kitchen", "Zed"], 3, &["nobody called \"Zed\"", "parlor members"]);
+    said(&["remove", "garden", "Anna"], 3, &["garden", "you are in: kitchen"]);
+    said(&["remove", "kitchen", "Anna"], 1, &["leave the room instead"]);
+    said(&["role", "kitchen", "Zed", "reader"], 3, &["parlor members"]);
+    said(&["role", "kitchen", "Anna", "king"], 2, &["king", "owner", "moderator", "member", "reader"]);
+    said(&["role", "kitchen", "Anna", "member"], 1, &["last owner", "make somebody else an owner"]);
+    said(&["mute", "kitchen", "Zed", "10m"], 3, &["parlor members"]);
+    said(&["mute", "kitchen", "Anna", "a while"], 2, &["is no time", "90m"]);
+    said(&["mute", "kitchen", "Anna", "10m"], 1, &["below yours"]);
+    // Codes.
+    said(&["codes", "kitchen", "revoke", "7KQ2"], 3, &["no such code", "parlor codes"]);
+    said(&["codes", "kitchen", "new", "--expires", "soon"], 2, &["soon", "2h"]);
+    said(&["codes", "kitchen", "new", "--uses", "0"], 2, &["uses"]);
+    said(&["codes", "kitchen", "new", "--uses", "many"], 2, &["uses"]);
+    said(&["codes", "garden", "list"], 3, &["kitchen"]);
+    // Rules.
+    said(&["policy", "kitchen", "--history", "some"], 2, &["everything, from-joining", "7d"]);
+    said(&["policy", "kitchen", "--history", "0d"], 2, &["between 1 and 30 days"]);
+    said(&["policy", "kitchen", "--history", "99d"], 2, &["between 1 and 30 days"]);
+    said(&["policy", "kitchen", "--vanish", "late"], 2, &["is no time", "never"]);
+    said(&["policy", "kitchen", "--vanish", "99999w"], 2, &["ten years"]);
+    said(&["policy", "kitchen", "--slow=-5s"], 2, &["is no time", "90m"]);
+    said(&["policy", "kitchen", "--newcomers", "owner"], 2, &["member", "reader"]);
+    said(&["policy", "kitchen", "--name", ""], 2, &["name"]);
+    // Ends.
+    said(&["leave", "garden"], 3, &["kitchen"]);
+    said(&["forget", "kitchen"], 1, &["leave it before"]);
+    said(&["dissolve", "garden"], 3, &["kitchen"]);
+    assert_eq!(cli.ok(&["policy", "kitchen"]), rules);
+    assert_eq!(cli.ok(&["codes", "kitchen", "list"]).lines().count(), 1);
+
+    cli.ok(&["dissolve", "kitchen"]);
+    for args in [&["send", "kitchen", "hello"][..], &["policy", "kitchen", "--slow", "10s"]] {
+        said(args, 1, &["has ended"]);
+    }
+    said(&["dissolve", "kitchen"], 1, &["has ended"]);
+    cli.ok(&["forget", "kitchen"]);
+    said(&["history", "kitchen"], 3, &["in no room yet"]);
+}
+
+#[test]
 fn terminals_are_safe_from_messages() {
     let cli = Cli::with_kitchen();
     let out = cli.fed(&["send", "kitchen"], b"red \x1b[31malert\x07\n2026-01-01 10:00  Ben: forged");

@@ -5,6 +5,7 @@
 //! acknowledged before it is durable.
 
 mod answering;
+mod ending;
 mod gossip;
 mod rates;
 mod room;
@@ -120,6 +121,10 @@ enum Done {
         room: RoomId,
         result: Result<sweeping::Swept, StoreError>,
     },
+    Ended {
+        room: RoomId,
+        result: Result<ending::Ended, StoreError>,
+    },
     Nothing,
 }
 
@@ -219,7 +224,10 @@ impl Service {
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = sweep.tick() => self.sweep(now_ms()),
+                _ = sweep.tick() => {
+                    self.sweep(now_ms());
+                    self.end_rooms(now_ms());
+                }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }

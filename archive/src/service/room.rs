@@ -12,7 +12,7 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::sweeping::Sweeping;
+use super::{ending::Ending, sweeping::Sweeping};
 use crate::store::{InviteChange, Kept, Usage};
 
 /// Runs of one log that may wait while one is being stored.
@@ -55,6 +55,8 @@ pub(super) struct Loaded {
     pub(super) plain: Vec<Kept>,
     pub(super) forks: Vec<ForkProof>,
     pub(super) usage: Usage,
+    /// Records of epochs that were kept of a room that has ended.
+    pub(super) records: Vec<Entry>,
 }
 
 /// One log.
@@ -92,6 +94,7 @@ pub(super) struct RoomState<W> {
     pub(super) topics: BTreeSet<TopicId>,
     pub(super) usage: Usage,
     pub(super) sweeping: Sweeping,
+    pub(super) ending: Ending,
     logs: HashMap<LogKey, LogState<W>>,
     frozen: HashSet<LogKey>,
 }
@@ -104,6 +107,7 @@ impl<W> RoomState<W> {
             topics: BTreeSet::new(),
             usage: Usage::default(),
             sweeping: Sweeping::default(),
+            ending: Ending::default(),
             logs: HashMap::new(),
             frozen: HashSet::new(),
         }
@@ -116,6 +120,10 @@ impl<W> RoomState<W> {
             if !log.is_busy && height.next > log.height.next {
                 log.height = height;
             }
+        }
+        for record in loaded.records.into_iter().filter_map(|record| record.verify().ok()) {
+            // Each follows those before it.
+            let _ = self.learn_epoch(&record);
         }
         // An admission may need an epoch that arrived after it: try until nothing changes.
         let mut waiting: Vec<Verified<Entry>> = loaded.plain.into_iter().map(|kept| kept.entry).collect();
@@ -177,6 +185,19 @@ impl<W> RoomState<W> {
         }
         let tips = if self.rules.is_removed(peer) { Vec::new() } else { self.rules.graph().tips() };
         (entries, tips)
+    }
+
+    /// All records of epochs, each after those that it follows.
+    pub(super) fn records(&self) -> Vec<Entry> {
+        let all = self.rules.graph().missing(&[]);
+        all.iter().filter_map(|entry| self.epochs.get(entry)).cloned().collect()
+    }
+
+    /// Nothing of its logs is held any more.
+    pub(super) fn forget_logs(&mut self) {
+        self.logs.clear();
+        self.frozen.clear();
+        self.usage = Usage::default();
     }
 
     /// Where logs end that do not go on.

@@ -41,6 +41,7 @@ pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Lo
         plain: store.plain(room).await?,
         forks: store.forks(room).await?,
         usage: store.usage(room).await?,
+        records: store.records(room).await?,
     }))
 }
 
@@ -263,6 +264,7 @@ impl Service {
                 }
             }
             Done::Swept { room, result } => self.on_swept(room, result),
+            Done::Ended { room, result } => self.on_ended(room, result),
             Done::Nothing => {}
         }
         self.start_waiting();

@@ -202,6 +202,14 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// held, are passed over.
     async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError>;
 
+    /// Deletes all entries of a room that has ended, its codes and its proofs of forks. What stays is
+    /// that it is registered, and these records of its epochs, each after those that it follows, for
+    /// those who have not heard yet. Again it does no harm, and finishes what was cut off.
+    async fn end_room(&self, room: RoomId, records: Vec<Entry>) -> Result<(), StoreError>;
+
+    /// The records that were kept of a room that has ended; none of others.
+    async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError>;
+
     /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
     /// what a room's rules follow from.
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;

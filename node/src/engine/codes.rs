@@ -2,6 +2,7 @@
 
 use parlor_protocol::{
     HistoryPolicy, Locator, Name, Role, RoomCode, RoomId,
+    content::Body,
     entry::Kind,
     epoch::RoomKind,
     invite::{EarlierKey, Invitation, Invite, InviteBody, StretchedCode},
@@ -49,7 +50,7 @@ impl Engine {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         let works = |record: &&CodeRecord| {
             let is_in_time = record.expires.is_none_or(|expires| expires > now);
-            is_in_time && room.membership.invite(record.stretched.locator()).is_some()
+            is_in_time && room.invite(record.stretched.locator()).is_some()
         };
         let code = room.record.codes.iter().rev().filter(|record| record.uses.is_none()).find(works);
         match code.map(|record| record.code.clone()) {
@@ -73,12 +74,21 @@ impl Engine {
         let Some(body) = self.seal_invite(room_id, &stretched, expires) else {
             return self.reply(call, Err(CommandError::NoSuchRoom));
         };
+        let locator = stretched.locator();
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.record.codes.push(CodeRecord { code: code.clone(), expires, stretched, uses });
         }
         self.save_room_now(room_id);
+        self.tell_limit(room_id, locator, uses);
         let reply = if created { Reply::Created { room: room_id, code } } else { Reply::Code(code) };
         self.write_plain(room_id, Kind::Invite, &body, call, reply);
+    }
+
+    /// Tells members how many may join with a code, so that each of them can count.
+    fn tell_limit(&mut self, room_id: RoomId, locator: Locator, uses: Option<u32>) {
+        if let Some(uses) = uses {
+            self.write_contents(room_id, vec![Body::CodeLimit { locator, uses }], None, |_| Reply::Done);
+        }
     }
 
     fn seal_invite(&mut self, room_id: RoomId, stretched: &StretchedCode, expires: Option<u64>) -> Option<Vec<u8>> {
@@ -109,12 +119,14 @@ impl Engine {
             let code = room.membership.rules().code(record.stretched.locator());
             let is_own = code.is_some_and(|code| code.invite.signer == me && code.epoch != current);
             let is_in_time = record.expires.is_none_or(|expires| expires > now);
-            is_own && is_in_time && room.membership.invite(record.stretched.locator()).is_some()
+            is_own && is_in_time && room.invite(record.stretched.locator()).is_some()
         };
-        let due: Vec<_> =
-            room.record.codes.iter().filter(is_due).map(|record| (record.stretched.clone(), record.expires)).collect();
-        for (stretched, expires) in due {
+        let due: Vec<CodeRecord> = room.record.codes.iter().filter(is_due).cloned().collect();
+        // Who joins from now on may not be able to read what was said in earlier epochs.
+        let is_read_on = room.membership.history() == HistoryPolicy::Everything;
+        for CodeRecord { stretched, expires, uses, .. } in due {
             if let Some(body) = self.seal_invite(room_id, &stretched, expires) {
+                self.tell_limit(room_id, stretched.locator(), uses.filter(|_| !is_read_on));
                 self.write_plain(room_id, Kind::Invite, &body, None, Reply::Done);
             }
         }
@@ -138,8 +150,8 @@ impl Engine {
                     maker_name: room.name_of(invite.signer),
                     expires,
                     used: room.joined_by(invite.locator),
-                    uses: known.and_then(|record| record.uses),
-                    works: state.works && expires.is_none_or(|expires| expires > now),
+                    uses: room.uses_of(invite.locator),
+                    works: room.invite(invite.locator).is_some() && expires.is_none_or(|expires| expires > now),
                     revoked: state.revoked,
                 }
             })
@@ -190,16 +202,22 @@ impl Engine {
         }
     }
 
-    /// Somebody joined with a code: its maker, and owners who know how often it may be used, end it when
-    /// that is used up. Two who use it at the same moment far apart may both get in.
+    /// Somebody joined with a code, or it is told how many may. When it is used up it ends: by its maker,
+    /// by whoever used it last, and by owners where the maker is not here. Members count for
+    /// themselves, archives heed the word of any of them. Two who use it at the same moment far apart
+    /// may both get in.
     pub(super) fn count_uses(&mut self, room_id: RoomId, locators: BTreeSet<Locator>) {
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded) else { return };
-        let is_used_up = |locator: &Locator| {
-            let record = room.record.codes.iter().find(|record| record.stretched.locator() == *locator);
-            let uses = record.and_then(|record| record.uses);
-            uses.is_some_and(|uses| room.joined_by(*locator) >= uses) && room.membership.invite(*locator).is_some()
+        let (me, is_owner) = (self.me(), room.membership.is_owner(self.user_id_in(room_id)));
+        let is_due = |locator: &Locator| {
+            let Some(code) = room.membership.rules().code(*locator) else { return false };
+            let is_used_up = room.uses_of(*locator).is_some_and(|uses| room.joined_by(*locator) >= uses);
+            let maker = code.invite.signer;
+            let is_mine = maker == me || room.has_joined_by(*locator, me);
+            let ends = is_mine || (is_owner && !self.connections.is_connected(maker));
+            is_used_up && ends && code.revocations.is_empty() && room.membership.is_member(me)
         };
-        let ended: Vec<_> = locators.into_iter().filter(is_used_up).collect();
+        let ended: Vec<_> = locators.into_iter().filter(is_due).collect();
         ended.into_iter().for_each(|locator| self.end_code(room_id, locator, None));
     }
 }

@@ -248,7 +248,10 @@ impl Engine {
                 Timer::Vanish(room) => self.vanish(room),
                 Timer::Join(job) => self.check_join(job),
                 Timer::Prekeys => self.renew_prekeys(),
-                Timer::Account => self.continue_account(),
+                Timer::Account => {
+                    self.repeat_questions();
+                    self.continue_account();
+                }
                 Timer::Vault => self.check_vault(),
                 Timer::Agree => self.agree(),
                 Timer::Link => self.check_link(),

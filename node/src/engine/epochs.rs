@@ -140,9 +140,10 @@ impl Engine {
         room.summary_changed = true;
         let shows_other = room.recut() && room.is_loaded;
         let opens_more = room.may_read_more() && room.is_loaded;
+        let had_guessed = room.guessed_any(new.iter().map(|entry| entry.header().epoch)) && room.is_loaded;
         self.listen(room_id);
         self.timers.set(self.now.mono, Timer::Save(room_id));
-        if shows_other || opens_more {
+        if shows_other || opens_more || had_guessed {
             self.reread(room_id);
         }
         self.look_at_standing(room_id);

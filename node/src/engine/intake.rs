@@ -329,6 +329,8 @@ impl Engine {
         let peers = self.connections.in_room(room_id);
         peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
         self.sync_with_archives(room_id);
+        let counted = self.rooms.get(&room_id).map(|room| room.counted_codes()).unwrap_or_default();
+        self.count_uses(room_id, counted);
     }
 
     /// The answer to a read.

@@ -221,7 +221,7 @@ impl Engine {
             (Some(Job::Join(mut join)), Some(stretched)) => {
                 // The code may be one of a room that this device is in.
                 let locator = stretched.locator();
-                let own = self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned();
+                let own = self.rooms.values().find_map(|room| room.invite(locator)).cloned();
                 join.stretched = Some(stretched);
                 self.jobs.insert(id, Job::Join(join));
                 match own {

@@ -10,6 +10,8 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeMap, HashMap};
 
+use super::moderating::Said;
+
 /// Entries of one log that may wait for a gap to close: gossip overtakes itself, but not by much.
 const HELD_MAX: usize = 64;
 /// Entries of all logs of a room that may wait.
@@ -36,12 +38,22 @@ pub(super) struct LogState {
     pub(super) cut: Option<Height>,
     /// The session that seals the newest entries; an author never goes back to an older one.
     pub(super) session: Option<(u64, OpeningSession)>,
+    /// When its newest text that kept the room's pace was written.
+    pub(super) said: Option<Said>,
     held: BTreeMap<u64, Verified<Entry>>,
 }
 
 impl Default for LogState {
     fn default() -> Self {
-        Self { height: Height::EMPTY, durable: 0, frozen: None, cut: None, session: None, held: BTreeMap::new() }
+        Self {
+            height: Height::EMPTY,
+            durable: 0,
+            frozen: None,
+            cut: None,
+            session: None,
+            said: None,
+            held: BTreeMap::new(),
+        }
     }
 }
 

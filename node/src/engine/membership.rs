@@ -302,6 +302,16 @@ impl Membership {
         self.settings.get(&epoch).cloned().unwrap_or_else(|| RoomSettings::founding(&self.genesis))
     }
 
+    /// Whether the rules of an epoch are known, and not only its key.
+    pub(super) fn knows_rules_of(&self, epoch: EpochId) -> bool {
+        self.settings.contains_key(&epoch)
+    }
+
+    /// Whether in an epoch the rules hold with which the room began.
+    pub(super) fn is_as_founded(&self, epoch: EpochId) -> bool {
+        self.settings.get(&epoch).is_none_or(|settings| *settings == RoomSettings::founding(&self.genesis))
+    }
+
     /// The settings that hold now: of all heads together.
     pub(super) fn settings(&self) -> RoomSettings {
         let mut settings = RoomSettings::founding(&self.genesis);

@@ -1,10 +1,18 @@
 //! Moderating: silencing people for a while, and waiting between messages.
 //!
+//! Where people have to wait between messages, a program that does not wait is not stopped: its entries
+//! stand in a chain that needs every link. Members do not show what comes too soon. They judge by what
+//! the author's own log says, the same for everybody, and grant a tenth.
+//!
 //! Whether a text counts as written while its author was silenced follows from the hybrid clocks of
 //! both, so that everybody agrees. While a room is read, logs come one after the other; what is not
 //! to be shown is taken out when all are read.
 
-use parlor_protocol::{DeviceId, EntryId, Hlc, Role, RoomId, UserId, content::Body};
+use parlor_protocol::{
+    DeviceId, EntryId, Hlc, Role, RoomId, UserId,
+    content::{Body, Content},
+    entry::{Entry, Verified},
+};
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Engine, io::CallId, room::Room};
@@ -12,6 +20,34 @@ use crate::{command::Reply, error::CommandError, event::MessageBody};
 
 /// What moderators said about one person that is remembered; of more the latest.
 const WORDS_MAX: usize = 64;
+
+/// What part of the wait between two messages is granted: the author measured it by another clock.
+const GRANTED: u64 = 10;
+
+/// When a text was written, as its author says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    hlc: u64,
+    at: u64,
+}
+
+impl Said {
+    fn new(hlc: Hlc, at: u64) -> Self {
+        Self { hlc: hlc.millis(), at }
+    }
+
+    /// How long after an earlier text of the same log. The hybrid clock stands still while somebody
+    /// else's was ahead, and the author's own may be set anew, also back: the longer time counts.
+    fn since(self, earlier: Self) -> u64 {
+        self.hlc.saturating_sub(earlier.hlc).max(self.at.abs_diff(earlier.at))
+    }
+
+    /// How much too soon it comes after an earlier text where people wait that long.
+    fn too_soon(self, earlier: Self, pace: u64) -> Option<u64> {
+        let since = self.since(earlier);
+        (since < pace - pace / GRANTED).then(|| pace - since)
+    }
+}
 
 /// Who was silenced, when, and until when.
 #[derive(Debug, Default)]
@@ -45,6 +81,21 @@ impl Room {
     /// Whether a text was written while its author was silenced.
     pub(super) fn is_muted(&self, author: DeviceId, at: Hlc) -> bool {
         self.membership.user_of(author).is_some_and(|user| self.mutes.until(user, at).is_some())
+    }
+
+    /// Whether a text comes no sooner after the one before in its log than the room's rules say; the
+    /// next one is measured by it then.
+    pub(super) fn keeps_pace(&mut self, entry: &Verified<Entry>, content: &Content) -> bool {
+        let header = entry.header();
+        let pace = self.membership.settings_at(header.epoch).slow_ms.value;
+        let waits = self.membership.role_at(header.author, header.epoch) <= Role::Member;
+        let said = Said::new(content.hlc, content.at);
+        let log = self.logs.entry(entry.log_key());
+        let keeps = !waits || log.said.is_none_or(|earlier| said.too_soon(earlier, pace).is_none());
+        if keeps {
+            log.said = Some(said);
+        }
+        keeps
     }
 
     /// A text is not shown for that.
@@ -113,9 +164,13 @@ impl Engine {
         }
         let pace = room.membership.settings().slow_ms.value;
         let since = room.last_text.map_or(u64::MAX, |last| self.now.mono.saturating_sub(last));
-        if room.membership.role(user) <= Role::Member && since < pace {
-            return Err(CommandError::TooSoon { wait_ms: pace - since });
+        // What others would not show is not sent: the program may have been started anew since.
+        let earlier = room.logs.get(room.own_log(self.me())).and_then(|log| log.said);
+        let too_soon = earlier.and_then(|earlier| Said::new(next, self.now.wall).too_soon(earlier, pace));
+        let wait = (since < pace).then(|| pace - since).max(too_soon);
+        match wait.filter(|_| room.membership.role(user) <= Role::Member) {
+            Some(wait_ms) => Err(CommandError::TooSoon { wait_ms }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ mod faces;
 mod showing;
 
 use parlor_protocol::{
-    DeviceId, EntryId, Hlc, Locator, LogKey, RoomId, UserId,
+    DeviceId, EntryId, EpochId, Hlc, Locator, LogKey, RoomId, UserId,
     content::Body,
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis, RoomKind},
@@ -95,6 +95,8 @@ pub(super) struct Room {
     has_unread: bool,
     /// While the room was read something was shown that does not count.
     pub(super) shows_too_much: bool,
+    /// Epochs in which something was read before their rules were known here.
+    guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
     pub(super) changes: Changes,
     /// Epoch keys that were known when the room was last read.
@@ -133,6 +135,8 @@ pub(super) struct Room {
     pub(super) last_text: Option<u64>,
     /// Who joined with which code.
     joiners: BTreeMap<Locator, BTreeSet<DeviceId>>,
+    /// How many may join with a code, and who says so.
+    code_limits: BTreeMap<Locator, BTreeMap<DeviceId, u32>>,
     /// Devices whose person's name looks like that of somebody who was here before.
     alike: BTreeMap<DeviceId, UserId>,
     has_created_line: bool,
@@ -167,6 +171,7 @@ impl Room {
             keys_known: record.epochs.len(),
             has_unread: false,
             shows_too_much: false,
+            guessed: BTreeSet::new(),
             before: None,
             standing: RoomStanding::Member,
             received,
@@ -185,6 +190,7 @@ impl Room {
             mutes: Mutes::default(),
             last_text: None,
             joiners: BTreeMap::new(),
+            code_limits: BTreeMap::new(),
             alike: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
@@ -284,10 +290,12 @@ impl Room {
         let shown = std::mem::take(&mut self.timeline);
         // When it is read twice in a row, people still see what was there before the first time.
         self.before.get_or_insert(shown);
-        self.logs.iter_mut().for_each(|(_, log)| log.session = None);
+        self.logs.iter_mut().for_each(|(_, log)| (log.session, log.said) = (None, None));
         self.names.clear();
         self.vanishing.clear();
         self.joiners.clear();
+        self.code_limits.clear();
+        self.guessed.clear();
         self.mutes.clear();
         self.unresolved.clear();
         (self.has_created_line, self.has_unread, self.is_loaded) = (false, false, false);

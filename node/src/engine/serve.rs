@@ -54,7 +54,7 @@ impl Engine {
         let answer = match Request::decode(bytes) {
             Err(_) => Some(Answer::Refused(Refusal::Malformed)),
             Ok(Request::Invite(locator)) if self.connections.may_look_up(from, self.now.mono) => {
-                Some(Answer::Invite(self.rooms.values().find_map(|room| room.membership.invite(locator)).cloned()))
+                Some(Answer::Invite(self.rooms.values().find_map(|room| room.invite(locator)).cloned()))
             }
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
             Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),

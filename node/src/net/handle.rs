@@ -72,6 +72,12 @@ impl Net {
         self.device
     }
 
+    /// The same as libp2p writes it in addresses.
+    #[must_use]
+    pub fn peer_id(&self) -> String {
+        identity::peer_of(&self.device).map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
     /// The TCP port that is listened on.
     #[must_use]
     pub fn tcp_port(&self) -> Option<u16> {

@@ -6,7 +6,10 @@ use parlor_node::{
     store::{LocalStore as _, MemoryStore},
 };
 use parlor_protocol::{DeviceId, RoomId, TopicId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 /// Names a host: its place in the network.
 pub type HostId = usize;
@@ -31,6 +34,8 @@ pub struct Host {
     pub events: Vec<Event>,
     /// Makes the next writes fail, as a full disk does.
     pub disk_full: bool,
+    /// Real time that its engine has taken so far.
+    pub busy: Duration,
 }
 
 impl Host {
@@ -47,6 +52,7 @@ impl Host {
             wakes: None,
             events: Vec::new(),
             disk_full: false,
+            busy: Duration::ZERO,
         }
     }
 
@@ -86,8 +92,10 @@ impl Host {
 
     /// Gives the engine several inputs as one turn.
     pub(super) fn inputs(&mut self, clock: u64, inputs: Vec<Input>) -> Vec<Output> {
-        let now = self.now(clock);
-        self.engine.as_mut().map(|engine| engine.handle_all(now, inputs)).unwrap_or_default()
+        let (now, start) = (self.now(clock), Instant::now());
+        let outputs = self.engine.as_mut().map(|engine| engine.handle_all(now, inputs)).unwrap_or_default();
+        self.busy += start.elapsed();
+        outputs
     }
 
     /// Asks something that needs no network. `None` while the room is still being read.

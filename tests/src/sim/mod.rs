@@ -4,9 +4,11 @@
 //! follows from its seed. Faults (loss, delay, restarts, partitions, clock skew) are the
 //! scenario's to choose.
 
+mod carrying;
 mod gossip;
 mod host;
 mod network;
+mod people;
 mod stranger;
 
 pub use gossip::entries_in;

@@ -40,5 +40,6 @@ fn invites(entries: &[Entry]) -> Vec<Invite> {
 fn unlock(network: &Network, code: &RoomCode) -> EpochSecrets {
     let stretched = code.stretch().unwrap();
     let open = |invite: Invite| invite.open(&stretched).ok()?.epoch_secrets().ok();
-    invites(&entries(network)).into_iter().find_map(open).expect("the code's invite was published")
+    // The newest: it was sealed anew when the epoch changed.
+    invites(&entries(network)).into_iter().rev().find_map(open).expect("the code's invite was published")
 }

@@ -1,7 +1,10 @@
 //! Members that are hostile: they hold the keys and keep no rules.
 
 use bytes::Bytes;
-use parlor_node::net::{NetCommand, Verdict};
+use parlor_node::{
+    Command, RoomChange,
+    net::{NetCommand, Verdict},
+};
 use parlor_protocol::{
     DeviceId, Hlc, LogId, LogKey, RoomCode, RoomId, Text,
     content::{Body, Content},
@@ -47,10 +50,14 @@ impl Forger {
 
     /// A text at a place, in a session of its own.
     fn text(&mut self, log: u64, at: Height, text: &str) -> Entry {
+        self.text_at(log, at, text, 1_800_000_000_000)
+    }
+
+    /// The same, with the time that it says.
+    fn text_at(&mut self, log: u64, at: Height, text: &str, wall: u64) -> Entry {
         let header = self.header(Kind::Content, log, at);
         let session = SealingSession::open(&self.secrets, &header, &mut self.rng).unwrap();
         let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
-        let wall = 1_800_000_000_000;
         let sealed = session.seal(header.seq, &Content { hlc: Hlc::at(wall), at: wall, body }).unwrap();
         Entry::sign(&self.key, header, &sealed).unwrap().into_inner()
     }
@@ -242,4 +249,36 @@ fn a_fork_that_comes_as_a_run_is_found() {
     let knows = |network: &Network, host| network.problems(host).iter().any(|what| what.contains("two different"));
     assert!(network.run_until(|network| knows(network, 0) && knows(network, 1)));
     talk_goes_on(&mut network, room, "who was that?");
+}
+
+#[test]
+fn what_breaks_the_pace_of_a_slow_room_is_shown_to_nobody_and_no_link_is_missing() {
+    let (mut network, room, code, _) = stage(78);
+    network.call(0, Command::ChangeRoom { room, change: RoomChange::Slow(Some(10_000)) }).unwrap();
+    network.run_for(5_000);
+    let mut forger = Forger::new(unlock(&network, &code));
+    let (from, topic) = (forger.id(), forger.secrets.topic());
+    let admission = forger.admission(1);
+    let begin = 1_800_000_010_000;
+    let mut entries = vec![admission];
+    // The last one is nine seconds after the one before that counts: a tenth is granted.
+    for (text, after) in [("one", 0), ("at once", 0), ("soon", 5_000), ("two", 10_000), ("three", 19_000)] {
+        let at = Height::after(entries.last().unwrap());
+        entries.push(forger.text_at(1, at, text, begin + after));
+    }
+    for entry in &entries {
+        for host in 0..3 {
+            network.whisper(host, from, topic, wire(entry));
+        }
+        network.run_for(20);
+    }
+    let shown = ["one", "two", "three"];
+    assert!(network.run_until(|network| (0..3).all(|host| network.texts(host, room) == shown)));
+    // Also who reads it all again, or for the first time, and gets all links.
+    network.stop(0);
+    network.start(0);
+    network.join(3, &code).unwrap();
+    let agreed = network.run_until(|network| [0, 3].iter().all(|host| network.texts(*host, room) == shown));
+    assert!(agreed, "{:?} {:?}", network.texts(0, room), network.texts(3, room));
+    talk_goes_on(&mut network, room, "and we go on");
 }

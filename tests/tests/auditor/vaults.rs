@@ -4,8 +4,8 @@ use parlor_node::{AccountCommand, Command, CommandError, CommandResult, Reply};
 use parlor_protocol::{
     DeviceId, Name, RoomId,
     account::{
-        AccountAnswer, AccountRefusal, AccountRequest, Answered, Binding, Password, RegisterUpload, Server, UserName,
-        VaultRecord,
+        AccountAnswer, AccountRefusal, AccountRequest, Answered, Binding, Password, RegisterUpload, Server,
+        SignedInDevice, UserName, VaultRecord,
     },
     wire::{Answer, Refusal, Request},
 };
@@ -26,7 +26,7 @@ struct Keeper {
     shows: Option<VaultRecord>,
     /// Every vault that was ever there.
     seen: Vec<VaultRecord>,
-    /// Last answers of registering that are lost on the way, from now on.
+    /// Last answers of registering, and lists of devices, that are lost on the way from now on.
     loses: u32,
     writes: u32,
 }
@@ -97,6 +97,10 @@ impl Keeper {
                 self.put(VaultRecord { version: expected + 1, sealed, ..held });
                 AccountAnswer::Done
             }
+            AccountRequest::Devices => {
+                let known = |device: &DeviceId| SignedInDevice { device: *device, name: desk(), since: 0 };
+                AccountAnswer::Devices(self.devices.iter().map(known).collect())
+            }
             AccountRequest::LogOut => {
                 self.devices.remove(&from);
                 AccountAnswer::Done
@@ -123,7 +127,7 @@ impl Stranger for Shared {
         match request {
             Request::Account(ask) => {
                 let mut keeper = self.0.borrow_mut();
-                let is_last = matches!(ask, AccountRequest::FinishRegister { .. });
+                let is_last = matches!(ask, AccountRequest::FinishRegister { .. } | AccountRequest::Devices);
                 let answer = keeper.carry_out(from, ask);
                 if is_last && keeper.loses > 0 {
                     keeper.loses -= 1;
@@ -208,6 +212,19 @@ fn answers_that_are_lost_make_no_second_account_and_no_half_one() {
     assert!(matches!(result, Ok(Reply::Registered(_))), "{result:?}");
     assert!(keeper.borrow().account.is_some());
     assert_eq!(keeper.borrow().devices.len(), 1);
+}
+
+#[test]
+fn a_question_whose_answer_is_lost_is_asked_again_and_not_for_ever() {
+    let (mut network, keeper) = network(1, 76);
+    register(&mut network, 0).unwrap();
+    keeper.borrow_mut().loses = 3;
+    let Ok(Reply::AccountDevices(devices)) = ask(&mut network, 0, AccountCommand::Devices) else {
+        panic!("no devices")
+    };
+    assert!(devices.len() == 1 && devices[0].own);
+    keeper.borrow_mut().loses = u32::MAX;
+    assert_eq!(ask(&mut network, 0, AccountCommand::Devices).unwrap_err(), CommandError::ArchiveSilent);
 }
 
 #[test]

@@ -59,6 +59,12 @@ impl Store for Switched {
     async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError> {
         self.store()?.prune(room, places).await
     }
+    async fn end_room(&self, room: RoomId, records: Vec<Entry>) -> Result<(), StoreError> {
+        self.store()?.end_room(room, records).await
+    }
+    async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError> {
+        self.store()?.records(room).await
+    }
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
         self.store()?.plain(room).await
     }

@@ -220,3 +220,33 @@ async fn a_dissolved_room_is_served_to_nobody_and_not_registered_again() {
     }
     stage.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_dissolved_room_is_served_to_nobody_and_members_who_come_late_hear_of_it_also_when_it_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let mut room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    room.stays.push(member.id());
+    let before = room.clone();
+    let end = room.dissolve();
+    let owner = room.owner.clone();
+    assert_eq!(stage.push(&before, &owner, vec![end.clone()]).await, pushed(&owner));
+    let words = before.content(&mut member, b"still here");
+    for round in 0..2 {
+        assert_eq!(stage.ask_in(&before, &member, ANYTHING).await, refused(Refusal::NotAdmitted), "{round}");
+        let ask = RoomRequest::Page { log: owner.log_key(), from: 0 };
+        assert_eq!(stage.ask_in(&before, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
+        let ask = RoomRequest::Push { entries: vec![words.clone()] };
+        assert_eq!(stage.ask_in(&before, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
+        assert_eq!(stage.ask_in(&before, &member, register(&before)).await, refused(Refusal::NotAdmitted), "{round}");
+        let tips = vec![before.epoch.id()];
+        let told = epochs(stage.ask_in(&before, &member, RoomRequest::Epochs { tips }).await);
+        assert_eq!(told, std::slice::from_ref(&end), "{round}");
+        stage.shut_down().await;
+        let store = embedded(&folder);
+        store.end_room(room.id, vec![before.epoch.clone(), end.clone()]).await.unwrap();
+        stage = Stage::new(store).await;
+    }
+    stage.shut_down().await;
+}

@@ -5,6 +5,7 @@
 
 pub(crate) mod accounts;
 pub(super) mod appending;
+pub(super) mod ending;
 pub(super) mod keeping;
 
 use async_trait::async_trait;
@@ -48,6 +49,8 @@ macro_rules! conforms {
             keeping::pages_end_at_their_limits,
             keeping::what_is_pruned_keeps_its_place_its_order_and_its_proof,
             keeping::rooms_do_not_mix,
+            ending::a_room_that_has_ended_keeps_its_records_and_nothing_else,
+            ending::an_ended_room_of_many_entries_is_gone_to_the_last_one,
             keeping::everything_is_there_after_opening_anew,
             keeping::many_writers_at_once_lose_nothing,
             keeping::a_closed_store_finishes_what_it_took_and_takes_no_more,

@@ -4,6 +4,7 @@
 //! gather. Reads happen on threads for blocking work and see every acknowledged write.
 
 mod accounts;
+mod ending;
 mod handle;
 mod read;
 mod tables;
@@ -14,6 +15,7 @@ mod write;
 use async_trait::async_trait;
 use parlor_protocol::{
     Locator, LogKey, RoomId,
+    entry::Entry,
     invite::Invite,
     log::{ForkProof, Heights},
 };
@@ -114,6 +116,17 @@ impl Store for EmbeddedStore {
 
     async fn prune(&self, room: RoomId, places: Vec<(LogKey, u64)>) -> Result<(), StoreError> {
         self.write(Change::Prune(room, places)).await.map(drop)
+    }
+
+    async fn end_room(&self, room: RoomId, records: Vec<Entry>) -> Result<(), StoreError> {
+        self.write(Change::End(room, records)).await?;
+        // A step at a time, so that others do not wait long.
+        while self.write(Change::Clear(room)).await? != write::DONE {}
+        Ok(())
+    }
+
+    async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError> {
+        self.read(move |db| read::records(db, room)).await
     }
 
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {

@@ -2,14 +2,15 @@
 
 use parlor_protocol::{
     Locator, LogKey, RoomId,
+    entry::Entry,
     invite::Invite,
     log::{ForkProof, Heights},
 };
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::tables::{
-    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, ROOMS, USAGE, arrival_key, decode, entry_key, fault, log_key,
-    read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
+    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key, fault,
+    log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
 };
 use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage};
 
@@ -21,7 +22,7 @@ pub(super) fn rooms(db: &Database) -> Result<Vec<RoomRow>, StoreError> {
 }
 
 /// The first and the last log there can be.
-fn all_logs() -> (LogKey, LogKey) {
+pub(super) fn all_logs() -> (LogKey, LogKey) {
     let log = |byte: u8, id| LogKey { author: parlor_protocol::DeviceId::from_bytes([byte; 32]), log: id };
     (log(0, parlor_protocol::LogId(0)), log(u8::MAX, parlor_protocol::LogId(u64::MAX)))
 }
@@ -109,6 +110,13 @@ pub(super) fn plain(db: &Database, room: RoomId) -> Result<Vec<Kept>, StoreError
         plain.push(read_entry(value.value())?);
     }
     Ok(plain)
+}
+
+pub(super) fn records(db: &Database, room: RoomId) -> Result<Vec<Entry>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(RECORDS).map_err(fault)?;
+    let range = table.range::<&[u8; 40]>(&arrival_key(room, 0)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
+    range.map(|row| Ok(read_entry(row.map_err(fault)?.1.value())?.entry.into_inner())).collect()
 }
 
 pub(super) fn invite(db: &Database, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {

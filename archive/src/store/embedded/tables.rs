@@ -36,6 +36,8 @@ pub(super) const PLAIN: Table<&[u8; 40]> = TableDefinition::new("plain");
 pub(super) const INVITES: Table<&[u8; 16]> = TableDefinition::new("invites");
 /// Room, author, log -> proof.
 pub(super) const FORKS: Table<&[u8; 72]> = TableDefinition::new("forks");
+/// Room, number -> record of an epoch of a room that has ended, as an entry.
+pub(super) const RECORDS: Table<&[u8; 40]> = TableDefinition::new("records");
 /// Room -> entries, bytes.
 pub(super) const USAGE: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableDefinition::new("usage");
 
@@ -98,6 +100,7 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         txn.open_table(PLAIN).map_err(fault)?;
         txn.open_table(INVITES).map_err(fault)?;
         txn.open_table(FORKS).map_err(fault)?;
+        txn.open_table(RECORDS).map_err(fault)?;
         txn.open_table(USAGE).map_err(fault)?;
         txn.open_table(ACCOUNTS).map_err(fault)?;
         txn.open_table(SKELETONS).map_err(fault)?;
@@ -134,6 +137,7 @@ fn is_complete(db: &Database) -> Result<bool, StoreError> {
         PLAIN.name(),
         INVITES.name(),
         FORKS.name(),
+        RECORDS.name(),
         USAGE.name(),
         ACCOUNTS.name(),
         SKELETONS.name(),

@@ -2,7 +2,7 @@
 
 use parlor_protocol::{
     LogKey, RoomId,
-    entry::Kind,
+    entry::{Entry, Kind},
     log::{ForkProof, Height},
 };
 use redb::{Database, ReadableTable as _, WriteTransaction};
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     accounts::{self, AccountChange},
+    ending,
     handle::Handle,
     tables::{
         ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival, arrival_key,
@@ -32,6 +33,10 @@ pub(super) enum Change {
     Run(Run),
     Fork(Box<ForkProof>),
     Prune(RoomId, Vec<(LogKey, u64)>),
+    /// A room has ended: these records stay.
+    End(RoomId, Vec<Entry>),
+    /// Deletes more of a room that has ended; done when nothing is left.
+    Clear(RoomId),
     /// Something about accounts.
     Account(AccountChange),
     /// Only shows that the store can commit.
@@ -105,6 +110,8 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Run(run) => append(txn, run),
         Change::Fork(proof) => put_fork(txn, proof).map(|()| DONE),
         Change::Prune(room, places) => prune(txn, *room, places).map(|()| DONE),
+        Change::End(room, records) => ending::end(txn, *room, records).map(|()| DONE),
+        Change::Clear(room) => ending::clear(txn, *room),
         Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }

@@ -56,6 +56,7 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
         tables.entries.create_index(index(doc! { "room": 1, "plain": 1, "arrival": 1 }, "by_kind")).await?;
         tables.heights.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.forks.create_index(index(doc! { "room": 1 }, "by_room")).await?;
+        tables.records.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.accounts.create_index(unique(doc! { "skeleton": 1 }, "by_skeleton")).await?;
         tables.accounts.create_index(unique(doc! { "pass": 1 }, "by_pass")).await?;
         tables.accounts.create_index(index(doc! { "devices.device": 1 }, "by_device")).await?;

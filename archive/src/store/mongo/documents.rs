@@ -143,3 +143,13 @@ pub(super) fn fork_document(proof: &ForkProof) -> Result<(Bson, Document), Store
 pub(super) fn read_fork(document: &Document) -> Result<ForkProof, StoreError> {
     codec::decode(bytes(document, "proof", "forks")?, WIRE_MAX, "fork proof").map_err(|_| damaged("forks"))
 }
+
+/// A record of an epoch of a room that has ended.
+pub(super) fn record_document(room: RoomId, number: u64, record: &Entry) -> (Bson, Document) {
+    let id = binary(&[room.as_bytes().as_slice(), &number.to_be_bytes()].concat());
+    (id.clone(), doc! { "_id": id, "room": binary(room.as_bytes()), "entry": binary(record.bytes()) })
+}
+
+pub(super) fn read_record(document: &Document) -> Result<Entry, StoreError> {
+    Entry::decode(bytes(document, "entry", "records")?).map_err(|_| damaged("records"))
+}

@@ -47,6 +47,7 @@ struct Tables {
     heights: Collection<Document>,
     invites: Collection<Document>,
     forks: Collection<Document>,
+    records: Collection<Document>,
     meta: Collection<Document>,
     accounts: Collection<Document>,
     passes: Collection<Document>,
@@ -62,6 +63,7 @@ impl Tables {
             heights: table("heights"),
             invites: table("invites"),
             forks: table("forks"),
+            records: table("records"),
             meta: table("meta"),
             accounts: table("accounts"),
             passes: table("passes"),
@@ -222,6 +224,29 @@ impl Store for MongoStore {
             }
         }
         Ok(())
+    }
+
+    async fn end_room(&self, room: RoomId, records: Vec<Entry>) -> Result<(), StoreError> {
+        let ending = async {
+            for (number, record) in (0..).zip(&records) {
+                let (id, document) = documents::record_document(room, number, record);
+                self.tables.records.replace_one(doc! { "_id": id }, document).upsert(true).await?;
+            }
+            // Heights last: whoever is cut off finds by them that something is left.
+            let of_room = doc! { "room": binary(room.as_bytes()) };
+            for table in [&self.tables.entries, &self.tables.invites, &self.tables.forks, &self.tables.heights] {
+                table.delete_many(of_room.clone()).await?;
+            }
+            Ok(())
+        };
+        ending.await.map_err(|error| self.fault(error))
+    }
+
+    async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError> {
+        let of_room = doc! { "room": binary(room.as_bytes()) };
+        let found: Result<Vec<Document>, _> =
+            async { self.tables.records.find(of_room).sort(doc! { "_id": 1 }).await?.try_collect().await }.await;
+        found.map_err(|error| self.fault(error))?.iter().map(documents::read_record).collect()
     }
 
     async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {

@@ -363,7 +363,7 @@ pub(crate) enum CodesDo {
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         /// So many people may join with it.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,
     },
     /// Ends one.

@@ -8,6 +8,7 @@ mod job;
 mod keeping;
 mod people;
 pub(super) mod person;
+mod questions;
 mod work;
 
 pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
@@ -15,9 +16,10 @@ pub use work::{PasswordWork, PasswordWorked};
 
 use parlor_protocol::{
     DeviceId, Name,
-    account::{AccountAnswer, AccountRequest},
+    account::AccountRequest,
     wire::{Answer, Request},
 };
+use std::collections::BTreeMap;
 
 use super::{
     Engine,
@@ -26,17 +28,18 @@ use super::{
 };
 use crate::{
     command::{AccountCommand, Reply},
-    error::CommandError,
-    event::AccountDevice,
     store::AccountRecord,
 };
 use job::{AccountJob, Goal};
+use questions::Question;
 
 /// Everything about the account.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) record: Option<AccountRecord>,
     job: Option<AccountJob>,
+    /// Single questions that wait for their answers.
+    questions: BTreeMap<CallId, Question>,
     /// The job's request is under way.
     is_asking: bool,
     /// The vault is being read or written.
@@ -90,36 +93,6 @@ impl Engine {
             }
             AccountCommand::SignOut { device } => self.ask_archive(call, AccountRequest::RevokeDevice { device }),
         }
-    }
-
-    /// One question about the account, whose answer is the command's.
-    fn ask_archive(&mut self, call: CallId, request: AccountRequest) {
-        let Some(archive) = self.account.record.as_ref().map(|record| record.archive) else {
-            return self.reply(Some(call), Err(CommandError::NotSignedIn));
-        };
-        if !self.connections.is_connected(archive) {
-            return self.reply(Some(call), Err(CommandError::NoArchive));
-        }
-        self.ask(archive, &Request::Account(request), Asked::AccountCall { call });
-    }
-
-    pub(super) fn on_account_call(&mut self, call: CallId, answer: Option<Answer>) {
-        let result = match answer {
-            Some(Answer::Account(AccountAnswer::Done)) => Ok(Reply::Done),
-            Some(Answer::Account(AccountAnswer::Devices(devices))) => {
-                let me = self.me();
-                let shown = devices.into_iter().map(|known| AccountDevice {
-                    device: known.device,
-                    name: known.name.as_str().to_owned(),
-                    since: known.since,
-                    own: known.device == me,
-                });
-                Ok(Reply::AccountDevices(shown.collect()))
-            }
-            Some(Answer::Account(AccountAnswer::Refused(refusal))) => Err(job::refused(refusal)),
-            _ => Err(CommandError::ArchiveSilent),
-        };
-        self.reply(Some(call), result);
     }
 
     /// An answer about accounts, or none when it was lost.

@@ -1,12 +1,14 @@
 //! What the contents of a room come to, once they are opened.
 
 use parlor_protocol::{
-    EntryId, EpochId, HistoryPolicy, Hlc, Locator, LogKey, Role,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, LogKey, Role,
     card::DeviceCard,
     content::{Act, Body, Content, RosterItem},
     entry::{Entry, Verified},
+    invite::Invite,
     log::Height,
 };
+use std::collections::BTreeSet;
 
 use super::{Effects, Room, Viewer, When};
 use crate::{
@@ -22,6 +24,8 @@ use crate::{
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// People whose word about one code's uses is kept; its maker is one of the first.
+const CODE_LIMITS_MAX: usize = 16;
 
 impl Room {
     /// Applies an opened content.
@@ -34,6 +38,10 @@ impl Room {
     ) {
         let shown_at = content.shown_at(viewer.wall);
         let has_vanished = self.has_vanished(entry, &content, viewer);
+        if !self.membership.knows_rules_of(entry.header().epoch) {
+            self.guessed.insert(entry.header().epoch);
+        }
+        let comes_too_soon = matches!(content.body, Body::Text { .. }) && !self.keeps_pace(entry, &content);
         let Content { hlc, body, .. } = content;
         let when = When { hlc, shown_at };
         let author = entry.header().author;
@@ -50,9 +58,15 @@ impl Room {
         let change = |kind| Change { by: author, hlc, moderates, kind };
         match body {
             // What somebody wrote who may only read is shown to nobody.
-            Body::Text { .. } if self.membership.role_at(author, entry.header().epoch) == Role::Reader => {}
+            Body::Text { .. } if self.membership.role_at(author, entry.header().epoch) == Role::Reader => {
+                self.take_back(entry.id(), effects);
+            }
             Body::Text { .. } if self.hides(entry.header().epoch, hlc) => {}
-            Body::Text { .. } if self.is_loaded && self.is_muted(author, hlc) => self.note_hidden(author),
+            Body::Text { .. } if comes_too_soon => self.take_back(entry.id(), effects),
+            Body::Text { .. } if self.is_loaded && self.is_muted(author, hlc) => {
+                self.note_hidden(author);
+                self.take_back(entry.id(), effects);
+            }
             Body::Text { text, reply_to, .. } => {
                 self.show(entry, when, MessageBody::Text { text: text.to_string() }, reply_to, viewer, effects);
             }
@@ -132,6 +146,14 @@ impl Room {
                 self.joiners.entry(locator).or_default().insert(author);
                 effects.used_codes.insert(locator);
             }
+            Body::CodeLimit { locator, uses } => {
+                // Whether it is the code's maker who says so shows when the code is looked at.
+                let said = self.code_limits.entry(locator).or_default();
+                if said.len() < CODE_LIMITS_MAX {
+                    said.insert(author, uses);
+                    effects.used_codes.insert(locator);
+                }
+            }
             Body::Revoke { card, heads } => self.revoke(entry, &card, heads, when, viewer, effects),
             Body::Leave => {
                 if self.membership.leave(author, hlc) {
@@ -186,6 +208,14 @@ impl Room {
         }
     }
 
+    /// A text is not to be shown, which a tail may have done before its log was complete.
+    fn take_back(&mut self, id: EntryId, effects: &mut Effects) {
+        if self.timeline.contains(id) {
+            self.timeline.remove(id);
+            effects.gone.push(id);
+        }
+    }
+
     /// Notes when a content vanishes, and says whether it has already.
     pub(super) fn has_vanished(&mut self, entry: &Verified<Entry>, content: &Content, viewer: Viewer<'_>) -> bool {
         let header = entry.header();
@@ -229,5 +259,36 @@ impl Room {
     /// How many devices are known to have joined with a code.
     pub(in crate::engine) fn joined_by(&self, locator: Locator) -> u32 {
         self.joiners.get(&locator).map_or(0, |devices| u32::try_from(devices.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Whether a device is known to have joined with a code.
+    pub(in crate::engine) fn has_joined_by(&self, locator: Locator, device: DeviceId) -> bool {
+        self.joiners.get(&locator).is_some_and(|devices| devices.contains(&device))
+    }
+
+    /// How many may join with a code, as its maker says; none when that is not limited, or not known.
+    pub(in crate::engine) fn uses_of(&self, locator: Locator) -> Option<u32> {
+        let own = self.record.codes.iter().find(|record| record.stretched.locator() == locator);
+        own.and_then(|record| record.uses).or_else(|| {
+            let maker = self.membership.rules().code(locator)?.invite.signer;
+            self.code_limits.get(&locator)?.get(&maker).copied()
+        })
+    }
+
+    /// Whether what was read in these epochs may have to be judged by other rules now that these are
+    /// known.
+    pub(in crate::engine) fn guessed_any(&self, epochs: impl IntoIterator<Item = EpochId>) -> bool {
+        epochs.into_iter().any(|epoch| self.guessed.contains(&epoch) && !self.membership.is_as_founded(epoch))
+    }
+
+    /// Codes of which it is known how many joined with them.
+    pub(in crate::engine) fn counted_codes(&self) -> BTreeSet<Locator> {
+        self.joiners.keys().copied().collect()
+    }
+
+    /// The record behind a code that works and is not used up.
+    pub(in crate::engine) fn invite(&self, locator: Locator) -> Option<&Invite> {
+        let is_used_up = self.uses_of(locator).is_some_and(|uses| self.joined_by(locator) >= uses);
+        self.membership.invite(locator).filter(|_| !is_used_up)
     }
 }

@@ -38,6 +38,8 @@ impl Room {
                 continue;
             }
             let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
+            // What is held was judged with all of its log before it.
+            let is_held = self.logs.height(entry.log_key()).next > entry.header().seq;
             if self.has_vanished(entry, &content, viewer) {
                 continue;
             }
@@ -49,7 +51,9 @@ impl Room {
                         effects.members_changed = true;
                     }
                 }
-                Body::Text { text, reply_to, .. } if shown && !self.hides(entry.header().epoch, content.hlc) => {
+                Body::Text { text, reply_to, .. }
+                    if shown && !is_held && !self.hides(entry.header().epoch, content.hlc) =>
+                {
                     let body = MessageBody::Text { text: text.to_string() };
                     let message = self.message(entry, when, body, viewer);
                     let message = Message { reply_to, ..message };

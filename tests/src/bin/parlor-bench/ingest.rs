@@ -1,30 +1,27 @@
 //! What an archive takes in: members push pages over loopback, each the next one when the one
 //! before was acknowledged as durable, as nodes do.
 
-use bytes::Bytes;
 use futures::{TryStreamExt as _, future::try_join_all};
 use mongodb::{
     Client, Collection, Database,
     bson::{Document, doc},
     options::{Acknowledgment, WriteConcern},
 };
-use parlor_node::net::{Net, NetCommand, NetConfig, NetEvent, NetHandle, RequestId};
 use parlor_protocol::{
-    DeviceId, TopicId,
+    TopicId,
     entry::{Entry, Verified},
     limits::PAGE_MAX_ENTRIES,
-    wire::{Answer, Request, RoomRequest, gossip_id},
+    wire::{Answer, Request, RoomRequest},
 };
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use std::time::Instant;
 
 use parlor_tests::mongodb::Server;
 
 use crate::{
     author::{Author, Founded},
-    compare::{PATIENCE, runtime},
+    compare::runtime,
     join::archive,
-    parlor::ANY_PORTS,
+    machine::Machine,
     sample::{median, wall_ms},
     table::Outcome,
 };
@@ -37,11 +34,7 @@ const DATABASE: &str = "parlor_bench";
 
 /// A member with a connection to the archive and the requests that hold its log.
 pub struct Pusher {
-    handle: NetHandle,
-    events: mpsc::Receiver<NetEvent>,
-    _net: Net,
-    archive: DeviceId,
-    next: u64,
+    machine: Machine,
     register: Request,
     /// First its admission and profile, then pages.
     pages: Vec<Request>,
@@ -55,18 +48,7 @@ impl Pusher {
         pages: usize,
         address: &str,
     ) -> anyhow::Result<Self> {
-        let mut config = NetConfig::new(author.key().seed(), gossip_id);
-        (config.mdns, config.ports, config.manual) = (false, ANY_PORTS, vec![address.to_owned()]);
-        let (handle, mut events, net) = Net::start(config).await?;
-        let archive = tokio::time::timeout(PATIENCE, async {
-            loop {
-                match events.recv().await {
-                    Some(NetEvent::PeerConnected { peer, archive: true, .. }) => return Ok(peer),
-                    Some(_) => {}
-                    None => anyhow::bail!("the network ended"),
-                }
-            }
-        });
+        let machine = Machine::connect(author.key(), address).await?;
         let (secrets, id) = (&room.secrets, room.secrets.room());
         let cert = secrets.admit(author.id());
         let request = |ask| Request::Room { room: id, cert: cert.clone(), ask };
@@ -83,41 +65,14 @@ impl Pusher {
                 (0..PAGE_MAX_ENTRIES).map(|at| author.say(secrets, page * PAGE_MAX_ENTRIES + at, wall)).collect();
             requests.push(push(run?));
         }
-        let archive = archive.await??;
-        Ok(Self { handle, events, _net: net, archive, next: 0, register, pages: requests })
-    }
-
-    async fn ask(&mut self, request: &Request) -> anyhow::Result<Answer> {
-        self.next += 1;
-        let id = RequestId(self.next);
-        let bytes = Bytes::from(request.encode()?);
-        self.handle.send(NetCommand::Request { id, peer: self.archive, bytes }).await;
-        let answer = async {
-            loop {
-                match self.events.recv().await {
-                    Some(NetEvent::Answered { id: of, bytes, .. }) if of == id => return Ok(Answer::decode(&bytes)?),
-                    Some(NetEvent::RequestFailed { id: of, reason }) if of == id => anyhow::bail!("{reason}"),
-                    Some(_) => {}
-                    None => anyhow::bail!("the network ended"),
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, answer).await?
+        Ok(Self { machine, register, pages: requests })
     }
 
     /// Pushes pages one after the other; every answer must be an acknowledgement.
     async fn push(&mut self, pages: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let pages: Vec<Request> = self.pages.get(pages).unwrap_or_default().to_vec();
-        for page in &pages {
-            loop {
-                match self.ask(page).await? {
-                    Answer::Pushed(_) => break,
-                    Answer::Refused(parlor_protocol::wire::Refusal::Busy { retry_ms }) => {
-                        tokio::time::sleep(Duration::from_millis(retry_ms.into())).await;
-                    }
-                    other => anyhow::bail!("not acknowledged: {other:?}"),
-                }
-            }
+        for page in self.pages.get(pages).unwrap_or_default() {
+            let answer = self.machine.insist(page).await?;
+            anyhow::ensure!(matches!(answer, Answer::Pushed(_)), "not acknowledged: {answer:?}");
         }
         Ok(())
     }
@@ -135,8 +90,7 @@ pub async fn pushers(address: &str, pages: usize, seed: u64) -> anyhow::Result<V
         pushers.push(Pusher::new(&mut author, &room, first, pages, address).await?);
     }
     for pusher in &mut pushers {
-        let register = pusher.register.clone();
-        let answer = pusher.ask(&register).await?;
+        let answer = pusher.machine.ask(&pusher.register).await?;
         anyhow::ensure!(answer == Answer::Done, "not registered: {answer:?}");
         pusher.push(0..1).await?;
     }

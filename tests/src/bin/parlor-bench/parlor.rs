@@ -29,7 +29,8 @@ impl Transport {
         }
     }
 
-    fn address(self, net: &Net) -> anyhow::Result<String> {
+    /// Where a node can be reached with it.
+    pub fn address(self, net: &Net) -> anyhow::Result<String> {
         let port = |port: Option<u16>| port.ok_or_else(|| anyhow::anyhow!("a node does not listen"));
         Ok(match self {
             Self::Tcp => format!("/ip4/127.0.0.1/tcp/{}", port(net.tcp_port())?),
@@ -98,6 +99,28 @@ pub async fn group(transport: Transport, peers: usize) -> anyhow::Result<Group> 
     }
     let sender = Sender::Parlor { handle: first, room };
     Ok(Group { sender, arrivals, others: peers - 1, nodes, dir: Some(dir) })
+}
+
+/// Two members of one room who reach each other only through an archive.
+pub async fn apart(archive: &str) -> anyhow::Result<Group> {
+    let dir = tempfile::tempdir()?;
+    let (reports, arrivals) = mpsc::channel(QUEUE);
+    let at = [archive.to_owned()];
+    let anna = node(dir.path(), "anna", Transport::Tcp.ports(), &at).await?;
+    let ben = node(dir.path(), "ben", Transport::Tcp.ports(), &at).await?;
+    let (sender, other) = (anna.handle(), ben.handle());
+    for handle in [&sender, &other] {
+        until("the archive is connected", async || connected(handle).await == 1).await?;
+    }
+    let (room, code) = create(&sender).await?;
+    other.call(Command::Join(code)).await?;
+    tokio::spawn(report(other.subscribe(), reports));
+    for handle in [&sender, &other] {
+        until("both know each other", async || handle.members(room).await.is_ok_and(|members| members.len() == 2))
+            .await?;
+    }
+    let sender = Sender::Parlor { handle: sender, room };
+    Ok(Group { sender, arrivals, others: 1, nodes: vec![anna, ben], dir: Some(dir) })
 }
 
 async fn connected(handle: &NodeHandle) -> usize {

@@ -3,7 +3,7 @@
 use crate::{
     app,
     compare::{self, Transport},
-    crypto, growth_entries, growth_members, growth_nodes, hosts, ingest, join, memory, mqtt,
+    crypto, epochs, growth_entries, growth_members, growth_nodes, hosts, ingest, join, login, logins, memory, mqtt,
     table::Outcome,
 };
 
@@ -102,6 +102,27 @@ pub const ROWS: &[Row] = &[
         name: "ingest-mongodb",
         what: "the same with MongoDB, beside the bare driver's insert_many",
         measure: ingest::mongodb,
+    },
+    Row { name: "login", what: "signing in at an archive, without stretching the password", measure: login::login },
+    Row {
+        name: "logins-200",
+        what: "messages through an archive while 200 people sign in at once, beside the same without them",
+        measure: logins::at_once,
+    },
+    Row {
+        name: "enumeration",
+        what: "an archive's answer to an unknown name beside that to a wrong password",
+        measure: login::enumeration,
+    },
+    Row {
+        name: "epoch-500",
+        what: "a member of 500 removed until all others have the new key, in the simulator",
+        measure: epochs::change,
+    },
+    Row {
+        name: "catch-up-50",
+        what: "a node that was away for 50 epochs, until it reads what was written in the last",
+        measure: epochs::catch_up,
     },
     Row {
         name: "memory",

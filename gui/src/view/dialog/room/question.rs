@@ -41,8 +41,8 @@ impl Question {
                  this one. To come back you need a new code."
             }
             Self::Dissolve => {
-                "It ends for everybody, and archives give it to nobody any more. Members keep on their machines what \
-                 they have. This cannot be taken back."
+                "It ends for everybody. Archives give it to nobody any more, and delete it after a week. Members keep on \
+                 their machines what they have. This cannot be taken back."
             }
             Self::Forget => "Its messages are removed from this machine. This cannot be taken back.",
         }

@@ -1,0 +1,76 @@
+//! Rooms that have ended.
+
+use parlor_protocol::log::{ForkProof, Heights};
+
+use super::{Place, founded};
+use crate::{
+    fixture::Writer,
+    store::{Appended, InviteChange, Run, Store, Usage},
+};
+use parlor_protocol::RoomId;
+
+/// Nothing of a room is found in any way.
+async fn is_empty(store: &dyn Store, room: RoomId) -> bool {
+    store.heights(room).await.unwrap() == Heights::new()
+        && store.plain(room).await.unwrap().is_empty()
+        && store.newest(room, 10).await.unwrap().is_empty()
+        && store.arrived(room, 0, 10).await.unwrap().is_empty()
+        && store.forks(room).await.unwrap().is_empty()
+        && store.usage(room).await.unwrap() == Usage::default()
+}
+
+pub(crate) async fn a_room_that_has_ended_keeps_its_records_and_nothing_else(place: &dyn Place) {
+    let store = place.open().await;
+    let (mut room, other) = (founded(&*store, 1).await, founded(&*store, 2).await);
+    let mut owner = room.owner.clone();
+    let (invite, entry) = room.invite(&mut owner, 7);
+    store.append(Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) }).await.unwrap();
+    store.append(room.run(room.contents(&mut owner, 5))).await.unwrap();
+    let (mut a, mut b) = (owner.clone(), owner.clone());
+    store
+        .put_fork(ForkProof::new(&room.content(&mut a, b"one"), &room.content(&mut b, b"two")).unwrap())
+        .await
+        .unwrap();
+    let (other_invite, entry) = other.invite(&mut other.owner.clone(), 8);
+    let made = Run { invites: vec![InviteChange::Put(other_invite.clone())], ..other.run(vec![entry]) };
+    store.append(made).await.unwrap();
+    let others = (store.heights(other.id).await.unwrap(), store.usage(other.id).await.unwrap());
+    assert!(store.records(room.id).await.unwrap().is_empty());
+
+    room.owner = owner;
+    let records = vec![room.epoch.clone(), room.dissolve()];
+    for _ in 0..2 {
+        store.end_room(room.id, records.clone()).await.unwrap();
+        assert!(is_empty(&*store, room.id).await);
+        assert!(store.run(room.id, room.owner.log_key(), 0, 99, usize::MAX).await.unwrap().is_empty());
+        assert_eq!(store.invite(invite.locator).await.unwrap(), None);
+        assert_eq!(store.records(room.id).await.unwrap(), records);
+        assert!(store.room(room.id).await.unwrap().is_some(), "it is known that it was");
+    }
+    // The other room has what it had.
+    assert_eq!((store.heights(other.id).await.unwrap(), store.usage(other.id).await.unwrap()), others);
+    assert_eq!(store.invite(other_invite.locator).await.unwrap(), Some((other.id, other_invite)));
+    store.close().await;
+    let store = place.open().await;
+    assert!(is_empty(&*store, room.id).await);
+    assert_eq!(store.records(room.id).await.unwrap(), records);
+    // Should it go on after all, its members bring it again.
+    assert!(matches!(store.append(room.run(room.start.clone())).await.unwrap(), Appended::Stored(_)));
+    assert_eq!(store.plain(room.id).await.unwrap().len(), 3);
+    store.close().await;
+}
+
+pub(crate) async fn an_ended_room_of_many_entries_is_gone_to_the_last_one(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    let mut writer = Writer::new(5);
+    let said = room.contents(&mut writer, 12_000);
+    for run in said.chunks(500) {
+        store.append(room.run(run.to_vec())).await.unwrap();
+    }
+    store.end_room(room.id, vec![room.epoch.clone()]).await.unwrap();
+    assert!(is_empty(&*store, room.id).await);
+    assert!(store.run(room.id, writer.log_key(), 0, 9, usize::MAX).await.unwrap().is_empty());
+    assert!(store.run(room.id, writer.log_key(), 11_990, 9, usize::MAX).await.unwrap().is_empty());
+    store.close().await;
+}

@@ -1,0 +1,115 @@
+//! The files of the web page: built into the program, or read from a folder at the start.
+
+use axum::body::Bytes;
+use flate2::read::GzDecoder;
+use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
+
+use crate::error::StartError;
+
+/// What the build put into the program: names, and files packed with gzip.
+const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+/// The file that `/` stands for.
+pub(super) const INDEX: &str = "index.html";
+/// Files of a page at most, and bytes of one of them: a folder that holds more is not a page of ours.
+const FILES_MAX: usize = 64;
+const FILE_MAX: u64 = 64 * 1024 * 1024;
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Its media type.
+    pub(super) kind: &'static str,
+    /// Packed with gzip.
+    pub(super) packed: Bytes,
+    /// The first half of the BLAKE3 hash of the packed bytes, in hexadecimal.
+    pub(super) tag: String,
+    /// Its name has a hash of its content, so it never changes.
+    pub(super) lasts: bool,
+}
+
+impl File {
+    fn new(name: &str, packed: Bytes) -> Self {
+        let hash = blake3::hash(&packed).to_hex();
+        Self { kind: kind(name), packed, tag: hash.get(..32).unwrap_or_default().to_owned(), lasts: has_hash(name) }
+    }
+
+    /// The file for a client that does not take it packed.
+    pub(super) fn unpacked(&self) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        GzDecoder::new(self.packed.as_ref()).take(FILE_MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The page: its files by name.
+#[derive(Debug)]
+pub(super) struct Page {
+    files: BTreeMap<String, File>,
+}
+
+impl Page {
+    /// The page that was built into the program, if one was.
+    pub(super) fn built_in() -> Option<Self> {
+        let file =
+            |(name, packed): &(&str, &'static [u8])| ((*name).to_owned(), File::new(name, Bytes::from_static(packed)));
+        let page = Self { files: BUILT_IN.iter().map(file).collect() };
+        page.files.contains_key(INDEX).then_some(page)
+    }
+
+    /// Reads a page as `cargo xtask web` writes it.
+    ///
+    /// # Errors
+    /// [`StartError::Page`] when there is none.
+    pub(super) fn read(folder: &Path) -> Result<Self, StartError> {
+        let bad = |reason: String| StartError::Page { dir: folder.to_owned(), reason };
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(folder).map_err(|error| bad(error.to_string()))? {
+            let path = entry.map_err(|error| bad(error.to_string()))?.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let (true, Some(name)) = (path.extension().is_some_and(|extension| extension == "gz"), name) else {
+                continue;
+            };
+            let length = path.metadata().map_err(|error| bad(error.to_string()))?.len();
+            if files.len() == FILES_MAX || length > FILE_MAX {
+                return Err(bad("it holds more than a page has".to_owned()));
+            }
+            let bytes = fs::read(&path).map_err(|error| bad(error.to_string()))?;
+            files.insert(name.to_owned(), File::new(name, bytes.into()));
+        }
+        if !files.contains_key(INDEX) {
+            return Err(bad(format!("there is no {INDEX}.gz in it")));
+        }
+        Ok(Self { files })
+    }
+
+    /// A file by its name.
+    pub(super) fn file(&self, name: &str) -> Option<&File> {
+        self.files.get(name)
+    }
+
+    /// Names this state of the page: open pages compare it and load themselves anew.
+    pub(super) fn version(&self) -> &str {
+        self.file(INDEX).map_or("", |index| &index.tag)
+    }
+}
+
+/// The media type of a file, by its name.
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" | "webmanifest" => "application/json",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Whether a name is `something-HASH.extension`, with 16 hexadecimal digits.
+fn has_hash(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let hash = stem.rsplit_once('-').map_or("", |(_, hash)| hash);
+    hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

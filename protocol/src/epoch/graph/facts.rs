@@ -1,0 +1,67 @@
+//! What everybody may see of the record of an epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    epoch::EpochRecord,
+    ids::{DeviceId, EntryId, EpochId, LogKey, UserId},
+    log::Height,
+};
+
+/// What everybody may see of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct EpochFacts {
+    /// The epoch that it begins.
+    pub epoch: EpochId,
+    /// The entries of the records that it follows.
+    pub after: Vec<EntryId>,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// Whose device that is.
+    pub user: UserId,
+    /// The public half of the admission key.
+    pub admission: [u8; 32],
+    /// Devices that are removed.
+    pub removed: BTreeSet<DeviceId>,
+    /// People who become owners.
+    pub added: Vec<UserId>,
+    /// People who are owners no longer.
+    pub dropped: Vec<UserId>,
+    /// What the removed wrote up to here stands.
+    pub heads: BTreeMap<LogKey, Height>,
+    /// Devices that get the new key.
+    pub keys: BTreeSet<DeviceId>,
+    /// Messages vanish after this many milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// The room ends.
+    pub dissolved: bool,
+    /// Codes that were made before no longer let anybody in.
+    pub ends_codes: bool,
+}
+
+impl From<&EpochRecord> for EpochFacts {
+    fn from(record: &EpochRecord) -> Self {
+        Self {
+            epoch: record.id,
+            after: record.after.clone(),
+            author: record.owner.device,
+            user: record.owner.user,
+            admission: record.admission,
+            removed: record.removed.iter().copied().collect(),
+            added: record.owners.added.clone(),
+            dropped: record.owners.dropped.clone(),
+            heads: record.heads.iter().copied().collect(),
+            keys: record.keys.iter().map(|key| key.device).collect(),
+            lifetime_ms: record.lifetime_ms,
+            dissolved: record.dissolved,
+            ends_codes: record.ends_codes,
+        }
+    }
+}
+
+impl EpochFacts {
+    /// Whether whoever is not named must be let in anew.
+    pub(super) fn is_barrier(&self) -> bool {
+        !self.removed.is_empty() || self.ends_codes
+    }
+}

@@ -1,0 +1,81 @@
+//! Codes: how often they work, and who ends them.
+
+use super::*;
+use parlor_protocol::{entry::Kind, invite::InviteBody};
+use parlor_tests::sim::entries_in;
+
+/// Who has said so far that a code has ended, each once.
+fn enders(network: &Network) -> BTreeSet<HostId> {
+    let ends = |entry: &parlor_protocol::entry::Entry| {
+        entry.header().kind == Kind::Invite && matches!(InviteBody::decode(entry.body()), Ok(InviteBody::Revoked(_)))
+    };
+    let said = network.published.iter().filter(|(_, bytes)| entries_in(bytes).iter().any(ends));
+    said.map(|(host, _)| *host).collect()
+}
+
+#[test]
+fn a_code_can_be_ended_and_used_up_and_all_be_rotated() {
+    let mut network = Network::new(6, 108, Faults::NONE);
+    let (room, first) = room_of(&mut network, 2);
+    let once = code(network.call(0, Command::MakeCode { room, lifetime: None, uses: Some(1) }));
+    network.run_for(1_000);
+    network.join(2, &once).unwrap();
+    network.run_for(5_000);
+    assert!(matches!(network.join(3, &once), Err(CommandError::CodeUnknown { .. })), "it was used");
+    let infos = codes(&mut network, 1, room);
+    assert_eq!(infos.len(), 2);
+    assert!(infos.iter().any(|info| info.works && info.code.as_ref() == Some(&first) && info.used == 1));
+    // Who made a code ends it; others may not, until they are moderators.
+    let theirs = code(network.call(1, Command::MakeCode { room, lifetime: None, uses: None }));
+    network.run_for(1_000);
+    let locator =
+        codes(&mut network, 1, room).into_iter().find(|info| info.code.as_ref() == Some(&theirs)).unwrap().locator;
+    assert_eq!(network.call(2, Command::RevokeCode { room, locator }).unwrap_err(), CommandError::ModeratorsOnly);
+    network.call(1, Command::RevokeCode { room, locator }).unwrap();
+    network.run_for(2_000);
+    assert!(matches!(network.join(3, &theirs), Err(CommandError::CodeUnknown { .. })));
+    network.join(3, &first).unwrap();
+    network.run_for(2_000);
+    let fresh = code(network.call(0, Command::RotateCodes { room }));
+    network.run_for(5_000);
+    assert!(matches!(network.join(4, &first), Err(CommandError::CodeUnknown { .. })), "all old ones have ended");
+    network.join(4, &fresh).unwrap();
+    assert!(network.run_until(|network| network.member_count(3, room) == 5));
+}
+
+#[test]
+fn a_code_that_is_used_up_ends_though_its_maker_is_away() {
+    let mut network = Network::new(5, 115, Faults::NONE);
+    let (room, _) = room_of(&mut network, 3);
+    let twice = code(network.call(1, Command::MakeCode { room, lifetime: None, uses: Some(2) }));
+    network.run_for(2_000);
+    network.stop(1);
+    network.join(3, &twice).unwrap();
+    assert!(network.run_until(|network| network.member_count(2, room) == 4));
+    network.run_for(5_000);
+    assert!(enders(&network).is_empty(), "it was used once");
+    network.join(4, &twice).unwrap();
+    assert!(network.run_until(|network| network.member_count(2, room) == 5));
+    network.run_for(10_000);
+    let told = enders(&network);
+    assert!(told.contains(&0) && told.contains(&4), "an owner and who used it last say so: {told:?}");
+    for host in [0, 2, 3] {
+        let infos = codes(&mut network, host, room);
+        let info = infos.iter().find(|info| info.uses == Some(2)).expect("everybody knows the limit");
+        assert!(!info.works && info.used == 2, "host {host}");
+    }
+}
+
+#[test]
+fn a_code_that_is_used_up_ends_with_neither_its_maker_nor_an_owner_there() {
+    let mut network = Network::new(5, 116, Faults::NONE);
+    let (room, _) = room_of(&mut network, 3);
+    let once = code(network.call(1, Command::MakeCode { room, lifetime: None, uses: Some(1) }));
+    network.run_for(2_000);
+    network.stop(0);
+    network.stop(1);
+    network.join(3, &once).unwrap();
+    network.run_for(5_000);
+    assert_eq!(enders(&network), BTreeSet::from([3]), "who used it says so, for archives");
+    assert!(matches!(network.join(4, &once), Err(CommandError::CodeUnknown { .. })), "members count by themselves");
+}
