@@ -4,12 +4,13 @@
 mod act;
 mod glyphs;
 mod idle;
+mod pictures;
 mod screen;
 #[cfg(test)]
 mod tests;
 
 use jiff::tz::TimeZone;
-use parlor_protocol::{EntryId, RoomId};
+use parlor_protocol::{EntryId, RoomId, UserId};
 use std::collections::HashMap;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     model::{Ask, Effect, Model, Notice},
     theme,
     view::{Action, Composer, Sight, Welcome, dialog::Dialog, timeline::TimelineView},
+    widgets::QrPicture,
     words,
 };
 
@@ -33,6 +35,11 @@ pub enum Wish {
     KeepLook(Look),
     /// Find fonts that have these characters.
     Glyphs(Vec<char>),
+    /// Let the person choose a picture, and read the QR code in it; the answer goes to
+    /// [`App::picture_read`].
+    ReadPicture(UserId),
+    /// Save a QR picture where the person says; the answer goes to [`App::picture_saved`].
+    SavePicture(QrPicture),
     /// Leave.
     Quit,
     /// Stop the node, forget everything shown, and ask for the passphrase.
@@ -49,6 +56,8 @@ pub struct Setting {
     pub look: Look,
     /// Where the data is, to show it; empty where there are no folders.
     pub data_folder: String,
+    /// What this machine is called; empty where nobody knows.
+    pub machine: String,
 }
 
 impl std::fmt::Debug for Setting {
@@ -56,6 +65,7 @@ impl std::fmt::Debug for Setting {
         f.debug_struct("Setting")
             .field("look", &self.look)
             .field("data_folder", &self.data_folder)
+            .field("machine", &self.machine)
             .finish_non_exhaustive()
     }
 }
@@ -68,7 +78,7 @@ impl Default for Setting {
             since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         };
         let zone = TimeZone::system();
-        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new() }
+        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new(), machine: String::new() }
     }
 }
 
@@ -109,7 +119,7 @@ impl<B: Backend> App<B> {
         let look = setting.look.bounded();
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone() };
+        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone(), machine: setting.machine.clone() };
         let mut app = Self {
             backend,
             setting: Setting { look, ..setting },
@@ -295,7 +305,8 @@ impl<B: Backend> App<B> {
         if let Some(left) = self.idle_left() {
             ctx.request_repaint_after(left + std::time::Duration::from_millis(20));
         }
-        if let Some(at) = toast.into_iter().chain(typing).min() {
+        let code = self.model.devices.offer_changes_at(now).filter(|_| matches!(self.dialog, Some(Dialog::Devices(_))));
+        if let Some(at) = toast.into_iter().chain(typing).chain(code).min() {
             ctx.request_repaint_after(std::time::Duration::from_millis(at.saturating_sub(now) + 20));
         }
     }
@@ -337,6 +348,11 @@ impl<B: Backend> App<B> {
             let room = page.room();
             self.model.chat_mut(room).rules_problem = None;
             self.carry_out(crate::model::ask_about(room));
+        }
+        if matches!(dialog, Dialog::Devices(_)) {
+            self.model.devices.problem = None;
+            let list = parlor_node::Command::Device(Box::new(parlor_node::DeviceCommand::List));
+            self.carry_out(vec![Effect::Ask(Box::new(Ask::new(list, crate::model::Purpose::Devices)))]);
         }
         if matches!(dialog, Dialog::Connection) {
             let ask = Ask::new(parlor_node::Command::Connection, crate::model::Purpose::Connection);

@@ -3,18 +3,20 @@
 
 mod account;
 mod answers;
+mod devices;
 mod messages;
 mod people;
 mod stage;
 
 use parlor_node::{
-    AccountView, Command, CommandError, CommandId, CommandResult, Connection, Event, JoinStage, Member, Message,
-    RoomSummary, people::NearbyPerson, store::LockKind,
+    AccountDevice, AccountView, Command, CommandError, CommandId, CommandResult, Connection, DeviceCommand, Event,
+    JoinStage, Member, Message, OwnDevice, RoomSummary, people::NearbyPerson, store::LockKind,
 };
 use parlor_protocol::{DeviceId, RoomCode, UserId, safety::SafetyNumber};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use crate::backend::Backend;
+pub use devices::link_code;
 
 /// A room of the fake.
 #[derive(Debug)]
@@ -40,6 +42,12 @@ struct State {
     held: Vec<(CommandId, Command)>,
     lock: Option<LockKind>,
     account: AccountView,
+    signed_in: Vec<AccountDevice>,
+    /// What this device is called, and the person's others.
+    label: String,
+    devices: Vec<OwnDevice>,
+    /// When a code for a device stops working.
+    expires: u64,
 }
 
 /// A node without a network. Clones are the same node.
@@ -69,29 +77,33 @@ fn id32(number: u64) -> [u8; 32] {
     bytes
 }
 
+/// Any generator will do; this one is always the same.
+struct Fixed(u8);
+
+impl rand_core::RngCore for Fixed {
+    fn next_u32(&mut self) -> u32 {
+        u32::from(self.step())
+    }
+    fn next_u64(&mut self) -> u64 {
+        u64::from(self.step())
+    }
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.iter_mut().for_each(|byte| *byte = self.step());
+    }
+}
+
+impl rand_core::CryptoRng for Fixed {}
+
+impl Fixed {
+    fn step(&mut self) -> u8 {
+        self.0 = self.0.wrapping_mul(13).wrapping_add(57);
+        self.0 ^ (self.0 >> 3)
+    }
+}
+
 /// A code that is always the same.
 #[must_use]
 pub fn code() -> RoomCode {
-    // Any generator will do; this one has no state to seed.
-    struct Fixed(u8);
-    impl rand_core::RngCore for Fixed {
-        fn next_u32(&mut self) -> u32 {
-            u32::from(self.step())
-        }
-        fn next_u64(&mut self) -> u64 {
-            u64::from(self.step())
-        }
-        fn fill_bytes(&mut self, bytes: &mut [u8]) {
-            bytes.iter_mut().for_each(|byte| *byte = self.step());
-        }
-    }
-    impl rand_core::CryptoRng for Fixed {}
-    impl Fixed {
-        fn step(&mut self) -> u8 {
-            self.0 = self.0.wrapping_mul(13).wrapping_add(57);
-            self.0 ^ (self.0 >> 3)
-        }
-    }
     RoomCode::random(&mut Fixed(42))
 }
 
@@ -105,6 +117,7 @@ impl Fake {
             state.me = DeviceId::from_bytes(id32(1));
             name.clone_into(&mut state.name);
             state.next = 100;
+            state.expires = 1_700_000_000_000 + 10 * 60_000;
         }
         fake
     }
@@ -165,11 +178,12 @@ impl Backend for Fake {
             state.events.push_back(Event::Replied { id, result: Err(error) });
             return Ok(id);
         }
-        if let Command::Join(code) = &command
-            && !state.joins
-        {
-            let stage = JoinStage::Searching { asked: 2 };
-            state.events.push_back(Event::JoinProgress { code: code.clone(), stage });
+        let links = matches!(&command, Command::Device(command) if matches!(**command, DeviceCommand::Link { .. }));
+        if (links || matches!(command, Command::Join(_))) && !state.joins {
+            if let Command::Join(code) = &command {
+                let stage = JoinStage::Searching { asked: 2 };
+                state.events.push_back(Event::JoinProgress { code: code.clone(), stage });
+            }
             state.held.push((id, command));
             return Ok(id);
         }

@@ -1,6 +1,8 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
 mod rooms;
+#[cfg(test)]
+mod tests;
 
 pub use rooms::{code_line, role_name, room_change, standing, vanishing};
 
@@ -42,6 +44,25 @@ pub fn clock(at_ms: u64, zone: &TimeZone) -> String {
 #[must_use]
 pub fn full_time(at_ms: u64, zone: &TimeZone) -> String {
     local(at_ms, zone).strftime("%A, %-d %B %Y, %H:%M:%S").to_string()
+}
+
+/// A moment in plain words: `today 14:03`, `yesterday 09:12`, `on 4 May`, `on 4 May 2023`.
+#[must_use]
+pub fn moment(at_ms: u64, now_ms: u64, zone: &TimeZone) -> String {
+    let (date, today) = (local(at_ms, zone).date(), local(now_ms, zone).date());
+    let days = date.until(today).map_or(0, |span| span.get_days());
+    match days {
+        0 => format!("today {}", clock(at_ms, zone)),
+        1 => format!("yesterday {}", clock(at_ms, zone)),
+        _ if date.year() == today.year() => date.strftime("on %-d %B").to_string(),
+        _ => date.strftime("on %-d %B %Y").to_string(),
+    }
+}
+
+/// How long a code goes on working: `9 more minutes`. What is begun counts.
+#[must_use]
+pub fn time_left(ms: u64) -> String {
+    count(usize::try_from(ms.div_ceil(60_000)).unwrap_or(usize::MAX), "more minute", "more minutes")
 }
 
 /// `Today`, `Yesterday`, `Monday, 4 May`, `4 May 2023`.
@@ -332,7 +353,9 @@ pub const fn lock_kind(kind: LockKind) -> &'static str {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// A text that begins with a capital and ends with a full stop.
+#[must_use]
+pub fn sentence(text: &str) -> String {
     let mut out = capital(text);
     if !out.ends_with(['.', '!', '?']) {
         out.push('.');

@@ -3,6 +3,7 @@
 //! The only thing kept in memory is what lies between the two steps of a login. Everything else is
 //! in the store, so that several archives on one database serve the same accounts.
 
+use futures::future::try_join;
 use parlor_protocol::{
     DeviceId, Name,
     account::{
@@ -320,8 +321,8 @@ impl Desk {
                 Ok(())
             })
             .await?;
-        self.forgive(TryPlace::of_name(&name)).await?;
-        self.forgive(TryPlace::of_peer(from)).await?;
+        // Both at once: the store makes them durable together.
+        try_join(self.forgive(TryPlace::of_name(&name)), self.forgive(TryPlace::of_peer(from))).await?;
         self.remember(from, |waiting| waiting.proven = Some((name, Instant::now())));
         Ok(AccountAnswer::LoggedIn(row.vault))
     }

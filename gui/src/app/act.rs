@@ -1,13 +1,13 @@
 //! Carries out what the views ask for, and the keys that work everywhere.
 
 use egui::{Context, Key, Modifiers, Ui};
-use parlor_node::{Command, MessageBody};
+use parlor_node::{AccountCommand, Command, DeviceCommand, MessageBody};
 use parlor_protocol::HistoryPolicy;
 
 use super::{App, Wish};
 use crate::{
     backend::Backend,
-    model::{Ask, Effect, Purpose, Writing},
+    model::{Ask, Effect, Offer, Purpose, Writing},
     view::{Action, COMPOSER, dialog::Dialog},
 };
 
@@ -91,16 +91,18 @@ impl<B: Backend> App<B> {
             Action::CompareSafety(user, text) => {
                 self.ask(Command::CompareSafety { user, text }, Purpose::CompareSafety(user));
             }
+            Action::ReadPicture(user) => {
+                self.model.people.problem = None;
+                self.wishes.push(Wish::ReadPicture(user));
+            }
+            Action::SavePicture(picture) => self.wishes.push(Wish::SavePicture(picture)),
             Action::Block(user, blocked) => self.ask(Command::Block { user, blocked }, Purpose::Shown),
             Action::DismissWarning(id) => self.model.people.dismiss(id),
             Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
             Action::Quit => self.wishes.push(Wish::Quit),
             Action::LockNow => self.lock(),
-            Action::Account(command) => {
-                self.model.account.is_busy = true;
-                self.model.account.problem = None;
-                self.ask(Command::Account(command), Purpose::Account);
-            }
+            Action::Account(command) => self.act_on_account(command),
+            Action::Device(command) => self.act_on_devices(command),
             Action::RecoveryNoted => self.model.account.recovery = None,
             Action::ChangeLock(change) => {
                 self.model.lock.is_changing = true;
@@ -117,6 +119,45 @@ impl<B: Backend> App<B> {
             | Action::DeleteNow(_)
             | Action::React(..) => self.act_on_message(action),
         }
+    }
+
+    fn act_on_account(&mut self, command: Box<AccountCommand>) {
+        let account = &mut self.model.account;
+        account.problem = None;
+        let purpose = match *command {
+            AccountCommand::Devices => {
+                account.devices = None;
+                Purpose::SignedIn
+            }
+            AccountCommand::SignOut { .. } => Purpose::SignedIn,
+            _ => {
+                account.is_busy = true;
+                Purpose::Account
+            }
+        };
+        self.ask(Command::Account(command), purpose);
+    }
+
+    fn act_on_devices(&mut self, command: Box<DeviceCommand>) {
+        let devices = &mut self.model.devices;
+        devices.problem = None;
+        let purpose = match *command {
+            DeviceCommand::Offer { .. } => {
+                devices.offer = Offer::Making;
+                Purpose::OfferLink
+            }
+            DeviceCommand::CancelOffer => {
+                devices.offer = Offer::None;
+                Purpose::Quiet
+            }
+            DeviceCommand::Link { .. } => {
+                devices.is_linking = true;
+                Purpose::Link
+            }
+            DeviceCommand::CancelLink => Purpose::Quiet,
+            _ => Purpose::Devices,
+        };
+        self.ask(Command::Device(command), purpose);
     }
 
     fn act_on_message(&mut self, action: Action) {

@@ -26,7 +26,7 @@ impl<B: Backend> App<B> {
         };
         if profile.name.is_empty() {
             let shown = CentralPanel::no_frame().frame(ground);
-            actions.extend(shown.show(ui, |ui| view::welcome(ui, &mut self.welcome, &self.model)).inner);
+            actions.extend(shown.show(ui, |ui| view::welcome(ui, &mut self.welcome, &self.model, &self.sight)).inner);
             return actions;
         }
         let wide = ui.available_width();

@@ -56,7 +56,7 @@ impl Fake {
             Command::History { room, before, limit } => Ok(self.history(room, before, limit)),
             Command::Search { words, limit, .. } => Ok(self.search(&words, limit)),
             Command::Account(command) => self.account(*command),
-            Command::Device(_) => Ok(Reply::Done),
+            Command::Device(command) => self.device(*command),
             Command::LockKind => Ok(Reply::Locked(self.0.borrow().lock.unwrap_or(LockKind::Keychain))),
             Command::ChangeLock(change) => {
                 let kind = match *change {
@@ -142,7 +142,7 @@ impl Fake {
         }
     }
 
-    fn profile(&self) -> Profile {
+    pub(super) fn profile(&self) -> Profile {
         let state = self.0.borrow();
         Profile { device: state.me, name: state.name.clone(), visible: true }
     }

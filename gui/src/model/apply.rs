@@ -1,7 +1,8 @@
 //! What events change in the model.
 
 use parlor_node::{
-    Command, CommandError, CommandId, CommandResult, Event, JoinStage, Message, MessageBody, Reply, RoomSummary,
+    AccountCommand, Command, CommandError, CommandId, CommandResult, Event, JoinStage, Message, MessageBody, Reply,
+    RoomSummary,
 };
 use parlor_protocol::RoomId;
 use std::sync::Arc;
@@ -41,8 +42,8 @@ impl Model {
             Event::RoomMoved { from, to } if self.open == Some(from) => return vec![Effect::Open(to)],
             Event::RoomMoved { .. } => {}
             Event::PersonChanged(user) => return self.people.changed(user),
-            // The page of the own devices reads them when it is shown.
-            Event::DeviceLinked { .. } | Event::DevicesChanged => {}
+            Event::DeviceLinked { label, .. } => return self.device_linked(&label),
+            Event::DevicesChanged => return self.devices_changed(),
             Event::AccountChanged(view) => self.account.view = Some(view),
             Event::ConnectionChanged(connection) => self.connection = connection,
             Event::ProblemRaised(problem) => self.problem(problem),
@@ -193,6 +194,16 @@ impl Model {
             (Purpose::Person(user), Reply::Person(card)) => self.people.show(user, *card),
             (Purpose::CompareSafety(user), _) => self.people.compared(user, None),
             (Purpose::Account, reply) => self.account_done(reply),
+            (Purpose::SignedIn, Reply::AccountDevices(devices)) => {
+                self.account.devices = Some(devices);
+                self.account.problem = None;
+            }
+            (Purpose::SignedIn, _) => {
+                return vec![Effect::ask(Command::Account(Box::new(AccountCommand::Devices)), Purpose::SignedIn)];
+            }
+            (purpose @ (Purpose::Devices | Purpose::OfferLink | Purpose::Link), reply) => {
+                return self.devices_answered(&purpose, reply);
+            }
             (Purpose::LockKind, Reply::Locked(kind)) => self.lock.kind = Some(kind),
             (Purpose::ChangeLock, Reply::Locked(kind)) => {
                 self.lock =
@@ -246,8 +257,10 @@ impl Model {
             Purpose::Quiet | Purpose::LockKind => {}
             Purpose::Account => {
                 self.account.is_busy = false;
-                self.account.problem = Some(error.to_string());
+                self.account.problem = Some(what);
             }
+            Purpose::SignedIn => self.account.problem = Some(what),
+            Purpose::Devices | Purpose::OfferLink | Purpose::Link => self.devices_failed(&purpose, &error),
             Purpose::ChangeLock => {
                 self.lock.is_changing = false;
                 self.lock.problem = Some(what);

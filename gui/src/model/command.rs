@@ -73,7 +73,15 @@ pub enum Purpose {
     LockKind,
     /// How the account stands, or something about it.
     Account,
-    /// To change that.
+    /// To know where the account is signed in, or to sign a device out there.
+    SignedIn,
+    /// To know the own devices, or to change something about one.
+    Devices,
+    /// To show a code for a new device.
+    OfferLink,
+    /// To be linked.
+    Link,
+    /// To change how the profile is locked.
     ChangeLock,
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod chat;
 mod command;
+mod devices;
 mod people;
 mod state;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod timeline;
 pub(crate) use apply::ask_about;
 pub use chat::{Chat, Draft, Writing};
 pub use command::{Ask, Effect, Notice, Purpose};
+pub use devices::{Devices, Offer};
 pub use people::{People, Warned};
 pub use state::{Found, Joining, Locking, Model, Toast};
 pub use timeline::{Item, Timeline};

@@ -33,8 +33,10 @@ pub struct People {
     pub looked_at: Option<UserId>,
     /// That person's card, once it is here.
     pub card: Option<PersonCard>,
-    /// Why the safety number was not the same.
+    /// Why the safety number was not the same, or could not be read.
     pub problem: Option<String>,
+    /// Counts the comparisons that came out well.
+    pub same: u64,
     /// People on the network who want to be seen.
     pub nearby: Vec<NearbyPerson>,
     /// Warnings, oldest first.
@@ -54,8 +56,10 @@ impl People {
         }
     }
 
-    pub(super) fn compared(&mut self, user: UserId, problem: Option<String>) {
+    /// A safety number was compared, or could not be.
+    pub fn compared(&mut self, user: UserId, problem: Option<String>) {
         if self.looked_at == Some(user) {
+            self.same += u64::from(problem.is_none());
             self.problem = problem;
         }
     }

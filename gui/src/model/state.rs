@@ -1,8 +1,8 @@
 //! The model itself, and what people's actions change in it.
 
 use parlor_node::{
-    AccountCommand, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message, Problem, Profile,
-    RecoveryWords, RoomSummary, store::LockKind,
+    AccountCommand, AccountDevice, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message,
+    Problem, Profile, RecoveryWords, RoomSummary, store::LockKind,
 };
 use parlor_protocol::{Role, RoomCode, RoomId, Text, error::TextError};
 use std::{
@@ -13,6 +13,7 @@ use std::{
 use super::{
     chat::{Chat, TYPING_TOLD_MS, Writing},
     command::{Ask, Effect, Purpose},
+    devices::Devices,
     people::People,
 };
 use crate::words;
@@ -88,6 +89,8 @@ pub struct Account {
     pub problem: Option<String>,
     /// The recovery key of an account that was just made, until it was written down.
     pub recovery: Option<RecoveryWords>,
+    /// Where it is signed in, once that was asked.
+    pub devices: Option<Vec<AccountDevice>>,
     /// Counts what was carried out.
     pub serial: u64,
 }
@@ -128,6 +131,8 @@ pub struct Model {
     pub lock: Locking,
     /// The account.
     pub account: Account,
+    /// The person's own devices.
+    pub devices: Devices,
     /// A room is being made.
     pub creating: bool,
     /// The node has stopped.

@@ -11,7 +11,7 @@ use super::{
     Arguments,
     bridge::Bridge,
     runtime::{NodeRuntime, Started},
-    start::NotStarted,
+    start::{self, NotStarted},
 };
 use crate::{
     app::{App, Setting},
@@ -102,7 +102,7 @@ impl Life {
                         let _runtime = self.node.as_ref().and_then(NodeRuntime::enter);
                         Bridge::new(handle, ctx.clone())
                     };
-                    let setting = Setting { look, data_folder, ..Setting::default() };
+                    let setting = Setting { look, data_folder, machine: start::machine(), ..Setting::default() };
                     self.unlocking = Unlocking::fresh();
                     self.stage = Stage::Running(Box::new(App::new(ctx, bridge, setting)));
                 }

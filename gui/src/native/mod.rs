@@ -1,4 +1,5 @@
-//! The desktop shell: the window, the thread of the node, the file of settings, notifications.
+//! The desktop shell: the window, the thread of the node, the file of settings, notifications,
+//! picture files.
 //! Everything that only exists on a desktop is here and nowhere else in this crate.
 
 mod arguments;
@@ -6,7 +7,9 @@ mod bridge;
 mod fonts;
 mod life;
 mod notify;
+mod pictures;
 mod runtime;
+mod scan;
 mod settings;
 mod start;
 mod window;

@@ -39,3 +39,10 @@ pub(super) async fn start_node(config: NodeConfig) -> Result<Node, NotStarted> {
         other => NotStarted::Failed(other.to_string()),
     })
 }
+
+/// What this machine is called, as far as its system says; empty when it does not.
+pub(super) fn machine() -> String {
+    let named = std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok();
+    let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    named.map(|name| name.trim().to_owned()).unwrap_or_default()
+}

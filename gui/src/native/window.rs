@@ -8,6 +8,7 @@ use super::{
     fonts::SystemFonts,
     life::{Life, Stage},
     notify::Desktop,
+    pictures::{Came, Pictures},
     settings, start,
 };
 use crate::{
@@ -65,6 +66,7 @@ struct Window {
     life: Life,
     desktop: Desktop,
     fonts: SystemFonts,
+    pictures: Pictures,
     dir: Option<PathBuf>,
     look: Look,
 }
@@ -74,7 +76,14 @@ impl Window {
         theme::install(ctx);
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        Self { life: Life::new(ctx, arguments), desktop: Desktop::new(), fonts: SystemFonts::new(ctx), dir, look }
+        Self {
+            life: Life::new(ctx, arguments),
+            desktop: Desktop::new(),
+            fonts: SystemFonts::new(ctx),
+            pictures: Pictures::new(ctx),
+            dir,
+            look,
+        }
     }
 
     fn grant(&mut self, ctx: &egui::Context, wishes: Vec<Wish>) {
@@ -93,6 +102,8 @@ impl Window {
                     self.keep_look();
                 }
                 Wish::Glyphs(chars) => self.fonts.want(chars),
+                Wish::ReadPicture(user) => self.pictures.read(user),
+                Wish::SavePicture(picture) => self.pictures.save(&picture),
                 Wish::Lock => self.life.lock(ctx),
                 Wish::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             }
@@ -111,7 +122,14 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         self.life.go_on(ctx, self.look);
         // A hidden window draws nothing, but messages should still be told, and it locks itself.
+        let pictures = self.pictures.take();
         if let Stage::Running(app) = &mut self.life.stage {
+            for came in pictures {
+                match came {
+                    Came::Read(user, read) => app.picture_read(user, read),
+                    Came::Saved(problem) => app.picture_saved(problem),
+                }
+            }
             if !ctx.input(|input| input.focused) {
                 app.look_away();
             }

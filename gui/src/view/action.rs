@@ -1,11 +1,13 @@
 //! What a person wants, as the views say it.
 
 use jiff::tz::TimeZone;
-use parlor_node::{AccountCommand, Command, RequestAnswer, store::LockChange};
+use parlor_node::{
+    AccountCommand, Command, DeviceCommand, RequestAnswer, engine::account::device_name, store::LockChange,
+};
 use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
-use crate::config::Look;
+use crate::{config::Look, widgets::QrPicture};
 
 /// Something to do, in the imperative.
 #[derive(Clone, Debug)]
@@ -85,6 +87,10 @@ pub enum Action {
     Verify(UserId, bool),
     /// Compare a person's safety number with what the other screen shows.
     CompareSafety(UserId, String),
+    /// Read a person's safety number from a picture file that is chosen.
+    ReadPicture(UserId),
+    /// Save a QR picture as a file.
+    SavePicture(QrPicture),
     /// Show nothing more of a person, or everything again.
     Block(UserId, bool),
     /// Take a warning about a person away.
@@ -97,6 +103,8 @@ pub enum Action {
     LockNow,
     /// Do something about the account.
     Account(Box<AccountCommand>),
+    /// Do something about the own devices.
+    Device(Box<DeviceCommand>),
     /// The recovery key was written down.
     RecoveryNoted,
     /// Change how the profile is locked.
@@ -114,4 +122,14 @@ pub struct Sight {
     pub now_ms: u64,
     /// The person's time zone.
     pub zone: TimeZone,
+    /// What this machine is called; empty where nobody knows.
+    pub machine: String,
+}
+
+impl Sight {
+    /// What to call this device as long as the person did not name it.
+    #[must_use]
+    pub fn device_name(&self) -> Option<Name> {
+        device_name(Some(&self.machine))
+    }
 }

@@ -4,8 +4,8 @@ use egui::{Align, Key, Layout, RichText, Sense, Ui, Vec2, vec2};
 use parlor_protocol::Name;
 
 use super::{
-    Action,
-    dialog::{Dialog, account::AccountForm},
+    Action, Sight,
+    dialog::{Dialog, LinkForm, account::AccountForm},
 };
 use crate::{
     model::Model,
@@ -22,6 +22,8 @@ pub struct Welcome {
     asked: bool,
     /// Signing in instead of giving a name.
     account: Option<AccountForm>,
+    /// Being linked by another device instead.
+    link: Option<LinkForm>,
 }
 
 pub(super) fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
@@ -54,7 +56,7 @@ pub fn starting(ui: &mut Ui) {
 }
 
 /// The first start: a name, no questions more.
-pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
+pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -> Vec<Action> {
     let palette = theme::palette(ui.visuals());
     let mut actions = Vec::new();
     if state.account.as_ref().is_some_and(|form| !form.is_open() && model.account.recovery.is_none()) {
@@ -68,8 +70,22 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
             let text = "With the user name and password of your account. Your rooms come along.";
             ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
             ui.add_space(space::M);
-            actions.extend(form.body(ui, model));
+            actions.extend(form.body(ui, model, sight));
         });
+        return actions;
+    }
+    if let Some(form) = &mut state.link {
+        let mut goes_back = false;
+        centered(ui, 380.0, |ui| {
+            mark(ui);
+            ui.add_space(space::L);
+            ui.label(RichText::new("Welcome back").size(size::DISPLAY).color(palette.text));
+            ui.add_space(space::S);
+            goes_back = form.show(ui, model, sight, &mut actions);
+        });
+        if goes_back {
+            state.link = None;
+        }
         return actions;
     }
     centered(ui, 360.0, |ui| {
@@ -106,6 +122,9 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model) -> Vec<Action> {
             error_line(ui, problem);
         }
         ui.add_space(space::XS);
+        if link_button(ui, "I use Parlor on another device").clicked() {
+            state.link = Some(LinkForm::default());
+        }
         if link_button(ui, "I have an account: sign in").clicked() {
             state.account = Some(AccountForm::signing_in(model));
         }

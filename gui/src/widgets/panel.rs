@@ -65,6 +65,12 @@ pub fn error_line(ui: &mut Ui, text: &str) {
     boxed(ui, text, palette.bad_ground, palette.bad);
 }
 
+/// What went well.
+pub fn good_line(ui: &mut Ui, text: &str) {
+    let palette = theme::palette(ui.visuals());
+    boxed(ui, text, palette.chosen, palette.good);
+}
+
 /// What to know or do.
 pub fn hint_line(ui: &mut Ui, text: &str) {
     let palette = theme::palette(ui.visuals());

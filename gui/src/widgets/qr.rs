@@ -2,9 +2,12 @@
 
 use egui::{Color32, CornerRadius, Rect, Response, Sense, Ui, Vec2, WidgetInfo, WidgetType, vec2};
 
+/// White squares on each side, which scanners need.
+const QUIET: usize = 4;
+
 /// The squares of a QR picture, computed once for a text. The text may be a secret, so `Debug`
 /// does not show the squares.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct QrPicture {
     side: usize,
     dark: Vec<bool>,
@@ -32,6 +35,21 @@ impl QrPicture {
     #[must_use]
     pub fn side(&self) -> usize {
         self.side
+    }
+
+    /// The picture in shades of grey, a byte a pixel, `scale` pixels a square, with the quiet zone
+    /// around it; and its side in pixels. Absent when there is no picture.
+    #[must_use]
+    pub fn pixels(&self, scale: usize) -> Option<(u32, Vec<u8>)> {
+        let wide = (self.side.checked_add(2 * QUIET)?).checked_mul(scale)?;
+        let side = u32::try_from(wide).ok().filter(|_| self.side > 0 && scale > 0)?;
+        let square = |at: usize| (at / scale).checked_sub(QUIET).filter(|at| *at < self.side);
+        let is_dark = |x: usize, y: usize| -> bool {
+            let place = square(x).zip(square(y)).map(|(x, y)| y * self.side + x);
+            place.and_then(|place| self.dark.get(place)).copied().unwrap_or(false)
+        };
+        let pixels = (0..wide).flat_map(|y| (0..wide).map(move |x| (x, y)));
+        Some((side, pixels.map(|(x, y)| if is_dark(x, y) { 0 } else { u8::MAX }).collect()))
     }
 }
 

@@ -46,6 +46,11 @@ impl Typed {
     }
 }
 
+/// A field for one line that shows what is typed, for what is copied from paper; wiped all the same.
+pub fn visible_secret_field(ui: &mut Ui, id: &str, typed: &mut Typed, name: &str) -> Response {
+    line_field(ui, id, &mut typed.0, name, name, CHARS_MAX, false)
+}
+
 /// A field for one line that shows dots.
 pub fn secret_field(ui: &mut Ui, id: &str, typed: &mut Typed, name: &str) -> Response {
     line_field(ui, id, &mut typed.0, name, name, CHARS_MAX, true)

@@ -3,7 +3,7 @@
 use egui::{Key, Modifiers};
 use parlor_node::{AccountCommand, AccountView, Command, Event};
 
-use super::{Desk, with_room};
+use super::{DAY, Desk, MINUTE, NOW, with_room};
 use crate::fake::Fake;
 
 fn asked(desk: &Desk) -> Option<AccountCommand> {
@@ -27,7 +27,7 @@ fn the_first_screen_offers_signing_in_and_going_back() {
     desk.focus("Password");
     desk.types("wrong password");
     desk.click("Sign in");
-    desk.shows("the user name or the password is wrong");
+    desk.shows("user name or the password is wrong");
     desk.retypes("Password", "correct horse");
     desk.click("Sign in");
     assert!(matches!(asked(&desk), Some(AccountCommand::LogIn { name, .. }) if name.as_str() == "anna"));
@@ -91,4 +91,65 @@ fn a_device_that_was_signed_out_from_elsewhere_says_so() {
     desk.shows("This device was signed out of anna");
     desk.click("Sign in again");
     assert_eq!(desk.field("User name"), "anna");
+}
+
+#[test]
+fn a_password_is_reset_with_a_token_and_the_recovery_key() {
+    let fake = Fake::new("");
+    let mut desk = Desk::of_size(&fake, [1200.0, 1000.0]);
+    desk.click("I have an account: sign in");
+    desk.focus("User name");
+    desk.types("Anna");
+    desk.click("The password was reset");
+    desk.focus("Recovery key, 24 words");
+    desk.hides("The password was reset");
+    desk.click("I have a token");
+    desk.shows("whoever runs the archive");
+    assert_eq!(desk.field("User name"), "Anna", "what was typed stays");
+    desk.focus("Token");
+    desk.types("7KQ2-M4X9");
+    desk.focus("New password");
+    desk.types("correct horse");
+    desk.focus("The same again");
+    desk.types("correct horse");
+    desk.click("Set the password");
+    desk.shows("symbols");
+    assert!(asked(&desk).is_none(), "half a token is not sent");
+    desk.retypes("Token", &crate::fake::code().to_string());
+    desk.focus("Recovery key, 24 words");
+    desk.types(&(vec!["abandon"; 23].join(" ") + " art"));
+    desk.click("Set the password");
+    let Some(AccountCommand::Recover { name, recovery, device, .. }) = asked(&desk) else {
+        panic!("{:?} was asked", asked(&desk));
+    };
+    assert_eq!((name.as_str(), device.as_str()), ("anna", "desk"));
+    assert!(recovery.is_some());
+    assert!(!format!("{:?}", desk.app()).contains("abandon"), "it is nowhere in what is printed");
+}
+
+#[test]
+fn another_device_is_signed_out_after_a_question_and_this_one_is_marked() {
+    let (fake, ..) = with_room();
+    fake.is_signed_in(0, "desk", NOW - MINUTE);
+    fake.is_signed_in(1, "old laptop", NOW - DAY);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1600.0]);
+    desk.press(Modifiers::COMMAND, Key::Comma);
+    desk.click("Your account");
+    desk.click("Signed-in devices");
+    desk.shows("this device, signed in today 22:12");
+    desk.shows("signed in yesterday 22:13");
+    desk.hides("Sign out desk");
+    desk.click("Sign out old laptop");
+    desk.shows("Sign out old laptop?");
+    desk.click("Back");
+    desk.shows("old laptop");
+    assert!(matches!(asked(&desk), Some(AccountCommand::Devices)), "nothing was signed out");
+    desk.click("Sign out old laptop");
+    desk.click("Sign out");
+    desk.hides("old laptop");
+    desk.shows("this device");
+    fake.fail_next(parlor_node::CommandError::NotSignedIn);
+    desk.click("Back");
+    desk.click("Signed-in devices");
+    desk.hides("Asking the archive");
 }

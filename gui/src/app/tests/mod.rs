@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod devices;
 mod dialogs;
 mod keys;
 mod locking;
@@ -56,8 +57,9 @@ impl Desk {
                 let app = app.get_or_insert_with(|| {
                     let data_folder = "/data/parlor".to_owned();
                     let clock = Rc::clone(&told);
-                    let setting =
-                        Setting { clock: Box::new(move || clock.get()), zone: TimeZone::UTC, data_folder, look };
+                    let machine = "desk".to_owned();
+                    let clock = Box::new(move || clock.get());
+                    let setting = Setting { clock, zone: TimeZone::UTC, data_folder, look, machine };
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));
@@ -89,6 +91,12 @@ impl Desk {
 
     pub(super) fn app(&self) -> &App<Fake> {
         self.harness.state().as_ref().unwrap()
+    }
+
+    /// The shell has read a picture.
+    pub(super) fn picture_read(&mut self, user: parlor_protocol::UserId, read: Result<String, String>) {
+        self.harness.state_mut().as_mut().unwrap().picture_read(user, read);
+        self.run();
     }
 
     pub(super) fn model(&self) -> &Model {

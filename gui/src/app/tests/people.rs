@@ -2,7 +2,10 @@ use egui::{Key, Modifiers};
 use parlor_node::{Command, Event, MessageBody, Warning};
 
 use super::{Desk, MINUTE, NOW, with_room};
-use crate::fake::{safety, user_of};
+use crate::{
+    app::Wish,
+    fake::{safety, user_of},
+};
 
 #[test]
 fn a_person_is_shown_by_a_click_on_the_name_and_verified_by_comparing() {
@@ -118,4 +121,32 @@ fn a_request_makes_no_noise_and_is_answered_where_one_writes() {
     desk.click("Bo again, request");
     desk.click("Block");
     assert!(fake.summary(second).is_none());
+}
+
+#[test]
+fn a_safety_number_is_compared_by_a_picture() {
+    let (fake, room, bo) = with_room();
+    let cy = fake.member(room, 2, "Cy", true);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1400.0]);
+    desk.click_containing("Kitchen");
+    desk.click_containing("Bo, online");
+    desk.click("Compare");
+    desk.click("Save picture");
+    desk.click("From a picture...");
+    let user = user_of(bo);
+    assert_eq!(desk.wishes.borrow().last(), Some(&Wish::ReadPicture(user)));
+    assert!(desk.wishes.borrow().iter().any(|wish| matches!(wish, Wish::SavePicture(picture) if picture.side() > 0)));
+    desk.picture_read(user, Err("There is no QR code.".into()));
+    desk.shows("There is no QR code.");
+    desk.picture_read(user, Ok(safety(user_of(cy)).text()));
+    desk.shows("safety numbers differ");
+    desk.picture_read(user, Ok(safety(user).text()));
+    desk.shows("The same: it is really Bo.");
+    desk.hides("safety numbers differ");
+    desk.click("Compare again");
+    desk.shows("Digits: ");
+    desk.press(Modifiers::NONE, Key::Escape);
+    fake.forget_given();
+    desk.picture_read(user, Ok(safety(user).text()));
+    assert!(fake.given().is_empty(), "who closed the card is not answered");
 }

@@ -1,19 +1,14 @@
 //! Joins a room with a code: checks each group while it is typed, shows how joining goes from
 //! the first moment.
 
-use egui::{
-    Align2, Context, CornerRadius, FontId, Key, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType,
-    vec2,
-};
+use egui::{Context, CornerRadius, Key, Rect, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
 use parlor_node::JoinStage;
-use parlor_protocol::{
-    code::{CODE_GROUP, CODE_SYMBOLS, TypedCode, read_typed},
-    error::CodeError,
-};
+use parlor_protocol::code::read_typed;
 
+use super::code;
 use crate::{
     model::{Joining, Model},
-    theme::{self, radius, size, space},
+    theme::{self, size, space},
     view::Action,
     widgets::{dialog, error_line, hint_line, main_button, plain_button, section, text_field},
     words,
@@ -63,22 +58,11 @@ impl Join {
             }
         }
         let typed = read_typed(&self.input);
-        groups(ui, &typed);
+        code::groups(ui, &typed.groups, typed.state.as_ref().err());
         let problem = typed.state.as_ref().err().and_then(words::code_problem);
-        if let Some(problem) = &problem {
-            error_line(ui, problem);
-        } else if let Some(error) = failed.and_then(|joining| joining.error.as_ref()) {
-            error_line(ui, &words::command_error(error));
-        } else {
-            let text = match &typed.state {
-                Ok(_) => "The code is complete.".to_owned(),
-                Err(_) if self.input.trim().is_empty() => {
-                    "Upper or lower case, spaces and dashes do not matter.".to_owned()
-                }
-                Err(CodeError::TooShort { expected, got }) => format!("{got} of {expected} symbols"),
-                Err(_) => String::new(),
-            };
-            ui.label(RichText::new(text).size(size::SMALL).color(palette.faint));
+        match failed.and_then(|joining| joining.error.as_ref()).filter(|_| problem.is_none()) {
+            Some(error) => error_line(ui, &words::command_error(error)),
+            None => code::state(ui, &self.input, typed.state.as_ref().err()),
         }
         ui.add_space(space::M);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
@@ -91,47 +75,6 @@ impl Join {
         }
         actions
     }
-}
-
-/// The five groups as they will be read, each with its state.
-fn groups(ui: &mut Ui, typed: &TypedCode) {
-    let palette = theme::palette(ui.visuals());
-    let wrong = match typed.state {
-        Err(CodeError::BadSymbol { group, .. } | CodeError::Mistyped { group, .. }) => Some(group),
-        _ => None,
-    };
-    let scrambled = matches!(typed.state, Err(CodeError::Scrambled | CodeError::TooLong { .. }));
-    let count = CODE_SYMBOLS.div_ceil(CODE_GROUP);
-    let gap = space::S;
-    let slots = u16::try_from(count).map_or(1.0, f32::from);
-    let wide = (ui.available_width() - gap * (slots - 1.0)) / slots;
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = gap;
-        for index in 0..count {
-            let number = index + 1;
-            let text = typed.groups.get(index).map_or("", String::as_str);
-            let full = text.chars().count() == if number == count { CODE_SYMBOLS % CODE_GROUP } else { CODE_GROUP };
-            let bad = wrong == Some(number) || (scrambled && !text.is_empty());
-            let (rect, response) = ui.allocate_exact_size(vec2(wide, 44.0), Sense::hover());
-            let state = match (bad, full) {
-                (true, _) => "wrong",
-                (false, true) => "complete",
-                (false, false) => "not complete",
-            };
-            response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, format!("Group {number} {state}")));
-            let (fill, edge) = match (bad, typed.state.is_ok(), full) {
-                (true, ..) => (palette.bad_ground, palette.bad),
-                (_, true, _) => (palette.chosen, palette.good),
-                (_, _, true) => (palette.chosen, palette.line),
-                _ => (palette.side, palette.line),
-            };
-            ui.painter().rect(rect, CornerRadius::same(radius::S), fill, Stroke::new(1.0, edge), StrokeKind::Inside);
-            let color = if bad { palette.bad } else { palette.text };
-            let empty = if number == count { "··" } else { "····" };
-            let (text, color) = if text.is_empty() { (empty, palette.faint) } else { (text, color) };
-            ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, FontId::monospace(17.0), color);
-        }
-    });
 }
 
 fn progress(ui: &mut Ui, joining: &Joining) -> Vec<Action> {

@@ -1,8 +1,10 @@
 //! What opens over the conversation. Each dialog keeps only what is being typed in it.
 
 pub mod account;
+mod code;
 mod connection;
 mod create;
+mod devices;
 mod join;
 mod lock;
 mod nearby;
@@ -21,6 +23,7 @@ use super::{Action, Sight};
 use crate::{config::Look, model::Model};
 
 pub use create::Create;
+pub use devices::{DevicesPage, LinkForm};
 pub use join::Join;
 pub use person::PersonDialog;
 pub use room::RoomPage;
@@ -58,6 +61,8 @@ pub enum Dialog {
     Nearby,
     /// The account.
     Account(account::AccountForm),
+    /// The person's own devices.
+    Devices(DevicesPage),
 }
 
 /// What dialogs show besides the model.
@@ -106,6 +111,12 @@ impl Dialog {
         Self::Account(account::AccountForm::new(model))
     }
 
+    /// The person's own devices.
+    #[must_use]
+    pub fn devices() -> Self {
+        Self::Devices(DevicesPage::default())
+    }
+
     /// Search.
     #[must_use]
     pub fn search() -> Self {
@@ -132,7 +143,8 @@ impl Dialog {
             Self::Share(state) => state.show(ctx, model),
             Self::Room(state) => state.show(ctx, model),
             Self::Settings(state) => state.show(ctx, model, facts),
-            Self::Account(state) => state.show(ctx, model),
+            Self::Account(state) => state.show(ctx, model, sight),
+            Self::Devices(state) => state.show(ctx, model, sight),
             Self::Connection => connection::show(ctx, model),
             Self::Members => small::members(ctx, model),
             Self::Search(state) => state.show(ctx, model, sight),

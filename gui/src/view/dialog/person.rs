@@ -7,10 +7,10 @@ use parlor_protocol::UserId;
 use crate::{
     model::Model,
     theme::{self, radius, size, space},
-    view::{Action, Sight},
+    view::{Action, Sight, dialog::Dialog},
     widgets::{
-        Icon, QrPicture, avatar, dialog, error_line, hint_line, link_button, main_button, plain_button, qr, section,
-        text_field, warn_button,
+        Icon, QrPicture, avatar, dialog, error_line, good_line, hint_line, link_button, main_button, plain_button, qr,
+        section, text_field, warn_button,
     },
     words,
 };
@@ -18,18 +18,24 @@ use crate::{
 /// Longest text that can be pasted for comparing.
 const PASTE_CHARS: usize = 512;
 
+/// Whether there are files to choose from.
+const PICTURE_FILES: bool = cfg!(not(target_arch = "wasm32"));
+
 /// What is being typed, and the picture, made once.
 #[derive(Clone, Debug)]
 pub struct PersonDialog {
     user: UserId,
     compares: bool,
+    /// Comparisons that came out well so far, and whether one of them was made here.
+    same: Option<u64>,
+    said: bool,
     pasted: String,
     picture: Option<(String, QrPicture)>,
 }
 
 impl PersonDialog {
     pub(super) fn new(user: UserId) -> Self {
-        Self { user, compares: false, pasted: String::new(), picture: None }
+        Self { user, compares: false, same: None, said: false, pasted: String::new(), picture: None }
     }
 
     /// The person.
@@ -53,6 +59,9 @@ impl PersonDialog {
                 }
                 actions.extend(rooms(ui, card));
                 devices(ui, card, sight);
+                if card.own && plain_button(ui, "Your devices").clicked() {
+                    actions.push(Action::Open(Dialog::devices()));
+                }
                 if let Some(safety) = &card.safety {
                     actions.extend(self.safety(ui, card, safety, model));
                 }
@@ -69,6 +78,12 @@ impl PersonDialog {
         let mut actions = Vec::new();
         let palette = theme::palette(ui.visuals());
         section(ui, "Safety number");
+        if self.same.replace(model.people.same).is_some_and(|before| before != model.people.same) {
+            (self.compares, self.said) = (false, true);
+        }
+        if self.said && card.verified.is_some() {
+            good_line(ui, &format!("The same: it is really {}.", card.name));
+        }
         if card.verified.is_some() && !self.compares {
             ui.label(format!("You have compared it with {}: it is really this person.", card.name));
             ui.horizontal(|ui| {
@@ -112,11 +127,26 @@ impl PersonDialog {
             if plain_button(ui, "Copy").clicked() {
                 actions.push(Action::Copy { text: safety.text.clone(), what: "Safety number" });
             }
+            let picture = self.picture.as_ref().filter(|_| PICTURE_FILES);
+            if let Some((_, picture)) = picture.filter(|_| plain_button(ui, "Save picture").clicked()) {
+                actions.push(Action::SavePicture(picture.clone()));
+            }
         });
-        ui.label(RichText::new("Or paste what the other screen shows:").size(size::SMALL).color(palette.faint));
+        let hint = if PICTURE_FILES {
+            "Or paste what the other screen shows, or choose a picture of it:"
+        } else {
+            "Or paste what the other screen shows:"
+        };
+        ui.label(RichText::new(hint).size(size::SMALL).color(palette.faint));
         let field = text_field(ui, "safety", &mut self.pasted, "Their safety number", "parlor:verify:", PASTE_CHARS);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-        let pressed = plain_button(ui, "Compare pasted").clicked();
+        let mut pressed = false;
+        ui.horizontal(|ui| {
+            pressed = plain_button(ui, "Compare pasted").clicked();
+            if PICTURE_FILES && plain_button(ui, "From a picture...").clicked() {
+                actions.push(Action::ReadPicture(card.user));
+            }
+        });
         if (pressed || entered) && !self.pasted.trim().is_empty() {
             actions.push(Action::CompareSafety(card.user, std::mem::take(&mut self.pasted)));
         }
@@ -182,7 +212,7 @@ fn devices(ui: &mut Ui, card: &PersonCard, sight: &Sight) {
         let when = match (device.current, device.online) {
             (true, _) => "this device".to_owned(),
             (false, true) => "online".to_owned(),
-            (false, false) => format!("last seen {}", words::full_time(device.last_seen, &sight.zone)),
+            (false, false) => format!("last seen {}", words::moment(device.last_seen, sight.now_ms, &sight.zone)),
         };
         let text = format!("Device {}, {when}", device.device.short());
         ui.label(RichText::new(text).size(size::SMALL).color(palette.text));

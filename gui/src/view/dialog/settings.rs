@@ -55,10 +55,15 @@ impl Settings {
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui);
-            section(ui, "Account");
-            if plain_button(ui, "Your account").clicked() {
-                actions.push(Action::Open(super::Dialog::account(model)));
-            }
+            section(ui, "Account and devices");
+            ui.horizontal(|ui| {
+                if plain_button(ui, "Your devices").clicked() {
+                    actions.push(Action::Open(super::Dialog::devices()));
+                }
+                if plain_button(ui, "Your account").clicked() {
+                    actions.push(Action::Open(super::Dialog::account(model)));
+                }
+            });
         });
         if closed {
             actions.push(Action::CloseDialog);

@@ -1,11 +1,12 @@
 //! Shows a room's code to give to others: to read out, to copy, to scan.
 
-use egui::{Align2, Context, CornerRadius, FontId, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use egui::{Context, RichText, Ui};
 use parlor_protocol::{RoomCode, RoomId};
 
+use super::code;
 use crate::{
     model::Model,
-    theme::{self, radius, size, space},
+    theme::{self, size, space},
     view::Action,
     widgets::{QrPicture, dialog, main_button, plain_button, qr},
 };
@@ -65,11 +66,7 @@ impl Share {
                 qr(ui, picture, 200.0, "QR picture of the code");
             }
             ui.add_space(space::S);
-            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 48.0), Sense::hover());
-            response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, format!("Code {written}")));
-            ui.painter().rect_filled(rect, CornerRadius::same(radius::S), palette.chosen);
-            let font = FontId::monospace((rect.width() / 15.5).min(22.0));
-            ui.painter().text(rect.center(), Align2::CENTER_CENTER, &written, font, palette.text);
+            code::large(ui, &written);
         });
         ui.add_space(space::S);
         ui.horizontal(|ui| {
