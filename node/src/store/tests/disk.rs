@@ -6,7 +6,8 @@ use std::fs;
 use super::{
     super::{
         DiskStore, GUARD_FILE, LocalStore as _, ProfileLock, Read, STORE_FILE, StoreError, Write,
-        tables::{ENTRIES, META, META_SCHEMA, SCHEMA, entry_key},
+        rows::entry_key,
+        tables::{ENTRIES, META, META_SCHEMA, SCHEMA},
     },
     Author, identity, put, room_record,
 };
