@@ -2,10 +2,25 @@
 //! away, or somebody fights back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use parlor_node::engine::account::{AccountBundle, Stamped};
+use parlor_node::store::LocalStore as _;
 use parlor_node::{Command, CommandError, CommandResult, DeviceCommand, MessageBody, Reply, RoomStanding};
-use parlor_protocol::{DeviceId, LinkCode, Name, RoomCode, RoomId, Text};
-use parlor_tests::sim::{Faults, HostId, Network};
-use std::collections::BTreeSet;
+use parlor_protocol::{
+    DeviceId, LinkCode, Name, RoomCode, RoomId, Text,
+    keys::{DeviceKey, Secret},
+    link::{OwnKey, OwnMessage},
+    wire::{Answer, Request},
+};
+use parlor_tests::sim::{Faults, HostId, Network, Stranger};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -307,4 +322,96 @@ fn in_a_room_of_ones_own_one_of_two_that_revoke_each_other_stays() {
         network.run_for(60_000);
         assert!(agreed(&mut network), "seed {seed}");
     }
+}
+
+/// Has the account key of a stolen device, and a device key that it made up.
+#[derive(Debug)]
+struct Thief {
+    key: OwnKey,
+    device: DeviceId,
+    rng: ChaCha20Rng,
+    /// The encoded bundle that it tells everybody who asks.
+    tells: Vec<u8>,
+    asked: Arc<AtomicU32>,
+}
+
+impl Stranger for Thief {
+    fn answer(&mut self, _: Request) -> Option<Answer> {
+        None
+    }
+
+    fn answer_to(&mut self, from: DeviceId, request: Request) -> Option<Answer> {
+        let Request::Own(_) = request else { return None };
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let sealed = self.key.seal(OwnMessage::Tell, self.device, from, &self.tells, &mut self.rng);
+        Some(Answer::Own(Some(sealed.unwrap())))
+    }
+}
+
+#[test]
+fn the_stolen_account_key_on_a_new_device_gets_nothing_and_is_not_heard() {
+    let (mut network, room, _) = house(990, 1);
+    let (desktop, laptop) = (network.hosts[0].device(), network.hosts[2].device());
+    let stolen = network.hosts[2].store.load().unwrap().identity.unwrap().user_seed.clone();
+    revoke(&mut network, 0, laptop);
+    network.run_for(5_000);
+    shut_out(&mut network, room);
+    // It says that every honest device is revoked.
+    let mut lies = AccountBundle::new(stolen.clone(), Stamped::default());
+    lies.revoked.insert(desktop, 1);
+    let asked = Arc::new(AtomicU32::new(0));
+    let (key, device) = (OwnKey::of(&stolen), DeviceKey::from_seed(&Secret::from_bytes([9; 32])).id());
+    let thief = Thief {
+        key: OwnKey::of(&stolen),
+        device,
+        rng: ChaCha20Rng::seed_from_u64(1),
+        tells: lies.encode().unwrap().to_vec(),
+        asked: asked.clone(),
+    };
+    network.add_stranger(device, Box::new(thief));
+    network.meet(0, device, false);
+    network.run_for(100);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    for _ in 0..5 {
+        let sealed = key.seal(OwnMessage::Ask, device, desktop, &[0; 32], &mut rng).unwrap();
+        let answer = network.ask_as(device, 0, &Request::Own(sealed));
+        assert!(matches!(answer, Some(Answer::Own(None))), "{answer:?}");
+        network.run_for(40_000);
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "nobody asks it either");
+    let Ok(Reply::Devices(devices)) = ask(&mut network, 0, DeviceCommand::List) else { panic!("devices are told") };
+    let known: Vec<_> = devices.iter().map(|known| (known.device, known.revoked.is_some())).collect();
+    assert_eq!(known, [(desktop, false), (laptop, true)]);
+    for host in [0, 1, 3] {
+        let known = members(&mut network, host, room);
+        assert!(known.contains(&desktop) && known.len() == 3, "host {host}");
+    }
+    // The revoked device itself hears that it is out, and no key.
+    let sealed = key.seal(OwnMessage::Ask, laptop, desktop, &[0; 32], &mut rng).unwrap();
+    let Some(Answer::Own(Some(told))) = network.ask_as(laptop, 0, &Request::Own(sealed)) else { panic!("a notice") };
+    let told = key.open(OwnMessage::Tell, desktop, laptop, &told).unwrap();
+    let told = AccountBundle::decode(&told).unwrap();
+    assert!(told.rooms.is_empty() && told.former.is_empty() && told.revoked.contains_key(&laptop));
+}
+
+#[test]
+fn a_device_that_a_room_knows_to_be_revoked_gets_no_keys_from_one_that_has_not_heard_yet() {
+    let mut network = Network::new(4, 991, Faults::NONE);
+    let (room, code) = network.create(3, "kitchen");
+    network.join(0, &code).unwrap();
+    link(&mut network, 0, 1);
+    link(&mut network, 0, 2);
+    assert!(network.run_until(|network| (0..4).all(|host| network.member_count(host, room) == 4)));
+    network.run_for(35_000);
+    let (second, laptop) = (network.hosts[1].device(), network.hosts[2].device());
+    // Host 1 hears it in the room, from host 3, and not from host 0.
+    network.cut(&[0], &[1, 2]);
+    revoke(&mut network, 0, laptop);
+    assert!(network.run_until(|network| !members(network, 1, room).contains(&laptop)));
+    network.run_for(20_000);
+    let seed = network.hosts[1].store.load().unwrap().identity.unwrap().user_seed.clone();
+    let (key, mut rng) = (OwnKey::of(&seed), ChaCha20Rng::seed_from_u64(3));
+    let sealed = key.seal(OwnMessage::Ask, laptop, second, &[0; 32], &mut rng).unwrap();
+    let answer = network.ask_as(laptop, 1, &Request::Own(sealed));
+    assert!(matches!(answer, Some(Answer::Own(None))), "{answer:?}");
 }

@@ -49,6 +49,11 @@ impl Membership {
         self.standing(device).next().map(|record| record.log.author)
     }
 
+    /// Everybody who revoked a device.
+    pub(super) fn revokers_of(&self, device: DeviceId) -> impl Iterator<Item = DeviceId> {
+        self.standing(device).map(|record| record.log.author)
+    }
+
     /// Devices that were revoked, each with its person.
     pub(super) fn revoked_devices(&self) -> std::collections::BTreeMap<DeviceId, UserId> {
         let standing = self.revoked.iter().filter(|record| self.stands(record));

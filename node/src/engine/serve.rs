@@ -59,7 +59,7 @@ impl Engine {
             Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
             Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),
             Ok(Request::Knock { entries }) => Some(self.on_knock(from, entries)),
-            Ok(Request::Link { locator, message }) => Some(self.on_link(from, locator, &message)),
+            Ok(Request::Link { locator, message }) => self.on_link(inbound, from, locator, &message),
             Ok(Request::Own(sealed)) => Some(self.on_own(from, &sealed)),
             // Only archives keep accounts.
             Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
@@ -89,7 +89,7 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, id: InboundId, answer: &Answer) {
+    pub(super) fn answer(&mut self, id: InboundId, answer: &Answer) {
         let bytes = answer.encode().or_else(|_| Answer::Refused(Refusal::Malformed).encode()).unwrap_or_default();
         self.out.push(Output::Net(NetCommand::Answer { id, bytes: Bytes::from(bytes) }));
     }

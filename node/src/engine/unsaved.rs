@@ -4,11 +4,14 @@
 //! whoever wrote them knows. A log whose entries wait here takes no more, so this cannot grow
 //! without bound.
 
-use parlor_protocol::{LogKey, RoomId, UserId, keys::DhSecret, log::ForkProof};
+use parlor_protocol::{LogKey, RoomId, UserId, keys::DhSecret, link::LinkGift, log::ForkProof};
 use std::collections::BTreeSet;
 
 use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
-use crate::store::{StoredEntry, Write};
+use crate::{
+    net::InboundId,
+    store::{StoredEntry, Write},
+};
 
 /// How long after a failure the store is tried again, in milliseconds.
 const RETRY_AFTER_MS: u64 = 5_000;
@@ -40,6 +43,8 @@ pub(super) enum Again {
     Person,
     /// This device becomes one of a person when that is durable, and does not when it fails.
     Linked(Box<super::devices::Linked>),
+    /// What a new device is given once it is on the list.
+    Gift(Box<(InboundId, LinkGift)>),
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
@@ -94,6 +99,10 @@ impl Engine {
             Again::Person => self.unsaved.person = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
             Again::Linked(linked) => self.on_link_not_saved(&linked, reason),
+            Again::Gift(gift) => {
+                self.unsaved.person = true;
+                self.on_gift_not_saved(gift.0);
+            }
             Again::Nothing | Again::Prekeys(_) => {}
         }
         if !std::mem::replace(&mut self.unsaved.told, true) {

@@ -288,6 +288,10 @@ impl Engine {
                 self.on_linked(*linked);
                 None
             }
+            Again::Gift(gift) => {
+                self.on_gift_saved(gift.0, gift.1);
+                None
+            }
             _ => None,
         };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));

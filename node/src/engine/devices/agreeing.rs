@@ -56,7 +56,18 @@ impl Engine {
         self.ask_device(DeviceAsked::Own { peer: device }, &Request::Own(sealed));
     }
 
-    /// A device that has this person's key asks what is new. Nobody else gets an answer.
+    /// Whether a device is one of the person's. The account key alone does not make it one: who stole a
+    /// device has that key, also after the device was revoked.
+    fn is_own(&self, device: DeviceId) -> bool {
+        let Some(bundle) = &self.person.bundle else { return false };
+        let is_known = bundle.devices.contains_key(&device) && !bundle.revoked.contains_key(&device);
+        // A room may know of a revocation before the device that made it was met.
+        let mut rooms = self.rooms.values();
+        is_known
+            && !rooms.any(|room| room.membership.revokers_of(device).any(|other| bundle.devices.contains_key(&other)))
+    }
+
+    /// One of the person's devices asks what is new. Nobody else gets an answer.
     pub(in crate::engine) fn on_own(&mut self, from: DeviceId, sealed: &[u8]) -> Answer {
         if !self.connections.may_look_up(from, self.now.mono) {
             return Answer::Refused(Refusal::Busy { retry_ms: 1_000 });
@@ -71,6 +82,9 @@ impl Engine {
             let contents = notice.encode().unwrap_or_default();
             return Answer::Own(key.seal(OwnMessage::Tell, me, from, &contents, &mut self.rng).ok());
         }
+        if !self.is_own(from) {
+            return Answer::Own(None);
+        }
         let Ok(contents) = own.encode() else { return Answer::Own(None) };
         if key.digest(&contents).as_slice() == theirs.as_slice() {
             return Answer::Own(None);
@@ -83,7 +97,8 @@ impl Engine {
     /// What another device knows, or nothing new, or nothing at all.
     pub(super) fn on_own_answer(&mut self, from: DeviceId, answer: Option<Answer>) {
         self.devices.asking.remove(&from);
-        if let Some(Answer::Own(Some(sealed))) = answer {
+        // It may have been revoked since it was asked.
+        if let Some(Answer::Own(Some(sealed))) = answer.filter(|_| self.is_own(from)) {
             let (key, me) = (OwnKey::of(&self.identity.user_seed), self.me());
             let contents = key.open(OwnMessage::Tell, from, me, &sealed).ok();
             if let Some(theirs) = contents.and_then(|contents| AccountBundle::decode(&contents).ok()) {

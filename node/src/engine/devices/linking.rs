@@ -7,6 +7,7 @@
 
 use parlor_protocol::{
     DeviceId, LinkCode, Locator, Name, codec,
+    keys::Secret,
     limits::LINK_MAX,
     link::{LinkAnswering, LinkGift, Linking, StretchedLink},
     wire::{Answer, Refusal, Request},
@@ -20,13 +21,15 @@ use crate::{
     command::Reply,
     engine::{
         Engine,
-        account::AccountBundle,
+        account::{AccountBundle, DeviceNote, Stamp, Stamped},
         io::{CallId, JobId, Output},
         timers::Timer,
         unsaved::Again,
         writing::Pending,
     },
     error::CommandError,
+    event::Event,
+    net::InboundId,
     store::{SecretBytes, Write},
 };
 
@@ -174,16 +177,38 @@ impl Engine {
     }
 
     /// A new device asks. Whatever is wrong, the answer is the same.
-    pub(in crate::engine) fn on_link(&mut self, from: DeviceId, locator: Locator, message: &[u8]) -> Answer {
+    /// None when the answer waits for the disk.
+    pub(in crate::engine) fn on_link(
+        &mut self,
+        inbound: InboundId,
+        from: DeviceId,
+        locator: Locator,
+        message: &[u8],
+    ) -> Option<Answer> {
         if !self.connections.may_look_up(from, self.now.mono) {
-            return Answer::Refused(Refusal::Busy { retry_ms: 1_000 });
+            return Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 }));
         }
         self.check_offer();
-        let gift = self.give_to(from, locator, message);
-        if gift.is_none() {
+        let Some(gift) = self.give_to(from, locator, message) else {
             self.count_try(from);
-        }
-        Answer::Link(gift)
+            return Some(Answer::Link(None));
+        };
+        // A crash in between must not leave a device that has everything and that this one does not know.
+        let writes = vec![Write::PutPerson(self.person.record().map(Box::new))];
+        self.write(writes, Pending::unasked(Again::Gift(Box::new((inbound, gift)))));
+        None
+    }
+
+    /// The new device is on the list, durably: it is given everything.
+    pub(in crate::engine) fn on_gift_saved(&mut self, inbound: InboundId, gift: LinkGift) {
+        self.answer(inbound, &Answer::Link(Some(gift)));
+        self.agree_soon();
+        self.event(Event::DevicesChanged);
+    }
+
+    /// The list could not be saved: the new device asks once more.
+    pub(in crate::engine) fn on_gift_not_saved(&mut self, inbound: InboundId) {
+        self.answer(inbound, &Answer::Refused(Refusal::Busy { retry_ms: 1_000 }));
     }
 
     fn give_to(&mut self, from: DeviceId, locator: Locator, message: &[u8]) -> Option<LinkGift> {
@@ -199,8 +224,9 @@ impl Engine {
             return is_same.then(|| given.gift.clone());
         }
         let answering = LinkAnswering::read(code, from, me, message, &mut self.rng).ok()?;
-        let bundle = self.renew_bundle();
-        let label = bundle.devices.get(&me).map(|note| label_of(&note.value.label, me)).unwrap_or_default();
+        let bundle = self.bundle_for(from);
+        let known = self.person.bundle.as_ref().and_then(|own| own.devices.get(&me));
+        let label = known.map(|note| label_of(&note.value.label, me)).unwrap_or_default();
         let gift = encoded(label, &bundle).and_then(|contents| answering.give(&contents).ok());
         let Some(gift) = gift else {
             self.end_offer(CommandError::VaultFull);
@@ -213,7 +239,25 @@ impl Engine {
         if let Some(offer) = self.devices.offer.as_mut() {
             offer.given = Some(Given { to: from, message: message.to_vec(), gift: gift.clone() });
         }
+        if !bundle.revoked.contains_key(&from) {
+            self.person.bundle = Some(bundle);
+        }
         Some(gift)
+    }
+
+    /// What a new device is given, in which it is one of the person's already: from now on it is answered
+    /// when it asks what is new. It says itself what it is called.
+    fn bundle_for(&mut self, new: DeviceId) -> AccountBundle {
+        let mut bundle = self.renew_bundle();
+        if bundle.revoked.contains_key(&new) {
+            // It is told that it is out, and nothing else.
+            let mut notice = AccountBundle::new(Secret::from_bytes([0; 32]), Stamped::default());
+            notice.revoked = bundle.revoked;
+            return notice;
+        }
+        let note = || DeviceNote { created: self.now.wall, ..DeviceNote::default() };
+        bundle.devices.entry(new).or_insert_with(|| Stamped::new(note(), Stamp::default()));
+        bundle
     }
 
     fn count_try(&mut self, from: DeviceId) {
@@ -368,7 +412,7 @@ impl Engine {
         self.write(writes, Pending::unasked(Again::Person));
         self.enter_rooms(&bundle);
         self.tell_account_changed();
-        self.event(crate::event::Event::DevicesChanged);
+        self.event(Event::DevicesChanged);
         self.agree();
         let rooms = bundle.rooms.values().filter(|room| room.held.value).count();
         self.reply(Some(call), Ok(Reply::Linked { by, rooms }));

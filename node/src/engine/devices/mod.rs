@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Engine,
-    account::{AccountBundle, Stamped},
+    account::{AccountBundle, DeviceNote, Stamp, Stamped},
     io::{CallId, Output},
 };
 use crate::{
@@ -143,7 +143,12 @@ impl Engine {
     /// What another device knew is known here now: tells people of new devices and changed ones.
     pub(super) fn tell_devices(&mut self, before: &AccountBundle, after: &AccountBundle) {
         let me = self.me();
-        let new = after.devices.iter().filter(|(device, _)| !before.devices.contains_key(*device) && **device != me);
+        // One that was given everything has said nothing of itself before its first word.
+        let spoke = |note: &Stamped<DeviceNote>| note.stamp != Stamp::default();
+        let new = after
+            .devices
+            .iter()
+            .filter(|(device, note)| **device != me && spoke(note) && !before.devices.get(*device).is_some_and(spoke));
         let new: Vec<_> = new.map(|(device, note)| (*device, label_of(&note.value.label, *device))).collect();
         for (device, label) in new {
             self.event(Event::DeviceLinked { device, label });
