@@ -12,6 +12,7 @@ mod tests;
 use jiff::tz::TimeZone;
 use parlor_protocol::{EntryId, RoomId, UserId};
 use std::collections::HashMap;
+use zeroize::Zeroizing;
 
 use crate::{
     backend::Backend,
@@ -82,6 +83,15 @@ impl Default for Setting {
     }
 }
 
+/// A code that came by a link. Never printed.
+struct Offered(Zeroizing<String>);
+
+impl std::fmt::Debug for Offered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Offered(..)")
+    }
+}
+
 /// A message that is looked for by reading older and older stretches.
 #[derive(Debug)]
 struct Hunt {
@@ -108,6 +118,8 @@ pub struct App<B> {
     glyphs: glyphs::Glyphs,
     /// The room to open again once the rooms are known.
     reopen: Option<RoomId>,
+    /// A code that came with a link, to be joined by once there is a name.
+    offered: Option<Offered>,
     /// When somebody touched the app last, in milliseconds since 1970.
     touched_at: u64,
 }
@@ -135,6 +147,7 @@ impl<B: Backend> App<B> {
             title_told: String::new(),
             glyphs: glyphs::Glyphs::default(),
             reopen: look.room,
+            offered: None,
             touched_at: 0,
         };
         app.touched_at = app.sight.now_ms;
@@ -177,6 +190,23 @@ impl<B: Backend> App<B> {
         std::mem::take(&mut self.wishes)
     }
 
+    /// Offers to join with a code that came by a link: the dialog opens with it, as soon as the person
+    /// has a name and no other dialog is open.
+    pub fn offer_code(&mut self, code: String) {
+        self.offered = Some(Offered(Zeroizing::new(code)));
+    }
+
+    fn open_offered(&mut self) {
+        let is_ready = self.model.profile.as_ref().is_some_and(|profile| !profile.name.is_empty());
+        if is_ready
+            && self.dialog.is_none()
+            && self.model.joining.is_none()
+            && let Some(code) = self.offered.take()
+        {
+            self.open_dialog(Dialog::join_with(&code.0));
+        }
+    }
+
     /// Opens the room that was open when the app was closed; on a narrow screen the list of rooms
     /// comes first.
     fn open_last_room(&mut self, wide: f32) {
@@ -201,6 +231,7 @@ impl<B: Backend> App<B> {
         }
         let mut wishes = self.take_in();
         self.open_last_room(ui.available_width());
+        self.open_offered();
         self.shortcuts(ui);
         let actions = self.draw(ui);
         for action in actions {
@@ -370,7 +401,9 @@ impl<B: Backend> App<B> {
         }
     }
 
-    fn window_title(&self) -> String {
+    /// What the window is called.
+    #[must_use]
+    pub fn window_title(&self) -> String {
         let unread = self.model.unread();
         if self.model.profile.as_ref().is_some_and(|profile| profile.name.is_empty()) {
             return "Welcome to Parlor".to_owned();

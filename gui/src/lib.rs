@@ -3,7 +3,7 @@
 //!
 //! [`model`] is what the app knows, `view` draws it and says what the person wants, [`app`]
 //! carries that out. Nothing outside `native` uses threads, files, tokio or the system's
-//! clock types, so that a browser shell can be added. See `docs/architecture.md`.
+//! clock types, because `web`, the shell of browsers, has none of them. See `docs/architecture.md`.
 
 #![forbid(unsafe_code)]
 
@@ -18,5 +18,7 @@ pub mod model;
 pub mod native;
 pub mod theme;
 pub mod view;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 pub mod widgets;
 pub mod words;

@@ -1,4 +1,4 @@
-//! The desktop app.
+//! The app: a window on a desktop, a canvas in a page.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
@@ -23,4 +23,6 @@ fn main() -> std::process::ExitCode {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn main() {}
+fn main() {
+    parlor_gui::web::run();
+}

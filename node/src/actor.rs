@@ -328,8 +328,7 @@ impl Actor {
             return;
         }
         let Some((job, change)) = self.to_lock.pop_front() else { return };
-        let keeper = self.keeper.clone();
-        self.locking.push(runtime::heavy(move || (job, keeper.carry_out(change.map(|change| *change)))));
+        self.locking.push(self.keeper.start(job, change.map(|change| *change)));
     }
 }
 

@@ -41,4 +41,4 @@ pub use handle::{NodeHandle, Subscription};
 #[cfg(not(target_arch = "wasm32"))]
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};
 #[cfg(target_arch = "wasm32")]
-pub use web::{Node, NodeConfig, StartError};
+pub use web::{ArchiveAddress, Node, NodeConfig, StartError};

@@ -113,6 +113,10 @@ pub enum Action {
     Unlock(Passphrase),
     /// Start the node once more.
     TryAgain,
+    /// Let the browser keep everything under this passphrase, or nothing.
+    Keep(Option<Passphrase>),
+    /// Forget everything that the browser keeps.
+    ForgetKept,
 }
 
 /// What views need to know besides the model: the person's clock.

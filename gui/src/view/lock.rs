@@ -6,7 +6,7 @@ use parlor_protocol::guard::Passphrase;
 use super::{Action, start};
 use crate::{
     theme::{self, size, space},
-    widgets::{Typed, error_line, main_button, secret_field},
+    widgets::{Typed, error_line, hint_line, link_button, main_button, plain_button, secret_field},
     words,
 };
 
@@ -18,6 +18,10 @@ pub struct Unlocking {
     /// The passphrase is being tried, or the node is still closing.
     busy: Option<&'static str>,
     was_shown: bool,
+    /// In a browser there is nothing to quit, but something to forget.
+    in_browser: bool,
+    /// Forgetting was asked for, and is asked about.
+    forgetting: bool,
 }
 
 impl Unlocking {
@@ -25,6 +29,12 @@ impl Unlocking {
     #[must_use]
     pub fn fresh() -> Self {
         Self::default()
+    }
+
+    /// A fresh screen in a browser.
+    #[must_use]
+    pub fn in_browser() -> Self {
+        Self { in_browser: true, ..Self::default() }
     }
 
     /// Nothing can be typed meanwhile; says why.
@@ -81,14 +91,32 @@ impl Unlocking {
                         }
                     }
                 }
-                if crate::widgets::plain_button(ui, "Quit").clicked() {
+                if !self.in_browser && plain_button(ui, "Quit").clicked() {
                     actions.push(Action::Quit);
                 }
             });
             if let Some(problem) = &self.problem {
                 error_line(ui, problem);
             }
+            if self.in_browser {
+                actions.extend(self.forget(ui));
+            }
         });
         actions
+    }
+
+    fn forget(&mut self, ui: &mut Ui) -> Option<Action> {
+        ui.add_space(space::L);
+        if !self.forgetting {
+            self.forgetting = link_button(ui, "Forget everything in this browser").clicked();
+            return None;
+        }
+        let text = "The keys and rooms in this browser will be gone for good. You can join the rooms again with their codes, as somebody new.";
+        hint_line(ui, text);
+        if plain_button(ui, "Forget everything").clicked() {
+            return Some(Action::ForgetKept);
+        }
+        self.forgetting = !link_button(ui, "Do not forget").clicked();
+        None
     }
 }

@@ -9,7 +9,7 @@ mod web;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{Heavy, Running, heavy, sleep_until, spawn, timeout};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use web::{Heavy, Running, heavy, sleep_until, spawn, timeout};
+pub(crate) use web::{Heavy, Running, heavy, later, sleep_until, spawn, timeout};
 
 /// What was waited for did not happen in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,6 +54,15 @@ pub(crate) fn heavy<T: 'static>(work: impl FnOnce() -> T + 'static) -> Heavy<T> 
     Heavy(later.boxed_local())
 }
 
+/// Starts work that waits as well as it computes.
+pub(crate) fn later<T: 'static>(work: impl Future<Output = T> + 'static) -> Heavy<T> {
+    let later = async move {
+        Delay::new(BREATH).await;
+        work.await
+    };
+    Heavy(later.boxed_local())
+}
+
 /// Waits until then.
 pub(crate) async fn sleep_until(then: Instant) {
     loop {

@@ -18,11 +18,11 @@ use super::{
     guard::{self, Unlock},
     plan::{Held, Plan, Refused, Slot, plan},
     record::PEERS_MAX,
-    tables::{
-        ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, RECORDS, SCHEMA, decode_entry, decode_height,
-        encode_entry, encode_height, encode_record, entry_key, epoch_key, fork_key, log_key, record_key, seq_of,
-        split_log_key,
+    rows::{
+        Record, decode_entry, decode_height, encode_entry, encode_height, entry_key, log_key, record_key, record_of,
+        seq_of, split_log_key,
     },
+    tables::{ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, RECORDS, SCHEMA},
 };
 
 use crate::unwind;
@@ -326,19 +326,10 @@ impl<'t> Tables<'t> {
     }
 
     fn put(&mut self, sealer: &Sealer, record: &Write, generation: u64) -> Result<(), Fault> {
-        let (kind, key, plain) = match record {
-            Write::PutIdentity(identity) => (Kind::Identity, Vec::new(), encode_record(identity)),
-            Write::PutRoom(room) => (Kind::Room, room.room.as_bytes().to_vec(), encode_record(room)),
-            Write::PutEpoch(epoch) => (Kind::Epoch, epoch_key(epoch).to_vec(), encode_record(epoch)),
-            Write::ForgetRoom(room) => return self.forget_room(*room),
-            Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
-            Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
-            Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
-            Write::PutPerson(person) => (Kind::Person, Vec::new(), encode_record(person)),
-            Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),
-            Write::PutContact(contact) => (Kind::Contact, contact.user.as_bytes().to_vec(), encode_record(contact)),
-            Write::Append { .. } | Write::Prune { .. } => return Ok(()),
-        };
+        if let Write::ForgetRoom(room) = record {
+            return self.forget_room(*room);
+        }
+        let Some(Record { kind, key, plain }) = record_of(record) else { return Ok(()) };
         let plain = plain.ok_or_else(|| io::Error::other("a record is too long to keep"))?;
         self.put_sealed(sealer, kind, &key, generation, &plain)?;
         if kind == Kind::Peer { self.forget_old_peers() } else { Ok(()) }

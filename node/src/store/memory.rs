@@ -1,10 +1,7 @@
 //! A local store in memory: for tests, the simulator and the browser. It forgets everything.
 
 use parlor_protocol::{DeviceId, EntryId, LogKey, RoomId, UserId, entry::Entry, log::ForkProof, log::Height};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-};
+use std::{collections::BTreeMap, convert::Infallible};
 
 use super::{
     AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, PersonRecord, Read, ReadResult, RoomRecord,
@@ -19,7 +16,8 @@ use super::{
 pub struct MemoryStore {
     identity: Option<Identity>,
     rooms: BTreeMap<RoomId, RoomRecord>,
-    entries: BTreeMap<(RoomId, LogKey, u64), StoredEntry>,
+    /// None for what was damaged.
+    entries: BTreeMap<(RoomId, LogKey, u64), Option<StoredEntry>>,
     heights: BTreeMap<(RoomId, LogKey), Height>,
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     epochs: BTreeMap<(RoomId, EntryId), Entry>,
@@ -29,7 +27,6 @@ pub struct MemoryStore {
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
     contacts: BTreeMap<UserId, ContactRecord>,
     generation: u64,
-    damaged: BTreeSet<(RoomId, LogKey, u64)>,
 }
 
 impl MemoryStore {
@@ -41,7 +38,25 @@ impl MemoryStore {
 
     /// As if the disk had altered the entry at one place.
     pub fn damage(&mut self, room: RoomId, log: LogKey, seq: u64) {
-        self.damaged.insert((room, log, seq));
+        self.entries.insert((room, log, seq), None);
+    }
+
+    /// Puts a record into its place, as read from where it was kept.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn restore(&mut self, record: Write) {
+        self.put(record);
+    }
+
+    /// Holds an entry as read from where it was kept; none when it was damaged there.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn hold(&mut self, room: RoomId, log: LogKey, seq: u64, stored: Option<StoredEntry>) {
+        self.entries.insert((room, log, seq), stored);
+    }
+
+    /// Holds how far a log reaches, as read from where it was kept.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn hold_height(&mut self, room: RoomId, log: LogKey, height: Height) {
+        self.heights.insert((room, log), height);
     }
 
     fn apply_one(&mut self, batch: &[Write]) -> Result<(), String> {
@@ -49,12 +64,9 @@ impl MemoryStore {
             Refused::Rule(reason) => reason,
             Refused::Fault(never) => match never {},
         })?;
-        let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, entry.into_owned())).collect();
+        let entries: Vec<_> = plan.entries.into_iter().map(|(key, entry)| (key, Some(entry.into_owned()))).collect();
         let heights = plan.heights;
         let records: Vec<Write> = plan.records.into_iter().cloned().collect();
-        for (key, _) in &entries {
-            self.damaged.remove(key);
-        }
         self.entries.extend(entries);
         self.heights.extend(heights);
         self.generation += 1;
@@ -75,7 +87,6 @@ impl MemoryStore {
                 self.heights.retain(|(room, _), _| *room != gone);
                 self.forks.retain(|(room, ..), _| *room != gone);
                 self.epochs.retain(|(room, _), _| *room != gone);
-                self.damaged.retain(|(room, ..)| *room != gone);
             }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
@@ -109,8 +120,7 @@ impl Held for MemoryStore {
         visitor: &mut dyn FnMut(LogKey, u64, Slot) -> bool,
     ) -> Result<(), Infallible> {
         for ((at, log, seq), entry) in self.entries.range((room, log, seq)..) {
-            let is_damaged = self.damaged.contains(&(*at, *log, *seq));
-            let slot = if is_damaged { Slot::Damaged } else { Slot::Intact(entry.clone()) };
+            let slot = entry.clone().map_or(Slot::Damaged, Slot::Intact);
             if *at != room || !visitor(*log, *seq, slot) {
                 break;
             }

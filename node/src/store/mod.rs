@@ -7,7 +7,6 @@ mod answer;
 #[cfg(not(target_arch = "wasm32"))]
 mod disk;
 mod error;
-#[cfg(not(target_arch = "wasm32"))]
 mod frame;
 mod guard;
 mod local;
@@ -16,6 +15,7 @@ mod lock;
 mod memory;
 mod plan;
 mod record;
+mod rows;
 #[cfg(not(target_arch = "wasm32"))]
 mod salvage;
 #[cfg(not(target_arch = "wasm32"))]
@@ -23,6 +23,8 @@ mod tables;
 pub(crate) mod task;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 pub use error::StoreError;
 pub(crate) use guard::LockKeeper;
@@ -31,8 +33,12 @@ pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{
     AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
-    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
+    PersonRecord, Read, ReadResult, RevokedRecord, RoomRecord, SecretBytes, StoredEntry, Write,
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use web::WebStore;
+#[cfg(target_arch = "wasm32")]
+pub use web::{KeepError, forget, is_kept};
 #[cfg(not(target_arch = "wasm32"))]
 pub use {
     disk::{DiskStore, STORE_FILE},

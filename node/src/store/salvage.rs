@@ -17,7 +17,7 @@ use super::{
     Write,
     frame::{Frame, Kind, Sealer},
     guard::{self, Unlock},
-    tables::{decode_entry, decode_record},
+    rows::{decode_entry, decode_record},
 };
 
 mod scan;

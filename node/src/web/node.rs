@@ -1,6 +1,6 @@
 //! A running node in a page: store, network and engine put together on the page's event loop.
 
-use parlor_protocol::wire::gossip_id;
+use parlor_protocol::{guard::Passphrase, wire::gossip_id};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use std::sync::{Arc, atomic::AtomicU64};
 use thiserror::Error;
@@ -12,7 +12,10 @@ use crate::{
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{Net, NetConfig, NetError, Port, Ports as NetPortsConfig},
     runtime::{self, Running},
-    store::{Identity, Loaded, LocalStore, LockKeeper, MemoryStore, StoreError, Write, task},
+    store::{
+        Identity, KeepError, Loaded, LockKeeper, MemoryStore, StoreError, WebStore, Write,
+        task::{self, PageStore},
+    },
 };
 
 /// How a node is set up.
@@ -20,11 +23,17 @@ use crate::{
 pub struct NodeConfig {
     /// WebSocket addresses to reach: the archive that the page came from.
     pub connect: Vec<String>,
+    /// The passphrase of what the browser keeps, or shall keep. Without one nothing is kept: everything
+    /// is gone with the page.
+    pub passphrase: Option<Passphrase>,
 }
 
 /// Why a node could not start. Every message names the remedy.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// What the browser keeps cannot be used.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -51,24 +60,34 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node with a fresh identity, which is gone with the page.
+    /// Starts a node: with the identity that the browser keeps, or a fresh one.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
         let random = |reason| StartError::Browser { what: "random numbers", reason };
-        let mut store = MemoryStore::new();
-        found_identity(&mut store).map_err(random)?;
-        let loaded = store.load()?;
+        let is_kept = config.passphrase.is_some();
+        let mut store = match &config.passphrase {
+            Some(passphrase) => PageStore::Kept(Box::new(WebStore::open(passphrase).await?)),
+            None => PageStore::Memory(MemoryStore::new()),
+        };
+        let mut loaded = store.load()?;
+        if loaded.identity.is_none() {
+            // The device key must be kept before the network shows it to anybody.
+            let identity = fresh_identity().map_err(random)?;
+            let kept = store.put(Write::PutIdentity(Box::new(identity))).await;
+            kept.map_err(|reason| KeepError::Browser { reason })?;
+            loaded = store.load()?;
+        }
         let seed = actor::random_seed().map_err(random)?;
         let (net, net_ports) = start_net(&config, &loaded).await?.unzip();
-        let tasks = |error: std::io::Error| StartError::Browser { what: "tasks", reason: error.to_string() };
-        let store = task::start(Box::new(store)).map_err(tasks)?;
+        let store = task::start(store);
         let (calls, call_queue) = mpsc::channel(COMMAND_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (stop, stopped) = oneshot::channel();
         let handle = NodeHandle { calls, events: events.clone(), next_id: Arc::new(AtomicU64::new(1)) };
-        let ports = Ports { calls: call_queue, events, store, net: net_ports, keeper: LockKeeper, stop: stopped };
+        let ports =
+            Ports { calls: call_queue, events, store, net: net_ports, keeper: LockKeeper { is_kept }, stop: stopped };
         let task = runtime::spawn(actor::run(loaded, seed, ports));
         Ok(Self { handle, stop: Some(stop), task, net })
     }
@@ -91,12 +110,11 @@ impl Node {
     }
 }
 
-fn found_identity(store: &mut MemoryStore) -> Result<(), String> {
+fn fresh_identity() -> Result<Identity, String> {
     let mut rng = ChaCha20Rng::from_seed(actor::random_seed()?);
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let wall = wall.map_or(0, |wall| u64::try_from(wall.as_millis()).unwrap_or(u64::MAX));
-    let identity = Identity::random(&mut rng, wall);
-    store.apply(&[vec![Write::PutIdentity(Box::new(identity))]]).into_iter().collect()
+    Ok(Identity::random(&mut rng, wall))
 }
 
 async fn start_net(config: &NodeConfig, loaded: &Loaded) -> Result<Option<(Net, NetPorts)>, StartError> {

@@ -1,7 +1,10 @@
 //! Installs what the tests need, when it is missing and permitted: a virtual display and tools to
-//! type and look, network namespaces, a MongoDB-compatible server.
+//! type and look, network namespaces, a MongoDB-compatible server, a compiler for browsers and one of them.
 
-use crate::process::{self, command, run, succeeds};
+use crate::{
+    process::{self, command, run, succeeds},
+    web,
+};
 use std::{env, path::PathBuf};
 
 /// Programs and the Debian packages that have them.
@@ -43,6 +46,18 @@ fn apt() {
     if !on_path("secantusd-py") && !succeeds("python3", &["-c", "import venv, ensurepip"]) {
         missing.push("python3-venv");
     }
+    apt_get(&missing);
+    // By themselves: not every release of Debian and Ubuntu has them.
+    if web::way().is_err() && !succeeds("rustup", &["target", "add", web::TARGET]) {
+        apt_get(&["rustc-web", "cargo-web", "rust-web-src"]);
+    }
+    if !on_path("chromedriver") {
+        apt_get(&["chromium", "chromium-driver"]);
+    }
+}
+
+/// Installs packages, or says how.
+fn apt_get(missing: &[&str]) {
     if missing.is_empty() {
         return;
     }
@@ -65,7 +80,7 @@ fn apt() {
         run(command(program, args).env("DEBIAN_FRONTEND", "noninteractive")).err()
     };
     let mut install = vec!["install", "-y", "--no-install-recommends"];
-    install.extend(&missing);
+    install.extend(missing);
     if let Some(error) = apt(&["update", "-qq"]).or_else(|| apt(&install)) {
         println!("could not install {}: {error:#}", missing.join(" "));
     }

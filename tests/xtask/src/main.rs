@@ -1,10 +1,11 @@
-//! The `cargo xtask` commands: `demo`, `test`, `bench`.
+//! The `cargo xtask` commands: `demo`, `test`, `web`, `bench` and others.
 
 #![forbid(unsafe_code)]
 
 mod install;
 mod process;
 mod test;
+mod web;
 
 use clap::{Parser, Subcommand};
 use std::{env, process::ExitCode};
@@ -27,6 +28,12 @@ enum Do {
     },
     /// Installs what the tests need, then checks form, lints, docs and runs all tests.
     Test,
+    /// Builds the app as a web page, into `target/web`.
+    Web {
+        /// Quicker to build, larger and slower to run.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Takes the pictures of the documentation anew, from the real app.
     Pictures,
     /// Lets programs talk, die and come back for a while, and counts what was lost.
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().action {
         Do::Demo { no_app } => demo(no_app),
         Do::Test => test::run(),
+        Do::Web { quick } => web::build(quick),
         Do::Pictures => test::pictures(),
         Do::Soak { minutes, seed } => soak(minutes, seed),
         Do::Bench { rows } => bench(&rows),

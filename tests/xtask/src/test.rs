@@ -3,6 +3,7 @@
 use crate::{
     install,
     process::{self, cargo_path, command, succeeds},
+    web,
 };
 use std::env;
 
@@ -36,8 +37,21 @@ pub(crate) fn pictures() -> anyhow::Result<()> {
     ])
 }
 
+/// The app as a web page; the tests with a browser use it.
+fn page() -> anyhow::Result<()> {
+    match web::way() {
+        Ok(_) => web::build(true),
+        Err(error) if env::var_os("PARLOR_TEST_ALL").is_some() => Err(error),
+        Err(error) => {
+            println!("the page is not built: {error:#}");
+            Ok(())
+        }
+    }
+}
+
 pub(crate) fn run() -> anyhow::Result<()> {
     install::all();
+    page()?;
     run_all(&[
         (&["fmt", "--all", "--check"], &[]),
         (&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),

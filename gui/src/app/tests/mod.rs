@@ -93,6 +93,11 @@ impl Desk {
         self.harness.state().as_ref().unwrap()
     }
 
+    pub(super) fn offers(&mut self, code: &str) {
+        self.harness.state_mut().as_mut().unwrap().offer_code(code.to_owned());
+        self.run();
+    }
+
     /// The shell has read a picture.
     pub(super) fn picture_read(&mut self, user: parlor_protocol::UserId, read: Result<String, String>) {
         self.harness.state_mut().as_mut().unwrap().picture_read(user, read);

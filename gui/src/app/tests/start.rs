@@ -119,3 +119,19 @@ fn a_problem_is_shown_with_its_remedy_and_can_be_dismissed() {
     desk.click("Dismiss");
     desk.hides("The disk is full.");
 }
+
+#[test]
+fn a_code_that_came_by_a_link_waits_for_a_name_and_is_joined_by_one_key() {
+    let code = parlor_protocol::RoomCode::random(&mut rand_core::UnwrapErr(rand_core::OsRng)).to_string();
+    let mut desk = Desk::new(&Fake::new(""));
+    desk.offers(&code);
+    desk.shows("Welcome to Parlor");
+    desk.types("Ada");
+    desk.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(desk.field("Room code"), code);
+    assert!(desk.last(|command| matches!(command, Command::Join(_)).then_some(())).is_none(), "the person decides");
+    assert!(!format!("{:?}", desk.app()).contains(&code), "it is nowhere in what is printed");
+    desk.press(Modifiers::NONE, Key::Enter);
+    let joined = desk.last(|command| if let Command::Join(code) = command { Some(code.to_string()) } else { None });
+    assert_eq!(joined, Some(code));
+}

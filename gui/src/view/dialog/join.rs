@@ -14,6 +14,9 @@ use crate::{
     words,
 };
 
+/// A code with everything around it that people copy along; more is cut.
+const CODE_CHARS: usize = 400;
+
 /// What is being typed. It is a secret, so `Debug` does not show it.
 #[derive(Clone, Default)]
 pub struct Join {
@@ -28,6 +31,11 @@ impl std::fmt::Debug for Join {
 }
 
 impl Join {
+    /// With a code that came by a link.
+    pub(super) fn with(code: &str) -> Self {
+        Self { input: code.chars().take(CODE_CHARS).collect(), asked: false }
+    }
+
     pub(super) fn show(&mut self, ctx: &Context, model: &Model) -> Vec<Action> {
         let mut actions = Vec::new();
         let running = model.joining.as_ref().is_some_and(|joining| joining.error.is_none());
@@ -49,7 +57,7 @@ impl Join {
         let mut actions = Vec::new();
         ui.label(RichText::new("Type or paste the code that someone in the room shows you.").color(palette.soft));
         ui.add_space(space::XS);
-        let field = text_field(ui, "code", &mut self.input, "Room code", "7KQ2-M4X9-TB3H-0RVW-5C", 400);
+        let field = text_field(ui, "code", &mut self.input, "Room code", "7KQ2-M4X9-TB3H-0RVW-5C", CODE_CHARS);
         if !std::mem::replace(&mut self.asked, true) {
             field.request_focus();
             // A code that failed before is there to be corrected or tried again.

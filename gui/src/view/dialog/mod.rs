@@ -87,6 +87,12 @@ impl Dialog {
         Self::Join(Join::default())
     }
 
+    /// Join with a code that is there already, to be looked at once more.
+    #[must_use]
+    pub fn join_with(code: &str) -> Self {
+        Self::Join(Join::with(code))
+    }
+
     /// Show a room's code.
     #[must_use]
     pub fn share(room: RoomId) -> Self {

@@ -8,7 +8,8 @@ use super::{
     super::{
         Loaded, PeerRecord, RoomRecord, StoreError,
         frame::{Frame, Kind, Sealer},
-        tables::{HEIGHTS, RECORDS, decode_height, decode_record, split_log_key},
+        rows::{decode_height, decode_record, split_log_key},
+        tables::{HEIGHTS, RECORDS},
     },
     Fault, store_error,
 };

@@ -2,6 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use crate::{
+    engine::JobId,
+    runtime::{self, Heavy},
+};
+
 use super::{Keychain, LockChange, LockKind, Unlock, change_lock, lock_kind};
 
 /// Changes the lock of a profile that is open. It does not have the secret.
@@ -12,9 +17,14 @@ pub(crate) struct LockKeeper {
 }
 
 impl LockKeeper {
-    /// Makes a change, or only looks, and says how the profile is locked then. Blocks: keychains may
-    /// ask the person, passphrases are stretched.
-    pub(crate) fn carry_out(&self, change: Option<LockChange>) -> Result<LockKind, String> {
+    /// Starts a change, or a look, that ends with how the profile is locked then. Keychains may ask the
+    /// person, passphrases are stretched: it takes a while.
+    pub(crate) fn start(&self, job: JobId, change: Option<LockChange>) -> Heavy<(JobId, Result<LockKind, String>)> {
+        let keeper = self.clone();
+        runtime::heavy(move || (job, keeper.carry_out(change)))
+    }
+
+    fn carry_out(&self, change: Option<LockChange>) -> Result<LockKind, String> {
         let unlock = Unlock { keychain: self.keychain.clone(), passphrase: None };
         let result = match change {
             Some(change) => change_lock(&self.dir, &unlock, change),

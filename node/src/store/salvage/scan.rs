@@ -15,7 +15,8 @@ use super::{
     super::{
         disk::Fault,
         frame::{Frame, Kind, MAGIC},
-        tables::{ENTRIES, HEIGHTS, RECORDS, decode_entry, decode_height, seq_of, split_log_key},
+        rows::{decode_entry, decode_height, seq_of, split_log_key},
+        tables::{ENTRIES, HEIGHTS, RECORDS},
     },
     Found, Places, Records,
 };
@@ -140,7 +141,7 @@ fn sort_in(bytes: &[u8], offset: u64, present: &Present, places: &mut Places, re
         return;
     }
     let key = (frame.kind, frame.key.to_vec());
-    let in_tables = present.records.get(&super::super::tables::record_key(frame.kind, frame.key)).copied();
+    let in_tables = present.records.get(&super::super::rows::record_key(frame.kind, frame.key)).copied();
     let rank = |generation: u64| (in_tables == Some(generation), generation);
     let newer = records.get(&key).is_none_or(|(known, _)| rank(*known) < rank(frame.generation));
     if newer {

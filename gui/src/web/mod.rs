@@ -1,0 +1,17 @@
+//! The shell of browsers: a canvas in a page, the node on the page's event loop.
+//!
+//! The page may come over plain http from an address of the local network, which browsers do not
+//! take for a secure context. So nothing here depends on `crypto.subtle`, `navigator.locks` or the
+//! clipboard of `navigator`. See `docs/architecture.md`, "The shell of a browser".
+
+mod bridge;
+mod clipboard;
+mod life;
+mod log;
+mod page;
+mod settings;
+mod site;
+mod tabs;
+mod window;
+
+pub use window::run;

@@ -1,0 +1,79 @@
+//! The page around the app: its address, its storage, its title, its parts.
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{HtmlCanvasElement, Storage};
+
+/// The canvas that the app is drawn on. `gui/web/index.html` has it.
+const CANVAS: &str = "parlor";
+/// What covers the canvas while the program loads, by `gui/web/load.js`.
+const LOADING: &str = "loading";
+/// Longest value that is read from the page's storage.
+const STORED_MAX: usize = 64 * 1024;
+
+/// The canvas.
+pub(super) fn canvas() -> Option<HtmlCanvasElement> {
+    let canvas = web_sys::window()?.document()?.get_element_by_id(CANVAS)?;
+    canvas.dyn_into().ok()
+}
+
+/// Takes away what covered the canvas.
+pub(super) fn uncover() {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(cover) = document.and_then(|document| document.get_element_by_id(LOADING)) {
+        cover.remove();
+    }
+}
+
+/// The title of the browser's tab.
+pub(super) fn set_title(title: &str) {
+    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        document.set_title(title);
+    }
+}
+
+/// The code in a link such as `http://archive/#7KQ2-...`. It is taken out of the address at once, so
+/// that it does not stay in the browser's history. Browsers never send this part to anybody.
+pub(super) fn take_code() -> Option<String> {
+    let window = web_sys::window()?;
+    let location = window.location();
+    let hash = location.hash().ok()?;
+    let code = hash.strip_prefix('#').filter(|code| !code.is_empty())?.to_owned();
+    let bare = location.pathname().unwrap_or_else(|_| "/".to_owned());
+    if let Ok(history) = window.history() {
+        let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&bare));
+    }
+    Some(code)
+}
+
+fn storage() -> Option<Storage> {
+    // Refused where a person forbids pages to keep anything.
+    web_sys::window()?.local_storage().ok()?
+}
+
+/// A value from the page's storage.
+pub(super) fn stored(key: &str) -> Option<String> {
+    storage()?.get_item(key).ok()?.filter(|value| value.len() <= STORED_MAX)
+}
+
+/// Keeps a value in the page's storage. False when the browser does not.
+pub(super) fn store(key: &str, value: &str) -> bool {
+    storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
+}
+
+/// Waits for some milliseconds.
+pub(super) async fn pause(millis: i32) {
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        if let Some(window) = web_sys::window() {
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis);
+        }
+    });
+    // It cannot be refused.
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
+/// Loads the page anew.
+pub(super) fn reload() {
+    if let Some(window) = web_sys::window() {
+        let _ = window.location().reload();
+    }
+}

@@ -1,0 +1,85 @@
+//! Two tabs of one browser do not use what it keeps at the same time. A tab that begins asks the others
+//! to let go, and waits for one that says it does. The store's own mark (`parlor_node`) holds even when
+//! a tab slept through this.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+use wasm_bindgen::{JsCast as _, closure::Closure};
+use web_sys::{BroadcastChannel, MessageEvent};
+
+/// The name under which the tabs hear each other.
+const CHANNEL: &str = "parlor";
+const TAKE: &str = "take";
+const WAIT: &str = "wait";
+const GONE: &str = "gone";
+/// How long a tab may take to say that it lets go, and to have written everything.
+const HEARD_WITHIN_MS: i32 = 300;
+const GONE_WITHIN_MS: i32 = 5000;
+/// Between two looks.
+const LOOK_MS: i32 = 50;
+
+/// What lets go when another tab takes over: starts it, and calls back when it is done. False when this
+/// tab has nothing to let go of.
+type LetGo = Box<dyn Fn(Box<dyn FnOnce()>) -> bool>;
+
+/// This tab among the others.
+pub(super) struct Tabs {
+    channel: Option<BroadcastChannel>,
+    waits: Rc<Cell<bool>>,
+    gone: Rc<Cell<bool>>,
+    let_go: Rc<RefCell<Option<LetGo>>>,
+    _heard: Option<Closure<dyn FnMut(MessageEvent)>>,
+}
+
+impl Tabs {
+    /// Begins to listen.
+    pub(super) fn new() -> Self {
+        let (waits, gone) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let let_go: Rc<RefCell<Option<LetGo>>> = Rc::default();
+        let Ok(channel) = BroadcastChannel::new(CHANNEL) else {
+            return Self { channel: None, waits, gone, let_go, _heard: None };
+        };
+        let heard = {
+            let (waits, gone, let_go, channel) =
+                (Rc::clone(&waits), Rc::clone(&gone), Rc::clone(&let_go), channel.clone());
+            Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+                match event.data().as_string().as_deref() {
+                    Some(TAKE) => {
+                        let answer = channel.clone();
+                        let told = Box::new(move || drop(answer.post_message(&GONE.into())));
+                        if let_go.borrow().as_ref().is_some_and(|let_go| let_go(told)) {
+                            let _ = channel.post_message(&WAIT.into());
+                        }
+                    }
+                    Some(WAIT) => waits.set(true),
+                    Some(GONE) => gone.set(true),
+                    _ => {}
+                }
+            })
+        };
+        channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        Self { channel: Some(channel), waits, gone, let_go, _heard: Some(heard) }
+    }
+
+    /// What is let go of when another tab asks.
+    pub(super) fn hold(&self, let_go: LetGo) {
+        *self.let_go.borrow_mut() = Some(let_go);
+    }
+
+    /// Asks the other tabs to let go; the future ends when they have, or do not answer.
+    pub(super) fn take(&self) -> impl Future<Output = ()> + use<> {
+        self.waits.set(false);
+        self.gone.set(false);
+        let asked = self.channel.as_ref().is_some_and(|channel| channel.post_message(&TAKE.into()).is_ok());
+        let (waits, gone) = (Rc::clone(&self.waits), Rc::clone(&self.gone));
+        async move {
+            let mut passed = 0;
+            while asked && passed < if waits.get() { GONE_WITHIN_MS } else { HEARD_WITHIN_MS } && !gone.get() {
+                super::page::pause(LOOK_MS).await;
+                passed += LOOK_MS;
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The canvas: starts the node, shows the app over it, or why it could not start.
+
+use egui::{CentralPanel, Context, Frame};
+use std::time::Duration;
+
+use super::{
+    clipboard,
+    life::{Life, Stage},
+    log, page, settings,
+};
+use crate::{
+    app::Wish,
+    config::Look,
+    theme,
+    view::{self, Action},
+};
+
+/// Runs the app on the page's canvas.
+pub fn run() {
+    log::start();
+    let Some(canvas) = page::canvas() else {
+        web_sys::console::error_1(&"the page has no canvas for Parlor".into());
+        return;
+    };
+    let runner = eframe::WebRunner::new();
+    let look = settings::read();
+    wasm_bindgen_futures::spawn_local(async move {
+        let window = Box::new(move |cc: &eframe::CreationContext<'_>| {
+            Ok(Box::new(Window::new(&cc.egui_ctx, look)) as Box<dyn eframe::App>)
+        });
+        match runner.start(canvas, eframe::WebOptions::default(), window).await {
+            Ok(()) => page::uncover(),
+            Err(error) => web_sys::console::error_2(&"no canvas for Parlor:".into(), &error),
+        }
+    });
+}
+
+struct Window {
+    life: Life,
+    look: Look,
+    title: String,
+}
+
+impl Window {
+    fn new(ctx: &Context, look: Look) -> Self {
+        theme::install(ctx);
+        ctx.set_theme(look.preference());
+        ctx.set_zoom_factor(look.zoom);
+        Self { life: Life::new(ctx), look, title: String::new() }
+    }
+
+    fn grant(&mut self, ctx: &Context, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::KeepLook(look) => {
+                    self.look = look;
+                    // A shared computer keeps nothing, not even which room was open.
+                    if self.life.is_kept {
+                        settings::write(&self.look);
+                    }
+                }
+                Wish::Lock => self.life.lock(ctx),
+                Wish::ReadPicture(user) => {
+                    let problem = "Pictures cannot be read in a browser yet. Compare the digits or the words instead.";
+                    if let Stage::Running(app) = &mut self.life.stage {
+                        app.picture_read(user, Err(problem.to_owned()));
+                    }
+                }
+                Wish::SavePicture(_) => {
+                    let problem = "Pictures cannot be saved in a browser yet. Take a picture of the screen instead.";
+                    if let Stage::Running(app) = &mut self.life.stage {
+                        app.picture_saved(Some(problem.to_owned()));
+                    }
+                }
+                // A page has no fonts of the system, and closes itself by no wish of its own.
+                Wish::Notify(_) | Wish::Glyphs(_) | Wish::Quit => {}
+            }
+        }
+    }
+
+    /// The title that the app wants for its window becomes the title of the tab.
+    fn tell_title(&mut self, title: String) {
+        if self.title != title {
+            page::set_title(&title);
+            self.title = title;
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        self.life.go_on(ctx, self.look);
+        if let Stage::Running(app) = &mut self.life.stage {
+            if !ctx.input(|input| input.focused) {
+                app.look_away();
+            }
+            if let Some(code) = page::take_code() {
+                app.offer_code(code);
+            }
+            let wishes = app.take_in();
+            if let Some(left) = app.idle_left() {
+                ctx.request_repaint_after(left + Duration::from_millis(20));
+            }
+            self.grant(ctx, wishes);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let ground = Frame::new().fill(theme::palette(ui.visuals()).ground);
+        let alone = |ui: &mut egui::Ui, show: &mut dyn FnMut(&mut egui::Ui) -> Vec<Action>| {
+            CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
+        };
+        let Life { stage, unlocking, .. } = &mut self.life;
+        let actions = match stage {
+            Stage::Running(app) => {
+                let wishes = app.frame(ui);
+                let title = app.window_title();
+                self.tell_title(title);
+                self.grant(&ctx, wishes);
+                Vec::new()
+            }
+            Stage::Looking(_) | Stage::Starting(_) => alone(ui, &mut |ui| {
+                view::starting(ui);
+                Vec::new()
+            }),
+            Stage::Asking(keeping) => alone(ui, &mut |ui| keeping.show(ui)),
+            Stage::Closing(_) | Stage::Locked => alone(ui, &mut |ui| unlocking.show(ui)),
+            Stage::Elsewhere => alone(ui, &mut view::elsewhere),
+            Stage::Failed(why) => alone(ui, &mut |ui| view::start_failed(ui, why)),
+        };
+        for action in actions {
+            match action {
+                Action::Unlock(passphrase) => self.life.start(&ctx, Some(passphrase)),
+                Action::Keep(passphrase) => self.life.start(&ctx, passphrase),
+                Action::ForgetKept => self.life.forget(&ctx),
+                Action::TryAgain => self.life.look(&ctx),
+                Action::Copy { text, .. } => ctx.copy_text(text),
+                Action::Quit => page::reload(),
+                _ => {}
+            }
+        }
+        clipboard::copy_what_waits(&ctx);
+    }
+}
