@@ -162,7 +162,7 @@ pub fn warning(name: &str, warning: &Warning) -> String {
             )
         }
         Warning::OwnDevice => {
-            "A new device of yours was added. If you did not add it, look at Your devices in the settings.".to_owned()
+            "A new device of yours was added. If you did not add it, revoke it: Settings, Your devices.".to_owned()
         }
         Warning::LooksLike { name: other, .. } => {
             format!("{name} is not {other}, though the names look alike: they are two people.")
