@@ -385,6 +385,13 @@ pub enum DeviceCommand {
     },
     /// Gives up being linked. Answered with [`Reply::Done`].
     CancelLink,
+    /// Takes a lost device out of every room, of the account, and of the circle of the own devices, for
+    /// ever. Answered with [`Reply::Done`] when that is decided; rooms of others follow when their owners
+    /// are online.
+    Revoke {
+        /// Which; not this one.
+        device: DeviceId,
+    },
     /// Gives a device another name; only the own devices learn it. Answered with [`Reply::Done`].
     Rename {
         /// Which.

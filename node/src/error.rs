@@ -220,6 +220,9 @@ pub enum CommandError {
     /// No such own device.
     #[error("you have no such device; look at the list of your devices")]
     NoSuchDevice,
+    /// A device does not revoke itself.
+    #[error("you are at this very device: revoke it from another one; to leave, sign out or leave its rooms")]
+    RevokeElsewhere,
     /// This device was revoked.
     #[error(
         "this device was revoked, for ever: keep what you need from it, then start anew with an empty data folder and \

@@ -12,8 +12,9 @@ use crate::{
     codec,
     error::CodecError,
     hlc::Hlc,
-    ids::{DeviceId, EntryId, Locator, UserId},
-    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, PADDING_FLOOR, REACTION_MAX, ROSTER_MAX},
+    ids::{DeviceId, EntryId, Locator, LogKey, UserId},
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, LOGS_OF_DEVICE_MAX, PADDING_FLOOR, REACTION_MAX, ROSTER_MAX},
+    log::Height,
     policy::{HistoryPolicy, Role},
     text::{Name, Text},
 };
@@ -102,6 +103,14 @@ pub enum Body {
         locator: Locator,
         /// So many.
         uses: u32,
+    },
+    /// The author's person takes another of the own devices out of the room, because it is lost: nothing
+    /// that it wrote beyond these heads counts, and owners remove it.
+    Revoke {
+        /// The device's card: shows that it is the same person's.
+        card: Box<DeviceCard>,
+        /// The ends of its logs as the author knew them.
+        heads: Vec<(LogKey, Height)>,
     },
 }
 
@@ -244,6 +253,9 @@ impl Content {
         match &content.body {
             Body::Text { mentions, .. } if mentions.len() > DEVICES_MAX => {
                 Err(CodecError::TooMany { what: "mentions", max: DEVICES_MAX, got: mentions.len() })
+            }
+            Body::Revoke { heads, .. } if heads.len() > LOGS_OF_DEVICE_MAX => {
+                Err(CodecError::TooMany { what: "heads", max: LOGS_OF_DEVICE_MAX, got: heads.len() })
             }
             Body::Roster(items) if items.len() > ROSTER_MAX => {
                 Err(CodecError::TooMany { what: "roster", max: ROSTER_MAX, got: items.len() })

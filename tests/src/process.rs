@@ -69,11 +69,34 @@ pub fn parlor_on(dir: &Path, profile: &str, port: u16) -> anyhow::Result<Command
     Ok(command)
 }
 
+/// The web page, where `cargo xtask web` has built it.
+#[must_use]
+pub fn page() -> Option<PathBuf> {
+    let here = env::current_exe().ok()?;
+    here.ancestors().skip(2).take(3).map(|dir| dir.join("web")).find(|dir| dir.join("index.html.gz").is_file())
+}
+
 /// `parlor-archive` on one port, without mDNS and health page, that tells all it can in its log.
 ///
 /// # Errors
 /// When it was not built.
 pub fn archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
+    let mut command = bare_archive(dir, port)?;
+    command.args(["--web", "off"]);
+    Ok(command)
+}
+
+/// The same with a web page, at any port of this machine.
+///
+/// # Errors
+/// When it was not built.
+pub fn archive_with_page(dir: &Path, port: u16, page: &Path) -> anyhow::Result<Command> {
+    let mut command = bare_archive(dir, port)?;
+    command.args(["--web", "127.0.0.1:0", "--web-dir"]).arg(page);
+    Ok(command)
+}
+
+fn bare_archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
     let mut command = Command::new(program("parlor-archive")?);
     let own = ["PARLOR_MONGODB", "PARLOR_ARCHIVE_CONFIG", "PARLOR_ARCHIVE_DATA_DIR"];
     for name in own {
@@ -81,7 +104,7 @@ pub fn archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
     }
     command.env("RUST_LOG", "trace,libp2p_gossipsub=info");
     command.arg("--data-dir").arg(dir).args(["--no-mdns", "--port", &port.to_string()]);
-    command.args(["--ws-port", "0", "--http", "off", "--web", "off"]);
+    command.args(["--ws-port", "0", "--http", "off"]);
     Ok(command)
 }
 

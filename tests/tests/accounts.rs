@@ -1,7 +1,9 @@
 //! Accounts with real nodes and a real archive: signing in elsewhere brings everything along.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use parlor_node::{AccountCommand, AccountDevice, Command, CommandError, CommandResult, Node, Reply};
+use parlor_node::{
+    AccountCommand, AccountDevice, Command, CommandError, CommandResult, DeviceCommand, Node, Reply, RoomStanding,
+};
 use parlor_protocol::{
     Name,
     account::{Password, RecoveryKey, UserName},
@@ -207,6 +209,55 @@ async fn who_is_blocked_or_verified_on_one_device_is_so_on_the_other() {
     second.handle().call(Command::Verify { user, verified: true }).await.unwrap();
     until("the first device follows", async || (marks(&first).await == Some((true, false))).then_some(())).await;
     for node in [ben, second, first] {
+        node.shutdown().await;
+    }
+    archive.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_device_is_out_of_the_account_and_of_the_rooms() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = address(archive.net());
+    let first = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let second = node(dir.path(), "laptop", std::slice::from_ref(&at)).await;
+    let (kitchen, _) = create(&first.handle(), "kitchen").await;
+    send(&first.handle(), kitchen, "hello").await;
+    register(&first, "anna", "correct horse battery").await;
+    log_in(&second, "anna", "correct horse battery").await.unwrap();
+    until_texts(&second.handle(), kitchen, &["hello"]).await;
+    let laptop = until("the first device knows of the laptop", async || {
+        match first.handle().call(Command::Device(Box::new(DeviceCommand::List))).await {
+            Ok(Reply::Devices(devices)) => devices.into_iter().find(|known| !known.own).map(|known| known.device),
+            other => panic!("devices, not {other:?}"),
+        }
+    })
+    .await;
+    assert_eq!(devices(&first).await.len(), 2);
+    let revoke = DeviceCommand::Revoke { device: laptop };
+    first.handle().call(Command::Device(Box::new(revoke))).await.unwrap();
+    until("it is signed out", async || (devices(&first).await.len() == 1).then_some(())).await;
+    until("it is out of the room", async || {
+        let rooms = second.handle().rooms().await.unwrap();
+        let is_out = rooms.iter().any(|room| matches!(room.standing, RoomStanding::Removed { .. }));
+        is_out.then_some(())
+    })
+    .await;
+    let text = Command::Send { room: kitchen, text: parlor_protocol::Text::new("hi").unwrap(), reply_to: None };
+    assert_eq!(second.handle().call(text).await.unwrap_err(), CommandError::RoomOver);
+    // Whoever is new gets nothing of it from the archive, and the laptop nothing of what comes.
+    send(&first.handle(), kitchen, "without the laptop").await;
+    until_archived(&first.handle(), kitchen).await;
+    assert_eq!(members(&first.handle(), kitchen).await.len(), 1);
+    second.shutdown().await;
+    let second = node(dir.path(), "laptop", std::slice::from_ref(&at)).await;
+    until("the archive is there", async || match second.handle().call(Command::Connection).await {
+        Ok(Reply::Connection(connection)) => connection.peers.iter().any(|peer| peer.archive).then_some(()),
+        _ => None,
+    })
+    .await;
+    until_texts(&second.handle(), kitchen, &["hello"]).await;
+    for node in [second, first] {
         node.shutdown().await;
     }
     archive.shutdown().await;

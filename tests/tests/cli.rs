@@ -396,4 +396,17 @@ fn a_second_device_is_linked_by_a_code_without_archive_or_account() {
     assert!(shown.contains("small one  (this one"), "{shown}");
     let said = refused(&laptop(&["devices", "rename", "nothing", "x", "--offline"]).output().unwrap(), 3);
     assert!(said.contains("parlor devices list"), "{said}");
+    // Lost: the desktop has the room to itself again. The one that waited for the code goes by itself.
+    let deadline = std::time::Instant::now() + parlor_tests::real::PATIENCE;
+    while desktop(&["devices", "list", "--offline"]).output().unwrap().status.code() == Some(5) {
+        assert!(std::time::Instant::now() < deadline, "it stays for ever");
+    }
+    let said = refused(&desktop(&["devices", "revoke", &id[..8]]).stdin(Stdio::null()).output().unwrap(), 2);
+    assert!(said.contains("--yes"), "{said}");
+    let said = process::run(&mut desktop(&["devices", "revoke", &id[..8], "--yes"])).unwrap();
+    assert!(said.contains("is revoked"), "{said}");
+    assert_eq!(json(&process::run(&mut desktop(&["members", "kitchen", "--json", "--offline"])).unwrap()).len(), 1);
+    assert!(process::run(&mut desktop(&["devices", "list", "--offline"])).unwrap().contains("(revoked "));
+    let said = refused(&desktop(&["devices", "revoke", "nothing", "--yes", "--offline"]).output().unwrap(), 3);
+    assert!(said.contains("parlor devices list"), "{said}");
 }

@@ -54,6 +54,13 @@ impl Fake {
                 return Ok(Reply::Linked { by: "laptop".to_owned(), rooms: 1 });
             }
             DeviceCommand::CancelOffer => return Ok(Reply::Done),
+            DeviceCommand::Revoke { device } => {
+                let at = self.latest();
+                let mut state = self.0.borrow_mut();
+                if let Some(known) = state.devices.iter_mut().find(|known| known.device == device) {
+                    known.revoked = Some(at);
+                }
+            }
             DeviceCommand::Rename { device, label } => {
                 let mut state = self.0.borrow_mut();
                 match state.devices.iter_mut().find(|known| known.device == device) {

@@ -107,6 +107,8 @@ impl Engine {
                 *known = (prekey.created, prekey.public);
             }
         }
+        let is_revoked = |device: &DeviceId| self.rooms.values().any(|room| room.membership.is_revoked(*device));
+        newest.retain(|device, _| !is_revoked(device));
         newest.into_iter().map(|(device, (_, public))| (device, public)).collect()
     }
 

@@ -217,6 +217,8 @@ impl Engine {
         let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();
         let standing = if let Some(removal) = graph.removal_of(me) {
             RoomStanding::Removed { by: name(removal.author) }
+        } else if let Some(by) = room.membership.revoker_of(me) {
+            RoomStanding::Removed { by: name(by) }
         } else if let Some(end) = graph.dissolved_by() {
             RoomStanding::Dissolved { by: name(end.author) }
         } else if room.record.leaving {

@@ -293,6 +293,7 @@ impl Engine {
     /// When something waits for an owner, does it soon: the most senior owner online at once, the next
     /// ones only when it has not been done.
     pub(super) fn govern_soon(&mut self, room_id: RoomId) {
+        self.revoke_in(room_id);
         if self.due(room_id).is_none() {
             return;
         }
@@ -341,6 +342,12 @@ impl Engine {
             let dropped = gone.into_iter().filter(|user| membership.is_owner(*user)).collect();
             return Some(Decision { owners: OwnerChange { added: Vec::new(), dropped }, ..routine });
         }
+        let revoked = self.revoked_in(room);
+        if !revoked.is_empty() {
+            let act = |(device, user): (&DeviceId, &UserId)| Act::Removed { user: *user, device: Some(*device) };
+            let acts = revoked.iter().map(act).collect();
+            return Some(Decision { removed: revoked.into_keys().collect(), acts, ..routine });
+        }
         let from_joining = membership.history() == HistoryPolicy::FromJoining;
         let lacks_key = |device: &DeviceId| {
             let holds = !from_joining && membership.rules().is_admitted(*device, *head);
@@ -388,7 +395,15 @@ fn change_of(room: &Room, decision: &Decision, me: (DeviceId, DhPublic)) -> Epoc
         dissolved: decision.dissolved,
         ends_codes: decision.ends_codes,
         heads: logs
-            .map(|(log, state)| (*log, state.counted()))
+            .map(|(log, state)| {
+                (
+                    *log,
+                    match membership.revoked_head(*log) {
+                        Some(head) if head.next < state.counted().next => head,
+                        _ => state.counted(),
+                    },
+                )
+            })
             .filter(|(_, h): &(_, Height)| h.next > 0)
             .take(LOGS_MAX)
             .collect(),

@@ -192,6 +192,10 @@ impl Engine {
         }
         events.into_iter().for_each(|event| self.event(event));
         self.vanish_later(room_id);
+        if effects.revoked {
+            // Before everything else that comes is shown.
+            self.save_room_now(room_id);
+        }
         if effects.shows_again {
             self.reread(room_id);
         }
@@ -295,7 +299,8 @@ impl Engine {
         self.timers.set(self.now.mono, Timer::Vanish(room_id));
         room.unresolved = Vec::new();
         room.summary_changed = true;
-        let shown_otherwise = room.recut();
+        room.membership.sort_members();
+        let shown_otherwise = room.recut() | std::mem::take(&mut room.shows_too_much);
         room.hide_muted();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));

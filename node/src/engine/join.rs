@@ -180,6 +180,7 @@ impl Engine {
             leaving: false,
             prekey,
             request,
+            revoked: Vec::new(),
         };
         self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
         self.touch_vault();

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 
 pub(super) use parlor_protocol::rules::Refused;
 
+use crate::store::RevokedRecord;
+
 /// A member as the others know it.
 #[derive(Clone, Debug)]
 pub(super) struct MemberState {
@@ -70,6 +72,8 @@ pub(super) struct Membership {
     left: BTreeMap<UserId, Hlc>,
     /// When people last told who they are: who leaves and joins again is back.
     told: BTreeMap<UserId, Hlc>,
+    /// Devices that their own people revoked; see `revoked`.
+    pub(super) revoked: Vec<RevokedRecord>,
 }
 
 impl Membership {
@@ -89,6 +93,7 @@ impl Membership {
             former: BTreeMap::new(),
             left: BTreeMap::new(),
             told: BTreeMap::new(),
+            revoked: Vec::new(),
         };
         membership.choose();
         membership
@@ -127,12 +132,12 @@ impl Membership {
     }
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {
-        self.rules.is_member(device)
+        self.rules.is_member(device) && !self.is_revoked(device)
     }
 
     /// Checks the certificate a peer shows with a request.
     pub(super) fn check_cert(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
-        self.rules.check_cert(peer, cert)
+        self.rules.check_cert(peer, cert) && !self.is_revoked(peer)
     }
 
     /// The record behind a code that works.
@@ -154,7 +159,8 @@ impl Membership {
             revocation.by == standing.invite.signer || self.role_at(revocation.by, revocation.epoch) >= Role::Moderator
         };
         let revoked = standing.revocations.iter().any(may);
-        CodeState { standing, works: !revoked && self.rules.is_live(&standing), revoked }
+        let works = !revoked && self.rules.is_live(&standing) && !self.is_revoked(standing.invite.signer);
+        CodeState { standing, works, revoked }
     }
 
     /// Whether an entry may stand in its log; tells what it changed.

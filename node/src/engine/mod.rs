@@ -32,6 +32,7 @@ mod prekeys;
 mod presence;
 mod publishing;
 mod reserving;
+mod revoked;
 mod room;
 mod sending;
 mod serve;

@@ -6,6 +6,7 @@ mod showing;
 
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, Hlc, Locator, LogKey, RoomId, UserId,
+    content::Body,
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
@@ -48,6 +49,8 @@ pub(super) struct Effects {
     pub(super) gone: Vec<EntryId>,
     /// Something that was not shown may have to be shown now.
     pub(super) shows_again: bool,
+    /// Somebody revoked a device.
+    pub(super) revoked: bool,
     /// Codes that somebody joined with.
     pub(super) used_codes: BTreeSet<Locator>,
     /// Profiles that entries showed.
@@ -90,6 +93,8 @@ pub(super) struct Room {
     pub(super) waiting: VecDeque<Waiting>,
     /// Something was passed over because its epoch's key is not known here.
     has_unread: bool,
+    /// While the room was read something was shown that does not count.
+    pub(super) shows_too_much: bool,
     /// Epochs in which something was read before their rules were known here.
     guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
@@ -147,9 +152,12 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
         let received = record.received.iter().copied().collect();
+        let kind = genesis.kind;
+        let mut membership = Membership::new(record.room, record.genesis.header().author, genesis, epochs);
+        membership.revoked.clone_from(&record.revoked);
         Self {
-            kind: genesis.kind,
-            membership: Membership::new(record.room, record.genesis.header().author, genesis, epochs),
+            kind,
+            membership,
             logs: Logs::from_heights(heights),
             timeline: Timeline::default(),
             peers: BTreeMap::new(),
@@ -162,6 +170,7 @@ impl Room {
             changes: Changes::default(),
             keys_known: record.epochs.len(),
             has_unread: false,
+            shows_too_much: false,
             guessed: BTreeSet::new(),
             before: None,
             standing: RoomStanding::Member,
@@ -243,7 +252,11 @@ impl Room {
             log.session = OpeningSession::accept(secrets, entry).ok().map(|session| (header.seq, session));
         }
         let session = log.session.as_ref().filter(|(start, _)| *start == header.session);
+        let is_beyond = self.membership.is_beyond(entry);
         match session.map(|(_, session)| session.open(entry)) {
+            // Of a revoked device only that it revokes others counts.
+            Some(Ok(content)) if is_beyond && !matches!(content.body, Body::Revoke { .. }) => {}
+            Some(Err(_)) | None if is_beyond => {}
             Some(Ok(content)) => self.apply(entry, content, viewer, effects),
             Some(Err(_)) | None => {
                 let when = When { hlc: self.record.hlc, shown_at: self.record.hlc.millis().min(viewer.wall) };

@@ -33,7 +33,7 @@ pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use record::{
     AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
-    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
+    PersonRecord, Read, ReadResult, RevokedRecord, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::WebStore;

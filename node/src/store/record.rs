@@ -7,7 +7,7 @@ use parlor_protocol::{
     entry::{Entry, Verified},
     invite::StretchedCode,
     keys::{DeviceKey, DhSecret, Secret},
-    log::{ForkProof, Heights},
+    log::{ForkProof, Height, Heights},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -98,6 +98,24 @@ pub struct RoomRecord {
     pub prekey: u64,
     /// Somebody asks this person into it, and nothing was answered yet.
     pub request: bool,
+    /// Devices that their own people revoked. They stand in the logs too, but what is shown depends on
+    /// them before all logs are read.
+    pub revoked: Vec<RevokedRecord>,
+}
+
+/// A device that its own person revoked in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedRecord {
+    /// The device.
+    pub device: DeviceId,
+    /// The person, as the device's card says.
+    pub user: UserId,
+    /// The log in which it was revoked, and the place.
+    pub log: LogKey,
+    /// See `log`.
+    pub seq: u64,
+    /// What it wrote beyond these does not count.
+    pub heads: Vec<(LogKey, Height)>,
 }
 
 /// An epoch whose key is known.

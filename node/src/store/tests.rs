@@ -93,6 +93,7 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         leaving: false,
         prekey: 0,
         request: false,
+        revoked: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use parlor_protocol::{
     LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode,
     account::RecoveryKey,
     card::Prekey,
+    content::{Body, Content},
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::InviteBody,
@@ -70,6 +71,10 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let (_, message) = Linking::start(&stretched, new, old, &mut rng(7)).unwrap();
     let answering = LinkAnswering::read(&stretched, new, old, &message, &mut rng(8)).unwrap();
     let gift = answering.give(b"everything").unwrap();
+    let revoked = Content {
+        body: Body::Revoke { card: Box::new(device.card()), heads: vec![(key, Height { next: 3, head: log[0].id() })] },
+        ..says("x")
+    };
     let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
@@ -80,7 +85,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("settings", vec![settings.encode().unwrap()]),
         ("admission", vec![cert.encode().unwrap()]),
         ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
-        ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec()]),
+        ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec(), revoked.encode(BODY_MAX).unwrap().to_vec()]),
         ("signal", vec![signal[2..].to_vec()]),
         ("gossip", vec![signal, Gossip::Entry(plain[0].clone()).encode().unwrap()]),
         (

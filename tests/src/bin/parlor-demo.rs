@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use clap::Parser;
 use parlor_tests::process::{self, Background, free_port, program};
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -70,26 +71,41 @@ fn run(dir: PathBuf, opens_app: bool) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&dir)?;
     let demo = Demo { archive_port: free_port()?, dir };
-    let archive = start_archive(&demo)?;
+    let (archive, page) = start_archive(&demo)?;
     let code = conversation(&demo)?;
     late_joiner(&demo, &code)?;
     println!("\nAll of it worked. Data of this demo: {}", demo.dir.display());
+    match &page {
+        Some(page) => println!("In a browser: open {page} and type {code}"),
+        None => println!("To try it in a browser, build the page first: cargo xtask web"),
+    }
     if opens_app {
         open_app(&demo, &code)?;
     } else {
         println!("The app is not opened here. With a display: cargo run --release -p parlor-gui");
+        if page.is_some() && std::io::stdin().is_terminal() {
+            println!("The archive runs until you press Enter.");
+            std::io::stdin().read_line(&mut String::new())?;
+        }
     }
     drop(archive);
     Ok(())
 }
 
-fn start_archive(demo: &Demo) -> anyhow::Result<Background> {
+/// The archive, and where it serves the page for browsers, if there is one.
+fn start_archive(demo: &Demo) -> anyhow::Result<(Background, Option<String>)> {
     println!("\n1. A spare computer runs the archive. It keeps only ciphertext.");
-    let mut command = process::archive(&demo.dir.join("archive"), demo.archive_port)?;
+    let dir = demo.dir.join("archive");
+    let mut command = match process::page() {
+        Some(page) => process::archive_with_page(&dir, demo.archive_port, &page)?,
+        None => process::archive(&dir, demo.archive_port)?,
+    };
     let archive = Background::start(command.env_remove("RUST_LOG"))?;
     println!("    {}", archive.wait_for("is running")?.1);
     println!("  {}", archive.wait_for("store")?.1);
-    Ok(archive)
+    let web = archive.wait_for("web ")?.1;
+    let page = web.split_whitespace().find(|word| word.starts_with("http")).map(str::to_owned);
+    Ok((archive, page))
 }
 
 fn conversation(demo: &Demo) -> anyhow::Result<String> {

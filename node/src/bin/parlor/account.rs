@@ -265,7 +265,7 @@ fn chosen(new: &NewPassword) -> Result<Password, Failure> {
     if first == second { Ok(first) } else { Err(Failure::usage("these two differ; nothing was changed")) }
 }
 
-fn ask(question: &str, yes: bool) -> Result<(), Failure> {
+pub(crate) fn ask(question: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }

@@ -461,6 +461,14 @@ pub(crate) enum DevicesDo {
         /// The code, as typed or as a parlor:link: link.
         code: String,
     },
+    /// Takes a lost device out of all your rooms, for ever.
+    Revoke {
+        /// The device: its name, or the beginning of its id.
+        device: String,
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Gives a device another name; only your own devices see it.
     Rename {
         /// The device: its name, or the beginning of its id.

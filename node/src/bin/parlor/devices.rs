@@ -5,7 +5,7 @@ use parlor_protocol::{LinkCode, Name};
 use std::time::Duration;
 
 use crate::{
-    account::{settle, this_device},
+    account::{ask, settle, this_device},
     cli::{Cli, DevicesDo},
     output::{self, Failure},
     session::Session,
@@ -19,6 +19,7 @@ pub(crate) async fn devices(cli: &Cli, action: &DevicesDo) -> Result<(), Failure
         DevicesDo::List => list(cli).await,
         DevicesDo::Offer => offer(cli).await,
         DevicesDo::Link { code } => link(cli, code).await,
+        DevicesDo::Revoke { device, yes } => revoke(cli, device, *yes).await,
         DevicesDo::Rename { device, name } => rename(cli, device, name).await,
     }
 }
@@ -130,6 +131,27 @@ async fn link(cli: &Cli, code: &str) -> Result<(), Failure> {
         let rooms = format!("{rooms} room{}", if *rooms == 1 { "" } else { "s" });
         output::print(format_args!("This device is linked with {}: {rooms}. See `parlor rooms`.", output::safe(by)));
     }
+    Ok(())
+}
+
+async fn revoke(cli: &Cli, wanted: &str, yes: bool) -> Result<(), Failure> {
+    let session = Session::online(cli).await?;
+    let found = find(&session, wanted).await?;
+    let asked = ask(&format!("{} goes from all your rooms, for ever. Revoke it?", output::safe(&found.label)), yes);
+    if let Err(failure) = asked {
+        session.end().await;
+        return Err(failure);
+    }
+    let result = session.call(command(DeviceCommand::Revoke { device: found.device })).await;
+    // Others should have it before this program goes.
+    crate::rooms::settle(&session).await;
+    session.end().await;
+    result?;
+    output::print(format_args!(
+        "{} is revoked. Rooms of others follow when their owners are online.",
+        output::safe(&found.label)
+    ));
+    output::print("Change your account's password too, if you have one: `parlor account passwd`.");
     Ok(())
 }
 

@@ -109,6 +109,7 @@ impl Engine {
         if self.account.record.as_ref().is_some_and(|record| record.archive == archive) {
             self.tell_account();
             self.check_vault();
+            self.sign_out_revoked(archive);
         }
     }
 }

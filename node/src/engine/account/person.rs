@@ -147,6 +147,7 @@ impl Engine {
         self.enter_rooms(&bundle);
         self.forget_left(&bundle);
         self.tell_devices(&before, &bundle);
+        self.follow_revoked(&before, &bundle);
         self.agree_soon();
     }
 

@@ -10,7 +10,11 @@ use parlor_protocol::{
 };
 
 use super::DeviceAsked;
-use crate::engine::{Engine, account::AccountBundle, timers::Timer};
+use crate::engine::{
+    Engine,
+    account::{AccountBundle, Stamped},
+    timers::Timer,
+};
 
 /// How long after a change the others are asked, in milliseconds.
 const AGREE_AFTER_MS: u64 = 1_000;
@@ -59,10 +63,15 @@ impl Engine {
         }
         let (key, me) = (OwnKey::of(&self.identity.user_seed), self.me());
         let Ok(theirs) = key.open(OwnMessage::Ask, from, me, sealed) else { return Answer::Own(None) };
-        let is_revoked = self.person.bundle.as_ref().is_some_and(|bundle| bundle.revoked.contains_key(&from));
-        let Some(contents) = Some(self.renew_bundle()).filter(|_| !is_revoked).and_then(|own| own.encode().ok()) else {
-            return Answer::Own(None);
-        };
+        let own = self.renew_bundle();
+        if own.revoked.contains_key(&from) {
+            // It is told that it is out, and nothing else.
+            let mut notice = AccountBundle::new(own.user_seed, Stamped::default());
+            notice.revoked = own.revoked;
+            let contents = notice.encode().unwrap_or_default();
+            return Answer::Own(key.seal(OwnMessage::Tell, me, from, &contents, &mut self.rng).ok());
+        }
+        let Ok(contents) = own.encode() else { return Answer::Own(None) };
         if key.digest(&contents).as_slice() == theirs.as_slice() {
             return Answer::Own(None);
         }

@@ -1,11 +1,12 @@
-//! The devices of this profile's person: listed and named, a new one linked by a code, and all of them
-//! agreeing when they meet.
+//! The devices of this profile's person: listed and named, a new one linked by a code, a lost one
+//! revoked, and all of them agreeing when they meet.
 //!
 //! Nobody needs an account or an archive for it. See `docs/CRYPT.md`, "Linking a device" and "Own
 //! devices".
 
 mod agreeing;
 mod linking;
+mod revoking;
 
 use bytes::Bytes;
 use parlor_protocol::{
@@ -84,6 +85,7 @@ impl Engine {
                 self.fail_link(CommandError::Cancelled);
                 self.reply(Some(call), Ok(Reply::Done));
             }
+            DeviceCommand::Revoke { device } => self.revoke_device(call, device),
             DeviceCommand::Rename { device, label } => self.rename_device(call, device, &label),
         }
     }

@@ -1,10 +1,12 @@
 //! What the contents of a room come to, once they are opened.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, Role,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, LogKey, Role,
+    card::DeviceCard,
     content::{Act, Body, Content, RosterItem},
     entry::{Entry, Verified},
     invite::Invite,
+    log::Height,
 };
 use std::collections::BTreeSet;
 
@@ -17,6 +19,7 @@ use crate::{
         vanishing::expires,
     },
     event::MessageBody,
+    store::RevokedRecord,
 };
 
 /// Milliseconds of a day.
@@ -80,6 +83,10 @@ impl Room {
                 effects.profiles.push(SeenProfile { device: author, user, name: name.as_str().to_owned() });
                 effects.members_changed = true;
                 self.membership.come_back(author, hlc);
+                if !self.membership.revoked.is_empty() {
+                    // Whether a revocation stands depends on whose devices these are.
+                    self.membership.sort_members();
+                }
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
                     // Who made the room is told by that line.
@@ -147,6 +154,7 @@ impl Room {
                     effects.used_codes.insert(locator);
                 }
             }
+            Body::Revoke { card, heads } => self.revoke(entry, &card, heads, when, viewer, effects),
             Body::Leave => {
                 if self.membership.leave(author, hlc) {
                     effects.members_changed = true;
@@ -154,6 +162,44 @@ impl Room {
                 }
             }
         }
+    }
+
+    /// Somebody revoked one of the own devices.
+    fn revoke(
+        &mut self,
+        entry: &Verified<Entry>,
+        card: &DeviceCard,
+        heads: Vec<(LogKey, Height)>,
+        when: When,
+        viewer: Viewer<'_>,
+        effects: &mut Effects,
+    ) {
+        let (device, log, seq) = (card.device, entry.log_key(), entry.header().seq);
+        if card.check().is_err() || device == log.author {
+            return;
+        }
+        let heads = heads.into_iter().filter(|(key, _)| key.author == device).collect();
+        let record = RevokedRecord { device, user: card.user, log, seq, heads };
+        if self.membership.note_revoked(record.clone()) {
+            self.record.revoked.push(record);
+            self.record_changed = true;
+            effects.revoked = true;
+            effects.members_changed = true;
+        }
+        if self.membership.revoker_of(device).is_none() {
+            return;
+        }
+        // What it wrote meanwhile was shown, or will not have been once everything is read.
+        let shown = self.logs.of(device).any(|(key, log)| {
+            let ends = self.membership.revoked_head(*key).map_or(u64::MAX, |head| head.next);
+            log.height.next > ends
+        });
+        if effects.revoked && shown {
+            effects.shows_again |= self.is_loaded;
+            self.shows_too_much |= !self.is_loaded;
+        }
+        let body = MessageBody::Removed { user: card.user, name: self.name_of(device), device: true };
+        self.show(entry, when, body, None, viewer, effects);
     }
 
     pub(super) fn change(&mut self, target: EntryId, change: Change, effects: &mut Effects) {

@@ -34,6 +34,9 @@ impl Room {
         for (entry, shown) in openers.iter().map(|e| (e, false)).chain(entries.iter().map(|e| (e, true))) {
             let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
             let Ok(content) = session.open(entry) else { continue };
+            if self.membership.is_beyond(entry) {
+                continue;
+            }
             let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
             // What is held was judged with all of its log before it.
             let is_held = self.logs.height(entry.log_key()).next > entry.header().seq;

@@ -21,6 +21,12 @@ pub fn nodes(quick: bool) -> anyhow::Result<Outcome> {
     Ok(Outcome { figure: "see below".into(), notes, ..Outcome::default() })
 }
 
+/// One size, in this process: `parlor-bench --part nodes 64`.
+pub fn part(peers: usize) -> anyhow::Result<()> {
+    println!("{}", runtime()?.block_on(of_size(peers, false))?);
+    Ok(())
+}
+
 async fn of_size(peers: usize, quick: bool) -> anyhow::Result<String> {
     let (mut ours, mut bare) = both(Transport::Tcp, peers).await?;
     let (mut times, mut bare_times) = (Sample::new()?, Sample::new()?);

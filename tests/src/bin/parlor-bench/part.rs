@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use parlor_tests::process;
 use std::{collections::HashMap, env, process::Command};
 
-use crate::{app, growth_members};
+use crate::{app, growth_members, growth_nodes};
 
 /// What a part found, by name.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub fn carry_out(part: &str, args: &[String]) -> anyhow::Result<()> {
     match (part, args.as_slice()) {
         ("app", [dir, profile, archive, quick]) => app::part(dir.as_ref(), profile, archive, *quick == "true"),
         ("members", [members]) => growth_members::part(members.parse()?),
+        ("nodes", [nodes]) => growth_nodes::part(nodes.parse()?),
         _ => anyhow::bail!("there is no part {part:?} with {} arguments", args.len()),
     }
 }
