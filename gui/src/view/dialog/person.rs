@@ -110,7 +110,7 @@ impl PersonDialog {
             return actions;
         }
         let text = format!(
-            "{} sees the same on the own screen, under your name. Compare in person or by telephone: the numbers or the words.",
+            "{} sees the same on their own screen, under your name. Compare in person or by telephone: the numbers or the words.",
             card.name
         );
         ui.label(RichText::new(text).color(palette.soft));
