@@ -100,7 +100,7 @@ pub struct Settings {
     /// Where the web page is served, for browsers; 0.0.0.0:47803 when absent, `off` for nowhere.
     #[arg(long, value_name = "ADDRESS")]
     pub web: Option<String>,
-    /// The folder with the web page; the one that is built into this program when absent.
+    /// The folder with the web page; when absent, the page in this program or the folder `web` beside it.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
     /// Serves the web page over https with this certificate (PEM, with its chain).

@@ -161,6 +161,9 @@ pub fn warning(name: &str, warning: &Warning) -> String {
                 "A new device was added to the account of {name}. If you are not sure it is theirs, ask {name} in person."
             )
         }
+        Warning::OwnDevice => {
+            "A new device of yours was added. If you did not add it, revoke it: Settings, Your devices.".to_owned()
+        }
         Warning::LooksLike { name: other, .. } => {
             format!("{name} is not {other}, though the names look alike: they are two people.")
         }

@@ -290,6 +290,8 @@ pub enum Warning {
         /// That name.
         name: String,
     },
+    /// A device was added to this person's own ones.
+    OwnDevice,
 }
 
 impl Warning {
@@ -298,7 +300,7 @@ impl Warning {
     pub fn name(self) -> Option<String> {
         match self {
             Self::LooksLike { name, .. } => Some(name),
-            Self::NewDevice => None,
+            Self::NewDevice | Self::OwnDevice => None,
         }
     }
 }

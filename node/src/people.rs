@@ -86,7 +86,7 @@ pub struct PersonDevice {
     pub online: bool,
 }
 
-/// What two people compare, each on the own screen: it must be the same.
+/// What two people compare, each on their own screen: it must be the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Safety {
     /// Twelve groups of five digits.

@@ -2,9 +2,9 @@
 //! and ImageMagick's `import`).
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -23,6 +23,32 @@ pub const TOOLS: [&str; 3] = ["Xvfb", "xdotool", "import"];
 pub fn missing_tool() -> Option<&'static str> {
     let paths = env::var_os("PATH").unwrap_or_default();
     TOOLS.into_iter().find(|tool| !env::split_paths(&paths).any(|dir| dir.join(tool).is_file()))
+}
+
+/// Where a picture of the documentation goes: into the documentation when it is to be kept.
+///
+/// # Panics
+/// When there is no folder for it.
+#[must_use]
+pub fn guide_picture(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    if env::var_os("PARLOR_KEEP_PICTURES").is_some() {
+        return root.join("docs/images").join(name).with_extension("png");
+    }
+    test_picture(name)
+}
+
+/// Where a picture goes that is only looked at.
+///
+/// # Panics
+/// When there is no folder for it.
+#[must_use]
+pub fn test_picture(name: &str) -> PathBuf {
+    // Beside the programs: `target/debug/pictures`.
+    let test = env::current_exe().expect("a test is a program");
+    let dir = test.ancestors().nth(2).expect("a folder of programs").join("pictures");
+    fs::create_dir_all(&dir).expect("a folder for pictures");
+    dir.join(name).with_extension("png")
 }
 
 /// A virtual screen. It goes away when dropped.
@@ -112,6 +138,14 @@ impl Screen {
         self.hands(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]).expect("a click");
     }
 
+    /// Moves the pointer to a place.
+    ///
+    /// # Panics
+    /// When the mouse does not work.
+    pub fn point(&self, x: u32, y: u32) {
+        self.hands(&["mousemove", &x.to_string(), &y.to_string()]).expect("the pointer moves");
+    }
+
     /// Takes a picture of the whole screen.
     ///
     /// # Panics
@@ -162,12 +196,22 @@ impl App {
     /// When it was not built.
     #[must_use]
     pub fn start(screen: &Screen, data_dir: &Path, profile: &str, connect: &[String]) -> Self {
+        Self::start_on(screen, data_dir, profile, connect, "machine")
+    }
+
+    /// Starts the app on a machine of that name.
+    ///
+    /// # Panics
+    /// When it was not built.
+    #[must_use]
+    pub fn start_on(screen: &Screen, data_dir: &Path, profile: &str, connect: &[String], machine: &str) -> Self {
         let program = program("parlor-gui").expect("the app was built");
         let child = Command::new(program)
             .env("DISPLAY", screen.name())
             .env_remove("WAYLAND_DISPLAY")
             // Nothing of a test may come into the keychain of whoever runs it.
             .env("PARLOR_NO_KEYCHAIN", "1")
+            .env("HOSTNAME", machine)
             // Software drawing, the same on every machine.
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
             .arg("--data-dir")

@@ -6,20 +6,9 @@ use parlor_node::store::{LockChange, ProfileLock, Unlock, change_lock};
 use parlor_protocol::guard::Passphrase;
 use parlor_tests::{
     real::{address, archive, create, join, members, node, send, texts, until, until_texts},
-    window::{App, Screen, missing_tool},
+    window::{App, Screen, guide_picture, missing_tool, test_picture},
 };
-use std::path::{Path, PathBuf};
-
-/// Where pictures go: into the documentation when they are to be kept.
-fn pictures() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    if std::env::var_os("PARLOR_KEEP_PICTURES").is_some() {
-        return root.join("docs/images");
-    }
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures");
-    std::fs::create_dir_all(&dir).unwrap();
-    dir
-}
+use std::path::Path;
 
 /// How many different colours a picture has.
 fn colors(picture: &Path) -> usize {
@@ -98,7 +87,7 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
     })
     .await;
     // The cursor blinks only in a window that has the keyboard.
-    let picture = pictures().join("app.png");
+    let picture = guide_picture("app");
     screen.picture_at_rest(&picture);
     assert!(colors(&picture) > 100, "the picture shows the app, not an empty screen");
 
@@ -138,7 +127,7 @@ async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_t
     let screen = Screen::start();
     let app = App::start(&screen, dir.path(), "mara", &[]);
     screen.await_window("^Parlor$");
-    let locked = pictures().join("locked.png");
+    let locked = test_picture("locked");
     screen.picture_at_rest(&locked);
     let unlock = async |passphrase: &str, title: &str| {
         screen.types(passphrase);
@@ -147,20 +136,20 @@ async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_t
     };
     screen.types("bread in the oven");
     screen.press("Return");
-    screen.picture_at_rest(&pictures().join("locked-wrong.png"));
+    screen.picture_at_rest(&test_picture("locked-wrong"));
     unlock("soup on the stove", "^Parlor$").await;
-    screen.picture_at_rest(&pictures().join("unlocked.png"));
+    screen.picture_at_rest(&test_picture("unlocked"));
     screen.press("ctrl+k");
     screen.types("Kitchen");
     screen.press("Return");
     screen.await_window("Kitchen - Parlor");
     screen.press("ctrl+comma");
-    screen.picture_at_rest(&pictures().join("lock-settings.png"));
+    screen.picture_at_rest(&test_picture("lock-settings"));
     screen.press("Escape");
     screen.press("ctrl+l");
     screen.await_window("^Parlor$");
     until("the node is gone", async || ProfileLock::take(&profile, "mara").ok().map(drop)).await;
-    screen.picture_at_rest(&pictures().join("locked-again.png"));
+    screen.picture_at_rest(&test_picture("locked-again"));
     unlock("soup on the stove", "Kitchen - Parlor").await;
     screen.press("ctrl+q");
     assert!(app.ended_well(), "the app ends when it is told to");

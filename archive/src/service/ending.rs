@@ -29,8 +29,17 @@ pub(super) enum Ended {
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     due: u64,
+    /// When this archive was told of the end by a record alone, in milliseconds since 1970.
+    heard: u64,
     is_under_way: bool,
     is_done: bool,
+}
+
+impl Ending {
+    /// Somebody told of the end.
+    pub(super) fn heard(&mut self, now: u64) {
+        self.heard = now;
+    }
 }
 
 impl Service {
@@ -46,9 +55,9 @@ impl Service {
                 continue;
             }
             room.ending.is_under_way = true;
-            let (store, room, records) = (Arc::clone(&self.store), *id, room.records());
+            let (store, heard, room, records) = (Arc::clone(&self.store), room.ending.heard, *id, room.records());
             self.tasks.spawn(async move {
-                let result = end_if_due(&*store, room, records, now).await;
+                let result = end_if_due(&*store, room, records, heard, now).await;
                 Done::Ended { room, result }
             });
         }
@@ -69,13 +78,19 @@ impl Service {
     }
 }
 
-/// Deletes a dissolved room when its newest entry came long enough ago: after its end nothing is taken
-/// any more.
-async fn end_if_due(store: &dyn Store, room: RoomId, records: Vec<Entry>, now: u64) -> Result<Ended, StoreError> {
+/// Deletes a dissolved room when its newest entry came long enough ago, and it was `heard` of the end as
+/// long ago: after that nothing is taken any more.
+async fn end_if_due(
+    store: &dyn Store,
+    room: RoomId,
+    records: Vec<Entry>,
+    heard: u64,
+    now: u64,
+) -> Result<Ended, StoreError> {
     if store.usage(room).await? == Usage::default() && !store.records(room).await?.is_empty() {
         return Ok(Ended::Gone);
     }
-    let (mut newest, mut next) = (0, 0);
+    let (mut newest, mut next) = (heard, 0);
     loop {
         let arrived = store.arrived(room, next, STEP).await?;
         let Some(last) = arrived.last() else { break };
@@ -113,11 +128,15 @@ mod tests {
         let records = vec![room.epoch.clone()];
         let before = store.usage(room.id).await.unwrap();
         let now = now_ms();
-        let early = end_if_due(&store, room.id, records.clone(), now).await.unwrap();
+        let early = end_if_due(&store, room.id, records.clone(), 0, now).await.unwrap();
         assert!(matches!(early, Ended::Later(due) if (now + STAYS_MS - 60_000..=now + STAYS_MS).contains(&due)));
         assert_eq!(store.usage(room.id).await.unwrap(), before);
+        // A quiet room, of whose end somebody tells a month later.
+        let month = now + 30 * 24 * 60 * 60 * 1_000;
+        let told = end_if_due(&store, room.id, records.clone(), month, month + 60_000).await.unwrap();
+        assert_eq!(told, Ended::Later(month + STAYS_MS));
         for _ in 0..2 {
-            let late = end_if_due(&store, room.id, records.clone(), now + STAYS_MS + 1_000).await.unwrap();
+            let late = end_if_due(&store, room.id, records.clone(), 0, now + STAYS_MS + 1_000).await.unwrap();
             assert_eq!(late, Ended::Gone);
             assert_eq!(store.usage(room.id).await.unwrap(), Usage::default());
             assert_eq!(store.records(room.id).await.unwrap(), records);

@@ -360,8 +360,13 @@ impl Service {
             // Records show by themselves that an owner made them; whether they count, and for whom, is
             // worked out from all of them.
             Some(known) => {
+                let had_ended = known.rules.graph().dissolved_by().is_some();
                 if epochs.iter().any(|epoch| known.learn_epoch(epoch) == Err(Refused::Never)) {
                     return Some(Answer::Refused(Refusal::Malformed));
+                }
+                if !had_ended && known.rules.graph().dissolved_by().is_some() {
+                    // No entry of that time may ever be stored, and the week begins now.
+                    known.ending.heard(storing::now_ms());
                 }
                 known.rules.check_cert(from, cert)
             }

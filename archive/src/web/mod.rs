@@ -52,6 +52,9 @@ const TUNNELS_MAX: usize = 256;
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// Longest head of a request, in bytes.
 const HEAD_MAX: usize = 16 * 1024;
+/// How long a connection may last that is no WebSocket: time for the whole page over a slow line. Browsers
+/// open another one when they need it.
+const CONNECTION_MAX: Duration = Duration::from_secs(300);
 /// How long requests that are under way may take when the archive stops.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// How long to wait when the system gives no connection, because too many files are open.
@@ -80,7 +83,8 @@ const HEADERS: [(&str, &str); 6] = [
 pub struct WebConfig {
     /// Where; nowhere when absent.
     pub address: Option<SocketAddr>,
-    /// The folder with the page; the one that is built into the program when absent.
+    /// The folder with the page; when absent, the page that is built into the program, or the folder `web`
+    /// beside it.
     pub dir: Option<PathBuf>,
     /// Whether with TLS.
     pub tls: Tls,
@@ -151,7 +155,11 @@ impl Site {
         let Some(address) = config.address else { return Ok(None) };
         let page = match &config.dir {
             Some(dir) => Some(Page::read(dir)?),
-            None => Page::built_in(),
+            None => match Page::built_in() {
+                Some(page) => Some(page),
+                // A page may lie beside the program instead.
+                None => beside_the_program().map(|dir| Page::read(&dir)).transpose()?,
+            },
         };
         let Some(page) = page else { return Ok(None) };
         let tls = tls::prepare(&config.tls, data_dir, &own_names())?;
@@ -209,6 +217,12 @@ impl Site {
     }
 }
 
+/// The folder `web` beside the program, when there is a page in it.
+fn beside_the_program() -> Option<PathBuf> {
+    let folder = std::env::current_exe().ok()?.parent()?.join("web");
+    folder.join(INDEX).with_extension("html.gz").is_file().then_some(folder)
+}
+
 /// Resolves when the archive stops.
 async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is as good as a stop.
@@ -258,7 +272,7 @@ async fn requests(
     let mut served = std::pin::pin!(served);
     tokio::select! {
         // A browser that went away in the middle is the ordinary case.
-        _ = served.as_mut() => return,
+        _ = tokio::time::timeout(CONNECTION_MAX, served.as_mut()) => return,
         () = stopped(stop) => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;
@@ -299,9 +313,9 @@ fn send(file: &File, asked: &HeaderMap) -> Response {
         return (headers, [(header::CONTENT_ENCODING, "gzip")], file.packed.clone()).into_response();
     }
     match file.unpacked() {
-        Ok(bytes) => (headers, bytes).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a file of the web page is damaged; install the archive again");
+        Some(bytes) => (headers, bytes).into_response(),
+        None => {
+            tracing::error!("a file of the web page is damaged; install the archive again");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

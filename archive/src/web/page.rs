@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use flate2::read::GzDecoder;
-use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
+use std::{collections::BTreeMap, fs, io::Read as _, path::Path, sync::OnceLock};
 
 use crate::error::StartError;
 
@@ -25,19 +25,25 @@ pub(super) struct File {
     pub(super) tag: String,
     /// Its name has a hash of its content, so it never changes.
     pub(super) lasts: bool,
+    /// The file for clients that do not take it packed: made when the first one comes, for all of them.
+    plain: OnceLock<Option<Bytes>>,
 }
 
 impl File {
     fn new(name: &str, packed: Bytes) -> Self {
         let hash = blake3::hash(&packed).to_hex();
-        Self { kind: kind(name), packed, tag: hash.get(..32).unwrap_or_default().to_owned(), lasts: has_hash(name) }
+        let tag = hash.get(..32).unwrap_or_default().to_owned();
+        Self { kind: kind(name), packed, tag, lasts: has_hash(name), plain: OnceLock::new() }
     }
 
-    /// The file for a client that does not take it packed.
-    pub(super) fn unpacked(&self) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        GzDecoder::new(self.packed.as_ref()).take(FILE_MAX).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    /// The file for a client that does not take it packed; `None` when it is damaged.
+    pub(super) fn unpacked(&self) -> Option<Bytes> {
+        let unpack = || {
+            let mut bytes = Vec::new();
+            let read = GzDecoder::new(self.packed.as_ref()).take(FILE_MAX).read_to_end(&mut bytes);
+            read.ok().map(|_| bytes.into())
+        };
+        self.plain.get_or_init(unpack).clone()
     }
 }
 

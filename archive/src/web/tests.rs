@@ -144,6 +144,29 @@ async fn the_websocket_is_handed_on_both_ways_to_own_pages_only() {
 }
 
 #[tokio::test]
+async fn a_browser_that_stays_silent_is_let_go_when_the_archive_closes() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let running = running(listener.local_addr().unwrap().port(), Tls::Off).await;
+    let archive = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut head).await.unwrap();
+        }
+        let answer = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: it-is-me\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let mut stream = TcpStream::connect(running.served.address).await.unwrap();
+    let ask = upgrade("Connection: Upgrade\r\n");
+    stream.write_all(format!("GET /ws HTTP/1.1\r\nHost: archive\r\n{ask}\r\n").as_bytes()).await.unwrap();
+    archive.await.unwrap();
+    let mut got = Vec::new();
+    tokio::time::timeout(SOON, stream.read_to_end(&mut got)).await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&got).starts_with("HTTP/1.1 101"));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_websocket_that_is_not_there_is_said_to_be_so() {
     let nobody = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
     let running = running(nobody, Tls::Off).await;

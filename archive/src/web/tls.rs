@@ -87,9 +87,10 @@ fn fingerprint(cert: &CertificateDer<'_>) -> String {
 /// to trust it go on doing so.
 fn own(dir: &Path, hosts: &[String]) -> Result<(PathBuf, PathBuf), StartError> {
     let (cert, key) = (dir.join(CERT_FILE), dir.join(KEY_FILE));
+    let is_whole = CertificateDer::from_pem_file(&cert).is_ok() && PrivateKeyDer::from_pem_file(&key).is_ok();
     let age = fs::metadata(&cert).and_then(|meta| meta.modified()).ok().and_then(|made| made.elapsed().ok());
     let is_good = age.is_some_and(|age| age < Duration::from_secs(RENEWED_AFTER_DAYS * 24 * 60 * 60));
-    if is_good && key.exists() {
+    if is_good && is_whole {
         return Ok((cert, key));
     }
     let bad = |reason: String| StartError::Tls { file: cert.clone(), reason };
@@ -101,7 +102,7 @@ fn own(dir: &Path, hosts: &[String]) -> Result<(PathBuf, PathBuf), StartError> {
     (params.not_before, params.not_after) = (now - time::Duration::days(1), now + time::Duration::days(VALID_DAYS));
     let made = params.self_signed(&pair).map_err(|error| bad(error.to_string()))?;
     folder::write_secret(&key, zeroize::Zeroizing::new(pair.serialize_pem()).as_bytes())
-        .and_then(|()| fs::write(&cert, made.pem()))
+        .and_then(|()| folder::write_secret(&cert, made.pem().as_bytes()))
         .map_err(|error| bad(error.to_string()))?;
     Ok((cert, key))
 }
@@ -119,6 +120,9 @@ mod tests {
         let second = prepare(&Tls::SelfSigned, dir.path(), &[]).unwrap().unwrap().fingerprint;
         assert_eq!(first, second);
         assert_eq!(first.split(':').count(), 32);
+        // What a power cut left behind is made anew.
+        fs::write(dir.path().join(CERT_FILE), "").unwrap();
+        assert_ne!(prepare(&Tls::SelfSigned, dir.path(), &[]).unwrap().unwrap().fingerprint, first);
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(

@@ -51,13 +51,16 @@ pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request
         let _permit = permit;
         let Ok(outer) = upgrade.await else { return };
         let mut outer = TokioIo::new(outer);
-        let pass = async {
-            outer.write_all(&first).await?;
-            tokio::io::copy_bidirectional(&mut outer, &mut inner).await
-        };
+        if outer.write_all(&first).await.is_err() {
+            return;
+        }
+        let (mut from_browser, mut to_browser) = tokio::io::split(outer);
+        let (mut from_archive, mut to_archive) = inner.split();
         tokio::select! {
-            // A connection that breaks is the network's ordinary case.
-            _ = pass => {}
+            // A connection that breaks is the network's ordinary case. Each side ends both ways at once: a
+            // browser that vanished is noticed by the archive, whose pings it does not answer.
+            _ = tokio::io::copy(&mut from_browser, &mut to_archive) => {}
+            _ = tokio::io::copy(&mut from_archive, &mut to_browser) => {}
             () = stopped(stop) => {}
         }
     });

@@ -62,7 +62,7 @@ impl Model {
             self.devices.offer = Offer::Used { label: label.to_owned() };
         }
         let label = words::shorten(label, 48);
-        let remedy = "If you did not add it, tell the owners of your rooms to remove it.";
+        let remedy = "If you did not add it, revoke it at once: Settings, Your devices.";
         self.toast(format!("A new device of yours: {label}."), remedy, !is_expected);
         self.devices_changed()
     }

@@ -21,6 +21,7 @@ pub struct Keeping {
     problem: Option<String>,
     /// Why the browser cannot keep anything.
     refused: Option<String>,
+    was_shown: bool,
 }
 
 impl Keeping {
@@ -45,7 +46,10 @@ impl Keeping {
                     hint_line(ui, refused);
                 } else {
                     ui.label(soft("Mine: keep my keys and rooms in this browser, sealed with a passphrase."));
-                    secret_field(ui, NEW, &mut self.new, "New passphrase");
+                    let first = secret_field(ui, NEW, &mut self.new, "New passphrase");
+                    if !std::mem::replace(&mut self.was_shown, true) {
+                        first.request_focus();
+                    }
                     let again = secret_field(ui, AGAIN, &mut self.again, "The same again");
                     let entered = again.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
                     if main_button(ui, "Keep them here", !self.new.is_empty()).clicked() || entered {

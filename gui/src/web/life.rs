@@ -8,6 +8,7 @@ use parlor_node::{
 };
 use parlor_protocol::guard::Passphrase;
 use std::{cell::RefCell, rc::Rc};
+use zeroize::Zeroizing;
 
 use super::{bridge::Bridge, page, site, tabs::Tabs};
 use crate::{
@@ -57,6 +58,8 @@ pub(super) struct Life {
     /// Whether the browser keeps what this page does.
     pub(super) is_kept: bool,
     tabs: Tabs,
+    /// A code that came with the page's address.
+    code: Option<Zeroizing<String>>,
     /// Another tab took over.
     is_taken: Rc<RefCell<bool>>,
     // Dropped after the app. Dropping it stops the node.
@@ -71,6 +74,7 @@ impl Life {
             unlocking: Unlocking::in_browser(),
             is_kept: false,
             tabs: Tabs::new(),
+            code: page::take_code().map(Zeroizing::new),
             is_taken: Rc::default(),
             node: Held::default(),
         };
@@ -167,8 +171,8 @@ impl Life {
         *self.node.borrow_mut() = Some(node);
         self.unlocking = Unlocking::in_browser();
         let mut app = App::new(ctx, bridge, Setting { look, ..Setting::default() });
-        if let Some(code) = page::take_code() {
-            app.offer_code(code);
+        if let Some(code) = self.code.take() {
+            app.offer_code(code.to_string());
         }
         self.stage = Stage::Running(Box::new(app));
     }

@@ -129,6 +129,10 @@ impl eframe::App for Window {
             Stage::Elsewhere => alone(ui, &mut view::elsewhere),
             Stage::Failed(why) => alone(ui, &mut |ui| view::start_failed(ui, why)),
         };
+        if !matches!(self.life.stage, Stage::Running(_)) {
+            // The name of a room is nothing for a locked page.
+            self.tell_title("Parlor".to_owned());
+        }
         for action in actions {
             match action {
                 Action::Unlock(passphrase) => self.life.start(&ctx, Some(passphrase)),

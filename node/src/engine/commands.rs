@@ -15,12 +15,23 @@ const ANSWER_MAX: usize = 1000;
 /// Questions that may wait for a room to be read; more are answered with what is there.
 const EARLY_MAX: usize = 64;
 
-/// A question for history, asked before the room was read from the store.
+/// A question about a room, asked before the room was read from the store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EarlyQuestion {
     pub(super) call: CallId,
-    before: Option<Order>,
-    limit: usize,
+    about: About,
+}
+
+/// What must be answered from all of a room.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    History {
+        before: Option<Order>,
+        limit: usize,
+    },
+    /// A code that works; one that was ended stands in the room's logs.
+    Code,
+    Codes,
 }
 
 impl Engine {
@@ -36,7 +47,7 @@ impl Engine {
                 let lifetime = lifetime.map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
                 self.make_code(call, room, lifetime, uses);
             }
-            Command::Code { room } => self.show_code(call, room),
+            Command::Code { room } => self.answer_when_read(EarlyQuestion { call, about: About::Code }, room),
             Command::Join(code) => self.join(call, code),
             Command::CancelJoin(code) => {
                 self.cancel_join(&code);
@@ -63,7 +74,8 @@ impl Engine {
                 self.reply(Some(call), members.map(Reply::Members));
             }
             Command::History { room, before, limit } => {
-                self.answer_history(EarlyQuestion { call, before, limit: limit.clamp(1, ANSWER_MAX) }, room);
+                let about = About::History { before, limit: limit.clamp(1, ANSWER_MAX) };
+                self.answer_when_read(EarlyQuestion { call, about }, room);
             }
             Command::Search { room, words, limit } => {
                 let found = self.search(room, &words, limit.clamp(1, ANSWER_MAX));
@@ -96,10 +108,7 @@ impl Engine {
                 let rules = self.rules_shown(room).ok_or(CommandError::NoSuchRoom);
                 self.reply(Some(call), rules.map(Reply::Rules));
             }
-            Command::Codes { room } => {
-                let codes = self.codes(room).ok_or(CommandError::NoSuchRoom);
-                self.reply(Some(call), codes.map(Reply::Codes));
-            }
+            Command::Codes { room } => self.answer_when_read(EarlyQuestion { call, about: About::Codes }, room),
             Command::RevokeCode { room, locator } => self.revoke_code(call, room, locator),
             Command::RotateCodes { room } => self.rotate_codes(call, room),
             Command::Mute { room, user, lasts } => self.mute(call, room, user, lasts),
@@ -199,16 +208,25 @@ impl Engine {
         self.reply(Some(call), Ok(Reply::Done));
     }
 
-    /// Answers with a stretch of history, or waits until the room has been read: what is there before
-    /// has holes.
-    pub(super) fn answer_history(&mut self, question: EarlyQuestion, room_id: RoomId) {
+    /// Answers, or waits until the room has been read: what is there before has holes.
+    pub(super) fn answer_when_read(&mut self, question: EarlyQuestion, room_id: RoomId) {
         let unread = self.rooms.get_mut(&room_id).filter(|room| !room.is_loaded);
         if let Some(room) = unread.filter(|room| room.early.len() < EARLY_MAX) {
             room.early.push(question);
             return;
         }
-        let history = self.history(room_id, question.before, question.limit);
-        self.reply(Some(question.call), history);
+        let call = question.call;
+        match question.about {
+            About::History { before, limit } => {
+                let history = self.history(room_id, before, limit);
+                self.reply(Some(call), history);
+            }
+            About::Code => self.show_code(call, room_id),
+            About::Codes => {
+                let codes = self.codes(room_id).ok_or(CommandError::NoSuchRoom);
+                self.reply(Some(call), codes.map(Reply::Codes));
+            }
+        }
     }
 
     fn history(&mut self, room_id: RoomId, before: Option<Order>, limit: usize) -> crate::CommandResult {

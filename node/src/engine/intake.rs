@@ -325,7 +325,7 @@ impl Engine {
             self.knock_soon(room_id);
         }
         let early = self.rooms.get_mut(&room_id).map(|room| std::mem::take(&mut room.early)).unwrap_or_default();
-        early.into_iter().for_each(|question| self.answer_history(question, room_id));
+        early.into_iter().for_each(|question| self.answer_when_read(question, room_id));
         let peers = self.connections.in_room(room_id);
         peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
         self.sync_with_archives(room_id);

@@ -33,7 +33,7 @@ impl Engine {
             let known = learned.known_since.is_some_and(|since| !room.is_fresh || since < room.record.joined);
             let looks_like = room.looks_like(device);
             if learned.is_new_device && known {
-                let warning = Warning::NewDevice;
+                let warning = if user == self.user.id() { Warning::OwnDevice } else { Warning::NewDevice };
                 self.event(Event::PersonWarned { room: room_id, user, name: name.clone(), warning });
             }
             if let Some(warning) = looks_like.filter(|_| learned.is_new_device || learned.is_new_name) {

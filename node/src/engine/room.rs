@@ -117,7 +117,7 @@ pub(super) struct Room {
     /// When the progress of joining was last told, on the monotonic clock.
     pub(super) progress_sent: u64,
     /// Members that wait to be compared with.
-    pub(super) to_compare: BTreeSet<DeviceId>,
+    pub(super) to_compare: VecDeque<DeviceId>,
     /// Members that were asked for the first screenful.
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
@@ -180,7 +180,7 @@ impl Room {
             early: Vec::new(),
             is_fresh: false,
             progress_sent: 0,
-            to_compare: BTreeSet::new(),
+            to_compare: VecDeque::new(),
             tails_asked: 0,
             has_synced: false,
             knocked: BTreeSet::new(),

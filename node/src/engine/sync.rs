@@ -35,6 +35,8 @@ const CHECKED_MAX: usize = 8;
 /// Comparisons with members that are under way at once; others wait their turn. When many come at
 /// the same time the first of them bring what all of them have, and with the rest it is the same.
 const COMPARED_AT_ONCE: usize = 8;
+/// The same with devices that listen to the room's topics and are not known as members (yet).
+const STRANGERS_COMPARED_AT_ONCE: usize = 8;
 /// Messages of the first screenful, fetched before everything else after joining.
 const FIRST_SCREEN: u16 = 60;
 /// Members that are asked for it; besides them every archive is.
@@ -124,14 +126,18 @@ impl Engine {
         let archive = self.connections.is_archive(peer);
         let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
         let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
-        let is_full = !archive && room.is_comparing_enough();
+        // Anybody may listen to a topic and never answer: those have places of their own.
+        let is_member = room.membership.members.contains_key(&peer);
+        let is_full = !archive && room.is_comparing_enough(is_member);
         let state = room.peers.entry(peer).or_default();
         if state.heights_asked {
             state.ask_again = true;
             return;
         }
         if is_full {
-            room.to_compare.insert(peer);
+            if !room.to_compare.contains(&peer) {
+                room.to_compare.push_back(peer);
+            }
             return;
         }
         state.heights_asked = true;
@@ -156,10 +162,13 @@ impl Engine {
 
     /// Goes on with those who wait to be compared with.
     fn compare_waiting(&mut self, room_id: RoomId) {
-        while let Some(room) = self.rooms.get_mut(&room_id).filter(|room| !room.is_comparing_enough())
-            && let Some(peer) = room.to_compare.pop_first()
-        {
-            self.sync_with(room_id, peer);
+        while let Some(room) = self.rooms.get_mut(&room_id) {
+            let (members, others) = (!room.is_comparing_enough(true), !room.is_comparing_enough(false));
+            let has_place = |peer: &DeviceId| if room.membership.members.contains_key(peer) { members } else { others };
+            let Some(at) = room.to_compare.iter().position(has_place) else { return };
+            if let Some(peer) = room.to_compare.remove(at) {
+                self.sync_with(room_id, peer);
+            }
         }
     }
 
@@ -356,7 +365,7 @@ impl Engine {
     pub(super) fn forget_peer(&mut self, peer: DeviceId) {
         for room in self.rooms.values_mut() {
             room.peers.remove(&peer);
-            room.to_compare.remove(&peer);
+            room.to_compare.retain(|waiting| *waiting != peer);
             room.fetching.retain(|_, from| *from != peer);
             room.summary_changed = true;
         }
@@ -371,7 +380,13 @@ impl Engine {
 }
 
 impl Room {
-    fn is_comparing_enough(&self) -> bool {
-        self.peers.values().filter(|peer| peer.heights_asked).count() >= COMPARED_AT_ONCE
+    /// Whether as many comparisons are under way as may be, with members or with those who only say that
+    /// they are in the room.
+    fn is_comparing_enough(&self, members: bool) -> bool {
+        let is_under_way = |(device, state): &(&DeviceId, &PeerRoom)| {
+            state.heights_asked && self.membership.members.contains_key(device) == members
+        };
+        let max = if members { COMPARED_AT_ONCE } else { STRANGERS_COMPARED_AT_ONCE };
+        self.peers.iter().filter(is_under_way).count() >= max
     }
 }

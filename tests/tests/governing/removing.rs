@@ -134,3 +134,19 @@ fn a_dissolved_room_is_over_for_everybody() {
     network.call(1, Command::ForgetRoom { room }).unwrap();
     assert_eq!(standing(&mut network, 1, room), None);
 }
+
+#[test]
+fn who_asks_for_the_code_of_a_dissolved_room_right_after_a_start_gets_none() {
+    let mut network = Network::new(1, 6, Faults::NONE);
+    let (room, _) = network.create(0, "kitchen");
+    network.call(0, Command::DissolveRoom { room }).unwrap();
+    network.quit(0);
+    network.start(0);
+    let asked = network.submit(0, Command::Code { room });
+    let mut answer = None;
+    assert!(network.run_until(|network| {
+        answer = network.answer(0, asked);
+        answer.is_some()
+    }));
+    assert!(answer.is_some_and(|answer| answer.is_err()), "a code that works no more");
+}

@@ -33,6 +33,9 @@ enum Do {
         /// Quicker to build, larger and slower to run.
         #[arg(long)]
         quick: bool,
+        /// Then builds `parlor-archive` for release, with the page in it.
+        #[arg(long)]
+        archive: bool,
     },
     /// Takes the pictures of the documentation anew, from the real app.
     Pictures,
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().action {
         Do::Demo { no_app } => demo(no_app),
         Do::Test => test::run(),
-        Do::Web { quick } => web::build(quick),
+        Do::Web { quick, archive } => web::build(quick).and_then(|()| if archive { web::archive() } else { Ok(()) }),
         Do::Pictures => test::pictures(),
         Do::Soak { minutes, seed } => soak(minutes, seed),
         Do::Bench { rows } => bench(&rows),

@@ -30,7 +30,10 @@ pub(crate) fn pictures() -> anyhow::Result<()> {
     install::all();
     run_all(&[
         (&["build", "--workspace", "--all-targets"], &[]),
-        (&["test", "--package", "parlor-tests", "--test", "window"], &[("PARLOR_KEEP_PICTURES", "1")]),
+        (
+            &["test", "--package", "parlor-tests", "--test", "window", "--test", "pictures"],
+            &[("PARLOR_KEEP_PICTURES", "1")],
+        ),
     ])
 }
 

@@ -87,6 +87,12 @@ fn linker() -> Option<PathBuf> {
     std::iter::once(own).chain(others).find(|linker| linker.is_file())
 }
 
+/// Builds the archive for release, with the page in it.
+pub(crate) fn archive() -> anyhow::Result<()> {
+    let mut cargo = command(&cargo_path(), &["build", "--release", "--package", "parlor-archive"]);
+    run(cargo.env("PARLOR_WEB", process::target().join("web")))
+}
+
 /// Builds the page. A quick build is large and slow, for trying things.
 pub(crate) fn build(quick: bool) -> anyhow::Result<()> {
     let way = way()?;

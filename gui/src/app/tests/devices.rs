@@ -42,6 +42,23 @@ fn all_devices_are_listed_and_get_other_names() {
 }
 
 #[test]
+fn a_device_is_revoked_after_a_question_and_this_one_cannot_be() {
+    let (fake, ..) = with_room();
+    let laptop = fake.owns(1, "laptop", Some(NOW - MINUTE));
+    let mut desk = page(&fake);
+    desk.click("Revoke laptop");
+    desk.shows("Revoke laptop?");
+    desk.click("Back");
+    assert!(asked(&desk).is_none(), "nothing was revoked");
+    desk.click("Revoke laptop");
+    desk.click("Revoke");
+    assert!(matches!(asked(&desk), Some(DeviceCommand::Revoke { device }) if device == laptop));
+    desk.shows("revoked yesterday 22:13");
+    desk.hides("Rename laptop");
+    desk.hides(&format!("Revoke {}", fake.me().short()));
+}
+
+#[test]
 fn a_code_for_a_new_device_is_shown_with_the_time_that_is_left_and_then_used() {
     let (fake, ..) = with_room();
     let mut desk = page(&fake);
@@ -89,7 +106,7 @@ fn a_device_that_nobody_offered_is_a_loud_message() {
     fake.tell(Event::DeviceLinked { device: DeviceId::default(), label: "stranger".into() });
     desk.run();
     desk.shows("A new device of yours: stranger.");
-    desk.shows("If you did not add it");
+    desk.shows("revoke it at once");
     assert!(desk.model().toasts.iter().any(|toast| toast.bad));
 }
 

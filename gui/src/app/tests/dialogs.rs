@@ -150,7 +150,7 @@ fn the_connection_panel_says_who_is_reached_how_and_what_to_do() {
 #[test]
 fn settings_change_the_name_the_theme_and_the_addresses() {
     let (fake, ..) = with_room();
-    let mut desk = Desk::new(&fake);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1800.0]);
     desk.click("Settings");
     desk.click("Dark");
     let kept =

@@ -31,7 +31,7 @@ fn an_unlocked_profile_is_called_so_with_the_remedy() {
 #[test]
 fn a_passphrase_is_set_by_typing_it_twice_and_then_there_is_a_lock_button() {
     let (fake, ..) = with_room();
-    let mut desk = Desk::new(&fake);
+    let mut desk = Desk::of_size(&fake, [1200.0, 1800.0]);
     desk.press(Modifiers::COMMAND, Key::Comma);
     desk.click("Set a passphrase");
     desk.shows("nobody can reset it");

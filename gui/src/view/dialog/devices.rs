@@ -1,4 +1,4 @@
-//! The person's own devices: all of them, and a new one by a code.
+//! The person's own devices: all of them, a new one by a code, and revoking a lost one.
 
 mod add;
 mod link;
@@ -12,7 +12,7 @@ use crate::{
     model::{Model, Offer},
     theme::{self, size, space},
     view::{Action, Sight},
-    widgets::{QrPicture, dialog, error_line, link_button, main_button, plain_button, text_field},
+    widgets::{QrPicture, dialog, error_line, link_button, main_button, plain_button, text_field, warn_button},
     words,
 };
 pub use link::LinkForm;
@@ -28,6 +28,8 @@ enum Part {
     Link(LinkForm),
     /// Another name for a device.
     Rename { device: DeviceId, label: String },
+    /// Really revoke?
+    Revoke { device: DeviceId, label: String },
 }
 
 /// What is open and being typed, and the picture of the code, made once.
@@ -73,6 +75,13 @@ impl DevicesPage {
                     error_line(ui, problem);
                 }
             }
+            Part::Revoke { device, label } => {
+                if let Some(yes) = ask(ui, label) {
+                    let command = DeviceCommand::Revoke { device: *device };
+                    actions.extend(yes.then(|| Action::Device(Box::new(command))));
+                    next = Some(Part::List);
+                }
+            }
         }
         if let Some(next) = next {
             self.part = next;
@@ -95,6 +104,9 @@ impl DevicesPage {
             match list::row(ui, device, sight) {
                 Some(list::Pressed::Rename) => {
                     next = Some(Part::Rename { device: device.device, label: device.label.clone() });
+                }
+                Some(list::Pressed::Revoke) => {
+                    next = Some(Part::Revoke { device: device.device, label: device.label.clone() });
                 }
                 None => {}
             }
@@ -130,6 +142,25 @@ fn rename(ui: &mut Ui, label: &mut String) -> Option<Result<Name, Option<String>
             return Some(Name::new(label).map_err(|error| Some(words::name_problem(&error))));
         }
         plain_button(ui, "Back").clicked().then_some(Err(None))
+    })
+    .inner
+}
+
+fn ask(ui: &mut Ui, label: &str) -> Option<bool> {
+    let palette = theme::palette(ui.visuals());
+    let title = format!("Revoke {}?", words::shorten(label, 48));
+    ui.label(RichText::new(title).size(size::TITLE).color(palette.text));
+    ui.add_space(space::XS);
+    let text = "For a device that is lost or not yours. It is taken out of every room and of your account, and reads and \
+                writes nothing more there. Rooms of others follow when their owners are online. What is on it \
+                already can still be read there. This cannot be taken back.";
+    ui.label(RichText::new(text).color(palette.soft));
+    ui.add_space(space::M);
+    ui.horizontal(|ui| {
+        if warn_button(ui, "Revoke").clicked() {
+            return Some(true);
+        }
+        plain_button(ui, "Back").clicked().then_some(false)
     })
     .inner
 }

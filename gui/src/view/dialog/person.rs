@@ -54,6 +54,11 @@ impl PersonDialog {
             }
             Some(card) => {
                 who(ui, card);
+                // The numbers need the whole screen.
+                if let Some(safety) = card.safety.as_ref().filter(|_| self.compares) {
+                    actions.extend(self.safety(ui, card, safety, model));
+                    return;
+                }
                 if !card.own && main_button(ui, "Write a message", true).clicked() {
                     actions.push(Action::Message(card.user));
                 }
@@ -105,7 +110,7 @@ impl PersonDialog {
             return actions;
         }
         let text = format!(
-            "{} sees the same on the own screen, under your name. Compare in person or by telephone: the numbers or the words.",
+            "{} sees the same on their own screen, under your name. Compare in person or by telephone: the numbers or the words.",
             card.name
         );
         ui.label(RichText::new(text).color(palette.soft));
@@ -116,7 +121,7 @@ impl PersonDialog {
         }
         ui.vertical_centered(|ui| {
             if let Some((_, picture)) = &self.picture {
-                qr(ui, picture, 180.0, "QR picture of the safety number");
+                qr(ui, picture, 172.0, "QR picture of the safety number");
             }
         });
         ui.horizontal(|ui| {
@@ -145,6 +150,9 @@ impl PersonDialog {
             pressed = plain_button(ui, "Compare pasted").clicked();
             if PICTURE_FILES && plain_button(ui, "From a picture...").clicked() {
                 actions.push(Action::ReadPicture(card.user));
+            }
+            if plain_button(ui, "Back").clicked() {
+                self.compares = false;
             }
         });
         if (pressed || entered) && !self.pasted.trim().is_empty() {

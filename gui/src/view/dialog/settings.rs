@@ -3,7 +3,7 @@
 use egui::{Context, Key, RichText, Slider, Ui, vec2};
 use parlor_protocol::Name;
 
-use super::{Facts, lock::Lock};
+use super::{Dialog, Facts, lock::Lock};
 use crate::{
     config::{Look, Theme, ZOOM},
     model::Model,
@@ -49,21 +49,13 @@ impl Settings {
         let mut actions = Vec::new();
         let closed = dialog(ctx, "Settings", |ui| {
             actions.extend(self.name(ui, model));
+            actions.extend(yours(ui, model));
             actions.extend(self.look(ui, facts.look));
             actions.extend(seen(ui, model));
             actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui);
-            section(ui, "Account and devices");
-            ui.horizontal(|ui| {
-                if plain_button(ui, "Your devices").clicked() {
-                    actions.push(Action::Open(super::Dialog::devices()));
-                }
-                if plain_button(ui, "Your account").clicked() {
-                    actions.push(Action::Open(super::Dialog::account(model)));
-                }
-            });
         });
         if closed {
             actions.push(Action::CloseDialog);
@@ -155,6 +147,17 @@ impl Settings {
         }
         actions
     }
+}
+
+/// The ways to the person's devices and account.
+fn yours(ui: &mut Ui, model: &Model) -> Option<Action> {
+    section(ui, "Devices and account");
+    ui.horizontal(|ui| {
+        let devices = plain_button(ui, "Your devices").clicked().then(Dialog::devices);
+        let account = plain_button(ui, "Your account").clicked().then(|| Dialog::account(model));
+        devices.or(account).map(Action::Open)
+    })
+    .inner
 }
 
 /// Whether others on the network see this person.

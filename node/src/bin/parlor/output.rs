@@ -118,6 +118,9 @@ pub(crate) fn time(millis: u64) -> String {
 pub(crate) fn warning(name: &str, warning: &Warning) -> String {
     let name = safe(name);
     match warning {
+        Warning::OwnDevice => {
+            "Careful: a new device of yours was added. If it was not you, look at `parlor devices list`.".to_owned()
+        }
         Warning::NewDevice => format!(
             "Careful: a new device was added to the account of {name}. Ask {name} whether it is theirs (`parlor person`)."
         ),

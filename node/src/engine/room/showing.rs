@@ -113,8 +113,11 @@ impl Room {
         let member = self.membership.known(message.author);
         let Some(member) = member else { return Arc::clone(message) };
         let is_further = || message.body == MessageBody::Joined && self.is_further_device(message.author, member);
-        let warning = self.looks_like(message.author).or_else(|| is_further().then_some(Warning::NewDevice));
         let user = Some(member.card.user);
+        let is_mine = self.membership.known(me).is_some_and(|own| Some(own.card.user) == user);
+        let further = if is_mine { Warning::OwnDevice } else { Warning::NewDevice };
+        // A device needs no warning of itself.
+        let warning = self.looks_like(message.author).or_else(|| (!message.own && is_further()).then_some(further));
         let is_as_it_was = message.author_name == member.name
             && (message.user, message.verified, message.hidden) == (user, member.verified, member.blocked)
             && message.warning == warning;

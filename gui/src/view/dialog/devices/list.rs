@@ -17,6 +17,7 @@ const BUTTONS: f32 = 88.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pressed {
     Rename,
+    Revoke,
 }
 
 pub(super) fn row(ui: &mut Ui, device: &OwnDevice, sight: &Sight) -> Option<Pressed> {
@@ -38,6 +39,12 @@ pub(super) fn row(ui: &mut Ui, device: &OwnDevice, sight: &Sight) -> Option<Pres
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
+            if device.own {
+                // The pens stand below each other.
+                ui.add_space(38.0);
+            } else if icon_button(ui, Icon::Trash, &format!("Revoke {}", device.label), "").clicked() {
+                pressed = Some(Pressed::Revoke);
+            }
             if icon_button(ui, Icon::Pen, &format!("Rename {}", device.label), "").clicked() {
                 pressed = Some(Pressed::Rename);
             }

@@ -1,6 +1,6 @@
 //! The codes of a room: which work, for how long, and who made them.
 
-use egui::{ComboBox, RichText, Ui, vec2};
+use egui::{Align, ComboBox, Layout, RichText, Ui, vec2};
 use parlor_node::{CodeInfo, Command};
 use parlor_protocol::Role;
 use std::time::Duration;
@@ -84,16 +84,18 @@ impl RoomPage {
                     ui.label(RichText::new(said).size(size::TINY + 0.5).color(palette.faint));
                 });
             });
-            if let Some(code) = &code.code
-                && icon_button(ui, Icon::Copy, &format!("Copy {code}"), "").clicked()
-            {
-                actions.push(Action::Copy { text: code.to_string(), what: "Code" });
-            }
             let name = format!("End the code of {}", code.maker_name);
-            if (mine || role >= Role::Moderator) && icon_button(ui, Icon::Trash, &name, "").clicked() {
-                let command = Command::RevokeCode { room: self.room, locator: code.locator };
-                actions.push(self.govern(command));
-            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if (mine || role >= Role::Moderator) && icon_button(ui, Icon::Trash, &name, "").clicked() {
+                    let command = Command::RevokeCode { room: self.room, locator: code.locator };
+                    actions.push(self.govern(command));
+                }
+                if let Some(code) = &code.code
+                    && icon_button(ui, Icon::Copy, &format!("Copy {code}"), "").clicked()
+                {
+                    actions.push(Action::Copy { text: code.to_string(), what: "Code" });
+                }
+            });
         });
         actions
     }

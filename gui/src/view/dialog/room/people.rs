@@ -7,7 +7,7 @@ use parlor_protocol::Role;
 use super::{Question, RoomPage, small};
 use crate::{
     model::Chat,
-    theme::{self, size},
+    theme::{self, size, space},
     view::Action,
     widgets::{Icon, icon_button, name_it},
     words,
@@ -22,17 +22,21 @@ impl RoomPage {
         let people = persons(&chat.members);
         for (member, devices) in people {
             ui.horizontal(|ui| {
-                let controls = if role == Role::Owner { 190.0 } else { 0.0 };
+                let controls = if role == Role::Owner { 164.0 } else { 0.0 };
                 let room = ui.available_width() - controls;
                 ui.allocate_ui(vec2(room, 40.0), |ui| {
                     ui.set_width(room);
-                    ui.vertical(|ui| line(ui, member, devices));
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.y = 1.0;
+                        line(ui, member, devices);
+                    });
                 });
                 if role == Role::Owner {
                     actions.extend(self.controls(ui, member));
                 }
             });
         }
+        ui.add_space(space::S);
         small(
             ui,
             "Owners remove people, give roles and change the rules. Moderators can delete anybody's messages and \

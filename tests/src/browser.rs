@@ -1,0 +1,226 @@
+//! A real browser without a screen: Chromium with chromedriver.
+//!
+//! chromedriver speaks [WebDriver](https://www.w3.org/TR/webdriver2/): JSON over HTTP, one request at a
+//! time, which takes no more than a socket.
+
+use serde_json::{Value, json};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::real::until;
+
+/// Where WebDriver has its special keys.
+pub const ENTER: char = '\u{e007}';
+/// The tabulator.
+pub const TAB: char = '\u{e004}';
+/// The key Alt, to be held.
+pub const ALT: char = '\u{e00a}';
+/// The key Ctrl, to be held.
+pub const CTRL: char = '\u{e009}';
+/// The arrow to the left.
+pub const LEFT: char = '\u{e012}';
+/// The arrow downwards.
+pub const DOWN: char = '\u{e015}';
+/// How long between two keys: a person does not type faster.
+const KEY_MS: u64 = 30;
+/// How long after a key that moves the focus, which takes a frame.
+const MOVE_MS: u64 = 300;
+
+/// The page, when `cargo xtask web` has built it.
+#[must_use]
+pub fn page() -> Option<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
+    Some(target.join("web")).filter(|dir| dir.join("index.html").is_file())
+}
+
+/// Whether a browser can be driven here.
+#[must_use]
+pub fn has_browser() -> bool {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths).any(|dir| dir.join("chromedriver").is_file())
+}
+
+async fn read_head(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// A browser. It goes away when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // chromedriver takes its browser along when it is asked to go.
+        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browser {
+    /// Starts a browser with a window of this size.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(wide: u32, tall: u32) -> Self {
+        let port = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port").local_addr().expect("an address").port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let mut browser = Self { driver, port, session: String::new() };
+        until("chromedriver listens", async || TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop)).await;
+        let size = format!("--window-size={wide},{tall}");
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--use-angle=swiftshader",
+            "--enable-unsafe-swiftshader",
+            &size,
+        ];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": { "args": arguments },
+        } } });
+        let session = browser.ask("POST", "/session", &wanted).await;
+        browser.session = format!("/session/{}", session["sessionId"].as_str().expect("a session"));
+        browser
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let asked = tokio::time::timeout(Duration::from_secs(120), self.exchange(method, path, body)).await;
+        let answer = asked.expect("the browser answers in time").expect("the browser answers");
+        assert!(answer["value"]["error"].is_null(), "the browser refuses {path}: {answer}");
+        answer["value"].clone()
+    }
+
+    async fn exchange(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Value> {
+        let body = if method == "GET" { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body.as_bytes()).await?;
+        let head = read_head(&mut stream).await?.to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).expect("a length");
+        let mut answer = vec![0; length.trim().parse().expect("a number")];
+        stream.read_exact(&mut answer).await?;
+        Ok(serde_json::from_slice(&answer).expect("JSON"))
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) {
+        self.ask("POST", &format!("{}/url", self.session), &json!({ "url": url })).await;
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        self.ask("POST", &format!("{}/refresh", self.session), &json!({})).await;
+    }
+
+    /// Opens another tab, goes to it, and says how the one before is called.
+    pub async fn open_tab(&self) -> String {
+        let before = self.ask("GET", &format!("{}/window", self.session), &Value::Null).await;
+        let tab = self.ask("POST", &format!("{}/window/new", self.session), &json!({ "type": "tab" })).await;
+        self.go_to_tab(tab["handle"].as_str().expect("a tab")).await;
+        before.as_str().expect("a tab").to_owned()
+    }
+
+    /// Goes to a tab.
+    pub async fn go_to_tab(&self, tab: &str) {
+        self.ask("POST", &format!("{}/window", self.session), &json!({ "handle": tab })).await;
+    }
+
+    /// Runs a script in the page.
+    pub async fn script(&self, script: &str) -> Value {
+        self.ask("POST", &format!("{}/execute/sync", self.session), &json!({ "script": script, "args": [] })).await
+    }
+
+    /// Types keys, one after the other.
+    pub async fn types(&self, text: &str) {
+        let keys = text.chars().flat_map(|key| {
+            let pause = if matches!(key, TAB | ENTER) { MOVE_MS } else { KEY_MS };
+            [
+                json!({ "type": "keyDown", "value": key }),
+                json!({ "type": "keyUp", "value": key }),
+                json!({ "type": "pause", "duration": pause }),
+            ]
+        });
+        let keys: Vec<Value> = keys.collect();
+        let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] });
+        self.ask("POST", &format!("{}/actions", self.session), &actions).await;
+    }
+
+    /// Presses a key while another is held.
+    pub async fn presses(&self, held: char, key: char) {
+        let keys = json!([
+            { "type": "keyDown", "value": held },
+            { "type": "keyDown", "value": key },
+            { "type": "keyUp", "value": key },
+            { "type": "keyUp", "value": held },
+            { "type": "pause", "duration": MOVE_MS },
+        ]);
+        let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] });
+        self.ask("POST", &format!("{}/actions", self.session), &actions).await;
+    }
+
+    /// Waits until the tab has this title.
+    pub async fn until_title(&self, title: &str) {
+        let path = format!("{}/title", self.session);
+        until(&format!("the title {title:?}"), async || {
+            (self.ask("GET", &path, &Value::Null).await.as_str() == Some(title)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a field of the app takes what is typed.
+    pub async fn until_typing(&self) {
+        until("a field takes what is typed", async || {
+            (self.script("return document.activeElement.tagName").await == "INPUT").then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the app is drawn.
+    pub async fn until_loaded(&self) {
+        until("the app is loaded", async || {
+            let loaded = self.script("return document.getElementById('loading') === null").await;
+            (loaded == Value::Bool(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// What the page wrote to the console.
+    pub async fn console(&self) -> Vec<String> {
+        let lines = self.ask("POST", &format!("{}/se/log", self.session), &json!({ "type": "browser" })).await;
+        let lines = lines.as_array().cloned().unwrap_or_default();
+        lines.iter().filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// A picture of the page as PNG in base64, to look at when something is wrong.
+    pub async fn picture(&self) -> String {
+        let picture = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null).await;
+        picture.as_str().unwrap_or_default().to_owned()
+    }
+}
