@@ -300,7 +300,9 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         room.membership.sort_members();
-        let shown_otherwise = room.recut() | std::mem::take(&mut room.shows_too_much);
+        let mut late = Effects::default();
+        room.keep_revoked(&mut late);
+        let shown_otherwise = room.recut() | std::mem::take(&mut room.shows_too_much) | late.shows_again;
         room.hide_muted();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));

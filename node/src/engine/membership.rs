@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub(super) use parlor_protocol::rules::Refused;
 
-use crate::store::RevokedRecord;
+use super::revoked::Revocations;
 
 /// A member as the others know it.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ pub(super) struct Membership {
     /// When people last told who they are: who leaves and joins again is back.
     told: BTreeMap<UserId, Hlc>,
     /// Devices that their own people revoked; see `revoked`.
-    pub(super) revoked: Vec<RevokedRecord>,
+    pub(super) revoked: Revocations,
 }
 
 impl Membership {
@@ -93,7 +93,7 @@ impl Membership {
             former: BTreeMap::new(),
             left: BTreeMap::new(),
             told: BTreeMap::new(),
-            revoked: Vec::new(),
+            revoked: Revocations::default(),
         };
         membership.choose();
         membership
@@ -410,6 +410,7 @@ impl Membership {
 
     /// Parts those who are in the room from those who were, and gives everybody the role that holds.
     pub(super) fn sort_members(&mut self) {
+        self.note_waiting();
         let everybody = std::mem::take(&mut self.members).into_iter().chain(std::mem::take(&mut self.former));
         let settings = self.settings();
         for (device, mut member) in everybody.collect::<Vec<_>>() {

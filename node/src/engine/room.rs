@@ -27,6 +27,7 @@ use super::{
     moderating::Mutes,
     people::SeenProfile,
     reserving::Reserved,
+    revoked::Revocations,
     sending::Waiting,
     sync::PeerRoom,
     timeline::Timeline,
@@ -154,7 +155,7 @@ impl Room {
         let received = record.received.iter().copied().collect();
         let kind = genesis.kind;
         let mut membership = Membership::new(record.room, record.genesis.header().author, genesis, epochs);
-        membership.revoked.clone_from(&record.revoked);
+        membership.revoked = Revocations::of(record.revoked.clone());
         Self {
             kind,
             membership,

@@ -86,6 +86,7 @@ impl Room {
                 if !self.membership.revoked.is_empty() {
                     // Whether a revocation stands depends on whose devices these are.
                     self.membership.sort_members();
+                    self.keep_revoked(effects);
                 }
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
@@ -180,26 +181,36 @@ impl Room {
         }
         let heads = heads.into_iter().filter(|(key, _)| key.author == device).collect();
         let record = RevokedRecord { device, user: card.user, log, seq, heads };
-        if self.membership.note_revoked(record.clone()) {
-            self.record.revoked.push(record);
-            self.record_changed = true;
-            effects.revoked = true;
-            effects.members_changed = true;
-        }
+        self.membership.note_revoked(record);
+        self.keep_revoked(effects);
         if self.membership.revoker_of(device).is_none() {
             return;
         }
-        // What it wrote meanwhile was shown, or will not have been once everything is read.
-        let shown = self.logs.of(device).any(|(key, log)| {
+        let body = MessageBody::Removed { user: card.user, name: self.name_of(device), device: true };
+        self.show(entry, when, body, None, viewer, effects);
+    }
+
+    /// Keeps the revocations that have come to stand.
+    pub(in crate::engine) fn keep_revoked(&mut self, effects: &mut Effects) {
+        if self.record.revoked == self.membership.revoked.noted() {
+            return;
+        }
+        let known: BTreeSet<_> = self.record.revoked.iter().map(|record| (record.log, record.seq)).collect();
+        let new = self.membership.revoked.noted().iter().filter(|record| !known.contains(&(record.log, record.seq)));
+        let devices: BTreeSet<_> = new.map(|record| record.device).collect();
+        self.record.revoked = self.membership.revoked.noted().to_vec();
+        self.record_changed = true;
+        effects.revoked = true;
+        effects.members_changed = true;
+        // What they wrote meanwhile was shown, or will not have been once everything is read.
+        let shown = devices.into_iter().flat_map(|device| self.logs.of(device)).any(|(key, log)| {
             let ends = self.membership.revoked_head(*key).map_or(u64::MAX, |head| head.next);
             log.height.next > ends
         });
-        if effects.revoked && shown {
+        if shown {
             effects.shows_again |= self.is_loaded;
             self.shows_too_much |= !self.is_loaded;
         }
-        let body = MessageBody::Removed { user: card.user, name: self.name_of(device), device: true };
-        self.show(entry, when, body, None, viewer, effects);
     }
 
     pub(super) fn change(&mut self, target: EntryId, change: Change, effects: &mut Effects) {
