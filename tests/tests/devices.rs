@@ -410,3 +410,27 @@ fn a_device_is_not_linked_with_its_own_code_nor_twice_at_once() {
     let unnamed = DeviceCommand::Rename { device: network.hosts[1].device(), label: name("x") };
     assert!(matches!(ask(&mut network, 0, unnamed), Err(CommandError::NoSuchDevice)));
 }
+
+#[test]
+fn a_late_answer_to_a_cancelled_link_is_not_taken_for_the_next_one() {
+    for late in [140, 200, 400] {
+        let (mut network, room) = kitchen(740, Faults::NONE);
+        let wrong = LinkCode::random(&mut ChaCha20Rng::seed_from_u64(late));
+        let code = offer(&mut network, 0);
+        let submit = |network: &mut Network, code: &LinkCode| {
+            let command = DeviceCommand::Link { code: code.clone(), label: name("laptop") };
+            network.submit(2, Command::Device(Box::new(command)))
+        };
+        network.faults.delay_ms = (late, late + 1);
+        submit(&mut network, &wrong);
+        // Everybody is asked, and will say no while the right code is tried.
+        network.run_for(255);
+        ask(&mut network, 2, DeviceCommand::CancelLink).unwrap();
+        let second = submit(&mut network, &code);
+        assert!(
+            network.run_until(|network| matches!(network.answer(2, second), Some(Ok(Reply::Linked { .. })))),
+            "{late}"
+        );
+        assert!(network.run_until(|network| network.texts(2, room).len() == 2), "{late}");
+    }
+}

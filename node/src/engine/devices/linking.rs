@@ -319,6 +319,7 @@ impl Engine {
         let (me, now, peers) = (self.me(), self.now.mono, self.connections.members());
         let Some(link) = self.devices.link.as_mut().filter(|link| !link.is_writing) else { return };
         let Some(code) = link.stretched.as_ref() else { return };
+        let job = link.job;
         let mut requests = Vec::new();
         for peer in &peers {
             if link.asked.contains_key(peer) || link.said_no.contains(peer) {
@@ -339,13 +340,14 @@ impl Engine {
             return self.fail_link(error);
         }
         for (peer, request) in requests {
-            self.ask_device(DeviceAsked::Link { peer }, &request);
+            self.ask_device(DeviceAsked::Link { peer, job }, &request);
         }
         self.timers.set(now + LOOK_EVERY_MS, Timer::Link);
     }
 
-    pub(super) fn on_link_answer(&mut self, from: DeviceId, answer: Option<Answer>) {
-        let Some(link) = self.devices.link.as_mut().filter(|link| !link.is_writing) else { return };
+    pub(super) fn on_link_answer(&mut self, job: JobId, from: DeviceId, answer: Option<Answer>) {
+        let link = self.devices.link.as_mut().filter(|link| link.job == job && !link.is_writing);
+        let Some(link) = link else { return };
         match answer {
             Some(Answer::Link(gift)) => {
                 let Some(asked) = link.asked.remove(&from) else { return };
@@ -368,7 +370,7 @@ impl Engine {
                 }
                 asked.repeats += 1;
                 let request = Request::Link { locator: code.locator(), message: asked.message.clone() };
-                self.ask_device(DeviceAsked::Link { peer: from }, &request);
+                self.ask_device(DeviceAsked::Link { peer: from, job }, &request);
             }
         }
     }

@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     Engine,
     account::{AccountBundle, DeviceNote, Stamp, Stamped},
-    io::{CallId, Output},
+    io::{CallId, JobId, Output},
 };
 use crate::{
     command::{DeviceCommand, OwnDevice, Reply},
@@ -50,6 +50,8 @@ pub(super) enum DeviceAsked {
     Link {
         /// The asked device.
         peer: DeviceId,
+        /// The attempt: what comes when it is over is not for the next one.
+        job: JobId,
     },
     /// What is new.
     Own {
@@ -62,7 +64,7 @@ impl DeviceAsked {
     /// The asked device.
     pub(super) const fn peer(self) -> DeviceId {
         match self {
-            Self::Link { peer } | Self::Own { peer } => peer,
+            Self::Link { peer, .. } | Self::Own { peer } => peer,
         }
     }
 }
@@ -186,7 +188,7 @@ impl Engine {
     pub(super) fn on_device_answer(&mut self, asked: DeviceAsked, from: DeviceId, bytes: Option<&Bytes>) {
         let answer = bytes.and_then(|bytes| Answer::decode(bytes).ok());
         match asked {
-            DeviceAsked::Link { .. } => self.on_link_answer(from, answer),
+            DeviceAsked::Link { job, .. } => self.on_link_answer(job, from, answer),
             DeviceAsked::Own { .. } => self.on_own_answer(from, answer),
         }
     }
