@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_node::{Command, CommandError, CommandResult, DeviceCommand, Event, Member, OwnDevice, Reply, RoomStanding};
+use parlor_node::{
+    engine::account::{AccountBundle, DeviceNote, Stamp, Stamped},
+    store::{LocalStore as _, SecretBytes, Write},
+};
 use parlor_protocol::{
-    HistoryPolicy, LinkCode, Locator, Name, RoomId, UserId,
+    DeviceId, HistoryPolicy, LinkCode, Locator, Name, RoomId, UserId,
     keys::DeviceKey,
     link::Linking,
     wire::{Answer, Refusal, Request},
@@ -433,4 +437,51 @@ fn a_late_answer_to_a_cancelled_link_is_not_taken_for_the_next_one() {
         );
         assert!(network.run_until(|network| network.texts(2, room).len() == 2), "{late}");
     }
+}
+
+/// Puts devices into what a host that is down shares with the person's others.
+fn put_devices(network: &mut Network, host: HostId, seeds: std::ops::Range<u8>) {
+    let store = &mut network.hosts[host].store;
+    let mut record = store.load().unwrap().person.unwrap();
+    let mut bundle = AccountBundle::decode(&record.bundle.0).unwrap();
+    for seed in seeds {
+        let device = DeviceId::from_bytes([seed; 32]);
+        bundle.devices.insert(device, Stamped::new(DeviceNote::default(), Stamp { at: 1, device }));
+    }
+    record.bundle = SecretBytes(bundle.encode().unwrap());
+    store.apply(&[vec![Write::PutPerson(Some(Box::new(record)))]]).remove(0).unwrap();
+}
+
+#[test]
+fn more_than_can_be_shared_loses_nothing_and_a_revocation_gets_through() {
+    let (mut network, _) = three_devices(750);
+    network.run_for(35_000);
+    for host in [0, 2] {
+        network.stop(host);
+    }
+    put_devices(&mut network, 0, 0..140);
+    put_devices(&mut network, 2, 110..255);
+    network.cut(&[3], &[0, 1, 2]);
+    for host in [0, 2] {
+        network.start(host);
+    }
+    let told = |network: &Network, host| network.problems(host).iter().any(|problem| problem.contains("share"));
+    assert!(network.run_until(|network| told(network, 0) && told(network, 2)));
+    network.run_for(60_000);
+    assert_eq!((devices(&mut network, 0).len(), devices(&mut network, 2).len()), (143, 148));
+    let lost = network.hosts[3].device();
+    ask(&mut network, 0, DeviceCommand::Revoke { device: lost }).unwrap();
+    let knows = |network: &mut Network, host| {
+        devices(network, host).iter().any(|known| known.device == lost && known.revoked.is_some())
+    };
+    assert!(network.run_until(|network| knows(network, 2)));
+    for host in [0, 2] {
+        network.stop(host);
+    }
+    for host in [0, 2] {
+        network.start(host);
+    }
+    network.run_for(60_000);
+    assert!(knows(&mut network, 0) && knows(&mut network, 2), "and it is on the disk");
+    assert_eq!((devices(&mut network, 0).len(), devices(&mut network, 2).len()), (143, 148));
 }

@@ -185,9 +185,7 @@ impl AccountBundle {
                 None => drop(self.devices.insert(device, note)),
             }
         }
-        for (device, at) in other.revoked {
-            self.revoked.entry(device).and_modify(|known| *known = at.min(*known)).or_insert(at);
-        }
+        self.merge_revoked(other.revoked);
         for (id, room) in other.rooms {
             match self.rooms.get_mut(&id) {
                 Some(known) => known.merge(room),
@@ -208,11 +206,20 @@ impl AccountBundle {
         }
     }
 
-    /// Encodes a bundle, to be sealed.
+    /// Takes in only which devices another copy says are revoked.
+    pub(super) fn merge_revoked(&mut self, other: BTreeMap<DeviceId, u64>) {
+        for (device, at) in other {
+            self.revoked.entry(device).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
+    }
+
+    /// Encodes a bundle, to be sealed. What is encoded can be decoded.
     ///
     /// # Errors
-    /// [`CodecError::TooLong`] when the account has more than a vault holds.
+    /// [`CodecError`] when the account has more than a vault holds, or more of something than it may
+    /// have.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        self.check()?;
         codec::encode(self, BUNDLE_MAX).map(Zeroizing::new)
     }
 
@@ -222,6 +229,13 @@ impl AccountBundle {
     /// [`CodecError`] when it is none, or has more of something than an account may have.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let bundle: Self = codec::decode(bytes, BUNDLE_MAX, "account")?;
+        bundle.check()?;
+        Ok(bundle)
+    }
+
+    /// Whether it has no more of anything than it may have.
+    fn check(&self) -> Result<(), CodecError> {
+        let bundle = self;
         count("rooms", bundle.rooms.len(), ROOMS_MAX)?;
         count("former keys", bundle.former.len(), FORMER_MAX)?;
         count("contacts", bundle.contacts.len(), CONTACTS_MAX)?;
@@ -238,8 +252,7 @@ impl AccountBundle {
         }
         bundle.contacts.values().try_for_each(|contact| short(contact.value.len(), CONTACT_MAX))?;
         let mut settings = bundle.settings.iter();
-        settings.try_for_each(|(name, value)| short(name.len().max(value.value.len()), TEXT_MAX))?;
-        Ok(bundle)
+        settings.try_for_each(|(name, value)| short(name.len().max(value.value.len()), TEXT_MAX))
     }
 }
 

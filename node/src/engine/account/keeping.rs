@@ -41,11 +41,11 @@ impl Engine {
         let bundle = self.bundle_now();
         self.person.bundle = Some(bundle);
         // Who this device belongs to and its account change together, so that a crash leaves both or none.
-        let writes = vec![
+        let mut writes = vec![
             Write::PutIdentity(Box::new(self.identity.clone())),
-            Write::PutPerson(self.person.record().map(Box::new)),
             Write::PutAccount(self.account.record.clone().map(Box::new)),
         ];
+        writes.extend(self.put_person());
         self.write(writes, Pending::answering(Some(call), reply));
         self.tell_account();
         self.timers.set(self.now.mono + WRITE_AFTER_MS, Timer::Vault);

@@ -10,6 +10,7 @@ use parlor_protocol::{
     content::Body,
     entry::Kind,
     epoch::{EpochSecrets, Genesis},
+    error::CodecError,
     keys::Secret,
 };
 use rand_core::RngCore as _;
@@ -34,19 +35,22 @@ pub(in crate::engine) struct Person {
     pub(in crate::engine) before: Option<Secret>,
     /// What the shell calls this device, until it has a name.
     pub(in crate::engine) suggested: Option<Name>,
+    /// There is more than can be kept, and the user knows.
+    is_over: bool,
 }
 
 impl Person {
     pub(in crate::engine) fn new(record: Option<PersonRecord>) -> Self {
         let Some(record) = record else { return Self::default() };
         let bundle = AccountBundle::decode(&record.bundle.0).ok();
-        Self { bundle, entered: record.entered, before: record.before, suggested: None }
+        Self { bundle, entered: record.entered, before: record.before, suggested: None, is_over: false }
     }
 
     /// As the store keeps it.
-    pub(in crate::engine) fn record(&self) -> Option<PersonRecord> {
-        let contents = self.bundle.as_ref()?.encode().ok()?;
-        Some(PersonRecord { bundle: SecretBytes(contents), entered: self.entered.clone(), before: self.before.clone() })
+    fn record(&self) -> Result<Option<PersonRecord>, CodecError> {
+        let Some(bundle) = &self.bundle else { return Ok(None) };
+        let bundle = SecretBytes(bundle.encode()?);
+        Ok(Some(PersonRecord { bundle, entered: self.entered.clone(), before: self.before.clone() }))
     }
 
     /// Keys that the person went by before.
@@ -134,7 +138,17 @@ impl Engine {
     pub(in crate::engine) fn take_bundle(&mut self, theirs: AccountBundle) {
         let before = self.renew_bundle();
         let mut bundle = before.clone();
+        let revoked = theirs.revoked.clone();
         bundle.merge(theirs);
+        if bundle.encode().is_err() {
+            self.tell_over();
+            // A revocation is heeded whatever else there is no place for.
+            bundle = before.clone();
+            bundle.merge_revoked(revoked);
+            if bundle.encode().is_err() {
+                return;
+            }
+        }
         if bundle == before {
             return;
         }
@@ -267,12 +281,33 @@ impl Engine {
         known.held = Stamped::new(false, later(stamp, known.held.stamp));
         self.person.entered.remove(&room);
         self.agree_soon();
-        self.person.record().map(|record| Write::PutPerson(Some(Box::new(record))))
+        self.put_person()
+    }
+
+    /// Keeps it on the disk. None when it is over its limits: then what is there stays.
+    pub(in crate::engine) fn put_person(&mut self) -> Option<Write> {
+        let Ok(record) = self.person.record() else {
+            self.tell_over();
+            return None;
+        };
+        self.person.is_over = false;
+        Some(Write::PutPerson(record.map(Box::new)))
+    }
+
+    fn tell_over(&mut self) {
+        if !std::mem::replace(&mut self.person.is_over, true) {
+            self.problem(
+                "your devices together know more than they can share: newer things stay on the device where they are",
+                "Forget rooms that you do not need, on each device. If you never had so many rooms or devices, look at \
+                 the list of your devices and revoke what you do not know.",
+            );
+        }
     }
 
     pub(in crate::engine) fn save_person(&mut self) {
-        let record = self.person.record().map(Box::new);
-        self.write(vec![Write::PutPerson(record)], Pending::unasked(Again::Person));
+        if let Some(write) = self.put_person() {
+            self.write(vec![write], Pending::unasked(Again::Person));
+        }
     }
 
     /// The key that the person goes by in a room: a former one where that one owns the room.

@@ -44,7 +44,7 @@ impl Engine {
         if !self.connections.is_connected(device) {
             return;
         }
-        if !self.devices.asking.insert(device) {
+        if self.devices.asking.contains(&device) {
             self.devices.ask_again.insert(device);
             return;
         }
@@ -53,6 +53,7 @@ impl Engine {
         let (me, digest) = (self.me(), key.digest(&contents));
         let Ok(sealed) = key.seal(OwnMessage::Ask, me, device, &digest, &mut self.rng) else { return };
         debug_assert!(sealed.len() <= OWN_ASK_MAX, "a digest fits");
+        self.devices.asking.insert(device);
         self.ask_device(DeviceAsked::Own { peer: device }, &Request::Own(sealed));
     }
 

@@ -194,8 +194,8 @@ impl Engine {
             return Some(Answer::Link(None));
         };
         // A crash in between must not leave a device that has everything and that this one does not know.
-        let writes = vec![Write::PutPerson(self.person.record().map(Box::new))];
-        self.write(writes, Pending::unasked(Again::Gift(Box::new((inbound, gift)))));
+        let Some(write) = self.put_person() else { return Some(Answer::Link(None)) };
+        self.write(vec![write], Pending::unasked(Again::Gift(Box::new((inbound, gift)))));
         None
     }
 
@@ -406,11 +406,8 @@ impl Engine {
         self.account.record = None;
         let bundle = self.become_person(bundle);
         // What was written meanwhile may have been of before.
-        let writes = vec![
-            Write::PutIdentity(Box::new(self.identity.clone())),
-            Write::PutPerson(self.person.record().map(Box::new)),
-            Write::PutAccount(None),
-        ];
+        let mut writes = vec![Write::PutIdentity(Box::new(self.identity.clone())), Write::PutAccount(None)];
+        writes.extend(self.put_person());
         self.write(writes, Pending::unasked(Again::Person));
         self.enter_rooms(&bundle);
         self.tell_account_changed();

@@ -15,7 +15,6 @@ use crate::{
     engine::{Engine, account::AccountBundle, io::CallId, room::Room, sync::Asked, writing::Pending},
     error::CommandError,
     event::Event,
-    store::Write,
 };
 
 impl Engine {
@@ -34,8 +33,11 @@ impl Engine {
         let at = self.now.wall;
         bundle.revoked.entry(device).or_insert(at);
         self.person.bundle = Some(bundle);
-        let record = self.person.record().map(Box::new);
-        self.write(vec![Write::PutPerson(record)], Pending::answering(Some(call), Reply::Done));
+        match self.put_person() {
+            Some(write) => self.write(vec![write], Pending::answering(Some(call), Reply::Done)),
+            // In the rooms it is said all the same.
+            None => self.fail(call, CommandError::VaultFull),
+        }
         self.revoke_everywhere();
         self.touch_vault();
         self.event(Event::DevicesChanged);
