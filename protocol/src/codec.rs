@@ -9,6 +9,7 @@ use serde::{
     de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
 };
 use std::{fmt, marker::PhantomData};
+use zeroize::Zeroizing;
 
 use crate::error::CodecError;
 
@@ -65,6 +66,39 @@ pub(crate) fn decode_bare<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &
 /// [`CodecError::TooLong`] when it would be longer than `max` bytes.
 pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
     append(vec![VERSION], value, max)
+}
+
+/// Encodes a versioned message that holds secrets. Its length is counted first, so that the bytes are
+/// written in one place: a buffer that grows would leave copies behind that nobody wipes.
+///
+/// # Errors
+/// [`CodecError::TooLong`] when it would be longer than `max` bytes.
+pub fn encode_secret<T: Serialize>(value: &T, max: usize) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    let malformed = |_| CodecError::Malformed("value");
+    let mut count = Count(1);
+    bincode::serde::encode_into_std_write(value, &mut count, config::standard()).map_err(malformed)?;
+    let Count(got) = count;
+    if got > max {
+        return Err(CodecError::TooLong { max, got });
+    }
+    let mut out = Zeroizing::new(Vec::with_capacity(got));
+    out.push(VERSION);
+    bincode::serde::encode_into_std_write(value, &mut *out, config::standard()).map_err(malformed)?;
+    Ok(out)
+}
+
+/// Counts bytes and keeps none.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Decodes a versioned message.

@@ -89,7 +89,7 @@ pub(super) fn decode_entry(value: &[u8]) -> Option<StoredEntry> {
 
 /// Encodes a record before it is sealed. `None` when it is longer than any can be.
 pub(super) fn encode_record<T: Serialize>(record: &T) -> Option<Zeroizing<Vec<u8>>> {
-    codec::encode(record, RECORD_MAX).ok().map(Zeroizing::new)
+    codec::encode_secret(record, RECORD_MAX).ok()
 }
 
 /// Decodes a record that was opened.

@@ -55,3 +55,16 @@ fn versions_and_lengths_are_checked_first() {
     assert_eq!(decode::<u8>(&[1, 7, 7], 2, "x"), Err(CodecError::TooLong { max: 2, got: 3 }));
     assert_eq!(encode(&[1u8, 2, 3], 3), Err(CodecError::TooLong { max: 3, got: 4 }));
 }
+
+#[test]
+fn secrets_are_encoded_in_one_place() {
+    for length in [0, 1, 31, 64, 1_000, 100_000] {
+        let value = (vec![7u8; length], "label".to_owned(), u64::MAX);
+        let out = encode_secret(&value, 200_000).unwrap();
+        assert_eq!(*out, encode(&value, 200_000).unwrap());
+        assert_eq!(out.capacity(), out.len(), "it never grew");
+        assert!(
+            matches!(encode_secret(&value, out.len() - 1), Err(CodecError::TooLong { got, .. }) if got == out.len())
+        );
+    }
+}

@@ -220,7 +220,7 @@ impl AccountBundle {
     /// have.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, CodecError> {
         self.check()?;
-        codec::encode(self, BUNDLE_MAX).map(Zeroizing::new)
+        codec::encode_secret(self, BUNDLE_MAX)
     }
 
     /// Decodes a bundle that was opened.

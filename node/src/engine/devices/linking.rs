@@ -276,7 +276,7 @@ impl Engine {
 
 fn encoded(label: String, bundle: &AccountBundle) -> Option<Zeroizing<Vec<u8>>> {
     let handover = Handover { label, bundle: SecretBytes(bundle.encode().ok()?) };
-    codec::encode(&handover, LINK_MAX).ok().map(Zeroizing::new)
+    codec::encode_secret(&handover, LINK_MAX).ok()
 }
 
 // The new device.
