@@ -102,8 +102,10 @@ impl Life {
     pub(super) fn start(&mut self, ctx: &Context, passphrase: Option<Passphrase>) {
         self.is_kept = passphrase.is_some();
         let free = self.is_kept.then(|| self.tabs.take());
-        if self.is_kept {
-            self.let_go_when_asked(ctx);
+        match self.is_kept {
+            true => self.let_go_when_asked(ctx),
+            // What is kept nowhere would be lost, and is in nobody's way.
+            false => self.tabs.keep(),
         }
         self.stage = Stage::Starting(begin(ctx, async move {
             if let Some(free) = free {

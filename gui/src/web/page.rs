@@ -60,6 +60,14 @@ pub(super) fn store(key: &str, value: &str) -> bool {
     storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
 }
 
+/// Takes a value out of the page's storage.
+pub(super) fn remove(key: &str) {
+    if let Some(storage) = storage() {
+        // Where nothing can be removed nothing was kept.
+        let _ = storage.remove_item(key);
+    }
+}
+
 /// Waits for some milliseconds.
 pub(super) async fn pause(millis: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {

@@ -12,6 +12,11 @@ pub(super) fn read() -> Look {
     look.unwrap_or_default().bounded()
 }
 
+/// Forgets the settings: the room that was open last is among them.
+pub(super) fn forget() {
+    page::remove(KEY);
+}
+
 /// Writes the settings.
 pub(super) fn write(look: &Look) {
     let kept = serde_json::to_string(look).is_ok_and(|text| page::store(KEY, &text));

@@ -68,6 +68,11 @@ impl Tabs {
         *self.let_go.borrow_mut() = Some(let_go);
     }
 
+    /// Nothing of this tab is for others any more.
+    pub(super) fn keep(&self) {
+        self.let_go.take();
+    }
+
     /// Asks the other tabs to let go; the future ends when they have, or do not answer.
     pub(super) fn take(&self) -> impl Future<Output = ()> + use<> {
         self.waits.set(false);

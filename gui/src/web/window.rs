@@ -137,7 +137,11 @@ impl eframe::App for Window {
             match action {
                 Action::Unlock(passphrase) => self.life.start(&ctx, Some(passphrase)),
                 Action::Keep(passphrase) => self.life.start(&ctx, passphrase),
-                Action::ForgetKept => self.life.forget(&ctx),
+                Action::ForgetKept => {
+                    settings::forget();
+                    self.look = Look::default();
+                    self.life.forget(&ctx);
+                }
                 Action::TryAgain => self.life.look(&ctx),
                 Action::Copy { text, .. } => ctx.copy_text(text),
                 Action::Quit => page::reload(),
