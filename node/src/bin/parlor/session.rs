@@ -71,8 +71,18 @@ impl Session {
         Ok(Self { node, handle, wait: Duration::from_secs(cli.wait) })
     }
 
+    /// Carries out a command; one that came before its room was read from the store waits for that.
     pub(crate) async fn call(&self, command: Command) -> CommandResult {
-        self.handle.call(command).await
+        let mut events = self.handle.subscribe();
+        loop {
+            let done = self.handle.call(command.clone()).await;
+            if !matches!(done, Err(CommandError::StillReading)) {
+                return done;
+            }
+            if matches!(events.next().await, Event::Stopped) {
+                return Err(CommandError::Stopped);
+            }
+        }
     }
 
     /// Finds a room by its name or the beginning of its id, once it is read from the store.
