@@ -11,6 +11,8 @@ use crate::{cli::Cli, lock, output::Failure};
 
 /// How long it takes at most until a machine that is there is found.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
+/// The same for a machine whose address was given: somebody expects it to be there.
+const REACHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A node for the time of one command.
 pub(crate) struct Session {
@@ -49,13 +51,14 @@ impl Session {
         let session = Self::start(cli, true).await?;
         let mut events = session.handle.subscribe();
         let start = tokio::time::Instant::now();
+        let found_within = if cli.connect.is_empty() { FOUND_WITHIN } else { REACHED_WITHIN };
         loop {
             let rooms = session.handle.rooms().await?;
             let is_syncing = rooms.iter().any(|room| matches!(room.sync, SyncState::Syncing { .. }));
             let is_alone = rooms.iter().any(|room| room.sync == SyncState::Alone);
             let patience = match (is_syncing, is_alone) {
                 (true, _) => session.wait,
-                (false, true) => session.wait.min(FOUND_WITHIN),
+                (false, true) => session.wait.min(found_within),
                 (false, false) => return Ok(session),
             };
             match tokio::time::timeout_at(start + patience, events.next()).await {
