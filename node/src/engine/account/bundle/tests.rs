@@ -90,16 +90,30 @@ fn another_account_key_is_kept_as_a_former_one() {
 
 #[test]
 fn a_bundle_with_too_much_or_with_a_room_under_a_wrong_id_is_refused() {
+    // Neither made here nor taken from elsewhere.
+    let refused = |bundle: &AccountBundle| {
+        let made = bundle.encode().unwrap_err();
+        assert_eq!(AccountBundle::decode(&codec::encode(bundle, 4 * BUNDLE_MAX).unwrap()).unwrap_err(), made);
+        made
+    };
     let mut bundle = empty();
     bundle.former = vec![Secret::from_bytes([1; 32]); FORMER_MAX + 1];
-    assert!(matches!(bundle.encode(), Err(CodecError::TooMany { .. })));
+    assert!(matches!(refused(&bundle), CodecError::TooMany { .. }));
     let mut bundle = empty();
     bundle.rooms.insert(RoomId::from_bytes([1; 32]), room(1, &[], 1, true).1);
-    assert!(matches!(AccountBundle::decode(&bundle.encode().unwrap()), Err(CodecError::Malformed(_))));
+    assert!(matches!(refused(&bundle), CodecError::Malformed(_)));
     let mut bundle = empty();
     let (id, mut large) = room(1, &[], 1, true);
-    large.epochs = vec![epoch(1); BUNDLE_MAX / 64];
+    large.epochs = vec![epoch(1); EPOCHS_MAX + 1];
     bundle.rooms.insert(id, large);
+    assert!(matches!(refused(&bundle), CodecError::TooMany { .. }));
+    // As many rooms with as many epochs as each may have are too long all the same.
+    let mut bundle = empty();
+    for seed in 1..=8 {
+        let (id, mut large) = room(seed, &[], 1, true);
+        large.epochs = vec![epoch(1); EPOCHS_MAX];
+        bundle.rooms.insert(id, large);
+    }
     assert!(matches!(bundle.encode(), Err(CodecError::TooLong { .. })));
 }
 
