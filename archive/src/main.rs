@@ -47,7 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     let dir = config.data_dir.clone();
-    let (limits, is_found) = (config.limits, config.mdns);
+    let (limits, is_found, wants_page) = (config.limits, config.mdns, config.web.address.is_some());
     let archive = Archive::start(config).await?;
     // Before anybody reads that it runs, and may stop it.
     let stop = listen_for_stop();
@@ -74,6 +74,7 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
                 println!("  certificate (SHA-256) {fingerprint}");
             }
         }
+        None if wants_page => println!("  web       none: this program was built without the page; see --web-dir"),
         None => println!("  web       off"),
     }
     println!(
