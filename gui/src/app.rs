@@ -57,6 +57,8 @@ pub struct Setting {
     pub look: Look,
     /// Where the data is, to show it; empty where there are no folders.
     pub data_folder: String,
+    /// The page's own address where the app is one, to make links to rooms: `http://192.168.1.5:47803/`.
+    pub page: Option<String>,
     /// What this machine is called; empty where nobody knows.
     pub machine: String,
 }
@@ -66,6 +68,7 @@ impl std::fmt::Debug for Setting {
         f.debug_struct("Setting")
             .field("look", &self.look)
             .field("data_folder", &self.data_folder)
+            .field("page", &self.page)
             .field("machine", &self.machine)
             .finish_non_exhaustive()
     }
@@ -78,8 +81,14 @@ impl Default for Setting {
             let since = web_time::SystemTime::now().duration_since(web_time::SystemTime::UNIX_EPOCH);
             since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         };
-        let zone = TimeZone::system();
-        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new(), machine: String::new() }
+        Self {
+            clock: Box::new(clock),
+            zone: TimeZone::system(),
+            look: Look::default(),
+            data_folder: String::new(),
+            page: None,
+            machine: String::new(),
+        }
     }
 }
 

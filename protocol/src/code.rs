@@ -21,6 +21,8 @@ pub const CODE_SYMBOLS: usize = DATA + CHECK;
 pub const CODE_GROUP: usize = 4;
 /// The scheme of a code written as a link.
 pub const LINK_SCHEME: &str = "parlor:";
+/// How the address of a page begins.
+const PAGE_SCHEMES: [&str; 2] = ["http://", "https://"];
 /// What follows the scheme where the code links a device.
 pub(crate) const DEVICE_PREFIX: &str = "link:";
 
@@ -134,7 +136,8 @@ impl fmt::Debug for TypedCode {
     }
 }
 
-/// Reads a code as it is being typed or pasted, with or without the `parlor:` link in front.
+/// Reads a code as it is being typed or pasted: bare, or as a link, `parlor:CODE` or that of a page in a
+/// browser, `http://HOST/#CODE`.
 #[must_use]
 pub fn read_typed(input: &str) -> TypedCode {
     let (bare, is_for_device) = without_scheme(input);
@@ -149,6 +152,8 @@ pub(crate) fn without_scheme(input: &str) -> (&str, bool) {
         text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)).then_some(prefix.len())
     };
     let trimmed = input.trim();
+    let is_page = PAGE_SCHEMES.into_iter().any(|scheme| strip(trimmed, scheme).is_some());
+    let trimmed = trimmed.split_once('#').filter(|_| is_page).map_or(trimmed, |(_, code)| code);
     let bare = match strip(trimmed, LINK_SCHEME) {
         Some(len) => trimmed.get(len..).unwrap_or_default().trim_start_matches('/'),
         None => trimmed,

@@ -2,7 +2,7 @@
 
 use egui::{CentralPanel, Frame, Margin, Panel, Stroke, Ui};
 
-use super::App;
+use super::{App, Setting};
 use crate::{
     backend::Backend,
     theme::{self, width},
@@ -125,7 +125,8 @@ impl<B: Backend> App<B> {
 
     fn over(&mut self, ui: &Ui) -> Vec<Action> {
         let mut actions = Vec::new();
-        let facts = Facts { look: &self.setting.look, data_folder: &self.setting.data_folder };
+        let Setting { look, data_folder, page, .. } = &self.setting;
+        let facts = Facts { look, data_folder, page: page.as_deref() };
         if let Some(dialog) = &mut self.dialog {
             actions.extend(dialog.show(ui.ctx(), &self.model, &self.sight, facts));
         }

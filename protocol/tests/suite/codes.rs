@@ -92,6 +92,8 @@ fn spaces_dashes_and_the_link_do_not_matter() {
         format!("  {}\r\n", text.to_lowercase()),
         code.link(),
         format!("PARLOR:{text}"),
+        format!("http://192.168.1.5:47803/#{text}"),
+        format!("HTTPS://archive.lan/#{}", text.to_lowercase()),
         format!("parlor://{}", text.replace('-', "_")),
         bare(&code).iter().map(|b| format!("{}\u{200b}", char::from(*b))).collect(),
     ];

@@ -59,7 +59,7 @@ impl Desk {
                     let clock = Rc::clone(&told);
                     let machine = "desk".to_owned();
                     let clock = Box::new(move || clock.get());
-                    let setting = Setting { clock, zone: TimeZone::UTC, data_folder, look, machine };
+                    let setting = Setting { clock, zone: TimeZone::UTC, data_folder, page: None, look, machine };
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));

@@ -72,6 +72,8 @@ pub struct Facts<'a> {
     pub look: &'a Look,
     /// Where everything of this profile is kept; empty where there are no folders.
     pub data_folder: &'a str,
+    /// The page's own address where the app is one.
+    pub page: Option<&'a str>,
 }
 
 impl Dialog {
@@ -146,7 +148,7 @@ impl Dialog {
         match self {
             Self::Create(state) => state.show(ctx, model),
             Self::Join(state) => state.show(ctx, model),
-            Self::Share(state) => state.show(ctx, model),
+            Self::Share(state) => state.show(ctx, model, facts),
             Self::Room(state) => state.show(ctx, model),
             Self::Settings(state) => state.show(ctx, model, facts),
             Self::Account(state) => state.show(ctx, model, sight),

@@ -7,7 +7,7 @@ use super::code;
 use crate::{
     model::Model,
     theme::{self, size, space},
-    view::Action,
+    view::{Action, dialog::Facts},
     widgets::{QrPicture, dialog, main_button, plain_button, qr},
 };
 
@@ -35,7 +35,7 @@ impl Share {
         self.room
     }
 
-    pub(super) fn show(&mut self, ctx: &Context, model: &Model) -> Vec<Action> {
+    pub(super) fn show(&mut self, ctx: &Context, model: &Model, facts: Facts<'_>) -> Vec<Action> {
         let mut actions = Vec::new();
         let code = model.chat(self.room).and_then(|chat| chat.code.as_ref());
         let name = model.summary(self.room).map_or("this room", |summary| summary.name.as_str());
@@ -43,7 +43,7 @@ impl Share {
             None => {
                 ui.label("Making a code");
             }
-            Some(code) => actions.extend(self.code(ui, code, name)),
+            Some(code) => actions.extend(self.code(ui, code, name, facts)),
         });
         if closed {
             actions.push(Action::CloseDialog);
@@ -51,7 +51,7 @@ impl Share {
         actions
     }
 
-    fn code(&mut self, ui: &mut Ui, code: &RoomCode, name: &str) -> Vec<Action> {
+    fn code(&mut self, ui: &mut Ui, code: &RoomCode, name: &str, facts: Facts<'_>) -> Vec<Action> {
         let palette = theme::palette(ui.visuals());
         let mut actions = Vec::new();
         let text = format!("Who has this code can join “{name}”. Show it only to people you want here.");
@@ -59,7 +59,7 @@ impl Share {
         ui.add_space(space::S);
         let written = code.to_string();
         if self.picture.as_ref().is_none_or(|(known, _)| known != code) {
-            self.picture = Some((code.clone(), QrPicture::of(&code.link())));
+            self.picture = Some((code.clone(), QrPicture::of(&link(code, facts))));
         }
         ui.vertical_centered(|ui| {
             if let Some((_, picture)) = &self.picture {
@@ -74,11 +74,35 @@ impl Share {
                 actions.push(Action::Copy { text: written, what: "Code" });
             }
             if plain_button(ui, "Copy link").clicked() {
-                actions.push(Action::Copy { text: code.link(), what: "Link" });
+                actions.push(Action::Copy { text: link(code, facts), what: "Link" });
             }
         });
         let hint = "It works while any member or the archive is reachable, also when this machine is off.";
         ui.label(RichText::new(hint).size(size::SMALL).color(palette.faint));
         actions
+    }
+}
+
+/// A page's link opens the page with the code, also on a device that has no Parlor.
+fn link(code: &RoomCode, facts: Facts<'_>) -> String {
+    facts.page.map_or_else(|| code.link(), |page| format!("{page}#{code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{Facts, link};
+    use crate::{config::Look, fake};
+    use parlor_protocol::code::read_typed;
+
+    #[test]
+    fn a_link_leads_to_the_page_or_to_the_desktop_app_and_is_read_as_the_code() {
+        let (look, code) = (Look::default(), fake::code());
+        let link = |page| link(&code, Facts { look: &look, data_folder: "", page });
+        assert!(link(Some("http://192.168.1.5:47803/")).starts_with("http://192.168.1.5:47803/#"));
+        assert!(link(None).starts_with("parlor:"));
+        for link in [link(None), link(Some("https://archive.lan/"))] {
+            assert_eq!(read_typed(&link).state.unwrap(), code);
+        }
     }
 }
