@@ -1,4 +1,5 @@
 use egui::{Key, Modifiers};
+use parlor_node::Command;
 
 use super::{Desk, MINUTE, NOW, with_room};
 use crate::view::dialog::Dialog;
@@ -67,4 +68,8 @@ fn a_message_can_be_answered_without_a_mouse() {
     desk.focus("Actions for message of Bo at 22:12");
     desk.press(Modifiers::NONE, Key::Enter);
     desk.shows("Copy text");
+    // The first thing in the menu has the keyboard.
+    desk.press(Modifiers::NONE, Key::Enter);
+    assert!(fake.given().iter().any(|command| matches!(command, Command::React { emoji, .. } if emoji == "👍")));
+    desk.hides("Copy text");
 }

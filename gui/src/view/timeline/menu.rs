@@ -58,27 +58,34 @@ fn has_own(message: &Message, chat: &Chat, emoji: &str) -> bool {
 
 /// The menu of a message: right click, or Enter while it has the keyboard.
 pub(super) fn context_menu(response: &Response, message: &Message, chat: &Chat) -> Option<Action> {
-    let by_key = response.has_focus() && response.ctx.input(|input| input.key_pressed(egui::Key::Enter));
+    // Taken, so that the menu does not see it as well.
+    let enter = |input: &mut egui::InputState| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter);
+    let by_key = response.has_focus() && response.ctx.input_mut(enter);
     let open = (by_key || response.secondary_clicked()).then_some(SetOpenCommand::Bool(true));
     let mut popup =
         Popup::menu(response).open_memory(open).close_behavior(PopupCloseBehavior::CloseOnClick).width(190.0);
-    if response.ctx.input(|input| input.pointer.latest_pos().is_some()) && !response.has_focus() {
+    // One that was opened with a key has no place of its own, and stays at its message.
+    if response.secondary_clicked() || Popup::position_of_id(&response.ctx, popup.get_id()).is_some() {
         popup = popup.at_pointer_fixed();
     }
-    popup.show(|ui| items(ui, message, chat)).and_then(|shown| shown.inner)
+    popup.show(|ui| items(ui, message, chat, by_key)).and_then(|shown| shown.inner)
 }
 
-fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
+fn items(ui: &mut Ui, message: &Message, chat: &Chat, by_key: bool) -> Option<Action> {
     let mut action = None;
     if message.body != MessageBody::Deleted {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
-            for emoji in QUICK {
+            for (at, emoji) in QUICK.into_iter().enumerate() {
                 let own = has_own(message, chat, emoji);
                 let button =
                     egui::Button::new(egui::RichText::new(emoji).size(19.0)).frame(own).min_size(vec2(34.0, 34.0));
                 let response = ui.add(button);
                 crate::widgets::name_it(ui, &response, &format!("React with {emoji}"));
+                // Who opened the menu with a key goes on in it with keys.
+                if by_key && at == 0 {
+                    response.request_focus();
+                }
                 if response.clicked() {
                     action = Some(Action::React(message.id, emoji.to_owned(), !own));
                 }
@@ -110,6 +117,10 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
         }
     } else {
         ui.label("Nothing can be done with a deleted message.");
+    }
+    // A click closes the menu by itself, Enter on an item does not.
+    if action.is_some() {
+        ui.close();
     }
     action
 }
