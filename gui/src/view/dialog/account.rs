@@ -44,6 +44,8 @@ pub struct AccountForm {
     /// The device that is to be signed out, once that was answered.
     ends: Option<(DeviceId, String)>,
     problem: Option<String>,
+    /// Whose first field had the keyboard already.
+    asked: Option<Wanted>,
     serial: u64,
 }
 
@@ -150,6 +152,7 @@ impl AccountForm {
 
     fn close(&mut self, ctx: &Context) {
         self.wanted = None;
+        self.asked = None;
         self.problem = None;
         self.more = false;
         self.ends = None;

@@ -1,6 +1,6 @@
 //! What is filled in, and the command that it makes.
 
-use egui::{RichText, Ui};
+use egui::{Key, Response, RichText, Ui};
 use parlor_node::AccountCommand;
 use parlor_protocol::account::{AccessToken, Password, RecoveryKey, UserName};
 
@@ -21,19 +21,27 @@ pub(super) const TOKEN: &str = "account token";
 impl AccountForm {
     pub(super) fn fields(&mut self, ui: &mut Ui, wanted: Wanted, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
+        let mut shown = Vec::new();
         if matches!(wanted, Wanted::SignIn | Wanted::Register | Wanted::Reset) {
-            text_field(ui, "account name", &mut self.name, "User name", "User name", 256);
+            shown.push(text_field(ui, "account name", &mut self.name, "User name", "User name", 256));
         }
         if wanted == Wanted::Reset {
-            visible_secret_field(ui, TOKEN, &mut self.token, "Token");
+            shown.push(visible_secret_field(ui, TOKEN, &mut self.token, "Token"));
         }
         if matches!(wanted, Wanted::SignIn | Wanted::Change | Wanted::Delete) {
-            secret_field(ui, PASSWORD, &mut self.password, "Password");
+            shown.push(secret_field(ui, PASSWORD, &mut self.password, "Password"));
         }
         if matches!(wanted, Wanted::Register | Wanted::Change | Wanted::Reset) {
-            secret_field(ui, NEW, &mut self.new, "New password");
-            secret_field(ui, AGAIN, &mut self.again, "The same again");
+            shown.push(secret_field(ui, NEW, &mut self.new, "New password"));
+            shown.push(secret_field(ui, AGAIN, &mut self.again, "The same again"));
         }
+        if let Some(first) = shown.first().filter(|_| self.asked != Some(wanted)) {
+            first.request_focus();
+            self.asked = Some(wanted);
+        }
+        // Enter in the last one is enough, where nothing else has to be filled in and nothing is given up.
+        let is_short = matches!(wanted, Wanted::SignIn | Wanted::Register | Wanted::Change) && !self.more;
+        let entered = shown.last().is_some_and(Response::lost_focus) && ui.input(|input| input.key_pressed(Key::Enter));
         if wanted == Wanted::Reset {
             visible_secret_field(ui, RECOVERY, &mut self.recovery, "Recovery key, 24 words");
         }
@@ -62,7 +70,7 @@ impl AccountForm {
                 Wanted::SignOut => warn_button(ui, "Sign out"),
                 Wanted::Delete => warn_button(ui, "Delete account"),
             };
-            if go.clicked() {
+            if go.clicked() || (is_short && entered) {
                 match self.command(wanted, sight) {
                     Ok(command) => {
                         self.problem = None;
