@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod agent;
 pub mod app;
 pub mod backend;
 pub mod config;

@@ -1,15 +1,20 @@
 //! A real browser without a screen: Chromium with chromedriver.
 //!
+//! It may run on a host of a [`Lan`](crate::lan::Lan): then it is driven through a pipe, which a cut cable
+//! does not cut.
+//!
 //! chromedriver speaks [WebDriver](https://www.w3.org/TR/webdriver2/): JSON over HTTP, one request at a
 //! time, which takes no more than a socket.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -19,18 +24,24 @@ use crate::real::until;
 
 /// Where WebDriver has its special keys.
 pub const ENTER: char = '\u{e007}';
+/// The key Esc.
+pub const ESCAPE: char = '\u{e00c}';
 /// The tabulator.
 pub const TAB: char = '\u{e004}';
 /// The key Alt, to be held.
 pub const ALT: char = '\u{e00a}';
 /// The key Ctrl, to be held.
 pub const CTRL: char = '\u{e009}';
+/// The key Shift, to be held.
+pub const SHIFT: char = '\u{e008}';
 /// The arrow to the left.
 pub const LEFT: char = '\u{e012}';
 /// The arrow downwards.
 pub const DOWN: char = '\u{e015}';
 /// How long between two keys: a person does not type faster.
 const KEY_MS: u64 = 30;
+/// How long a browser may take to close.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a key that moves the focus, which takes a frame.
 const MOVE_MS: u64 = 300;
 
@@ -63,11 +74,29 @@ pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
+    program: Option<TempDir>,
+}
+
+/// What starts Chromium on a host, for chromedriver to start.
+#[cfg(unix)]
+fn program_on(host: &str) -> TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let program = dir.path().join("chromium");
+    fs::write(&program, format!("#!/bin/sh\nexec ip netns exec {host} chromium \"$@\"\n")).expect("a script");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a script that can be run");
+    dir
+}
+
+#[cfg(not(unix))]
+fn program_on(_: &str) -> TempDir {
+    panic!("hosts of their own are for Linux");
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // chromedriver takes its browser along when it is asked to go.
+        // A browser does not always go with its driver, so it is closed first.
+        let _ = self.close();
         let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
         let _ = self.driver.wait();
     }
@@ -79,6 +108,15 @@ impl Browser {
     /// # Panics
     /// When it does not start.
     pub async fn start(wide: u32, tall: u32) -> Self {
+        Self::start_on(None, wide, tall).await
+    }
+
+    /// The same on a host of a [`Lan`](crate::lan::Lan), by its [name](crate::lan::Lan::host).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on(host: Option<&str>, wide: u32, tall: u32) -> Self {
+        let program = host.map(program_on);
         let port = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port").local_addr().expect("an address").port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -86,10 +124,10 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts");
-        let mut browser = Self { driver, port, session: String::new() };
+        let mut browser = Self { driver, port, session: String::new(), program };
         until("chromedriver listens", async || TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop)).await;
         let size = format!("--window-size={wide},{tall}");
-        let arguments = [
+        let mut arguments = vec![
             "--headless=new",
             "--no-sandbox",
             "--disable-dev-shm-usage",
@@ -97,13 +135,28 @@ impl Browser {
             "--enable-unsafe-swiftshader",
             &size,
         ];
+        let mut options = json!({});
+        if let Some(program) = &browser.program {
+            arguments.push("--remote-debugging-pipe");
+            options["binary"] = json!(program.path().join("chromium"));
+        }
+        options["args"] = json!(arguments);
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:loggingPrefs": { "browser": "ALL" },
-            "goog:chromeOptions": { "args": arguments },
+            "goog:chromeOptions": options,
         } } });
         let session = browser.ask("POST", "/session", &wanted).await;
         browser.session = format!("/session/{}", session["sessionId"].as_str().expect("a session"));
         browser
+    }
+
+    /// Ends the session, which closes the browser.
+    fn close(&self) -> std::io::Result<()> {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(CLOSED_WITHIN))?;
+        write!(stream, "DELETE {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", self.session)?;
+        stream.read_exact(&mut [0])
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -127,6 +180,15 @@ impl Browser {
         let mut answer = vec![0; length.trim().parse().expect("a number")];
         stream.read_exact(&mut answer).await?;
         Ok(serde_json::from_slice(&answer).expect("JSON"))
+    }
+
+    /// Runs a script in every page before the page's own ones (DevTools protocol).
+    pub async fn runs_first(&self, script: &str) {
+        let command = json!({
+            "cmd": "Page.addScriptToEvaluateOnNewDocument",
+            "params": { "source": script },
+        });
+        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &command).await;
     }
 
     /// Opens a page.
@@ -185,6 +247,24 @@ impl Browser {
         self.ask("POST", &format!("{}/actions", self.session), &actions).await;
     }
 
+    /// Clicks where the pointer then is: so many pixels from the left and from the bottom.
+    pub async fn clicks_above_the_bottom(&self, x: u32, up: u32) {
+        let tall = self.script("return innerHeight").await.as_u64().expect("a height");
+        let move_there = json!({ "type": "pointerMove", "duration": 0, "x": x, "y": tall - u64::from(up) });
+        let press = |kind: &str| json!({ "type": kind, "button": 0 });
+        let pause = json!({ "type": "pause", "duration": MOVE_MS });
+        let steps = json!([move_there, pause, press("pointerDown"), press("pointerUp"), pause]);
+        let actions = json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": steps }] });
+        self.ask("POST", &format!("{}/actions", self.session), &actions).await;
+    }
+
+    /// Lets the page read what was copied, which a person would be asked for.
+    pub async fn may_use_the_clipboard(&self) {
+        let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+        let command = json!({ "cmd": "Browser.grantPermissions", "params": permissions });
+        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &command).await;
+    }
+
     /// Waits until the tab has this title.
     pub async fn until_title(&self, title: &str) {
         let path = format!("{}/title", self.session);
@@ -218,9 +298,13 @@ impl Browser {
         lines.iter().filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
     }
 
-    /// A picture of the page as PNG in base64, to look at when something is wrong.
-    pub async fn picture(&self) -> String {
+    /// Writes a picture of the page to a file, as PNG.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub async fn keeps_picture(&self, file: impl AsRef<Path>) {
         let picture = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null).await;
-        picture.as_str().unwrap_or_default().to_owned()
+        let picture = BASE64_STANDARD.decode(picture.as_str().unwrap_or_default()).expect("base64");
+        fs::write(file, picture).expect("a picture is written");
     }
 }

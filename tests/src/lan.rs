@@ -83,6 +83,12 @@ impl Lan {
         format!("10.77.0.{}", u16::from(host) + 1)
     }
 
+    /// The name by which the system knows a host.
+    #[must_use]
+    pub fn host(&self, host: u8) -> &str {
+        &self.hosts[usize::from(host)]
+    }
+
     /// One of our programs on a host.
     ///
     /// # Panics
@@ -90,7 +96,7 @@ impl Lan {
     #[must_use]
     pub fn on(&self, host: u8, name: &str, data_dir: &Path) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.hosts[usize::from(host)]]).arg(program(name).expect("it was built"));
+        command.args(["netns", "exec", self.host(host)]).arg(program(name).expect("it was built"));
         for name in ["PARLOR_PROFILE", "PARLOR_DATA_DIR", "PARLOR_MONGODB", "RUST_LOG"] {
             command.env_remove(name);
         }
@@ -103,7 +109,7 @@ impl Lan {
     /// # Panics
     /// When `ip` refuses.
     pub fn change(&self, host: u8, args: &[&str]) {
-        ip(&[&["-n", &self.hosts[usize::from(host)]], args].concat()).expect("ip does it");
+        ip(&[&["-n", self.host(host)], args].concat()).expect("ip does it");
     }
 
     /// Pulls out a host's cable.

@@ -9,5 +9,7 @@ pub mod mongodb;
 pub mod process;
 pub mod real;
 pub mod relay;
+pub mod secrecy;
 pub mod sim;
+pub mod visitor;
 pub mod window;

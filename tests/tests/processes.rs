@@ -1,8 +1,10 @@
 //! The main job with the real programs: nothing is shared but the network of this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use parlor_tests::process::{self, Background, free_port};
-use std::path::Path;
+use parlor_tests::{
+    process::{self, Background, free_port},
+    secrecy::reads_nothing,
+};
 use tempfile::TempDir;
 
 /// A folder, an archive in it, and people who are told its address.
@@ -109,21 +111,6 @@ fn a_room_lives_through_absence_of_everybody_and_restarts_of_the_archive() {
     let typed = code.replace('-', "");
     let known = [&expected[..], &["kitchen", "Anna", "Ben", "Carla", &code, &typed]].concat();
     reads_nothing(&house.archive_dir(), &(first_log + &archive.said()), &known);
-}
-
-/// Neither the archive's files nor its log, told to tell all it can, have any of the known words.
-fn reads_nothing(dir: &Path, log: &str, known: &[&str]) {
-    assert!(log.len() > 1_000, "the log tells nothing: {log}");
-    let files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
-    assert!(files.iter().any(|file| file.extension().is_some_and(|end| end == "redb")), "{files:?}");
-    for word in known {
-        assert!(!log.contains(word), "the log has {word:?}");
-        for file in &files {
-            let bytes = std::fs::read(file).unwrap();
-            let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
-            assert!(!found, "{} has {word:?}", file.display());
-        }
-    }
 }
 
 #[test]

@@ -172,7 +172,11 @@ impl Life {
         let bridge = Bridge::new(node.handle(), ctx.clone());
         *self.node.borrow_mut() = Some(node);
         self.unlocking = Unlocking::in_browser();
-        let mut app = App::new(ctx, bridge, Setting { look, ..Setting::default() });
+        let mut app = App::new(
+            ctx,
+            bridge,
+            Setting { look, page: page::address(), machine: page::machine(), ..Setting::default() },
+        );
         if let Some(code) = self.code.take() {
             app.offer_code(code.to_string());
         }

@@ -1,5 +1,6 @@
 //! The page around the app: its address, its storage, its title, its parts.
 
+use crate::agent;
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlCanvasElement, Storage};
 
@@ -43,6 +44,18 @@ pub(super) fn take_code() -> Option<String> {
         let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&bare));
     }
     Some(code)
+}
+
+/// The page's own address, without what is behind `#`: `http://192.168.1.5:47803/`.
+pub(super) fn address() -> Option<String> {
+    let location = web_sys::window()?.location();
+    Some(format!("{}{}", location.origin().ok()?, location.pathname().ok()?))
+}
+
+/// What this browser is called among a person's devices.
+pub(super) fn machine() -> String {
+    let agent = web_sys::window().and_then(|window| window.navigator().user_agent().ok());
+    agent::device_name(&agent.unwrap_or_default())
 }
 
 fn storage() -> Option<Storage> {
