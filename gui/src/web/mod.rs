@@ -8,6 +8,7 @@ mod bridge;
 mod clipboard;
 mod life;
 mod log;
+mod marks;
 mod page;
 mod settings;
 mod site;

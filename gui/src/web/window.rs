@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::{
     clipboard,
     life::{Life, Stage},
-    log, page, settings,
+    log,
+    marks::Marks,
+    page, settings,
 };
 use crate::{
     app::Wish,
@@ -35,10 +37,14 @@ pub fn run() {
     });
 }
 
+/// As many messages fill any screen.
+const SCREENFUL: usize = 30;
+
 struct Window {
     life: Life,
     look: Look,
     title: String,
+    marks: Marks,
 }
 
 impl Window {
@@ -46,7 +52,7 @@ impl Window {
         theme::install(ctx);
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        Self { life: Life::new(ctx), look, title: String::new() }
+        Self { life: Life::new(ctx), look, title: String::new(), marks: Marks::default() }
     }
 
     fn grant(&mut self, ctx: &Context, wishes: Vec<Wish>) {
@@ -112,10 +118,13 @@ impl eframe::App for Window {
             CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
         };
         let Life { stage, unlocking, .. } = &mut self.life;
+        let mut shows_room = false;
         let actions = match stage {
             Stage::Running(app) => {
                 let wishes = app.frame(ui);
                 let title = app.window_title();
+                let chat = app.model().open_chat().map(|chat| &chat.timeline);
+                shows_room = chat.is_some_and(|all| all.items().len() >= SCREENFUL || all.is_complete());
                 self.tell_title(title);
                 self.grant(&ctx, wishes);
                 Vec::new()
@@ -149,5 +158,6 @@ impl eframe::App for Window {
             }
         }
         clipboard::copy_what_waits(&ctx);
+        self.marks.drawn(shows_room);
     }
 }

@@ -1,6 +1,6 @@
 //! A newcomer joins a large room from the archive over loopback.
 
-use parlor_archive::{Archive, ArchiveConfig};
+use parlor_archive::{Archive, ArchiveConfig, WebConfig};
 use parlor_node::{Command, Event, JoinStage, MessageBody, NodeHandle, Order, Reply, Subscription};
 use parlor_protocol::{RoomId, Text};
 use std::{
@@ -28,11 +28,17 @@ const HISTORY_MAX: usize = 1000;
 
 /// Starts an archive on loopback.
 pub async fn archive(dir: &Path, mongodb: Option<String>) -> anyhow::Result<Archive> {
+    archive_with(dir, mongodb, WebConfig { address: None, ..WebConfig::default() }).await
+}
+
+/// Starts an archive on loopback that serves a page.
+pub async fn archive_with(dir: &Path, mongodb: Option<String>, web: WebConfig) -> anyhow::Result<Archive> {
     let mut config = ArchiveConfig::new(dir.to_owned());
     config.mdns = false;
     config.ports = ANY_PORTS;
     config.http = None;
     config.mongodb = mongodb;
+    config.web = web;
     Ok(Archive::start(config).await?)
 }
 

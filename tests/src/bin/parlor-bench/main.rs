@@ -28,6 +28,7 @@ mod raw;
 mod rows;
 mod sample;
 mod table;
+mod web;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use crate::{
     compare::{self, Transport},
     crypto, epochs, growth_entries, growth_members, growth_nodes, hosts, ingest, join, login, logins, memory, mqtt,
     table::Outcome,
+    web,
 };
 
 /// The rows that are measured by name only: they take long.
@@ -143,6 +144,16 @@ pub const ROWS: &[Row] = &[
         name: "frame",
         what: "the app with 100,000 texts: frames while scrolling, memory, frames while idle",
         measure: app::frame,
+    },
+    Row {
+        name: "web-load",
+        what: "the page in a browser: size, first frame, joining a room of 10,000 texts",
+        measure: web::load,
+    },
+    Row {
+        name: "web-scroll",
+        what: "the page in a browser: frames while scrolling 10,000 texts",
+        measure: web::scroll,
     },
     Row {
         name: "growth-entries",

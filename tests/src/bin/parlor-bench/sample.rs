@@ -26,6 +26,11 @@ impl Sample {
         self.nanos.value_at_quantile(quantile) as f64 / 1000.0
     }
 
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.nanos.len()
+    }
+
     /// Half of all times are shorter.
     pub fn p50(&self) -> f64 {
         self.micros(0.5)
