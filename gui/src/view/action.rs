@@ -117,6 +117,8 @@ pub enum Action {
     Keep(Option<Passphrase>),
     /// Forget everything that the browser keeps.
     ForgetKept,
+    /// Load the page anew, in its newer version.
+    LoadAnew,
 }
 
 /// What views need to know besides the model: the person's clock.

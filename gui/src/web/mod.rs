@@ -6,8 +6,10 @@
 
 mod bridge;
 mod clipboard;
+mod held;
 mod life;
 mod log;
+mod newer;
 mod page;
 mod settings;
 mod site;

@@ -18,6 +18,13 @@ use crate::{
 /// Runs the app on the page's canvas.
 pub fn run() {
     log::start();
+    // The same program in a worker has nothing to draw.
+    if parlor_node::serve_as_worker() {
+        return;
+    }
+    if let Some(script) = page::worker_script() {
+        parlor_node::stretch_in_workers(script);
+    }
     let Some(canvas) = page::canvas() else {
         web_sys::console::error_1(&"the page has no canvas for Parlor".into());
         return;
@@ -39,6 +46,9 @@ struct Window {
     life: Life,
     look: Look,
     title: String,
+    /// What had the keyboard when the page was drawn last, and whether it was hidden since: then egui forgot.
+    focus: Option<egui::Id>,
+    was_hidden: bool,
 }
 
 impl Window {
@@ -46,7 +56,7 @@ impl Window {
         theme::install(ctx);
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        Self { life: Life::new(ctx), look, title: String::new() }
+        Self { life: Life::new(ctx), look, title: String::new(), focus: None, was_hidden: false }
     }
 
     fn grant(&mut self, ctx: &Context, wishes: Vec<Wish>) {
@@ -89,6 +99,7 @@ impl Window {
 
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        self.was_hidden |= page::is_hidden();
         self.life.go_on(ctx, self.look);
         if let Stage::Running(app) = &mut self.life.stage {
             if !ctx.input(|input| input.focused) {
@@ -107,12 +118,25 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
+        if std::mem::take(&mut self.was_hidden)
+            && let Some(focus) = self.focus
+        {
+            // Whoever was writing goes on where they were.
+            ctx.memory_mut(|memory| memory.request_focus(focus));
+        }
+        if ctx.input(|input| !input.events.is_empty()) {
+            self.life.newer.touch();
+        }
+        let mut actions = match self.life.newer.is_there() {
+            true => view::newer(ui, self.life.outlives_the_page()),
+            false => Vec::new(),
+        };
         let ground = Frame::new().fill(theme::palette(ui.visuals()).ground);
         let alone = |ui: &mut egui::Ui, show: &mut dyn FnMut(&mut egui::Ui) -> Vec<Action>| {
             CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
         };
         let Life { stage, unlocking, .. } = &mut self.life;
-        let actions = match stage {
+        let asked = match stage {
             Stage::Running(app) => {
                 let wishes = app.frame(ui);
                 let title = app.window_title();
@@ -129,6 +153,7 @@ impl eframe::App for Window {
             Stage::Elsewhere => alone(ui, &mut view::elsewhere),
             Stage::Failed(why) => alone(ui, &mut |ui| view::start_failed(ui, why)),
         };
+        actions.extend(asked);
         if !matches!(self.life.stage, Stage::Running(_)) {
             // The name of a room is nothing for a locked page.
             self.tell_title("Parlor".to_owned());
@@ -144,10 +169,11 @@ impl eframe::App for Window {
                 }
                 Action::TryAgain => self.life.look(&ctx),
                 Action::Copy { text, .. } => ctx.copy_text(text),
-                Action::Quit => page::reload(),
+                Action::Quit | Action::LoadAnew => self.life.load_anew(&ctx),
                 _ => {}
             }
         }
         clipboard::copy_what_waits(&ctx);
+        self.focus = ctx.memory(egui::Memory::focused);
     }
 }
