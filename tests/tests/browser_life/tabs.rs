@@ -1,6 +1,6 @@
 //! Several tabs of one browser.
 
-use crate::place::{Place, joined, page_or_word, unlock};
+use crate::place::{PHRASE, Place, joined, page_or_word, unlock};
 use parlor_tests::{
     browser::{Browser, ENTER, TAB},
     real::{members, texts, until},

@@ -1,6 +1,6 @@
 //! A machine that woke, or a network that came back.
 
-use super::{NetCommand, NetEvent, Node, pair};
+use super::{NetCommand, NetEvent, pair};
 
 #[tokio::test]
 async fn a_network_that_came_back_connects_anew_at_once_and_waking_alone_breaks_nothing() {
