@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+pub mod attacker;
 pub mod browser;
 pub mod house;
 pub mod lan;

@@ -3,6 +3,7 @@
 //! chosen and not left to a clock.
 
 use anyhow::Context as _;
+use rand_core::RngCore;
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
@@ -17,6 +18,26 @@ const HELD_MAX: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The longest piece.
 const PIECE: usize = 64 * 1024;
+
+/// A moment of an operation: the piece on the wire that is held, and whether it still arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The piece, counted from the trap.
+    pub piece: usize,
+    /// Whether it arrives when somebody was killed.
+    pub arrives: bool,
+}
+
+/// Moments of an operation of so many pieces, spread from where the two have met to the end.
+pub fn moments(rng: &mut impl RngCore, pieces: usize, count: usize) -> Vec<Moment> {
+    let met = pieces / 4;
+    let step = (pieces - met).div_ceil(count).max(1);
+    let at = |number: usize| Moment {
+        piece: met + number * step + usize::try_from(rng.next_u64()).unwrap_or(0) % step,
+        arrives: rng.next_u64().is_multiple_of(2),
+    };
+    (0..count).map(at).collect()
+}
 
 #[derive(Debug, Default)]
 struct Line {

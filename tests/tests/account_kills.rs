@@ -6,10 +6,10 @@
 use parlor_tests::{
     house::House,
     process::{self, Background},
-    relay::Relay,
+    relay::{self, Relay},
 };
 use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
 
 /// Moments at which each operation is killed.
 const MOMENTS: usize = 8;
@@ -21,13 +21,8 @@ enum Victim {
     Archive,
 }
 
-/// A moment: the piece on the wire that is held, whether it still arrives, and who dies.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    piece: usize,
-    arrives: bool,
-    victim: Victim,
-}
+/// When somebody dies, and who.
+type Moment = (relay::Moment, Victim);
 
 /// A house whose first member reaches the archive through a relay.
 struct Scene {
@@ -54,23 +49,18 @@ impl Scene {
 
     /// Moments of an operation of so many pieces, spread from where the two have met to the end.
     fn moments(&mut self, pieces: usize) -> Vec<Moment> {
-        let met = pieces / 4;
-        let step = (pieces - met).div_ceil(MOMENTS).max(1);
-        let at = |scene: &mut Self, number: usize| Moment {
-            piece: met + number * step + usize::try_from(scene.rng.next_u64()).unwrap_or(0) % step,
-            arrives: scene.rng.next_u64().is_multiple_of(2),
-            victim: if number % 3 == 2 { Victim::Archive } else { Victim::Member },
-        };
-        (0..MOMENTS).map(|number| at(self, number)).collect()
+        let victim = |number| if number % 3 == 2 { Victim::Archive } else { Victim::Member };
+        let moments = relay::moments(&mut self.rng, pieces, MOMENTS).into_iter().enumerate();
+        moments.map(|(number, moment)| (moment, victim(number))).collect()
     }
 
     /// Begins an operation, and kills somebody at a moment. Gives whether it said that all went well:
     /// who is killed says nothing.
-    fn kill_at(&mut self, moment: Moment, args: &[&str]) -> bool {
+    fn kill_at(&mut self, (moment, victim): Moment, args: &[&str]) -> bool {
         self.relay.trap(Some(moment.piece));
         let mut member = Background::start(&mut self.house.parlor("anna", Some(&self.relay), args).unwrap()).unwrap();
         let is_held = self.relay.until_held(|| member.has_ended().unwrap());
-        match moment.victim {
+        match victim {
             Victim::Member => {
                 // What is held is in the hands of the network: it arrives, or is lost with its sender.
                 member.kill().unwrap();

@@ -3,6 +3,8 @@
 
 use parlor_node::{
     AccountCommand, AccountDevice, Command, CommandError, CommandResult, DeviceCommand, Node, Reply, RoomStanding,
+    engine::account::AccountBundle,
+    store::{DiskStore, Loaded, LocalStore as _, Unlock},
 };
 use parlor_protocol::{
     Name,
@@ -260,5 +262,68 @@ async fn a_revoked_device_is_out_of_the_account_and_of_the_rooms() {
     for node in [second, first] {
         node.shutdown().await;
     }
+    archive.shutdown().await;
+}
+
+/// What a machine that is shut down has on its disk.
+fn on_disk(dir: &Path, profile: &str) -> Loaded {
+    DiskStore::open_with(&dir.join("profiles").join(profile), &Unlock::default()).unwrap().load().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_device_takes_no_newer_key_up_from_the_vault_and_takes_none_out_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = address(archive.net());
+    let first = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let second = node(dir.path(), "laptop", std::slice::from_ref(&at)).await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    let (kitchen, code) = create(&ben.handle(), "kitchen").await;
+    join(&first.handle(), &code).await;
+    send(&ben.handle(), kitchen, "hello").await;
+    register(&first, "anna", "correct horse battery").await;
+    log_in(&second, "anna", "correct horse battery").await.unwrap();
+    until_texts(&second.handle(), kitchen, &["hello"]).await;
+    let laptop = devices(&second).await.into_iter().find(|device| device.own).unwrap().device;
+    until("ben sees the laptop", async || {
+        members(&ben.handle(), kitchen).await.iter().any(|member| member.device == laptop).then_some(())
+    })
+    .await;
+    ben.handle().call(Command::RemoveDevice { room: kitchen, device: laptop }).await.unwrap();
+    until("the laptop is out", async || {
+        let rooms = second.handle().rooms().await.unwrap();
+        rooms.iter().any(|room| matches!(room.standing, RoomStanding::Removed { .. })).then_some(())
+    })
+    .await;
+    send(&ben.handle(), kitchen, "without the laptop").await;
+    until_texts(&first.handle(), kitchen, &["hello", "without the laptop"]).await;
+    let version = async || archive.accounts().account(&user("anna")).await.unwrap().map(|row| row.vault.version);
+    // The first machine writes the new key into the vault; then the laptop writes something of its own.
+    let (garden, _) = create(&first.handle(), "garden").await;
+    until("the laptop has the garden from the vault", async || {
+        second.handle().rooms().await.ok()?.iter().any(|room| room.room == garden).then_some(())
+    })
+    .await;
+    first.shutdown().await;
+    ben.shutdown().await;
+    let before = version().await;
+    let (attic, _) = create(&second.handle(), "attic").await;
+    until("the laptop has written the vault", async || (version().await > before).then_some(())).await;
+    until_archived(&second.handle(), attic).await;
+    second.shutdown().await;
+    let kept = on_disk(dir.path(), "anna");
+    let newest = kept.rooms.iter().find(|(room, _)| room.genesis.room() == kitchen).map(|(room, _)| &room.epochs);
+    let newest = newest.and_then(|epochs| epochs.last()).unwrap().id;
+    let kept = on_disk(dir.path(), "laptop");
+    assert!(kept.rooms.iter().flat_map(|(room, _)| &room.epochs).all(|epoch| epoch.id != newest));
+    let shared = AccountBundle::decode(&kept.person.unwrap().bundle.0).unwrap();
+    assert!(shared.rooms[&kitchen].is_out(laptop));
+    assert!(shared.rooms.values().flat_map(|room| &room.epochs).all(|epoch| epoch.id != newest));
+    // A new machine has the kitchen with its new key from the vault, though the laptop wrote it last.
+    let third = node(dir.path(), "tablet", std::slice::from_ref(&at)).await;
+    log_in(&third, "anna", "correct horse battery").await.unwrap();
+    until_texts(&third.handle(), kitchen, &["hello", "without the laptop"]).await;
+    assert!(third.handle().rooms().await.unwrap().iter().any(|room| room.room == attic));
+    third.shutdown().await;
     archive.shutdown().await;
 }

@@ -2,7 +2,7 @@
 //! off at every step, guessed at; names; and what one device knows, all know.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use parlor_node::{Command, CommandError, CommandResult, DeviceCommand, Event, Member, OwnDevice, Reply, RoomStanding};
+use parlor_node::{Command, CommandError, CommandResult, DeviceCommand, Event, Reply, RoomStanding};
 use parlor_node::{
     engine::account::{AccountBundle, DeviceNote, Stamp, Stamped},
     store::{LocalStore as _, SecretBytes, Write},
@@ -21,41 +21,12 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn ask(network: &mut Network, host: HostId, command: DeviceCommand) -> CommandResult {
-    network.call(host, Command::Device(Box::new(command)))
-}
-
-fn offer(network: &mut Network, host: HostId) -> LinkCode {
-    match ask(network, host, DeviceCommand::Offer { label: name("desktop") }) {
-        Ok(Reply::LinkOffered { code, .. }) => code,
-        other => panic!("a code is shown, not {other:?}"),
-    }
-}
-
-fn link(network: &mut Network, host: HostId, code: &LinkCode) -> CommandResult {
-    ask(network, host, DeviceCommand::Link { code: code.clone(), label: name("laptop") })
-}
-
-fn devices(network: &mut Network, host: HostId) -> Vec<OwnDevice> {
-    match ask(network, host, DeviceCommand::List) {
-        Ok(Reply::Devices(devices)) => devices,
-        other => panic!("devices are told, not {other:?}"),
-    }
-}
-
 fn labels(network: &mut Network, host: HostId) -> Vec<String> {
-    devices(network, host).into_iter().map(|device| device.label).collect()
-}
-
-fn members(network: &mut Network, host: HostId, room: RoomId) -> Vec<Member> {
-    match network.call(host, Command::Members { room }) {
-        Ok(Reply::Members(members)) => members,
-        other => panic!("members are told, not {other:?}"),
-    }
+    network.own_devices(host).into_iter().map(|device| device.label).collect()
 }
 
 fn user(network: &mut Network, host: HostId, room: RoomId) -> UserId {
-    members(network, host, room).into_iter().find(|member| member.own).unwrap().user
+    network.members(host, room).into_iter().find(|member| member.own).unwrap().user
 }
 
 fn rooms(network: &mut Network, host: HostId) -> Vec<RoomId> {
@@ -90,8 +61,8 @@ fn a_device_is_linked_by_a_code_and_has_everything() {
     let (mut network, room) = kitchen(700, Faults::NONE);
     let (garden, _) = network.create(0, "garden");
     let person = user(&mut network, 0, room);
-    let code = offer(&mut network, 0);
-    match link(&mut network, 2, &code) {
+    let code = network.offer(0);
+    match network.link_by(2, &code) {
         Ok(Reply::Linked { by, rooms }) => assert_eq!((by.as_str(), rooms), ("desktop", 2)),
         other => panic!("linked, not {other:?}"),
     }
@@ -122,8 +93,8 @@ fn rooms_of_both_devices_come_together() {
     let (mut network, room) = kitchen(701, Faults::NONE);
     let (cellar, _) = network.create(2, "cellar");
     network.send(2, cellar, "potatoes");
-    let code = offer(&mut network, 0);
-    link(&mut network, 2, &code).unwrap();
+    let code = network.offer(0);
+    network.link_by(2, &code).unwrap();
     assert!(network.run_until(|network| network.texts(0, cellar) == ["potatoes"]), "what the new one had");
     assert!(network.run_until(|network| network.texts(2, room).len() == 2));
     assert!(network.run_until(|network| own_name(network, 0) == own_name(network, 2)));
@@ -136,8 +107,8 @@ fn history_from_before_joining_comes_along_where_newcomers_get_none() {
     let Ok(Reply::Created { room, .. }) = made else { panic!("a room is made, not {made:?}") };
     network.send(0, room, "long ago");
     network.run_for(60_000);
-    let code = offer(&mut network, 0);
-    link(&mut network, 1, &code).unwrap();
+    let code = network.offer(0);
+    network.link_by(1, &code).unwrap();
     assert!(network.run_until(|network| network.texts(1, room) == ["long ago"]));
 }
 
@@ -145,32 +116,32 @@ fn history_from_before_joining_comes_along_where_newcomers_get_none() {
 fn a_wrong_code_a_used_one_and_an_old_one_are_answered_alike() {
     let (mut network, _) = kitchen(703, Faults::NONE);
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let code = offer(&mut network, 0);
+    let code = network.offer(0);
     let unknown = |result: CommandResult| matches!(result, Err(CommandError::LinkUnknown { asked: 2 }));
     let wrong = LinkCode::random(&mut rng);
-    assert!(unknown(link(&mut network, 2, &wrong)));
-    link(&mut network, 2, &code).unwrap();
+    assert!(unknown(network.link_by(2, &wrong)));
+    network.link_by(2, &code).unwrap();
     // Once is once, for the next device and for the same.
-    assert!(unknown(link(&mut network, 1, &code)));
-    let old = offer(&mut network, 0);
+    assert!(unknown(network.link_by(1, &code)));
+    let old = network.offer(0);
     network.run_for(10 * 60 * 1_000);
-    assert!(unknown(link(&mut network, 1, &old)));
-    let taken_back = offer(&mut network, 0);
-    ask(&mut network, 0, DeviceCommand::CancelOffer).unwrap();
-    assert!(unknown(link(&mut network, 1, &taken_back)));
+    assert!(unknown(network.link_by(1, &old)));
+    let taken_back = network.offer(0);
+    network.ask_devices(0, DeviceCommand::CancelOffer).unwrap();
+    assert!(unknown(network.link_by(1, &taken_back)));
     // A restart of the old device ends an offer too.
-    let forgotten = offer(&mut network, 0);
+    let forgotten = network.offer(0);
     network.stop(0);
     network.start(0);
-    assert!(unknown(link(&mut network, 1, &forgotten)));
-    assert_eq!(devices(&mut network, 1).len(), 1);
+    assert!(unknown(network.link_by(1, &forgotten)));
+    assert_eq!(network.own_devices(1).len(), 1);
 }
 
 #[test]
 fn guesses_get_nowhere_and_end_the_offer() {
     let (mut network, _) = kitchen(704, Faults::NONE);
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let code = offer(&mut network, 0);
+    let code = network.offer(0);
     let stretched = code.stretch().unwrap();
     let old = network.hosts[0].device();
     let (mut no, mut guesser) = (0, 0u8);
@@ -195,7 +166,7 @@ fn guesses_get_nowhere_and_end_the_offer() {
         }
     }
     assert!(no >= 100, "{no} guesses");
-    let result = link(&mut network, 2, &code);
+    let result = network.link_by(2, &code);
     assert!(matches!(result, Err(CommandError::LinkUnknown { .. })), "{result:?}");
 }
 
@@ -212,7 +183,7 @@ impl parlor_tests::sim::Stranger for Silent {
 fn somebody_in_between_can_pass_nothing_on() {
     let (mut network, _) = kitchen(705, Faults::NONE);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    let code = offer(&mut network, 0);
+    let code = network.offer(0);
     let stretched = code.stretch().unwrap();
     let (new, old) = (network.hosts[2].device(), network.hosts[0].device());
     let between = network.hosts[1].device();
@@ -222,7 +193,7 @@ fn somebody_in_between_can_pass_nothing_on() {
         let request = Request::Link { locator: stretched.locator(), message };
         assert!(matches!(network.ask_as(between, 0, &request), Some(Answer::Link(None))));
     }
-    link(&mut network, 2, &code).unwrap();
+    network.link_by(2, &code).unwrap();
 }
 
 #[test]
@@ -233,7 +204,7 @@ fn a_link_that_is_cut_off_anywhere_is_done_or_not_done() {
             let (mut network, room) = kitchen(800 + cut, Faults::NONE);
             let before = rooms(&mut network, 2);
             assert!(before.is_empty());
-            let code = offer(&mut network, 0);
+            let code = network.offer(0);
             let command = DeviceCommand::Link { code: code.clone(), label: name("laptop") };
             network.submit(2, Command::Device(Box::new(command)));
             // Stretching takes 250 ms, each step after it a few.
@@ -243,7 +214,7 @@ fn a_link_that_is_cut_off_anywhere_is_done_or_not_done() {
             network.start(gone);
             network.run_for(60_000);
             let is_linked = !rooms(&mut network, 2).is_empty();
-            let count = devices(&mut network, 2).len();
+            let count = network.own_devices(2).len();
             let text = "after the cut";
             if is_linked {
                 done += 1;
@@ -253,16 +224,16 @@ fn a_link_that_is_cut_off_anywhere_is_done_or_not_done() {
                 network.send(2, room, text);
                 assert!(network.run_until(|network| network.texts(1, room).len() == 3), "{cut} {gone}");
                 assert!(network.run_until(|network| network.texts(2, room).len() == 3), "{cut} {gone}");
-                assert_eq!(devices(&mut network, 0).len(), 2, "{cut} {gone}");
+                assert_eq!(network.own_devices(0).len(), 2, "{cut} {gone}");
             } else {
                 assert_eq!((count, own_name(&mut network, 2).as_str()), (1, "host 2"), "{cut} {gone}");
-                assert_eq!(members(&mut network, 0, room).len(), 2, "{cut} {gone}");
+                assert_eq!(network.members(0, room).len(), 2, "{cut} {gone}");
                 // The code is not worth anything any more; a new one is.
                 if gone == 0 {
-                    assert!(link(&mut network, 2, &code).is_err(), "{cut} {gone}");
+                    assert!(network.link_by(2, &code).is_err(), "{cut} {gone}");
                 }
-                let fresh = offer(&mut network, 0);
-                link(&mut network, 2, &fresh).unwrap();
+                let fresh = network.offer(0);
+                network.link_by(2, &fresh).unwrap();
             }
         }
     }
@@ -272,15 +243,15 @@ fn a_link_that_is_cut_off_anywhere_is_done_or_not_done() {
 #[test]
 fn a_full_disk_changes_nothing() {
     let (mut network, room) = kitchen(706, Faults::NONE);
-    let code = offer(&mut network, 0);
+    let code = network.offer(0);
     network.hosts[2].disk_full = true;
-    let result = link(&mut network, 2, &code);
+    let result = network.link_by(2, &code);
     assert!(matches!(result, Err(CommandError::Storage { .. })), "{result:?}");
     network.hosts[2].disk_full = false;
     network.run_for(30_000);
     assert!(rooms(&mut network, 2).is_empty());
-    let code = offer(&mut network, 0);
-    link(&mut network, 2, &code).unwrap();
+    let code = network.offer(0);
+    network.link_by(2, &code).unwrap();
     assert!(network.run_until(|network| network.texts(2, room).len() == 2));
 }
 
@@ -288,10 +259,10 @@ fn a_full_disk_changes_nothing() {
 fn a_bad_network_delays_a_link_and_nothing_else() {
     for seed in 0..6 {
         let (mut network, room) = kitchen(720 + seed, Faults::BAD);
-        let code = offer(&mut network, 0);
-        if link(&mut network, 2, &code).is_err() {
-            let code = offer(&mut network, 0);
-            link(&mut network, 2, &code).unwrap();
+        let code = network.offer(0);
+        if network.link_by(2, &code).is_err() {
+            let code = network.offer(0);
+            network.link_by(2, &code).unwrap();
         }
         assert!(network.run_until(|network| network.texts(2, room).len() == 2), "seed {seed}");
         assert!(network.run_until(|network| labels(network, 0).len() == 2), "seed {seed}");
@@ -304,8 +275,8 @@ fn three_devices(seed: u64) -> (Network, RoomId) {
     let (room, code) = network.create(0, "kitchen");
     network.join(1, &code).unwrap();
     for host in [2, 3] {
-        let code = offer(&mut network, 0);
-        link(&mut network, host, &code).unwrap();
+        let code = network.offer(0);
+        network.link_by(host, &code).unwrap();
     }
     let all_know = |network: &mut Network| [0, 2, 3].iter().all(|host| labels(network, *host).len() == 3);
     assert!(network.run_until(all_know));
@@ -319,12 +290,12 @@ fn what_one_device_decides_all_decide() {
     let other = user(&mut network, 1, room);
     network.call(2, Command::Verify { user: other, verified: true }).unwrap();
     let verified = |network: &mut Network, host| {
-        members(network, host, room).iter().any(|member| member.user == other && member.verified)
+        network.members(host, room).iter().any(|member| member.user == other && member.verified)
     };
     assert!(network.run_until(|network| verified(network, 0) && verified(network, 3)));
     network.call(3, Command::Block { user: other, blocked: true }).unwrap();
     let blocked = |network: &mut Network, host| {
-        members(network, host, room).iter().any(|member| member.user == other && member.blocked)
+        network.members(host, room).iter().any(|member| member.user == other && member.blocked)
     };
     assert!(network.run_until(|network| blocked(network, 0) && blocked(network, 2)));
     // Both verdicts hold, and the one that is taken back is taken back.
@@ -348,14 +319,14 @@ fn devices_that_were_apart_agree_when_they_meet() {
     let (attic, _) = network.create(0, "attic");
     let (cellar, _) = network.create(2, "cellar");
     let laptop = network.hosts[2].device();
-    ask(&mut network, 2, DeviceCommand::Rename { device: laptop, label: name("old laptop") }).unwrap();
+    network.ask_devices(2, DeviceCommand::Rename { device: laptop, label: name("old laptop") }).unwrap();
     network.run_for(60_000);
     assert!(!rooms(&mut network, 3).contains(&attic));
     network.heal();
     let agree = |network: &mut Network| {
         [0, 2, 3].iter().all(|host| {
             let known = rooms(network, *host);
-            let marks = members(network, *host, room).iter().any(|member| member.user == other && member.verified);
+            let marks = network.members(*host, room).iter().any(|member| member.user == other && member.verified);
             let named = labels(network, *host).contains(&"old laptop".to_owned());
             known.contains(&attic) && known.contains(&cellar) && marks && named
         })
@@ -405,14 +376,14 @@ fn nobody_else_is_told_what_devices_tell_each_other() {
 #[test]
 fn a_device_is_not_linked_with_its_own_code_nor_twice_at_once() {
     let (mut network, _) = kitchen(707, Faults::NONE);
-    let code = offer(&mut network, 0);
-    assert!(matches!(link(&mut network, 0, &code), Err(CommandError::LinkOwn)));
+    let code = network.offer(0);
+    assert!(matches!(network.link_by(0, &code), Err(CommandError::LinkOwn)));
     let command = || Command::Device(Box::new(DeviceCommand::Link { code: code.clone(), label: name("laptop") }));
     let first = network.submit(2, command());
     assert!(matches!(network.call(2, command()), Err(CommandError::LinkBusy)));
     assert!(network.run_until(|network| matches!(network.answer(2, first), Some(Ok(Reply::Linked { .. })))));
     let unnamed = DeviceCommand::Rename { device: network.hosts[1].device(), label: name("x") };
-    assert!(matches!(ask(&mut network, 0, unnamed), Err(CommandError::NoSuchDevice)));
+    assert!(matches!(network.ask_devices(0, unnamed), Err(CommandError::NoSuchDevice)));
 }
 
 #[test]
@@ -420,7 +391,7 @@ fn a_late_answer_to_a_cancelled_link_is_not_taken_for_the_next_one() {
     for late in [140, 200, 400] {
         let (mut network, room) = kitchen(740, Faults::NONE);
         let wrong = LinkCode::random(&mut ChaCha20Rng::seed_from_u64(late));
-        let code = offer(&mut network, 0);
+        let code = network.offer(0);
         let submit = |network: &mut Network, code: &LinkCode| {
             let command = DeviceCommand::Link { code: code.clone(), label: name("laptop") };
             network.submit(2, Command::Device(Box::new(command)))
@@ -429,7 +400,7 @@ fn a_late_answer_to_a_cancelled_link_is_not_taken_for_the_next_one() {
         submit(&mut network, &wrong);
         // Everybody is asked, and will say no while the right code is tried.
         network.run_for(255);
-        ask(&mut network, 2, DeviceCommand::CancelLink).unwrap();
+        network.ask_devices(2, DeviceCommand::CancelLink).unwrap();
         let second = submit(&mut network, &code);
         assert!(
             network.run_until(|network| matches!(network.answer(2, second), Some(Ok(Reply::Linked { .. })))),
@@ -468,11 +439,11 @@ fn more_than_can_be_shared_loses_nothing_and_a_revocation_gets_through() {
     let told = |network: &Network, host| network.problems(host).iter().any(|problem| problem.contains("share"));
     assert!(network.run_until(|network| told(network, 0) && told(network, 2)));
     network.run_for(60_000);
-    assert_eq!((devices(&mut network, 0).len(), devices(&mut network, 2).len()), (143, 148));
+    assert_eq!((network.own_devices(0).len(), network.own_devices(2).len()), (143, 148));
     let lost = network.hosts[3].device();
-    ask(&mut network, 0, DeviceCommand::Revoke { device: lost }).unwrap();
+    network.ask_devices(0, DeviceCommand::Revoke { device: lost }).unwrap();
     let knows = |network: &mut Network, host| {
-        devices(network, host).iter().any(|known| known.device == lost && known.revoked.is_some())
+        network.own_devices(host).iter().any(|known| known.device == lost && known.revoked.is_some())
     };
     assert!(network.run_until(|network| knows(network, 2)));
     for host in [0, 2] {
@@ -483,5 +454,5 @@ fn more_than_can_be_shared_loses_nothing_and_a_revocation_gets_through() {
     }
     network.run_for(60_000);
     assert!(knows(&mut network, 0) && knows(&mut network, 2), "and it is on the disk");
-    assert_eq!((devices(&mut network, 0).len(), devices(&mut network, 2).len()), (143, 148));
+    assert_eq!((network.own_devices(0).len(), network.own_devices(2).len()), (143, 148));
 }

@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use bytes::Bytes;
-use parlor_node::net::{Net, NetCommand, NetConfig, NetEvent, NetHandle, Port, Ports, RequestId, Verdict};
+use parlor_node::net::{Net, NetCommand, NetEvent, NetHandle, RequestId, Verdict};
 use parlor_protocol::{
     DeviceId, Locator, RoomCode, RoomId, TopicId,
     invite::StretchedCode,
     limits::{GOSSIP_MAX, WIRE_MAX},
-    wire::{Answer, Request, gossip_id},
+    wire::{Answer, Request},
 };
 use parlor_tests::{
+    attacker,
     process::{self, Background, free_port, run},
     real::PATIENCE,
 };
@@ -17,7 +18,6 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::BTreeSet;
 use tokio::{sync::mpsc, time::timeout};
-use zeroize::Zeroizing;
 
 /// Identities of the attacker, one after the other: each is banned sooner or later.
 const ATTACKERS: u8 = 4;
@@ -36,13 +36,7 @@ struct Attacker {
 
 impl Attacker {
     async fn start(seed: u8, addresses: &[String]) -> Self {
-        let config = NetConfig {
-            ports: Ports { tcp: Port::Any, quic: Port::Any, ws: Port::Off },
-            mdns: false,
-            manual: addresses.to_vec(),
-            ..NetConfig::new(Zeroizing::new([seed; 32]), gossip_id)
-        };
-        let (handle, events, net) = Net::start(config).await.unwrap();
+        let (handle, events, net) = attacker::network([seed; 32], addresses).await;
         let rng = ChaCha20Rng::seed_from_u64(seed.into());
         Self { net, handle, events, rng, victims: BTreeSet::new(), topics: BTreeSet::new(), captured: None }
     }

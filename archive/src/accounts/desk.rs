@@ -1,37 +1,30 @@
 //! Where devices sign in: answers requests about accounts.
 //!
-//! The only thing kept in memory is what lies between the two steps of a login. Everything else is
-//! in the store, so that several archives on one database serve the same accounts.
+//! The only thing kept in memory is what lies between the two steps of a login (`between`). Everything
+//! else is in the store, so that several archives on one database serve the same accounts.
+
+mod between;
 
 use futures::future::try_join;
 use parlor_protocol::{
     DeviceId, Name,
     account::{
-        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Answered, Binding, RegisterUpload,
-        Server, SignedInDevice, UserName, VaultRecord, WrappedKey,
+        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, Server,
+        SignedInDevice, UserName, VaultRecord, WrappedKey,
     },
     limits::ACCOUNT_DEVICES_MAX,
 };
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::backoff::{self, Counted};
 use crate::{
     service::now_ms,
     store::{AccountRow, Added, Pass, Store, StoreError, Tries, TryPlace},
 };
+use between::Between;
 
-/// Logins that may be between their steps; more push out the oldest.
-const WAITING_MAX: usize = 4_096;
-/// How long a login may take, with the asking machine's stretching.
-const LOG_IN_WITHIN: Duration = Duration::from_secs(120);
-/// How long after a login a password may be changed or an account deleted.
-const FRESH_FOR: Duration = Duration::from_secs(300);
 /// How often a change is tried again when another one came first.
 const RETRIES: usize = 8;
 
@@ -47,22 +40,13 @@ pub enum SignUp {
     Closed,
 }
 
-/// What is remembered of a device that signs in.
-struct Waiting {
-    at: Instant,
-    /// Between the steps of a login.
-    answered: Option<Answered>,
-    /// The user that it proved to be.
-    proven: Option<(UserName, Instant)>,
-}
-
 /// Answers requests about accounts.
 pub(crate) struct Desk {
     store: Arc<dyn Store>,
     server: Server,
     archive: DeviceId,
     sign_up: SignUp,
-    waiting: Mutex<HashMap<DeviceId, Waiting>>,
+    between: Between,
     rng: Mutex<ChaCha20Rng>,
 }
 
@@ -102,8 +86,7 @@ impl Desk {
         sign_up: SignUp,
         rng: ChaCha20Rng,
     ) -> Self {
-        let waiting = Mutex::new(HashMap::new());
-        Self { store, server, archive, sign_up, waiting, rng: Mutex::new(rng) }
+        Self { store, server, archive, sign_up, between: Between::default(), rng: Mutex::new(rng) }
     }
 
     /// Answers a request of a device.
@@ -144,11 +127,11 @@ impl Desk {
                 };
                 let answered = answered.map_err(|_| AccountRefusal::Unfit)?;
                 let message = answered.message.clone();
-                self.remember(from, |waiting| waiting.answered = Some(answered));
+                self.between.answered(from, answered);
                 Ok(AccountAnswer::LoggingIn(message))
             }
             AccountRequest::FinishLogIn { proof, device } => {
-                let answered = self.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
+                let answered = self.between.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
                 let name = answered.user().clone();
                 if !answered.accepts(&proof) {
                     return Err(AccountRefusal::WrongLogIn.into());
@@ -156,16 +139,16 @@ impl Desk {
                 self.log_in(from, name, device).await
             }
             AccountRequest::LogOut => {
-                self.forget(from);
+                self.between.forget(from);
                 self.sign_out(from, from).await
             }
             AccountRequest::StartChange { message } => {
-                let name = self.fresh(from)?;
+                let name = self.fresh(from).await?;
                 self.registering(&name, &message)
             }
             AccountRequest::FinishChange { record, by_password } => {
-                let name = self.fresh(from)?;
-                self.change_password(&name, record, by_password).await
+                let name = self.fresh(from).await?;
+                self.change_password(from, &name, record, by_password).await
             }
             AccountRequest::StartReset { name, token, message } => {
                 self.check_reset(from, &name, &token).await?;
@@ -192,9 +175,9 @@ impl Desk {
             }
             AccountRequest::RevokeDevice { device } => self.sign_out(from, device).await,
             AccountRequest::Delete => {
-                let name = self.fresh(from)?;
+                let name = self.fresh(from).await?;
                 self.store.accounts().remove_account(&name).await?;
-                self.forget(from);
+                self.between.forget(from);
                 Ok(AccountAnswer::Done)
             }
         }
@@ -323,7 +306,7 @@ impl Desk {
             .await?;
         // Both at once: the store makes them durable together.
         try_join(self.forgive(TryPlace::of_name(&name)), self.forgive(TryPlace::of_peer(from))).await?;
-        self.remember(from, |waiting| waiting.proven = Some((name, Instant::now())));
+        self.between.has_proven(from, name);
         Ok(AccountAnswer::LoggedIn(row.vault))
     }
 
@@ -340,17 +323,36 @@ impl Desk {
     }
 
     async fn sign_out(&self, from: DeviceId, device: DeviceId) -> Done {
-        self.change_own(from, |row| {
+        let done = self.change_own(from, |row| {
             row.devices.retain(|known| known.device != device);
             Ok(())
-        })
-        .await
+        });
+        let done = done.await?;
+        self.between.forget(device);
+        Ok(done)
     }
 
     // Passwords.
 
-    async fn change_password(&self, name: &UserName, record: RegisterUpload, by_password: WrappedKey) -> Done {
+    /// The user that a device has just proven to be. Another device may have signed it out since, at
+    /// this archive or at another one of the database: then the proof is worth nothing.
+    async fn fresh(&self, from: DeviceId) -> Result<UserName, Stop> {
+        let name = self.between.proven(from).ok_or(AccountRefusal::LogInAgain)?;
+        let row = self.signed_in(from).await?;
+        if row.name == name { Ok(name) } else { Err(AccountRefusal::LogInAgain.into()) }
+    }
+
+    async fn change_password(
+        &self,
+        from: DeviceId,
+        name: &UserName,
+        record: RegisterUpload,
+        by_password: WrappedKey,
+    ) -> Done {
         self.change(name, |row| {
+            if !row.has(from) {
+                return Err(AccountRefusal::NotSignedIn);
+            }
             row.record = record.clone();
             row.vault.by_password = Some(by_password.clone());
             row.reset = None;
@@ -454,39 +456,6 @@ impl Desk {
             }
         }
         Err(AccountRefusal::Unavailable.into())
-    }
-
-    // What is remembered between steps.
-
-    fn remember(&self, device: DeviceId, change: impl FnOnce(&mut Waiting)) {
-        let now = Instant::now();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() >= WAITING_MAX && !waiting.contains_key(&device) {
-            let oldest = waiting.iter().min_by_key(|(_, waiting)| waiting.at).map(|(device, _)| *device);
-            oldest.and_then(|device| waiting.remove(&device));
-        }
-        let entry = waiting.entry(device).or_insert(Waiting { at: now, answered: None, proven: None });
-        entry.at = now;
-        change(entry);
-    }
-
-    fn take_answered(&self, device: DeviceId) -> Option<Answered> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = waiting.get_mut(&device)?;
-        let is_late = entry.at.elapsed() > LOG_IN_WITHIN;
-        entry.answered.take().filter(|_| !is_late)
-    }
-
-    /// The user that a device has just proven to be.
-    fn fresh(&self, device: DeviceId) -> Result<UserName, AccountRefusal> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let proven = waiting.get(&device).and_then(|waiting| waiting.proven.as_ref());
-        let fresh = proven.filter(|(_, at)| at.elapsed() <= FRESH_FOR);
-        fresh.map(|(name, _)| name.clone()).ok_or(AccountRefusal::LogInAgain)
-    }
-
-    fn forget(&self, device: DeviceId) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&device);
     }
 }
 

@@ -141,6 +141,7 @@ impl Engine {
         let shows_other = room.recut() && room.is_loaded;
         let opens_more = room.may_read_more() && room.is_loaded;
         let had_guessed = room.guessed_any(new.iter().map(|entry| entry.header().epoch)) && room.is_loaded;
+        self.note_removals(room_id, new);
         self.listen(room_id);
         self.timers.set(self.now.mono, Timer::Save(room_id));
         if shows_other || opens_more || had_guessed {

@@ -112,6 +112,11 @@ impl Membership {
         self.secrets.get(&epoch).map(|(_, secrets)| secrets)
     }
 
+    /// Whether the record of every epoch is here whose key is known: what owners decided up to it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.secrets.keys().all(|epoch| self.rules.graph().facts(*epoch).is_some())
+    }
+
     /// Secrets of all epochs whose key is known, oldest first.
     pub(super) fn known_secrets(&self) -> Vec<&EpochSecrets> {
         let mut known: Vec<_> = self.secrets.values().collect();

@@ -8,6 +8,7 @@ mod carrying;
 mod gossip;
 mod host;
 mod network;
+mod own;
 mod people;
 mod stranger;
 

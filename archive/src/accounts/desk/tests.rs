@@ -233,6 +233,30 @@ async fn a_password_is_changed_only_right_after_a_login() {
 }
 
 #[tokio::test]
+async fn a_device_that_was_signed_out_right_after_it_logged_in_changes_and_deletes_nothing() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    let set = place.set(2, "anna", "of a thief", StartWith::Change).await.unwrap();
+    let by_password = VaultKey::random(&mut rng(7)).wrap(&user("anna"), &set.export, &mut rng(12)).unwrap();
+    let finish = AccountRequest::FinishChange { record: set.record, by_password };
+    let out = AccountRequest::RevokeDevice { device: device(2) };
+    assert_eq!(place.ask(1, out.clone()).await, AccountAnswer::Done);
+    assert_eq!(place.refused(2, finish.clone()).await, AccountRefusal::LogInAgain);
+    assert_eq!(place.refused(2, AccountRequest::Delete).await, AccountRefusal::LogInAgain);
+    assert_eq!(place.set(2, "anna", "again", StartWith::Change).await.err(), Some(AccountRefusal::LogInAgain));
+    // Signed out at another archive of the same database, which this one's memory knows nothing of.
+    place.logged_in(2, "anna", "correct horse").await;
+    let rng = rng(3);
+    let elsewhere =
+        Desk::new(Arc::clone(&place.desk.store), Server::random(&mut rng.clone()), archive(), SignUp::Open, rng);
+    assert_eq!(elsewhere.answer(device(1), out).await, AccountAnswer::Done);
+    assert_eq!(place.refused(2, finish).await, AccountRefusal::NotSignedIn);
+    assert_eq!(place.refused(2, AccountRequest::Delete).await, AccountRefusal::NotSignedIn);
+    assert!(place.log_in(3, "anna", "correct horse").await.is_some(), "the account is as it was");
+}
+
+#[tokio::test]
 async fn an_unknown_name_is_answered_like_a_wrong_password() {
     let place = Place::new(SignUp::Open);
     place.register(1, "anna", "correct horse", None).await;

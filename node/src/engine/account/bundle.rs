@@ -14,7 +14,7 @@ use parlor_protocol::{
     limits::{NAME_MAX, VAULT_MAX},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 use crate::store::EpochKeyRecord;
@@ -84,6 +84,8 @@ pub struct BundleRoom {
     /// When the person joined, on the first device (milliseconds since 1970): where newcomers may not
     /// read everything, the person's other devices show no less.
     pub joined: u64,
+    /// Devices of the person that owners removed from the room, for ever: they are handed nothing of it.
+    pub removed: BTreeSet<DeviceId>,
 }
 
 /// A device of the person, as its other devices know it.
@@ -117,10 +119,17 @@ impl BundleRoom {
         self.epochs.sort_by_key(|epoch| (epoch.since, epoch.id));
     }
 
+    /// Whether owners removed a device of the person from it.
+    #[must_use]
+    pub fn is_out(&self, device: DeviceId) -> bool {
+        self.removed.contains(&device)
+    }
+
     fn merge(&mut self, other: Self) {
         for epoch in other.epochs {
             self.learn(epoch);
         }
+        self.removed.extend(other.removed);
         self.name.merge(other.name);
         self.held.merge(other.held);
         self.joined = self.joined.min(other.joined);
@@ -207,10 +216,26 @@ impl AccountBundle {
     }
 
     /// Takes in only which devices another copy says are revoked.
-    pub(super) fn merge_revoked(&mut self, other: BTreeMap<DeviceId, u64>) {
+    fn merge_revoked(&mut self, other: BTreeMap<DeviceId, u64>) {
         for (device, at) in other {
             self.revoked.entry(device).and_modify(|known| *known = at.min(*known)).or_insert(at);
         }
+    }
+
+    /// Both together; where that is more than a bundle holds only this one, and which devices the other
+    /// one says are revoked, because that is heeded whatever else there is no place for. Whether all of
+    /// it found a place.
+    pub(super) fn united(&self, other: Self) -> (Self, bool) {
+        let revoked = other.revoked.clone();
+        let mut united = self.clone();
+        united.merge(other);
+        if united.encode().is_ok() {
+            return (united, true);
+        }
+        let mut united = self.clone();
+        united.merge_revoked(revoked);
+        let is_fit = united.encode().is_ok();
+        (if is_fit { united } else { self.clone() }, false)
     }
 
     /// Encodes a bundle, to be sealed. What is encoded can be decoded.
@@ -245,6 +270,7 @@ impl AccountBundle {
         short(bundle.name.value.len(), TEXT_MAX)?;
         for (id, room) in &bundle.rooms {
             count("epochs", room.epochs.len(), EPOCHS_MAX)?;
+            count("removed devices", room.removed.len(), DEVICES_MAX)?;
             short(room.name.value.len(), TEXT_MAX)?;
             if room.genesis.header().kind != Kind::Genesis || room.genesis.room() != *id {
                 return Err(CodecError::Malformed("room of an account"));

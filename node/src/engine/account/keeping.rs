@@ -127,7 +127,11 @@ impl Engine {
                 self.save_account();
             }
         }
-        let bundle = self.renew_bundle();
+        // Also what this device may not take up stays in it, for the others.
+        let (bundle, is_whole) = theirs.united(self.renew_bundle());
+        if !is_whole {
+            self.warn_vault("your account has more rooms than its vault can hold");
+        }
         if bundle != theirs {
             self.put_vault(archive, vault.version, &bundle);
         }

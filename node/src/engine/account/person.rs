@@ -77,7 +77,15 @@ impl Engine {
                 epochs: Vec::new(),
                 held: Stamped::new(true, stamp),
                 joined: room.record.joined,
+                removed: BTreeSet::new(),
             });
+            let rules = room.membership.rules();
+            let own = bundle.devices.keys().copied().chain([self.me()]);
+            entry.removed.extend(own.filter(|device| rules.is_removed(*device)));
+            if entry.is_out(self.me()) {
+                // Whatever came before this device knew that it is out.
+                entry.epochs.clear();
+            }
             room.record.epochs.iter().cloned().for_each(|epoch| entry.learn(epoch));
             if entry.name.value != room.record.name && !room.record.name.is_empty() {
                 entry.name = Stamped::new(room.record.name.clone(), later(stamp, entry.name.stamp));
@@ -135,19 +143,12 @@ impl Engine {
     }
 
     /// Takes in what another device of the person knows, and does here what follows from it.
-    pub(in crate::engine) fn take_bundle(&mut self, theirs: AccountBundle) {
+    pub(in crate::engine) fn take_bundle(&mut self, mut theirs: AccountBundle) {
         let before = self.renew_bundle();
-        let mut bundle = before.clone();
-        let revoked = theirs.revoked.clone();
-        bundle.merge(theirs);
-        if bundle.encode().is_err() {
+        self.leave_out(&mut theirs);
+        let (bundle, is_whole) = before.united(theirs);
+        if !is_whole {
             self.tell_over();
-            // A revocation is heeded whatever else there is no place for.
-            bundle = before.clone();
-            bundle.merge_revoked(revoked);
-            if bundle.encode().is_err() {
-                return;
-            }
         }
         if bundle == before {
             return;
@@ -189,6 +190,7 @@ impl Engine {
     /// Becomes a device of a person: takes up key and name, and brings along what was here already.
     /// Gives what both come to; to be written by whoever calls, and then entered.
     pub(in crate::engine) fn become_person(&mut self, mut bundle: AccountBundle) -> AccountBundle {
+        self.leave_out(&mut bundle);
         let mine = self.bundle_now();
         let had = self.identity.user_seed.clone();
         let is_other = had != bundle.user_seed;
@@ -219,8 +221,9 @@ impl Engine {
     /// Enters every room of the person that is not here yet, without anybody else's help.
     pub(in crate::engine) fn enter_rooms(&mut self, bundle: &AccountBundle) {
         self.take_people(bundle);
+        let me = self.me();
         // What was left here is not held, unless it was entered again elsewhere.
-        let held = bundle.rooms.iter().filter(|(_, room)| room.held.value);
+        let held = bundle.rooms.iter().filter(|(_, room)| room.held.value && !room.is_out(me));
         let new: Vec<_> = held.filter(|(id, _)| !self.rooms.contains_key(id)).collect();
         let mut is_news = false;
         for (id, room) in new {
@@ -276,9 +279,12 @@ impl Engine {
     /// A room goes from this machine because the person wants it so: notes it, to be written in the
     /// same batch, so that no other device brings it back.
     pub(in crate::engine) fn mark_gone(&mut self, room: RoomId) -> Option<Write> {
-        let stamp = self.stamp();
+        let (stamp, me) = (self.stamp(), self.me());
         let known = self.person.bundle.as_mut()?.rooms.get_mut(&room)?;
-        known.held = Stamped::new(false, later(stamp, known.held.stamp));
+        // Where only this device was removed, the others stay.
+        if !known.is_out(me) {
+            known.held = Stamped::new(false, later(stamp, known.held.stamp));
+        }
         self.person.entered.remove(&room);
         self.agree_soon();
         self.put_person()

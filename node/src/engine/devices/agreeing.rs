@@ -49,7 +49,7 @@ impl Engine {
             return;
         }
         let key = OwnKey::of(&self.identity.user_seed);
-        let Ok(contents) = self.renew_bundle().encode() else { return };
+        let Ok(contents) = self.bundle_between(device).encode() else { return };
         let (me, digest) = (self.me(), key.digest(&contents));
         let Ok(sealed) = key.seal(OwnMessage::Ask, me, device, &digest, &mut self.rng) else { return };
         debug_assert!(sealed.len() <= OWN_ASK_MAX, "a digest fits");
@@ -86,12 +86,18 @@ impl Engine {
         if !self.is_own(from) {
             return Answer::Own(None);
         }
-        let Ok(contents) = own.encode() else { return Answer::Own(None) };
-        if key.digest(&contents).as_slice() == theirs.as_slice() {
+        let Ok(contents) = self.bundle_between(from).encode() else { return Answer::Own(None) };
+        let digest = key.digest(&contents);
+        if digest.as_slice() == theirs.as_slice() {
             return Answer::Own(None);
         }
-        // It knows something that this device does not, or will in a moment.
-        self.agree_with(from);
+        // It knows something that this device does not, or will in a moment. Where the two stay apart,
+        // because one has more than there is place for, asking back at once would never end.
+        let compared = Some((digest, theirs.to_vec()));
+        if self.devices.compared.get(&from) != compared.as_ref() {
+            compared.map(|compared| self.devices.compared.insert(from, compared));
+            self.agree_with(from);
+        }
         Answer::Own(key.seal(OwnMessage::Tell, me, from, &contents, &mut self.rng).ok())
     }
 
@@ -102,7 +108,8 @@ impl Engine {
         if let Some(Answer::Own(Some(sealed))) = answer.filter(|_| self.is_own(from)) {
             let (key, me) = (OwnKey::of(&self.identity.user_seed), self.me());
             let contents = key.open(OwnMessage::Tell, from, me, &sealed).ok();
-            if let Some(theirs) = contents.and_then(|contents| AccountBundle::decode(&contents).ok()) {
+            if let Some(mut theirs) = contents.and_then(|contents| AccountBundle::decode(&contents).ok()) {
+                self.leave_out_of(from, &mut theirs);
                 self.take_bundle(theirs);
             }
         }

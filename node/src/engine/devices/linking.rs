@@ -224,7 +224,12 @@ impl Engine {
             return is_same.then(|| given.gift.clone());
         }
         let answering = LinkAnswering::read(code, from, me, message, &mut self.rng).ok()?;
-        let bundle = self.bundle_for(from);
+        let own = self.bundle_with(from);
+        let bundle = match own.revoked.contains_key(&from) {
+            // It is told that it is out, and nothing else.
+            true => notice(&own),
+            false => self.cut_to(from, own.clone()),
+        };
         let known = self.person.bundle.as_ref().and_then(|own| own.devices.get(&me));
         let label = known.map(|note| label_of(&note.value.label, me)).unwrap_or_default();
         let gift = encoded(label, &bundle).and_then(|contents| answering.give(&contents).ok());
@@ -239,22 +244,16 @@ impl Engine {
         if let Some(offer) = self.devices.offer.as_mut() {
             offer.given = Some(Given { to: from, message: message.to_vec(), gift: gift.clone() });
         }
-        if !bundle.revoked.contains_key(&from) {
-            self.person.bundle = Some(bundle);
+        if !own.revoked.contains_key(&from) {
+            self.person.bundle = Some(own);
         }
         Some(gift)
     }
 
-    /// What a new device is given, in which it is one of the person's already: from now on it is answered
-    /// when it asks what is new. It says itself what it is called.
-    fn bundle_for(&mut self, new: DeviceId) -> AccountBundle {
+    /// What the devices share with a new one among them: from now on it is answered when it asks what is
+    /// new. It says itself what it is called.
+    fn bundle_with(&mut self, new: DeviceId) -> AccountBundle {
         let mut bundle = self.renew_bundle();
-        if bundle.revoked.contains_key(&new) {
-            // It is told that it is out, and nothing else.
-            let mut notice = AccountBundle::new(Secret::from_bytes([0; 32]), Stamped::default());
-            notice.revoked = bundle.revoked;
-            return notice;
-        }
         let note = || DeviceNote { created: self.now.wall, ..DeviceNote::default() };
         bundle.devices.entry(new).or_insert_with(|| Stamped::new(note(), Stamp::default()));
         bundle
@@ -272,6 +271,12 @@ impl Engine {
             );
         }
     }
+}
+
+fn notice(own: &AccountBundle) -> AccountBundle {
+    let mut notice = AccountBundle::new(Secret::from_bytes([0; 32]), Stamped::default());
+    notice.revoked = own.revoked.clone();
+    notice
 }
 
 fn encoded(label: String, bundle: &AccountBundle) -> Option<Zeroizing<Vec<u8>>> {
@@ -376,8 +381,9 @@ impl Engine {
     }
 
     /// Writes who this device becomes; nothing of it holds before that is durable.
-    fn take_link(&mut self, by: String, bundle: AccountBundle) {
+    fn take_link(&mut self, by: String, mut bundle: AccountBundle) {
         let me = self.me();
+        self.leave_out(&mut bundle);
         if bundle.revoked.contains_key(&me) {
             return self.fail_link(CommandError::DeviceRevoked);
         }

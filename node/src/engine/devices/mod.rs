@@ -5,6 +5,7 @@
 //! devices".
 
 mod agreeing;
+mod handing;
 mod linking;
 mod revoking;
 
@@ -13,7 +14,7 @@ use parlor_protocol::{
     DeviceId, Name,
     wire::{Answer, Request},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Engine,
@@ -41,6 +42,8 @@ pub(super) struct Devices {
     /// Devices that are being asked what is new, and whether to ask once more.
     asking: BTreeSet<DeviceId>,
     ask_again: BTreeSet<DeviceId>,
+    /// What was last told apart when a device asked: the digests of this device and of that one.
+    compared: BTreeMap<DeviceId, ([u8; 32], Vec<u8>)>,
 }
 
 /// What a request to a device was about.
@@ -172,6 +175,7 @@ impl Engine {
     pub(super) fn device_left(&mut self, peer: DeviceId) {
         self.devices.asking.remove(&peer);
         self.devices.ask_again.remove(&peer);
+        self.devices.compared.remove(&peer);
         if let Some(link) = self.devices.link.as_mut() {
             link.forget(peer);
         }
