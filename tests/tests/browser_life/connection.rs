@@ -3,7 +3,12 @@
 use crate::place::{PHRASE, Place, come_in, joined, page_or_word, unlock, until_console};
 use parlor_tests::{
     browser::{Browser, ENTER, TAB},
-    real::until,
+    real::{texts, until},
+};
+use std::net::SocketAddr;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,32 +46,61 @@ async fn an_archive_that_does_not_answer_is_named_and_can_be_tried_again() {
     anna.shutdown().await;
 }
 
+/// A cable between browser and archive, which can be cut.
+struct Cable {
+    address: SocketAddr,
+    cut: watch::Sender<()>,
+}
+
+impl Cable {
+    async fn to(archive: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (address, (cut, cutting)) = (listener.local_addr().unwrap(), watch::channel(()));
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut cutting = cutting.clone();
+                cutting.mark_unchanged();
+                tokio::spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(archive).await else { return };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cutting.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { address, cut }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_broke_is_made_anew_without_waiting_for_a_ping() {
     let Some(page) = page_or_word() else { return };
-    let mut place = Place::new(page.clone()).await;
+    let place = Place::new(page).await;
+    let cable = Cable::to(place.web).await;
     let (anna, room, code) = place.anna().await;
     let browser = Browser::start(1000, 720).await;
-    joined(&browser, &place.site(), &code).await;
+    joined(&browser, &format!("http://{}/", cable.address), &code).await;
     browser.reload().await;
     browser.until_loaded().await;
-    let watch = "window.opened = []; window.closed = []; \
-        window.WebSocket = class extends WebSocket { constructor(...given) { super(...given); \
-        window.opened.push(performance.now()); \
-        this.addEventListener('close', () => window.closed.push(performance.now())); } };";
+    let watch = "window.opened = []; window.WebSocket = class extends WebSocket { constructor(...given) { \
+        super(...given); window.opened.push(performance.now()); } };";
     browser.script(watch).await;
     unlock(&browser).await;
+    browser.types(&format!("before{ENTER}")).await;
+    until("the first message", async || texts(&anna.handle(), room).await.contains(&"before".to_owned()).then_some(()))
+        .await;
     let opened = async || browser.script("return window.opened.length").await.as_u64().unwrap();
-    assert_eq!(opened().await, 1);
-    place.stop().await;
-    until("another try", async || (opened().await > 1).then_some(())).await;
-    let after = browser.script("return window.opened[1] - window.closed[0]").await.as_f64().unwrap();
-    // A lost ping takes 12 seconds.
-    assert!(after < 8_000.0, "{after} ms");
-
-    place.serve(page).await;
-    let online = async || anna.handle().members(room).await.unwrap().iter().any(|m| m.name == "Bea" && m.online);
-    until("it is connected again", async || online().await.then_some(())).await;
+    let before = opened().await;
+    let now = browser.script("return performance.now()").await.as_f64().unwrap();
+    cable.cut.send(()).unwrap();
+    until("another try", async || (opened().await > before).then_some(())).await;
+    let at = browser.script(&format!("return window.opened[{before}]")).await.as_f64().unwrap();
+    // Two lost pings take 12 seconds.
+    assert!(at - now < 8_000.0, "{} ms", at - now);
+    browser.types(&format!("after{ENTER}")).await;
+    until("the next message", async || texts(&anna.handle(), room).await.contains(&"after".to_owned()).then_some(()))
+        .await;
     let before = opened().await;
     // The network was gone and is back: what was connected before is not trusted.
     browser.script("window.dispatchEvent(new Event('offline')); window.dispatchEvent(new Event('online'))").await;
