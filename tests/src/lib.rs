@@ -12,5 +12,6 @@ pub mod real;
 pub mod relay;
 pub mod secrecy;
 pub mod sim;
+pub mod site;
 pub mod visitor;
 pub mod window;

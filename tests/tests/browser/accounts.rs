@@ -7,10 +7,9 @@ use parlor_protocol::{
 };
 use parlor_tests::{
     real::{address, create, join, members, messages, node, send, until, until_archived, until_texts},
+    site::{archive_with, page_in_turn},
     visitor::Visitor,
 };
-
-use crate::{archive_with, page_in_turn};
 
 const PASSWORD: &str = "correct horse battery";
 

@@ -3,10 +3,9 @@
 use parlor_tests::{
     browser::{ENTER, ESCAPE, TAB},
     real::{address, join, node, send, texts, until},
+    site::{archive_with, page_in_turn},
     visitor::Visitor,
 };
-
-use crate::{archive_with, page_in_turn};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_made_in_a_browser_is_joined_from_a_desktop_by_the_link_that_was_copied() {

@@ -4,11 +4,10 @@ use parlor_tests::{
     lan::Lan,
     process::{Background, run},
     secrecy::reads_nothing,
+    site::page_in_turn,
     visitor::Visitor,
 };
 use std::path::Path;
-
-use crate::page_in_turn;
 
 const PASSPHRASE: &str = "bread in the oven";
 /// Which host has what.

@@ -2,10 +2,9 @@
 
 use parlor_tests::{
     real::{address, create, members, node, send, texts, until},
+    site::{archive_with, page_in_turn},
     visitor::Visitor,
 };
-
-use crate::{archive_with, page_in_turn};
 
 /// Counts what the browser keeps for the page.
 const KEPT: &str = "
