@@ -10,7 +10,7 @@ mod screen;
 mod tests;
 
 use jiff::tz::TimeZone;
-use parlor_protocol::{EntryId, RoomId, UserId};
+use parlor_protocol::{EntryId, RoomId};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
@@ -18,8 +18,9 @@ use crate::{
     backend::Backend,
     config::Look,
     model::{Ask, Effect, Model, Notice},
+    place::{Notices, Place},
     theme,
-    view::{Action, Composer, Sight, Welcome, dialog::Dialog, timeline::TimelineView},
+    view::{Action, Composer, QrOf, Sight, Welcome, dialog::Dialog, timeline::TimelineView},
     widgets::QrPicture,
     words,
 };
@@ -38,13 +39,17 @@ pub enum Wish {
     Glyphs(Vec<char>),
     /// Let the person choose a picture, and read the QR code in it; the answer goes to
     /// [`App::picture_read`].
-    ReadPicture(UserId),
+    ReadPicture(QrOf),
+    /// The same with a picture that is taken with the camera.
+    TakePicture(QrOf),
     /// Save a QR picture where the person says; the answer goes to [`App::picture_saved`].
     SavePicture(QrPicture),
     /// Leave.
     Quit,
     /// Stop the node, forget everything shown, and ask for the passphrase.
     Lock,
+    /// Ask the browser whether it shows notifications; what it says comes with [`App::set_place`].
+    AllowNotices,
 }
 
 /// What the shell gives the app.
@@ -59,6 +64,8 @@ pub struct Setting {
     pub data_folder: String,
     /// What this machine is called; empty where nobody knows.
     pub machine: String,
+    /// Where the app runs.
+    pub place: Place,
 }
 
 impl std::fmt::Debug for Setting {
@@ -67,6 +74,7 @@ impl std::fmt::Debug for Setting {
             .field("look", &self.look)
             .field("data_folder", &self.data_folder)
             .field("machine", &self.machine)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -79,7 +87,14 @@ impl Default for Setting {
             since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
         };
         let zone = TimeZone::system();
-        Self { clock: Box::new(clock), zone, look: Look::default(), data_folder: String::new(), machine: String::new() }
+        Self {
+            clock: Box::new(clock),
+            zone,
+            look: Look::default(),
+            data_folder: String::new(),
+            machine: String::new(),
+            place: Place::default(),
+        }
     }
 }
 
@@ -131,7 +146,8 @@ impl<B: Backend> App<B> {
         let look = setting.look.bounded();
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        let sight = Sight { now_ms: (setting.clock)(), zone: setting.zone.clone(), machine: setting.machine.clone() };
+        let (zone, machine) = (setting.zone.clone(), setting.machine.clone());
+        let sight = Sight { now_ms: (setting.clock)(), zone, machine, place: setting.place };
         let mut app = Self {
             backend,
             setting: Setting { look, ..setting },
@@ -171,6 +187,18 @@ impl<B: Backend> App<B> {
     #[must_use]
     pub fn timeline(&self, room: RoomId) -> Option<&TimelineView> {
         self.timelines.get(&room)
+    }
+
+    /// What can be done where the app runs may change: a browser was asked, a finger came.
+    pub fn set_place(&mut self, place: Place) {
+        self.sight.place = place;
+    }
+
+    /// Opens a room that the shell was asked for, by a click on a notification.
+    pub fn show_room(&mut self, room: RoomId) {
+        if self.model.summary(room).is_some() {
+            self.carry_out(vec![Effect::Open(room)]);
+        }
     }
 
     /// Takes in what happened. The shell calls it even while the window is hidden, so that
@@ -259,7 +287,7 @@ impl<B: Backend> App<B> {
                     }
                 }
                 Effect::Notify(notice) => {
-                    if self.setting.look.notify {
+                    if self.setting.look.notify && self.sight.place.notices == Notices::Ready {
                         self.wishes.push(Wish::Notify(notice));
                     }
                 }
@@ -268,11 +296,18 @@ impl<B: Backend> App<B> {
                     if self.setting.look.room.replace(room) != Some(room) {
                         self.wishes.push(Wish::KeepLook(self.setting.look));
                     }
-                    self.composer.focus();
+                    self.ready_to_write();
                     effects.extend(self.model.open_room(room));
                 }
                 Effect::Share(room) => self.dialog = Some(Dialog::share(room)),
             }
+        }
+    }
+
+    /// The keyboard is the composer's. Not by itself where that covers half of a screen.
+    fn ready_to_write(&mut self) {
+        if !self.sight.place.is_touched {
+            self.composer.focus();
         }
     }
 

@@ -10,12 +10,15 @@
 pub mod app;
 pub mod backend;
 pub mod config;
+pub mod drawn;
 #[doc(hidden)]
 pub mod fake;
 pub mod model;
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the desktop shell has it")]
 pub mod native;
+pub mod pictures;
+pub mod place;
 pub mod theme;
 pub mod view;
 #[cfg(target_arch = "wasm32")]

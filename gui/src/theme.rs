@@ -239,7 +239,7 @@ pub fn install(ctx: &Context) {
         .collect();
         style.spacing.item_spacing = egui::vec2(space::S, space::S);
         style.spacing.button_padding = egui::vec2(space::M, 7.0);
-        style.spacing.interact_size = egui::vec2(32.0, 32.0);
+        style.spacing.interact_size = egui::vec2(MOUSE, MOUSE);
         style.spacing.menu_margin = Margin::same(6);
         style.spacing.scroll = egui::style::ScrollStyle::floating();
         style.spacing.scroll.floating_allocated_width = 0.0;
@@ -248,6 +248,27 @@ pub fn install(ctx: &Context) {
         style.visuals = visuals(&style.visuals, palette);
         ctx.set_style_of(theme, Arc::new(style));
     }
+}
+
+/// How tall something to be hit with a finger is.
+const FINGER: f32 = 44.0;
+/// How tall something to be hit with a mouse is.
+const MOUSE: f32 = 32.0;
+
+/// Makes what is pressed as large as fingers need it, or as small as a mouse can hit it.
+pub fn fit_fingers(ctx: &Context, is_touched: bool) {
+    let tall = if is_touched { FINGER } else { MOUSE };
+    for theme in [egui::Theme::Light, egui::Theme::Dark] {
+        if ctx.style_of(theme).spacing.interact_size.y != tall {
+            ctx.style_mut_of(theme, |style| style.spacing.interact_size = egui::vec2(tall, tall));
+        }
+    }
+}
+
+/// How tall a button is that a mouse wants `tall`: more for fingers.
+#[must_use]
+pub fn reach(ui: &egui::Ui, tall: f32) -> f32 {
+    if ui.spacing().interact_size.y > MOUSE { tall.max(FINGER) } else { tall }
 }
 
 fn visuals(from: &Visuals, palette: &Palette) -> Visuals {

@@ -31,6 +31,8 @@ pub const LEFT: char = '\u{e012}';
 pub const DOWN: char = '\u{e015}';
 /// How long between two keys: a person does not type faster.
 const KEY_MS: u64 = 30;
+/// How long a browser may take to close.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a key that moves the focus, which takes a frame.
 const MOVE_MS: u64 = 300;
 
@@ -67,7 +69,8 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // chromedriver takes its browser along when it is asked to go.
+        // A browser does not always go with its driver, so it is closed first.
+        let _ = self.close();
         let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
         let _ = self.driver.wait();
     }
@@ -104,6 +107,15 @@ impl Browser {
         let session = browser.ask("POST", "/session", &wanted).await;
         browser.session = format!("/session/{}", session["sessionId"].as_str().expect("a session"));
         browser
+    }
+
+    /// Ends the session, which closes the browser.
+    fn close(&self) -> std::io::Result<()> {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(CLOSED_WITHIN))?;
+        write!(stream, "DELETE {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", self.session)?;
+        stream.read_exact(&mut [0])
     }
 
     async fn ask(&self, method: &str, path: &str, body: &Value) -> Value {

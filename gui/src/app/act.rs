@@ -25,7 +25,7 @@ impl<B: Backend> App<B> {
             Action::Open(dialog) => self.open_dialog(dialog),
             Action::CloseDialog => {
                 self.dialog = None;
-                self.composer.focus();
+                self.ready_to_write();
             }
             Action::SetName(name) => self.ask(Command::SetName(name), Purpose::SetName),
             Action::CreateRoom(name) => {
@@ -91,9 +91,13 @@ impl<B: Backend> App<B> {
             Action::CompareSafety(user, text) => {
                 self.ask(Command::CompareSafety { user, text }, Purpose::CompareSafety(user));
             }
-            Action::ReadPicture(user) => {
+            Action::ReadPicture(of) => {
                 self.model.people.problem = None;
-                self.wishes.push(Wish::ReadPicture(user));
+                self.wishes.push(Wish::ReadPicture(of));
+            }
+            Action::TakePicture(of) => {
+                self.model.people.problem = None;
+                self.wishes.push(Wish::TakePicture(of));
             }
             Action::SavePicture(picture) => self.wishes.push(Wish::SavePicture(picture)),
             Action::Block(user, blocked) => self.ask(Command::Block { user, blocked }, Purpose::Shown),
@@ -101,6 +105,10 @@ impl<B: Backend> App<B> {
             Action::DismissToast(id) => self.model.toasts.retain(|toast| toast.id != id),
             Action::Quit => self.wishes.push(Wish::Quit),
             Action::LockNow => self.lock(),
+            Action::AllowNotices => {
+                self.set_look(ctx, crate::config::Look { notify: true, ..self.setting.look });
+                self.wishes.push(Wish::AllowNotices);
+            }
             Action::Account(command) => self.act_on_account(command),
             Action::Device(command) => self.act_on_devices(command),
             Action::RecoveryNoted => self.model.account.recovery = None,
@@ -225,6 +233,7 @@ impl<B: Backend> App<B> {
         let room = self.model.open;
         let key = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
         let mut action = None;
+        let is_browser = self.sight.place.is_browser;
         for (name, wanted) in [
             (Key::K, Action::Open(Dialog::switcher())),
             (Key::N, Action::Open(Dialog::create())),
@@ -236,7 +245,9 @@ impl<B: Backend> App<B> {
             (Key::ArrowUp, Action::StepRoom(-1)),
             (Key::ArrowDown, Action::StepRoom(1)),
         ] {
-            if key(Modifiers::COMMAND, name) {
+            // A new window, the address, leaving: these keys are the browser's.
+            let is_taken = is_browser && matches!(name, Key::N | Key::L | Key::Q);
+            if !is_taken && key(Modifiers::COMMAND, name) {
                 action = Some(wanted);
             }
         }

@@ -1,28 +1,42 @@
 //! What comes of pictures that the shell read or saved.
 
 use parlor_node::Command;
-use parlor_protocol::UserId;
 
 use super::App;
 use crate::{
     backend::Backend,
     model::{Ask, Effect, Purpose},
-    view::dialog::Dialog,
+    view::{QrOf, dialog::Dialog},
 };
 
 impl<B: Backend> App<B> {
-    /// A picture was chosen and read: the text of the QR code in it, or what is wrong.
-    pub fn picture_read(&mut self, user: UserId, read: Result<String, String>) {
-        // Who closes the card does not want to know any more.
-        if !matches!(&self.dialog, Some(Dialog::Person(card)) if card.user() == user) {
-            return;
+    /// What a QR code would be read for now, when a picture comes without having been asked for.
+    #[must_use]
+    pub fn wants_picture(&self) -> Option<QrOf> {
+        match &self.dialog {
+            Some(Dialog::Person(card)) if card.compares() => Some(QrOf::Safety(card.user())),
+            Some(Dialog::Join(_)) if self.model.joining.is_none() => Some(QrOf::Room),
+            Some(Dialog::Devices(page)) if page.is_linking() => Some(QrOf::Link),
+            None if self.welcome.is_linking() => Some(QrOf::Link),
+            _ => None,
         }
-        match read {
-            Ok(text) => {
-                let ask = Ask::new(Command::CompareSafety { user, text }, Purpose::CompareSafety(user));
-                self.carry_out(vec![Effect::Ask(Box::new(ask))]);
-            }
-            Err(problem) => self.model.people.compared(user, Some(problem)),
+    }
+
+    /// A picture was chosen and read: the text of the QR code in it, or what is wrong.
+    pub fn picture_read(&mut self, of: QrOf, read: Result<String, String>) {
+        // Who closes the dialog does not want to know any more.
+        match (of, &mut self.dialog) {
+            (QrOf::Safety(user), Some(Dialog::Person(card))) if card.user() == user => match read {
+                Ok(text) => {
+                    let ask = Ask::new(Command::CompareSafety { user, text }, Purpose::CompareSafety(user));
+                    self.carry_out(vec![Effect::Ask(Box::new(ask))]);
+                }
+                Err(problem) => self.model.people.compared(user, Some(problem)),
+            },
+            (QrOf::Room, Some(Dialog::Join(join))) => join.fill(read),
+            (QrOf::Link, Some(Dialog::Devices(page))) => page.fill(read),
+            (QrOf::Link, None) => self.welcome.fill(read),
+            _ => {}
         }
     }
 

@@ -9,7 +9,6 @@ mod life;
 mod notify;
 mod pictures;
 mod runtime;
-mod scan;
 mod settings;
 mod start;
 mod window;

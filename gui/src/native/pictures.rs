@@ -1,16 +1,21 @@
 //! Picture files: the person chooses one to be read, or where one is saved. Choosing takes as long as it
 //! takes, so it happens on a thread of its own, and the window is woken when there is something to say.
 
-use image::{ExtendedColorType, ImageEncoder as _, codecs::png::PngEncoder};
-use parlor_protocol::UserId;
 use rfd::AsyncFileDialog;
-use std::{future::Future, path::PathBuf, sync::mpsc};
+use std::{
+    fs::File,
+    future::Future,
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::mpsc,
+};
 
-use super::scan;
-use crate::widgets::QrPicture;
+use crate::{
+    pictures::{self, FILE_MAX, FILE_NAME, ScanError},
+    view::QrOf,
+    widgets::QrPicture,
+};
 
-/// Pixels a square in a saved picture: about 500 on a side.
-const SCALE: usize = 8;
 /// What has come of choosing and not been taken yet; there is one chooser at a time.
 const QUEUE: usize = 2;
 
@@ -18,7 +23,7 @@ const QUEUE: usize = 2;
 #[derive(Debug)]
 pub(super) enum Came {
     /// The text of the code in a picture, or what is wrong.
-    Read(UserId, Result<String, String>),
+    Read(QrOf, Result<String, String>),
     /// It was saved, unless there was a problem.
     Saved(Option<String>),
 }
@@ -38,17 +43,17 @@ impl Pictures {
         Self { ctx: ctx.clone(), sender, came, is_choosing: false }
     }
 
-    /// Lets the person choose a picture with a person's safety number.
-    pub(super) fn read(&mut self, user: UserId) {
+    /// Lets the person choose a picture with a QR code.
+    pub(super) fn read(&mut self, of: QrOf) {
         let chooser = AsyncFileDialog::new().add_filter("Pictures", &["png", "jpg", "jpeg", "PNG", "JPG", "JPEG"]);
-        let chosen = chooser.set_title("Picture with the other safety number").pick_file();
-        self.choose(chosen, move |path| Came::Read(user, scan::read_file(&path).map_err(|error| error.to_string())));
+        let chosen = chooser.set_title("Picture with the QR code").pick_file();
+        self.choose(chosen, move |path| Came::Read(of, read_file(&path).map_err(|error| error.to_string())));
     }
 
     /// Lets the person choose where a picture is saved.
     pub(super) fn save(&mut self, picture: &QrPicture) {
-        let Some(file) = png(picture) else { return };
-        let chooser = AsyncFileDialog::new().add_filter("Picture", &["png"]).set_file_name("parlor-safety-number.png");
+        let Some(file) = pictures::png(picture) else { return };
+        let chooser = AsyncFileDialog::new().add_filter("Picture", &["png"]).set_file_name(FILE_NAME);
         let chosen = chooser.set_title("Save the picture").save_file();
         self.choose(chosen, move |path| {
             let problem = std::fs::write(path, file).err();
@@ -89,10 +94,28 @@ impl Pictures {
     }
 }
 
-/// A QR picture as a PNG file.
-pub(super) fn png(picture: &QrPicture) -> Option<Vec<u8>> {
-    let (side, pixels) = picture.pixels(SCALE)?;
-    let mut file = Vec::new();
-    PngEncoder::new(&mut file).write_image(&pixels, side, side, ExtendedColorType::L8).ok()?;
-    Some(file)
+/// The text of the QR code in a picture file.
+fn read_file(path: &Path) -> Result<String, ScanError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|_| ScanError::Unreadable)?;
+    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|_| ScanError::Unreadable)?;
+    pictures::read(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{FILE_MAX, ScanError, read_file};
+    use crate::{pictures::png, widgets::QrPicture};
+
+    #[test]
+    fn a_picture_is_read_from_its_file_and_a_file_that_is_too_large_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("code.png");
+        std::fs::write(&path, png(&QrPicture::of("parlor:something")).unwrap()).unwrap();
+        assert_eq!(read_file(&path).as_deref(), Ok("parlor:something"));
+        std::fs::File::create(&path).unwrap().set_len(FILE_MAX + 1).unwrap();
+        assert_eq!(read_file(&path), Err(ScanError::FileTooLarge));
+        assert_eq!(read_file("/nowhere/at-all.png".as_ref()), Err(ScanError::Unreadable));
+    }
 }

@@ -102,9 +102,11 @@ impl Window {
                     self.keep_look();
                 }
                 Wish::Glyphs(chars) => self.fonts.want(chars),
-                Wish::ReadPicture(user) => self.pictures.read(user),
+                Wish::ReadPicture(of) | Wish::TakePicture(of) => self.pictures.read(of),
                 Wish::SavePicture(picture) => self.pictures.save(&picture),
                 Wish::Lock => self.life.lock(ctx),
+                // A desktop asks nobody.
+                Wish::AllowNotices => {}
                 Wish::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             }
         }
@@ -126,7 +128,7 @@ impl eframe::App for Window {
         if let Stage::Running(app) = &mut self.life.stage {
             for came in pictures {
                 match came {
-                    Came::Read(user, read) => app.picture_read(user, read),
+                    Came::Read(of, read) => app.picture_read(of, read),
                     Came::Saved(problem) => app.picture_saved(problem),
                 }
             }

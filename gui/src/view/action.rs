@@ -7,7 +7,7 @@ use parlor_node::{
 use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
-use crate::{config::Look, widgets::QrPicture};
+use crate::{config::Look, place::Place, widgets::QrPicture};
 
 /// Something to do, in the imperative.
 #[derive(Clone, Debug)]
@@ -87,8 +87,10 @@ pub enum Action {
     Verify(UserId, bool),
     /// Compare a person's safety number with what the other screen shows.
     CompareSafety(UserId, String),
-    /// Read a person's safety number from a picture file that is chosen.
-    ReadPicture(UserId),
+    /// Read a QR code from a picture file that is chosen.
+    ReadPicture(QrOf),
+    /// Read a QR code from a picture that is taken with the camera.
+    TakePicture(QrOf),
     /// Save a QR picture as a file.
     SavePicture(QrPicture),
     /// Show nothing more of a person, or everything again.
@@ -117,6 +119,19 @@ pub enum Action {
     Keep(Option<Passphrase>),
     /// Forget everything that the browser keeps.
     ForgetKept,
+    /// Ask the browser whether messages may be told to the desktop.
+    AllowNotices,
+}
+
+/// What a QR code is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QrOf {
+    /// To compare this person's safety number.
+    Safety(UserId),
+    /// To link this device with the one that shows it.
+    Link,
+    /// To join the room whose code it is.
+    Room,
 }
 
 /// What views need to know besides the model: the person's clock.
@@ -128,6 +143,8 @@ pub struct Sight {
     pub zone: TimeZone,
     /// What this machine is called; empty where nobody knows.
     pub machine: String,
+    /// Where the app runs.
+    pub place: Place,
 }
 
 impl Sight {

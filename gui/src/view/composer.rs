@@ -91,10 +91,12 @@ impl Composer {
             .corner_radius(CornerRadius::same(radius::L))
             .inner_margin(Margin { left: 16, right: 6, top: 5, bottom: 5 });
         frame.show(ui, |ui| {
-            let wide = ui.available_width() - 42.0;
+            let wide = ui.available_width() - theme::reach(ui, 36.0) - 6.0;
             let font = theme::font(size::BODY);
             let rows = ui.painter().layout(draft.text.clone(), font.clone(), palette.text, wide).size().y;
-            let tall = rows.clamp(18.0, ROWS_MAX * 18.0) + 18.0;
+            let send = theme::reach(ui, 36.0);
+            let pad = send - 18.0;
+            let tall = rows.clamp(18.0, ROWS_MAX * 18.0) + pad;
             let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), tall), Sense::hover());
             let mut left = ui.new_child(UiBuilder::new().max_rect(Rect::from_min_size(rect.min, vec2(wide, tall))));
             let scroll = egui::ScrollArea::vertical()
@@ -109,7 +111,7 @@ impl Composer {
                     .desired_rows(1)
                     .desired_width(wide)
                     .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
-                    .frame(Frame::NONE.inner_margin(Margin::symmetric(0, 9)));
+                    .frame(Frame::NONE.inner_margin(Margin::symmetric(0, if pad > 18.0 { 13 } else { 9 })));
                 ui.add(edit)
             });
             let response = edited.inner;
@@ -123,7 +125,7 @@ impl Composer {
             let ready = !draft.text.trim().is_empty();
             let saves = matches!(draft.writing, Writing::Edit(_));
             let (name, icon) = if saves { ("Save", Icon::Check) } else { ("Send", Icon::Send) };
-            let at = Rect::from_min_size(rect.max - vec2(36.0, 36.0), Vec2::splat(36.0));
+            let at = Rect::from_min_size(rect.max - Vec2::splat(send), Vec2::splat(send));
             if send_button(&mut ui.new_child(UiBuilder::new().max_rect(at)), ready, name, icon) {
                 actions.push(Action::Send);
                 response.request_focus();
@@ -213,7 +215,7 @@ fn banner(ui: &mut Ui, chat: &Chat, writing: &Writing) -> Option<Action> {
 fn send_button(ui: &mut Ui, ready: bool, name: &str, icon: Icon) -> bool {
     let palette = theme::palette(ui.visuals());
     let sense = if ready { Sense::click() } else { Sense::hover() };
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(36.0), sense);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme::reach(ui, 36.0)), sense);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, ready, name));
     let (fill, on) = match (ready, response.hovered()) {
         (true, true) => (palette.accent_hover, palette.on_accent),

@@ -8,7 +8,7 @@ use super::{Action, Sight, dialog::Dialog, rooms::cut};
 use crate::{
     model::Model,
     theme::{self, Palette, size, space},
-    widgets::{Icon, avatar, icon_button},
+    widgets::{ICON_BUTTON, Icon, avatar, icon_button},
     words,
 };
 
@@ -28,7 +28,7 @@ pub fn header(ui: &mut Ui, model: &Model, sight: &Sight, narrow: bool, column: O
         }
         let (face, _) = ui.allocate_exact_size(Vec2::splat(38.0), Sense::hover());
         avatar(ui.painter(), face, room.as_bytes(), name, true);
-        let wide = (ui.available_width() - 124.0).max(60.0);
+        let wide = (ui.available_width() - 22.0 - 3.0 * theme::reach(ui, ICON_BUTTON)).max(60.0);
         let (rect, response) = ui.allocate_exact_size(vec2(wide, 60.0), Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, format!("Room {name}")));
         cut(ui, name, pos2(rect.left(), rect.top() + 22.0), wide, size::TITLE, palette.text);

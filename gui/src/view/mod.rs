@@ -15,7 +15,7 @@ pub mod timeline;
 mod toasts;
 mod warnings;
 
-pub use action::{Action, Sight};
+pub use action::{Action, QrOf, Sight};
 pub use composer::{COMPOSER, Composer, no_composer};
 pub use header::header;
 pub use keep::{Keeping, elsewhere};

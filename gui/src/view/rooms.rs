@@ -9,7 +9,7 @@ use super::{Action, Sight, dialog::Dialog};
 use crate::{
     model::Model,
     theme::{self, Palette, radius, size, space},
-    widgets::{Icon, avatar, icon_button, main_button, plain_button},
+    widgets::{ICON_BUTTON, Icon, avatar, icon_button, main_button, plain_button},
     words,
 };
 
@@ -20,9 +20,9 @@ pub fn rooms(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.spacing_mut().item_spacing.y = space::XS;
     ui.add_space(space::M);
-    actions.extend(head(ui, model));
+    actions.extend(head(ui, model, sight));
     ui.add_space(space::XS);
-    let foot = if model.joining.is_some() { 100.0 } else { 56.0 };
+    let foot = theme::reach(ui, 36.0) + 20.0 + if model.joining.is_some() { 44.0 } else { 0.0 };
     let tall = (ui.available_height() - foot).max(80.0);
     let list = model.rooms.as_deref();
     ui.allocate_ui(vec2(ui.available_width(), tall), |ui| {
@@ -46,15 +46,15 @@ pub fn rooms(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
     if model.joining.is_some() && joining_bar(ui) {
         actions.push(Action::Open(Dialog::join()));
     }
-    actions.extend(foot_row(ui));
+    actions.extend(foot_row(ui, sight));
     actions
 }
 
-fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
+fn head(ui: &mut Ui, model: &Model, sight: &Sight) -> Vec<Action> {
     let palette = theme::palette(ui.visuals());
     let mut actions = Vec::new();
     let lockable = model.lock.kind.is_some_and(LockKind::has_passphrase);
-    let buttons = if lockable { 124.0 } else { 84.0 };
+    let buttons = 16.0 + theme::reach(ui, ICON_BUTTON) * if lockable { 3.0 } else { 2.0 };
     ui.horizontal(|ui| {
         ui.add_space(space::M);
         if let Some(profile) = &model.profile {
@@ -89,12 +89,14 @@ fn head(ui: &mut Ui, model: &Model) -> Vec<Action> {
                     actions.push(Action::Open(dialog));
                 }
             }
-            if lockable && icon_button(ui, Icon::Padlock, "Lock", "Ctrl+L").clicked() {
+            if lockable
+                && icon_button(ui, Icon::Padlock, "Lock", if sight.place.is_browser { "" } else { "Ctrl+L" }).clicked()
+            {
                 actions.push(Action::LockNow);
             }
         });
     });
-    if search_bar(ui) {
+    if search_bar(ui, sight.place.is_touched) {
         actions.push(Action::Open(Dialog::search()));
     }
     actions
@@ -118,10 +120,10 @@ fn joining_bar(ui: &mut Ui) -> bool {
 }
 
 /// Looks like a field, opens the search.
-fn search_bar(ui: &mut Ui) -> bool {
+fn search_bar(ui: &mut Ui, is_touched: bool) -> bool {
     let palette = theme::palette(ui.visuals());
     ui.add_space(space::XS);
-    let (outer, _) = ui.allocate_exact_size(vec2(ui.available_width(), 36.0), Sense::hover());
+    let (outer, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::reach(ui, 36.0)), Sense::hover());
     let rect = outer.shrink2(vec2(space::M, 0.0));
     let response = ui.interact(rect, ui.id().with("search bar"), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, "Search"));
@@ -132,7 +134,9 @@ fn search_bar(ui: &mut Ui) -> bool {
     Icon::Lens.paint(ui.painter(), icon, palette.faint);
     let (left, right) = (pos2(rect.left() + 36.0, rect.center().y), pos2(rect.right() - 12.0, rect.center().y));
     ui.painter().text(left, Align2::LEFT_CENTER, "Search", theme::font(size::BODY), palette.faint);
-    ui.painter().text(right, Align2::RIGHT_CENTER, "Ctrl+F", theme::font(size::TINY), palette.faint);
+    if !is_touched {
+        ui.painter().text(right, Align2::RIGHT_CENTER, "Ctrl+F", theme::font(size::TINY), palette.faint);
+    }
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
@@ -147,7 +151,7 @@ fn connection_words(model: &Model, palette: &Palette) -> (egui::Color32, String)
     }
 }
 
-fn foot_row(ui: &mut Ui) -> Vec<Action> {
+fn foot_row(ui: &mut Ui, sight: &Sight) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.horizontal(|ui| {
         // Three in a row just fit.
@@ -156,7 +160,11 @@ fn foot_row(ui: &mut Ui) -> Vec<Action> {
         if main_button(ui, "Join with a code", true).on_hover_text("Ctrl+J").clicked() {
             actions.push(Action::Open(Dialog::join()));
         }
-        if plain_button(ui, "New room").on_hover_text("Ctrl+N").clicked() {
+        let mut fresh = plain_button(ui, "New room");
+        if !sight.place.is_browser {
+            fresh = fresh.on_hover_text("Ctrl+N");
+        }
+        if fresh.clicked() {
             actions.push(Action::Open(Dialog::create()));
         }
         if icon_button(ui, Icon::People, "People nearby", "").clicked() {

@@ -26,6 +26,21 @@ pub struct Welcome {
     link: Option<LinkForm>,
 }
 
+impl Welcome {
+    /// Whether this device is being linked.
+    #[must_use]
+    pub fn is_linking(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// What came of a picture with another device's code.
+    pub(crate) fn fill(&mut self, read: Result<String, String>) {
+        if let Some(form) = &mut self.link {
+            form.fill(read);
+        }
+    }
+}
+
 pub(super) fn centered(ui: &mut Ui, tall: f32, content: impl FnOnce(&mut Ui)) {
     let wide = 400.0_f32.min(ui.available_width() - space::XL * 2.0);
     let above = ((ui.available_height() - tall) * 0.42).max(space::L);

@@ -4,14 +4,21 @@
 //! take for a secure context. So nothing here depends on `crypto.subtle`, `navigator.locks` or the
 //! clipboard of `navigator`. See `docs/architecture.md`, "The shell of a browser".
 
+mod attention;
 mod bridge;
 mod clipboard;
+mod fonts;
+mod keys;
 mod life;
+mod links;
 mod log;
+mod notices;
 mod page;
+mod pictures;
 mod settings;
 mod site;
 mod tabs;
+mod viewport;
 mod window;
 
 pub use window::run;

@@ -4,13 +4,20 @@ use egui::{CentralPanel, Context, Frame};
 use std::time::Duration;
 
 use super::{
-    clipboard,
+    attention, clipboard,
+    fonts::DrawnFonts,
+    keys,
     life::{Life, Stage},
-    log, page, settings,
+    links, log,
+    notices::Desktop,
+    page,
+    pictures::{self, Pictures},
+    settings, viewport,
 };
 use crate::{
     app::Wish,
     config::Look,
+    place::Place,
     theme,
     view::{self, Action},
 };
@@ -24,11 +31,15 @@ pub fn run() {
     };
     let runner = eframe::WebRunner::new();
     let look = settings::read();
+    keys::keep();
+    viewport::fit(canvas.clone());
     wasm_bindgen_futures::spawn_local(async move {
         let window = Box::new(move |cc: &eframe::CreationContext<'_>| {
             Ok(Box::new(Window::new(&cc.egui_ctx, look)) as Box<dyn eframe::App>)
         });
-        match runner.start(canvas, eframe::WebOptions::default(), window).await {
+        let leave = |event: &egui::Event| !keys::is_the_browsers(event);
+        let options = eframe::WebOptions { should_prevent_default: Box::new(leave), ..Default::default() };
+        match runner.start(canvas, options, window).await {
             Ok(()) => page::uncover(),
             Err(error) => web_sys::console::error_2(&"no canvas for Parlor:".into(), &error),
         }
@@ -39,6 +50,10 @@ struct Window {
     life: Life,
     look: Look,
     title: String,
+    ground: egui::Color32,
+    desktop: Desktop,
+    fonts: DrawnFonts,
+    pictures: Pictures,
 }
 
 impl Window {
@@ -46,7 +61,21 @@ impl Window {
         theme::install(ctx);
         ctx.set_theme(look.preference());
         ctx.set_zoom_factor(look.zoom);
-        Self { life: Life::new(ctx), look, title: String::new() }
+        attention::watch(ctx);
+        let (desktop, fonts, pictures) = (Desktop::new(ctx), DrawnFonts::new(ctx), Pictures::new(ctx));
+        Self {
+            life: Life::new(ctx),
+            look,
+            title: String::new(),
+            ground: egui::Color32::TRANSPARENT,
+            desktop,
+            fonts,
+            pictures,
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place { is_browser: true, is_touched: attention::is_touched(), notices: self.desktop.may() }
     }
 
     fn grant(&mut self, ctx: &Context, wishes: Vec<Wish>) {
@@ -59,21 +88,27 @@ impl Window {
                         settings::write(&self.look);
                     }
                 }
-                Wish::Lock => self.life.lock(ctx),
-                Wish::ReadPicture(user) => {
-                    let problem = "Pictures cannot be read in a browser yet. Compare the digits or the words instead.";
+                Wish::Lock => {
+                    self.desktop.clear();
+                    self.life.lock(ctx);
+                }
+                Wish::ReadPicture(of) => self.pictures.choose(of, false),
+                Wish::TakePicture(of) => self.pictures.choose(of, true),
+                Wish::SavePicture(picture) => {
+                    let problem = pictures::save(&picture);
                     if let Stage::Running(app) = &mut self.life.stage {
-                        app.picture_read(user, Err(problem.to_owned()));
+                        app.picture_saved(problem);
                     }
                 }
-                Wish::SavePicture(_) => {
-                    let problem = "Pictures cannot be saved in a browser yet. Take a picture of the screen instead.";
-                    if let Stage::Running(app) = &mut self.life.stage {
-                        app.picture_saved(Some(problem.to_owned()));
+                Wish::AllowNotices => self.desktop.ask(),
+                Wish::Notify(notice) => {
+                    if !attention::is_here() {
+                        self.desktop.tell(&notice);
                     }
                 }
-                // A page has no fonts of the system, and closes itself by no wish of its own.
-                Wish::Notify(_) | Wish::Glyphs(_) | Wish::Quit => {}
+                Wish::Glyphs(letters) => self.fonts.want(letters),
+                // A page does not close itself.
+                Wish::Quit => {}
             }
         }
     }
@@ -88,9 +123,27 @@ impl Window {
 }
 
 impl eframe::App for Window {
+    fn raw_input_hook(&mut self, _: &Context, input: &mut egui::RawInput) {
+        input.focused &= attention::is_here();
+    }
+
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
         self.life.go_on(ctx, self.look);
+        self.fonts.go_on();
+        let place = self.place();
+        theme::fit_fingers(ctx, place.is_touched);
+        if attention::is_here() {
+            self.desktop.clear();
+        }
         if let Stage::Running(app) = &mut self.life.stage {
+            app.set_place(place);
+            if let Some(room) = self.desktop.clicked() {
+                app.show_room(room);
+            }
+            if let Some((of, read)) = self.pictures.take() {
+                app.picture_read(of, read);
+            }
+            self.pictures.want(app.wants_picture());
             if !ctx.input(|input| input.focused) {
                 app.look_away();
             }
@@ -107,7 +160,11 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
-        let ground = Frame::new().fill(theme::palette(ui.visuals()).ground);
+        let color = theme::palette(ui.visuals()).ground;
+        if std::mem::replace(&mut self.ground, color) != color {
+            viewport::set_ground(color);
+        }
+        let ground = Frame::new().fill(color);
         let alone = |ui: &mut egui::Ui, show: &mut dyn FnMut(&mut egui::Ui) -> Vec<Action>| {
             CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
         };
@@ -149,5 +206,6 @@ impl eframe::App for Window {
             }
         }
         clipboard::copy_what_waits(&ctx);
+        links::open_what_waits(&ctx);
     }
 }

@@ -7,6 +7,9 @@ use egui::{
 use super::Icon;
 use crate::theme::{self, radius, size};
 
+/// A side of a button with a picture, for a mouse.
+pub const ICON_BUTTON: f32 = 34.0;
+
 /// The one thing to do on a screen.
 pub fn main_button(ui: &mut Ui, text: &str, enabled: bool) -> Response {
     let palette = theme::palette(ui.visuals());
@@ -28,7 +31,7 @@ pub fn plain_button(ui: &mut Ui, text: &str) -> Response {
 
 fn filled(ui: &mut Ui, text: &str, enabled: bool, fill: Color32, hover: Color32, on: Color32) -> Response {
     let galley = ui.painter().layout_no_wrap(text.to_owned(), theme::font(size::BODY), on);
-    let wanted = vec2(galley.size().x + 32.0, 36.0);
+    let wanted = vec2(galley.size().x + 32.0, theme::reach(ui, 36.0));
     let sense = if enabled { Sense::click() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(wanted, sense);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, text));
@@ -57,14 +60,15 @@ pub fn link_button(ui: &mut Ui, text: &str) -> Response {
 /// A square button with a picture. The name is its tooltip and what screen readers say.
 pub fn icon_button(ui: &mut Ui, icon: Icon, name: &str, shortcut: &str) -> Response {
     let palette = theme::palette(ui.visuals());
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(34.0), Sense::click());
+    let side = theme::reach(ui, ICON_BUTTON);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, name));
     if ui.is_rect_visible(rect) {
         if response.hovered() || response.has_focus() {
             ui.painter().rect_filled(rect, CornerRadius::same(radius::S), palette.hover);
         }
         let color = if response.hovered() { palette.text } else { palette.soft };
-        icon.paint(ui.painter(), rect.shrink(8.0), color);
+        icon.paint(ui.painter(), egui::Rect::from_center_size(rect.center(), Vec2::splat(18.0)), color);
         ring(ui, &response, rect, radius::S);
     }
     let tip = if shortcut.is_empty() { name.to_owned() } else { format!("{name} ({shortcut})") };

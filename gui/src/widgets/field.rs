@@ -31,7 +31,7 @@ pub(super) fn line_field(
         .fill(palette.field)
         .stroke(line)
         .corner_radius(CornerRadius::same(radius::S))
-        .inner_margin(Margin::symmetric(12, 9));
+        .inner_margin(Margin::symmetric(12, if theme::reach(ui, 0.0) > 0.0 { 13 } else { 9 }));
     let edit = TextEdit::singleline(text)
         .id(id)
         .hint_text(hint.to_owned())

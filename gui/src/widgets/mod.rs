@@ -11,7 +11,7 @@ mod secret;
 
 pub use avatar::{avatar, initials};
 pub(crate) use button::ring;
-pub use button::{icon_button, link_button, main_button, plain_button, warn_button};
+pub use button::{ICON_BUTTON, icon_button, link_button, main_button, plain_button, warn_button};
 pub use field::{name_it, text_field};
 pub use icon::Icon;
 pub use panel::{dialog, error_line, good_line, hint_line, section, title_row};

@@ -22,7 +22,8 @@ pub fn dialog(ctx: &Context, title: &str, content: impl FnOnce(&mut Ui)) -> bool
     let shown = Modal::new(id).area(area).frame(frame).backdrop_color(palette.veil).show(ctx, |ui| {
         // The scroll bar stands in the margin, beside the content.
         ui.set_width(wide + space::L);
-        let title = ui.allocate_ui(egui::vec2(wide, 34.0), |ui| {
+        let tall = theme::reach(ui, 34.0);
+        let title = ui.allocate_ui(egui::vec2(wide, tall), |ui| {
             ui.set_width(wide);
             title_row(ui, title)
         });

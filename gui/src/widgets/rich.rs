@@ -46,7 +46,10 @@ pub fn rich_galley(ui: &Ui, text: &str, font: &FontId, color: Color32, link: Col
 /// Shows a laid out text. Returns the response and a link that was clicked.
 pub fn rich_text(ui: &mut Ui, id: egui::Id, at: Pos2, rich: &Rich, color: Color32) -> (Response, Option<String>) {
     let rect = Rect::from_min_size(at, rich.galley.size());
-    let response = ui.interact(rect, id, Sense::click_and_drag());
+    // A finger that moves scrolls; a mouse selects.
+    let has_fingers = ui.input(egui::InputState::has_touch_screen);
+    let sense = if has_fingers { Sense::click() } else { Sense::click_and_drag() };
+    let response = ui.interact(rect, id, sense);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, rich.galley.text()));
     let link =
         response.hover_pos().or_else(|| response.interact_pointer_pos()).and_then(|pointer| link_at(rich, at, pointer));

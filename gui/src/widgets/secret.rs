@@ -27,6 +27,14 @@ impl fmt::Debug for Typed {
 }
 
 impl Typed {
+    /// As if this had been typed; cut where a field would cut it.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let mut typed = Self::default();
+        typed.0.extend(text.chars().take(CHARS_MAX));
+        typed
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accounts;
+mod browser;
 mod devices;
 mod dialogs;
 mod keys;
@@ -23,7 +24,7 @@ use std::{
 };
 
 use super::{App, Setting, Wish};
-use crate::{config::Look, fake::Fake, model::Model};
+use crate::{config::Look, fake::Fake, model::Model, place::Place, view::QrOf};
 
 /// Tuesday, 14 November 2023, 22:13:20 UTC.
 pub(super) const NOW: u64 = 1_700_000_000_000;
@@ -59,7 +60,8 @@ impl Desk {
                     let clock = Rc::clone(&told);
                     let machine = "desk".to_owned();
                     let clock = Box::new(move || clock.get());
-                    let setting = Setting { clock, zone: TimeZone::UTC, data_folder, look, machine };
+                    let place = Place::default();
+                    let setting = Setting { clock, zone: TimeZone::UTC, data_folder, look, machine, place };
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));
@@ -99,9 +101,32 @@ impl Desk {
     }
 
     /// The shell has read a picture.
-    pub(super) fn picture_read(&mut self, user: parlor_protocol::UserId, read: Result<String, String>) {
-        self.harness.state_mut().as_mut().unwrap().picture_read(user, read);
+    pub(super) fn picture_read(&mut self, of: QrOf, read: Result<String, String>) {
+        self.harness.state_mut().as_mut().unwrap().picture_read(of, read);
         self.run();
+    }
+
+    /// The shell says that the app runs somewhere else.
+    pub(super) fn moves_to(&mut self, place: Place) {
+        crate::theme::fit_fingers(&self.harness.ctx, place.is_touched);
+        self.harness.state_mut().as_mut().unwrap().set_place(place);
+        self.run();
+    }
+
+    /// Somebody clicked a notification.
+    pub(super) fn shows_room(&mut self, room: RoomId) {
+        self.harness.state_mut().as_mut().unwrap().show_room(room);
+        self.run();
+    }
+
+    /// Whether what is typed goes there.
+    pub(super) fn has_keyboard(&self, label: &str) -> bool {
+        self.harness.get_by_label(label).is_focused()
+    }
+
+    /// How tall what can be pressed is.
+    pub(super) fn height_of(&self, label: &str) -> f32 {
+        self.harness.get_by_label(label).rect().height()
     }
 
     pub(super) fn model(&self) -> &Model {

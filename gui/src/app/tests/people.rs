@@ -5,6 +5,7 @@ use super::{Desk, MINUTE, NOW, with_room};
 use crate::{
     app::Wish,
     fake::{safety, user_of},
+    view::QrOf,
 };
 
 #[test]
@@ -134,13 +135,13 @@ fn a_safety_number_is_compared_by_a_picture() {
     desk.click("Save picture");
     desk.click("From a picture...");
     let user = user_of(bo);
-    assert_eq!(desk.wishes.borrow().last(), Some(&Wish::ReadPicture(user)));
+    assert_eq!(desk.wishes.borrow().last(), Some(&Wish::ReadPicture(QrOf::Safety(user))));
     assert!(desk.wishes.borrow().iter().any(|wish| matches!(wish, Wish::SavePicture(picture) if picture.side() > 0)));
-    desk.picture_read(user, Err("There is no QR code.".into()));
+    desk.picture_read(QrOf::Safety(user), Err("There is no QR code.".into()));
     desk.shows("There is no QR code.");
-    desk.picture_read(user, Ok(safety(user_of(cy)).text()));
+    desk.picture_read(QrOf::Safety(user), Ok(safety(user_of(cy)).text()));
     desk.shows("safety numbers differ");
-    desk.picture_read(user, Ok(safety(user).text()));
+    desk.picture_read(QrOf::Safety(user), Ok(safety(user).text()));
     desk.shows("The same: it is really Bo.");
     desk.hides("safety numbers differ");
     // The dialog has another size now, and stands at another place with the next frame.
@@ -149,6 +150,6 @@ fn a_safety_number_is_compared_by_a_picture() {
     desk.shows("Digits: ");
     desk.press(Modifiers::NONE, Key::Escape);
     fake.forget_given();
-    desk.picture_read(user, Ok(safety(user).text()));
+    desk.picture_read(QrOf::Safety(user), Ok(safety(user).text()));
     assert!(fake.given().is_empty(), "who closed the card is not answered");
 }

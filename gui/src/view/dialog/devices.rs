@@ -41,6 +41,19 @@ pub struct DevicesPage {
 }
 
 impl DevicesPage {
+    /// Whether this device is being linked.
+    #[must_use]
+    pub fn is_linking(&self) -> bool {
+        matches!(self.part, Part::Link(_))
+    }
+
+    /// What came of a picture with another device's code.
+    pub(crate) fn fill(&mut self, read: Result<String, String>) {
+        if let Part::Link(form) = &mut self.part {
+            form.fill(read);
+        }
+    }
+
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
         if dialog(ctx, "Your devices", |ui| actions.extend(self.page(ui, model, sight))) {

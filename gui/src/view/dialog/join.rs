@@ -9,7 +9,7 @@ use super::code;
 use crate::{
     model::{Joining, Model},
     theme::{self, size, space},
-    view::Action,
+    view::{Action, QrOf, Sight, dialog::qr_buttons},
     widgets::{dialog, error_line, hint_line, main_button, plain_button, section, text_field},
     words,
 };
@@ -22,6 +22,8 @@ const CODE_CHARS: usize = 400;
 pub struct Join {
     input: String,
     asked: bool,
+    /// What was wrong with a picture.
+    unread: Option<String>,
 }
 
 impl std::fmt::Debug for Join {
@@ -33,15 +35,23 @@ impl std::fmt::Debug for Join {
 impl Join {
     /// With a code that came by a link.
     pub(super) fn with(code: &str) -> Self {
-        Self { input: code.chars().take(CODE_CHARS).collect(), asked: false }
+        Self { input: code.chars().take(CODE_CHARS).collect(), asked: false, unread: None }
     }
 
-    pub(super) fn show(&mut self, ctx: &Context, model: &Model) -> Vec<Action> {
+    /// Takes the code that was in a picture, or says what is wrong with the picture.
+    pub(crate) fn fill(&mut self, read: Result<String, String>) {
+        match read {
+            Ok(code) => *self = Self { asked: self.asked, ..Self::with(&code) },
+            Err(problem) => self.unread = Some(problem),
+        }
+    }
+
+    pub(super) fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
         let running = model.joining.as_ref().is_some_and(|joining| joining.error.is_none());
         let closed = dialog(ctx, "Join a room", |ui| match &model.joining {
             Some(joining) if joining.error.is_none() => actions.extend(progress(ui, joining)),
-            joining => actions.extend(self.form(ui, joining.as_ref())),
+            joining => actions.extend(self.form(ui, joining.as_ref(), sight)),
         });
         if closed {
             if !running {
@@ -52,7 +62,7 @@ impl Join {
         actions
     }
 
-    fn form(&mut self, ui: &mut Ui, failed: Option<&Joining>) -> Vec<Action> {
+    fn form(&mut self, ui: &mut Ui, failed: Option<&Joining>, sight: &Sight) -> Vec<Action> {
         let palette = theme::palette(ui.visuals());
         let mut actions = Vec::new();
         ui.label(RichText::new("Type or paste the code that someone in the room shows you.").color(palette.soft));
@@ -65,6 +75,9 @@ impl Join {
                 self.input = joining.code.to_string();
             }
         }
+        if field.changed() {
+            self.unread = None;
+        }
         let typed = read_typed(&self.input);
         code::groups(ui, &typed.groups, typed.state.as_ref().err());
         let problem = typed.state.as_ref().err().and_then(words::code_problem);
@@ -72,9 +85,16 @@ impl Join {
             Some(error) => error_line(ui, &words::command_error(error)),
             None => code::state(ui, &self.input, typed.state.as_ref().err()),
         }
+        if let Some(problem) = &self.unread {
+            error_line(ui, problem);
+        }
         ui.add_space(space::M);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-        let pressed = main_button(ui, "Join", typed.state.is_ok()).clicked();
+        let mut pressed = false;
+        ui.horizontal_wrapped(|ui| {
+            pressed = main_button(ui, "Join", typed.state.is_ok()).clicked();
+            actions.extend(qr_buttons(ui, QrOf::Room, sight));
+        });
         if pressed || entered {
             match typed.state {
                 Ok(code) => actions.push(Action::Join(code)),

@@ -16,11 +16,11 @@ mod share;
 mod small;
 mod switcher;
 
-use egui::Context;
+use egui::{Context, Ui};
 use parlor_protocol::{EntryId, RoomId, UserId};
 
-use super::{Action, Sight};
-use crate::{config::Look, model::Model};
+use super::{Action, QrOf, Sight};
+use crate::{config::Look, model::Model, widgets::plain_button};
 
 pub use create::Create;
 pub use devices::{DevicesPage, LinkForm};
@@ -145,10 +145,10 @@ impl Dialog {
     pub fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight, facts: Facts<'_>) -> Vec<Action> {
         match self {
             Self::Create(state) => state.show(ctx, model),
-            Self::Join(state) => state.show(ctx, model),
+            Self::Join(state) => state.show(ctx, model, sight),
             Self::Share(state) => state.show(ctx, model),
             Self::Room(state) => state.show(ctx, model),
-            Self::Settings(state) => state.show(ctx, model, facts),
+            Self::Settings(state) => state.show(ctx, model, sight, facts),
             Self::Account(state) => state.show(ctx, model, sight),
             Self::Devices(state) => state.show(ctx, model, sight),
             Self::Connection => connection::show(ctx, model),
@@ -160,4 +160,16 @@ impl Dialog {
             Self::Person(state) => state.show(ctx, model, sight),
         }
     }
+}
+
+/// The ways to a picture with a QR code: a file, and where there is one the camera.
+pub(super) fn qr_buttons(ui: &mut Ui, of: QrOf, sight: &Sight) -> Option<Action> {
+    let mut wanted = None;
+    if sight.place.is_touched && plain_button(ui, "Camera").clicked() {
+        wanted = Some(Action::TakePicture(of));
+    }
+    if plain_button(ui, "From a picture...").clicked() {
+        wanted = Some(Action::ReadPicture(of));
+    }
+    wanted
 }

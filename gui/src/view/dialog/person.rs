@@ -7,7 +7,10 @@ use parlor_protocol::UserId;
 use crate::{
     model::Model,
     theme::{self, radius, size, space},
-    view::{Action, Sight, dialog::Dialog},
+    view::{
+        Action, QrOf, Sight,
+        dialog::{Dialog, qr_buttons},
+    },
     widgets::{
         Icon, QrPicture, avatar, dialog, error_line, good_line, hint_line, link_button, main_button, plain_button, qr,
         section, text_field, warn_button,
@@ -17,9 +20,6 @@ use crate::{
 
 /// Longest text that can be pasted for comparing.
 const PASTE_CHARS: usize = 512;
-
-/// Whether there are files to choose from.
-const PICTURE_FILES: bool = cfg!(not(target_arch = "wasm32"));
 
 /// What is being typed, and the picture, made once.
 #[derive(Clone, Debug)]
@@ -44,6 +44,12 @@ impl PersonDialog {
         self.user
     }
 
+    /// Whether the safety number is being compared.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.compares
+    }
+
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
         let card = model.people.card.as_ref().filter(|card| card.user == self.user);
@@ -56,7 +62,7 @@ impl PersonDialog {
                 who(ui, card);
                 // The numbers need the whole screen.
                 if let Some(safety) = card.safety.as_ref().filter(|_| self.compares) {
-                    actions.extend(self.safety(ui, card, safety, model));
+                    actions.extend(self.safety(ui, card, safety, model, sight));
                     return;
                 }
                 if !card.own && main_button(ui, "Write a message", true).clicked() {
@@ -68,7 +74,7 @@ impl PersonDialog {
                     actions.push(Action::Open(Dialog::devices()));
                 }
                 if let Some(safety) = &card.safety {
-                    actions.extend(self.safety(ui, card, safety, model));
+                    actions.extend(self.safety(ui, card, safety, model, sight));
                 }
                 actions.extend(blocking(ui, card));
             }
@@ -79,7 +85,7 @@ impl PersonDialog {
         actions
     }
 
-    fn safety(&mut self, ui: &mut Ui, card: &PersonCard, safety: &Safety, model: &Model) -> Vec<Action> {
+    fn safety(&mut self, ui: &mut Ui, card: &PersonCard, safety: &Safety, model: &Model, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
         let palette = theme::palette(ui.visuals());
         section(ui, "Safety number");
@@ -132,25 +138,19 @@ impl PersonDialog {
             if plain_button(ui, "Copy").clicked() {
                 actions.push(Action::Copy { text: safety.text.clone(), what: "Safety number" });
             }
-            let picture = self.picture.as_ref().filter(|_| PICTURE_FILES);
+            let picture = self.picture.as_ref();
             if let Some((_, picture)) = picture.filter(|_| plain_button(ui, "Save picture").clicked()) {
                 actions.push(Action::SavePicture(picture.clone()));
             }
         });
-        let hint = if PICTURE_FILES {
-            "Or paste what the other screen shows, or choose a picture of it:"
-        } else {
-            "Or paste what the other screen shows:"
-        };
+        let hint = "Or paste what the other screen shows, or choose a picture of it:";
         ui.label(RichText::new(hint).size(size::SMALL).color(palette.faint));
         let field = text_field(ui, "safety", &mut self.pasted, "Their safety number", "parlor:verify:", PASTE_CHARS);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let mut pressed = false;
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             pressed = plain_button(ui, "Compare pasted").clicked();
-            if PICTURE_FILES && plain_button(ui, "From a picture...").clicked() {
-                actions.push(Action::ReadPicture(card.user));
-            }
+            actions.extend(qr_buttons(ui, QrOf::Safety(card.user), sight));
             if plain_button(ui, "Back").clicked() {
                 self.compares = false;
             }

@@ -7,8 +7,9 @@ use super::{Dialog, Facts, lock::Lock};
 use crate::{
     config::{Look, Theme, ZOOM},
     model::Model,
+    place::{Notices, Place},
     theme::{self, size, space},
-    view::Action,
+    view::{Action, Sight},
     widgets::{Icon, dialog, error_line, icon_button, name_it, plain_button, section, text_field},
     words,
 };
@@ -45,17 +46,18 @@ impl Settings {
         Self { name, address: String::new(), problem: None, zoom: None, lock: Lock::new(model) }
     }
 
-    pub(super) fn show(&mut self, ctx: &Context, model: &Model, facts: Facts<'_>) -> Vec<Action> {
+    pub(super) fn show(&mut self, ctx: &Context, model: &Model, sight: &Sight, facts: Facts<'_>) -> Vec<Action> {
         let mut actions = Vec::new();
         let closed = dialog(ctx, "Settings", |ui| {
             actions.extend(self.name(ui, model));
             actions.extend(yours(ui, model));
             actions.extend(self.look(ui, facts.look));
+            actions.extend(notices(ui, facts.look, sight.place));
             actions.extend(seen(ui, model));
             actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
             actions.extend(folder(ui, facts.data_folder));
-            keys(ui);
+            keys(ui, sight.place);
         });
         if closed {
             actions.push(Action::CloseDialog);
@@ -110,8 +112,6 @@ impl Settings {
                 wanted.zoom = 1.0;
             }
         });
-        section(ui, "Notifications");
-        ui.checkbox(&mut wanted.notify, "Show new messages on the desktop while in the background");
         if wanted == *look { Vec::new() } else { vec![Action::SetLook(wanted)] }
     }
 
@@ -147,6 +147,37 @@ impl Settings {
         }
         actions
     }
+}
+
+/// Whether new messages are told to the desktop, or why they cannot be.
+fn notices(ui: &mut Ui, look: &Look, place: Place) -> Option<Action> {
+    section(ui, "Notifications");
+    let palette = theme::palette(ui.visuals());
+    let text = "Show new messages on the desktop while in the background";
+    let why = match place.notices {
+        Notices::Ready => {
+            let mut notify = look.notify;
+            let changed = ui.checkbox(&mut notify, text).changed();
+            return changed.then_some(Action::SetLook(Look { notify, ..*look }));
+        }
+        Notices::Unasked => {
+            let asked = ui.checkbox(&mut false, text).changed();
+            return asked.then_some(Action::AllowNotices);
+        }
+        Notices::Refused => {
+            "You told this browser that this page may not show any. Allow it in the browser's settings for this page."
+        }
+        Notices::Insecure => {
+            "Browsers show none of a page that came over plain http. Whoever runs the archive can turn on https; the \
+             number of unread messages is in the tab's title meanwhile."
+        }
+        Notices::Absent => {
+            "This browser shows none of a page. The number of unread messages is in the tab's title; the desktop app \
+             has notifications."
+        }
+    };
+    ui.label(RichText::new(why).size(size::SMALL).color(palette.soft));
+    None
 }
 
 /// The ways to the person's devices and account.
@@ -203,11 +234,20 @@ fn folder(ui: &mut Ui, folder: &str) -> Vec<Action> {
     actions
 }
 
-fn keys(ui: &mut Ui) {
+/// Keys that belong to the browser where the app runs in one.
+const BROWSERS_KEYS: [&str; 2] = ["Ctrl+N", "Ctrl+L"];
+
+fn keys(ui: &mut Ui, place: Place) {
+    if place.is_touched {
+        return;
+    }
     let palette = theme::palette(ui.visuals());
     section(ui, "Keys");
     egui::Grid::new("keys").num_columns(2).spacing(vec2(space::L, space::XS)).show(ui, |ui| {
         for (keys, meaning) in KEYS {
+            if place.is_browser && BROWSERS_KEYS.contains(&keys) {
+                continue;
+            }
             ui.label(RichText::new(keys).size(size::SMALL).color(palette.text));
             ui.label(RichText::new(meaning).size(size::SMALL).color(palette.soft));
             ui.end_row();

@@ -31,7 +31,8 @@ pub(super) fn chip(
 ) -> Option<Action> {
     let palette = theme::palette(ui.visuals());
     let own = own_device(chat).is_some_and(|own| reaction.by.contains(&own));
-    let response = ui.interact(rect, ui.id().with(("reaction", &reaction.emoji)), Sense::click());
+    let hit = rect.expand2(vec2(0.0, ((theme::reach(ui, 0.0) - rect.height()) / 2.0).max(0.0)));
+    let response = ui.interact(hit, ui.id().with(("reaction", &reaction.emoji)), Sense::click());
     let named = format!("{} from {}{}", reaction.emoji, reaction.by.len(), if own { ", yours too" } else { "" });
     response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, own, &named));
     let (fill, edge) = if own { (palette.chosen, palette.accent) } else { (palette.ground, palette.line) };
@@ -75,8 +76,9 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
             ui.spacing_mut().item_spacing.x = 2.0;
             for emoji in QUICK {
                 let own = has_own(message, chat, emoji);
-                let button =
-                    egui::Button::new(egui::RichText::new(emoji).size(19.0)).frame(own).min_size(vec2(34.0, 34.0));
+                let button = egui::Button::new(egui::RichText::new(emoji).size(19.0))
+                    .frame(own)
+                    .min_size(egui::Vec2::splat(theme::reach(ui, 34.0)));
                 let response = ui.add(button);
                 crate::widgets::name_it(ui, &response, &format!("React with {emoji}"));
                 if response.clicked() {
@@ -116,7 +118,8 @@ fn items(ui: &mut Ui, message: &Message, chat: &Chat) -> Option<Action> {
 
 fn menu_item(ui: &mut Ui, icon: Icon, text: &str) -> bool {
     let palette = theme::palette(ui.visuals());
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width().max(180.0), 32.0), Sense::click());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width().max(180.0), theme::reach(ui, 32.0)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, text));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, CornerRadius::same(radius::S), palette.hover);
@@ -130,6 +133,10 @@ fn menu_item(ui: &mut Ui, icon: Icon, text: &str) -> bool {
 
 /// Buttons beside the bubble while the pointer is over the row.
 pub(super) fn beside(ui: &mut Ui, message: &Message, bubble: Rect, row: Rect) -> Option<Action> {
+    // Fingers do not hover; they hold the message for its menu.
+    if ui.input(egui::InputState::has_touch_screen) {
+        return None;
+    }
     let reach = Rect::from_min_max(pos2(row.left(), bubble.top()), pos2(row.right(), bubble.bottom()));
     if message.body == MessageBody::Deleted || !ui.rect_contains_pointer(reach) || Popup::is_any_open(ui.ctx()) {
         return None;

@@ -4,11 +4,15 @@
 use egui::{Key, RichText, Ui};
 use parlor_node::DeviceCommand;
 use parlor_protocol::link::read_typed_link;
+use zeroize::Zeroizing;
 
 use crate::{
     model::Model,
     theme::{self, size, space},
-    view::{Action, Sight, dialog::code},
+    view::{
+        Action, QrOf, Sight,
+        dialog::{code, qr_buttons},
+    },
     widgets::{Typed, error_line, main_button, plain_button, visible_secret_field},
 };
 
@@ -22,9 +26,19 @@ pub struct LinkForm {
     was_linking: bool,
     /// What was wrong was wrong with something else before.
     tried: bool,
+    /// What was wrong with a picture.
+    unread: Option<String>,
 }
 
 impl LinkForm {
+    /// Takes the code that was in a picture, or says what is wrong with the picture.
+    pub(in crate::view) fn fill(&mut self, read: Result<String, String>) {
+        match read.map(Zeroizing::new) {
+            Ok(code) => (self.input, self.unread) = (Typed::of(&code), None),
+            Err(problem) => self.unread = Some(problem),
+        }
+    }
+
     /// Draws it. True when it is done, or given up.
     pub(in crate::view) fn show(
         &mut self,
@@ -57,6 +71,9 @@ impl LinkForm {
         if !std::mem::replace(&mut self.asked, true) {
             field.request_focus();
         }
+        if field.changed() {
+            self.unread = None;
+        }
         let typed = read_typed_link(self.input.text());
         let error = typed.state.as_ref().err();
         code::groups(ui, &typed.groups, error);
@@ -64,10 +81,14 @@ impl LinkForm {
             Some(problem) => error_line(ui, problem),
             None => code::state(ui, self.input.text(), error),
         }
+        if let Some(problem) = &self.unread {
+            error_line(ui, problem);
+        }
         ui.add_space(space::M);
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let pressed = main_button(ui, "Link this device", typed.state.is_ok()).clicked();
+            actions.extend(qr_buttons(ui, QrOf::Link, sight));
             if let (true, Ok(code), Some(label)) = (pressed || entered, typed.state, sight.device_name()) {
                 self.tried = true;
                 actions.push(Action::Device(Box::new(DeviceCommand::Link { code, label })));

@@ -1,28 +1,23 @@
-//! Finds the QR code in a picture file that somebody chose. The file may come from anybody, so its size
-//! is bounded before it is read, and the picture's before it is unpacked.
+//! Finds the QR code in a picture file that somebody chose. The file may come from anybody, so shells bound
+//! its size before they read it, and the picture's is bounded here before it is unpacked.
 
 use image::{GrayImage, ImageFormat, ImageReader, Limits, imageops};
-use std::{
-    fs::File,
-    io::{Cursor, Read as _},
-    panic,
-    path::Path,
-};
+use std::{io::Cursor, panic};
 
 /// Largest file.
-const FILE_MAX: u64 = 10_000_000;
+pub const FILE_MAX: u64 = 10_000_000;
 /// Largest picture, in pixels on a side.
 const SIDE_MAX: u32 = 8_000;
 /// Most memory for unpacking: a picture of the largest size with four bytes a pixel.
 const UNPACKED_MAX: u64 = SIDE_MAX as u64 * SIDE_MAX as u64 * 4;
 /// Noise in a large photograph hides codes that are easy to find in a smaller one.
 const SMALL_SIDE: u32 = 1_200;
-/// What the text of a safety number begins with.
-const SAFETY: &str = "parlor:verify:";
+/// What all texts of Parlor's codes begin with.
+const OURS: &str = "parlor:";
 
 /// Why there is no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ScanError {
+pub enum ScanError {
     /// The file cannot be read.
     #[error("The file could not be read. Choose another one, or copy it into a folder of yours first.")]
     Unreadable,
@@ -40,17 +35,17 @@ pub(super) enum ScanError {
     NoCode,
 }
 
-/// The text of the QR code in a picture file.
-pub(super) fn read_file(path: &Path) -> Result<String, ScanError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|_| ScanError::Unreadable)?;
-    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|_| ScanError::Unreadable)?;
-    // Whatever is wrong in a decoder, the app goes on.
-    panic::catch_unwind(|| read(&bytes)).unwrap_or(Err(ScanError::NotAPicture))
+/// The text of the QR code in a picture; of several codes one of Parlor's.
+///
+/// # Errors
+/// What is wrong with the picture, and what to do.
+pub fn read(bytes: &[u8]) -> Result<String, ScanError> {
+    // Whatever is wrong in a decoder, the app goes on; in a browser, where nothing can be caught, the
+    // page would have to be loaded anew.
+    panic::catch_unwind(|| unpack(bytes)).unwrap_or(Err(ScanError::NotAPicture))
 }
 
-/// The text of the QR code in a picture; of several codes that of a safety number.
-pub(super) fn read(bytes: &[u8]) -> Result<String, ScanError> {
+fn unpack(bytes: &[u8]) -> Result<String, ScanError> {
     if u64::try_from(bytes.len()).is_ok_and(|len| len > FILE_MAX) {
         return Err(ScanError::FileTooLarge);
     }
@@ -82,8 +77,5 @@ fn find(picture: &GrayImage) -> Option<String> {
     let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(wide, tall, shade);
     let texts = prepared.detect_grids().into_iter().filter_map(|grid| grid.decode().ok()).map(|(_, text)| text);
     let texts: Vec<_> = texts.collect();
-    texts.iter().find(|text| text.starts_with(SAFETY)).or(texts.first()).cloned()
+    texts.iter().find(|text| text.starts_with(OURS)).or(texts.first()).cloned()
 }
-
-#[cfg(test)]
-mod tests;
