@@ -69,7 +69,8 @@ impl Engine {
                     device: known.device.device,
                     name: known.device.name.as_str().to_owned(),
                     since: known.device.since,
-                    last_seen: known.last_seen,
+                    // Kept to the hour, which may have begun before the sign-in.
+                    last_seen: known.last_seen.map(|hour| hour.max(known.device.since)),
                     own: known.device.device == me,
                 });
                 Ok(Reply::AccountDevices(shown.collect()))
