@@ -224,6 +224,26 @@ impl<B: Backend> App<B> {
         self.offered = Some(Offered(Zeroizing::new(code)));
     }
 
+    /// The code that was offered and is not used yet.
+    #[must_use]
+    pub fn offered_code(&self) -> Option<&str> {
+        self.offered.as_ref().map(|code| code.0.as_str())
+    }
+
+    /// Whether an archive is connected.
+    #[must_use]
+    pub fn is_with_archive(&self) -> bool {
+        self.model.connection.peers.iter().any(|peer| peer.archive)
+    }
+
+    /// Whether the app could be closed and opened again without anybody losing anything: nothing is being
+    /// typed, asked or joined, and everything written has left this machine.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let has_name = self.model.profile.as_ref().is_some_and(|profile| !profile.name.is_empty());
+        has_name && self.dialog.is_none() && self.hunt.is_none() && self.model.is_at_rest()
+    }
+
     fn open_offered(&mut self) {
         let is_ready = self.model.profile.as_ref().is_some_and(|profile| !profile.name.is_empty());
         if is_ready

@@ -6,6 +6,7 @@
 //! report, the network can always hand over, and the queues stay short.
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
+use parlor_protocol::{invite::StretchedCode, link::StretchedLink};
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
@@ -312,11 +313,22 @@ impl Actor {
     fn stretch_next(&mut self) {
         while self.stretching.len() < STRETCHING_MAX {
             let Some(work) = self.to_stretch.pop_front() else { break };
-            self.stretching.push(runtime::heavy(move || match work {
-                Stretch::Code(job, code) => Input::Stretched { job, code: code.stretch().ok() },
-                Stretch::Link(job, code) => Input::LinkStretched { job, link: code.stretch().ok() },
-                Stretch::Password(job, work) => Input::Password { job, worked: work.run() },
-            }));
+            self.stretching.push(match work {
+                Stretch::Code(job, code) => runtime::stretch(code.stretching(), move |done| Input::Stretched {
+                    job,
+                    code: done.ok().map(|done| StretchedCode::from(&done)),
+                }),
+                Stretch::Link(job, code) => runtime::stretch(code.stretching(), move |done| Input::LinkStretched {
+                    job,
+                    link: done.ok().map(|done| StretchedLink::from(&done)),
+                }),
+                Stretch::Password(job, work) => match work.stretching() {
+                    Ok(to_stretch) => {
+                        runtime::stretch(to_stretch, move |done| Input::Password { job, worked: work.stretched(done) })
+                    }
+                    Err(error) => runtime::heavy(move || Input::Password { job, worked: work.refused(error) }),
+                },
+            });
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod net;
 mod node;
 pub mod people;
 mod runtime;
+mod stop;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
@@ -41,4 +42,4 @@ pub use handle::{NodeHandle, Subscription};
 #[cfg(not(target_arch = "wasm32"))]
 pub use node::{DEFAULT_PROFILE, Node, NodeConfig, StartError};
 #[cfg(target_arch = "wasm32")]
-pub use web::{ArchiveAddress, Node, NodeConfig, StartError};
+pub use web::{ArchiveAddress, Node, NodeConfig, StartError, serve_as_worker, stretch_in_workers};

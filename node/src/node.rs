@@ -17,6 +17,7 @@ use crate::{
     engine::Now,
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{InterfaceFilter, Net, NetConfig, NetError, Ports as NetPortsConfig},
+    stop::stop,
     store::{DiskStore, Identity, Loaded, LocalStore, LockKeeper, ProfileLock, StoreError, Unlock, Write, task},
 };
 
@@ -167,13 +168,7 @@ impl Node {
 
     /// Stops the node and waits until everything is written and all connections are closed.
     pub async fn shutdown(mut self) {
-        self.stop.take();
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "the node ended badly");
-        }
-        if let Some(net) = self.net.take() {
-            net.shutdown().await;
-        }
+        stop(self.stop.take(), &mut self.task, self.net.take()).await;
     }
 }
 

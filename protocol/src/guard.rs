@@ -4,7 +4,6 @@
 //! in the record sealed under a passphrase; changing how it is guarded changes the record only.
 //! Bytes and reasons are in `docs/CRYPT.md`, "The profile's lock".
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _, aead::Payload};
 use rand_core::CryptoRng;
 use std::fmt;
@@ -16,6 +15,7 @@ use crate::{
     error::CodecError,
     keys::Secret,
     limits::{PASSPHRASE_MAX, PASSPHRASE_MIN_CHARS},
+    stretch::{self, NoMemory, Stretch, Stretched},
 };
 
 /// Begins every record but a plain one.
@@ -24,13 +24,6 @@ const VERSION: u8 = 1;
 const KEYCHAIN: u8 = 1;
 const PASSPHRASE: u8 = 2;
 const BOTH: u8 = 3;
-/// Memory for stretching a passphrase, in KiB.
-const STRETCH_KIB: u32 = 64 * 1024;
-/// Passes over that memory.
-const STRETCH_PASSES: u32 = 3;
-/// Most memory and passes that a record may ask for: it may have been edited.
-const KIB_MAX: u32 = 1024 * 1024;
-const PASSES_MAX: u32 = 16;
 const SEALED_LEN: usize = 48;
 /// Longest record.
 pub const GUARD_MAX: usize = 8 + 2 + 16 + 8 + 16 + 24 + SEALED_LEN;
@@ -63,15 +56,6 @@ impl Passphrase {
             return Err(PassphraseError::TooShort { min: PASSPHRASE_MIN_CHARS, got });
         }
         Ok(chosen)
-    }
-
-    fn stretch(&self, salt: &[u8; 16], kib: u32, passes: u32) -> Result<Zeroizing<[u8; 32]>, GuardError> {
-        let params = Params::new(kib, passes, 1, Some(32)).map_err(|_| GuardError::NoMemory)?;
-        let mut out = Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(self.0.as_bytes(), salt, out.as_mut())
-            .map_err(|_| GuardError::NoMemory)?;
-        Ok(Purpose::PassphraseLock.secret(out.as_ref()))
     }
 }
 
@@ -123,6 +107,12 @@ pub enum GuardError {
     NoMemory,
 }
 
+impl From<NoMemory> for GuardError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
 /// Names a profile's secret in a keychain. Random; says nothing about the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuardId([u8; 16]);
@@ -163,15 +153,35 @@ impl PassphraseLock {
         secret: &Secret,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, GuardError> {
+        let lock = Self::fresh(rng);
+        let stretched = lock.stretching(passphrase).run()?;
+        lock.sealed(id, &stretched, secret)
+    }
+
+    /// A lock with nothing in it yet: what has to be stretched for it is known.
+    pub fn fresh(rng: &mut dyn CryptoRng) -> Self {
         let mut lock =
-            Self { kib: STRETCH_KIB, passes: STRETCH_PASSES, salt: [0; 16], nonce: [0; 24], sealed: [0; SEALED_LEN] };
+            Self { kib: stretch::KIB, passes: stretch::PASSES, salt: [0; 16], nonce: [0; 24], sealed: [0; SEALED_LEN] };
         rng.fill_bytes(&mut lock.salt);
         rng.fill_bytes(&mut lock.nonce);
-        let key = passphrase.stretch(&lock.salt, lock.kib, lock.passes)?;
-        let payload = Payload { msg: secret.expose(), aad: &lock.bound(id) };
-        let sealed = XChaCha20Poly1305::new((&*key).into()).encrypt(XNonce::from_slice(&lock.nonce), payload);
-        lock.sealed = sealed.ok().and_then(|sealed| sealed.try_into().ok()).ok_or(GuardError::NoMemory)?;
-        Ok(lock)
+        lock
+    }
+
+    /// The part of sealing and opening that takes long, to be done elsewhere.
+    #[must_use]
+    pub fn stretching(&self, passphrase: &Passphrase) -> Stretch {
+        Stretch::new(passphrase.0.as_bytes(), &self.salt).costing(self.kib, self.passes)
+    }
+
+    /// Puts a secret into a fresh lock, with what its passphrase stretched to. Never twice into the same.
+    ///
+    /// # Errors
+    /// [`GuardError::NoMemory`].
+    pub fn sealed(mut self, id: GuardId, stretched: &Stretched, secret: &Secret) -> Result<Self, GuardError> {
+        let payload = Payload { msg: secret.expose(), aad: &self.bound(id) };
+        let sealed = cipher(stretched).encrypt(XNonce::from_slice(&self.nonce), payload);
+        self.sealed = sealed.ok().and_then(|sealed| sealed.try_into().ok()).ok_or(GuardError::NoMemory)?;
+        Ok(self)
     }
 
     /// Opens the secret. Takes 64 MiB and a moment.
@@ -179,9 +189,16 @@ impl PassphraseLock {
     /// # Errors
     /// [`GuardError`].
     pub fn open(&self, id: GuardId, passphrase: &Passphrase) -> Result<Secret, GuardError> {
-        let key = passphrase.stretch(&self.salt, self.kib, self.passes)?;
+        self.opened(id, &self.stretching(passphrase).run()?)
+    }
+
+    /// Opens the secret with what the passphrase stretched to.
+    ///
+    /// # Errors
+    /// [`GuardError::Wrong`].
+    pub fn opened(&self, id: GuardId, stretched: &Stretched) -> Result<Secret, GuardError> {
         let payload = Payload { msg: &self.sealed, aad: &self.bound(id) };
-        let opened = XChaCha20Poly1305::new((&*key).into())
+        let opened = cipher(stretched)
             .decrypt(XNonce::from_slice(&self.nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| GuardError::Wrong)?;
@@ -195,6 +212,10 @@ impl PassphraseLock {
     fn bound(&self, id: GuardId) -> Vec<u8> {
         [id.0.as_slice(), &self.kib.to_le_bytes(), &self.passes.to_le_bytes(), &self.salt].concat()
     }
+}
+
+fn cipher(stretched: &Stretched) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new((&*Purpose::PassphraseLock.secret(stretched.expose())).into())
 }
 
 /// How a profile's secret is guarded.
@@ -285,7 +306,8 @@ impl Guard {
 
 fn read_lock(rest: &mut &[u8]) -> Result<PassphraseLock, CodecError> {
     let (kib, passes) = (u32::from_le_bytes(take(rest)?), u32::from_le_bytes(take(rest)?));
-    if !(8..=KIB_MAX).contains(&kib) || !(1..=PASSES_MAX).contains(&passes) {
+    // It may have been edited.
+    if !(8..=stretch::KIB_MAX).contains(&kib) || !(1..=stretch::PASSES_MAX).contains(&passes) {
         return Err(CodecError::Malformed("key file"));
     }
     Ok(PassphraseLock { kib, passes, salt: take(rest)?, nonce: take(rest)?, sealed: take(rest)? })

@@ -3,7 +3,6 @@
 //! A code is stretched once with Argon2id (RFC 9106; 64 MiB, 3 passes) into a key and a locator.
 //! Members and archives find the record by the locator; only the key opens it.
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _, aead::Payload};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -18,13 +17,10 @@ use crate::{
     ids::{DeviceId, EpochId, Locator, RoomId},
     keys::{self, DeviceKey, Secret, Sig},
     limits::{BODY_MAX, EPOCH_PARENTS_MAX, INVITE_MAX, LINKS_MAX},
+    stretch::{Stretch, Stretched},
     text::Name,
 };
 
-/// Memory for stretching, in KiB.
-pub(crate) const STRETCH_KIB: u32 = 64 * 1024;
-/// Passes over that memory.
-pub(crate) const STRETCH_PASSES: u32 = 3;
 /// The code itself is random and unique, so one salt serves all.
 const STRETCH_SALT: &[u8] = b"parlor/v1 room code";
 const NONCE_LEN: usize = 24;
@@ -52,18 +48,24 @@ impl RoomCode {
     /// # Errors
     /// [`SealError::Unopenable`] when the memory cannot be had.
     pub fn stretch(&self) -> Result<StretchedCode, SealError> {
-        let params = Params::new(STRETCH_KIB, STRETCH_PASSES, 1, Some(32)).map_err(|_| SealError::Unopenable)?;
-        let mut out = zeroize::Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(self.symbols(), STRETCH_SALT, out.as_mut())
-            .map_err(|_| SealError::Unopenable)?;
+        let stretched = self.stretching().run().map_err(|_| SealError::Unopenable)?;
+        Ok(StretchedCode::from(&stretched))
+    }
+
+    /// The part of stretching that takes long, to be done elsewhere.
+    #[must_use]
+    pub fn stretching(&self) -> Stretch {
+        Stretch::new(self.symbols(), STRETCH_SALT)
+    }
+}
+
+impl From<&Stretched> for StretchedCode {
+    fn from(stretched: &Stretched) -> Self {
         let mut locator = [0; 16];
-        let hashed = Purpose::InviteLocator.secret(out.as_ref());
+        let hashed = Purpose::InviteLocator.secret(stretched.expose());
         locator.iter_mut().zip(hashed.iter()).for_each(|(to, from)| *to = *from);
-        Ok(StretchedCode {
-            key: Secret::from_bytes(*Purpose::InviteKey.secret(out.as_ref())),
-            locator: Locator(locator),
-        })
+        let key = Secret::from_bytes(*Purpose::InviteKey.secret(stretched.expose()));
+        Self { key, locator: Locator(locator) }
     }
 }
 

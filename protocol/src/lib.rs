@@ -30,6 +30,7 @@ pub mod rules;
 pub mod safety;
 pub mod session;
 pub mod signal;
+pub mod stretch;
 mod text;
 pub mod wire;
 

@@ -151,12 +151,18 @@ impl Browser {
         self.ask("POST", &format!("{}/refresh", self.session), &json!({})).await;
     }
 
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> String {
+        let tab = self.ask("GET", &format!("{}/window", self.session), &Value::Null).await;
+        tab.as_str().expect("a tab").to_owned()
+    }
+
     /// Opens another tab, goes to it, and says how the one before is called.
     pub async fn open_tab(&self) -> String {
-        let before = self.ask("GET", &format!("{}/window", self.session), &Value::Null).await;
+        let before = self.tab().await;
         let tab = self.ask("POST", &format!("{}/window/new", self.session), &json!({ "type": "tab" })).await;
         self.go_to_tab(tab["handle"].as_str().expect("a tab")).await;
-        before.as_str().expect("a tab").to_owned()
+        before
     }
 
     /// Goes to a tab.

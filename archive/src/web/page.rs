@@ -47,10 +47,16 @@ impl File {
     }
 }
 
+/// Where a page says what it is called: in the head of its first file, which the build writes.
+const NAMED: &str = "<meta name=\"parlor-page\" content=\"";
+/// Digits of that name.
+const NAME_LENGTH: usize = 16;
+
 /// The page: its files by name.
 #[derive(Debug)]
 pub(super) struct Page {
     files: BTreeMap<String, File>,
+    version: String,
 }
 
 impl Page {
@@ -58,8 +64,7 @@ impl Page {
     pub(super) fn built_in() -> Option<Self> {
         let file =
             |(name, packed): &(&str, &'static [u8])| ((*name).to_owned(), File::new(name, Bytes::from_static(packed)));
-        let page = Self { files: BUILT_IN.iter().map(file).collect() };
-        page.files.contains_key(INDEX).then_some(page)
+        Self::of(BUILT_IN.iter().map(file).collect())
     }
 
     /// Reads a page as `cargo xtask web` writes it.
@@ -82,10 +87,15 @@ impl Page {
             let bytes = fs::read(&path).map_err(|error| bad(error.to_string()))?;
             files.insert(name.to_owned(), File::new(name, bytes.into()));
         }
-        if !files.contains_key(INDEX) {
-            return Err(bad(format!("there is no {INDEX}.gz in it")));
-        }
-        Ok(Self { files })
+        Self::of(files).ok_or_else(|| bad(format!("there is no {INDEX}.gz in it")))
+    }
+
+    /// A page of these files, if they are one.
+    fn of(files: BTreeMap<String, File>) -> Option<Self> {
+        let index = files.get(INDEX)?;
+        // A page that does not say what it is called never finds out that it is old.
+        let version = own_name(index).unwrap_or_else(|| index.tag.clone());
+        Some(Self { files, version })
     }
 
     /// A file by its name.
@@ -93,10 +103,18 @@ impl Page {
         self.files.get(name)
     }
 
-    /// Names this state of the page: open pages compare it and load themselves anew.
+    /// Names this state of the page: open pages compare it with their own name and load themselves anew.
     pub(super) fn version(&self) -> &str {
-        self.file(INDEX).map_or("", |index| &index.tag)
+        &self.version
     }
+}
+
+/// What a page calls itself.
+fn own_name(index: &File) -> Option<String> {
+    let bytes = index.unpacked()?;
+    let (_, rest) = std::str::from_utf8(&bytes).ok()?.split_once(NAMED)?;
+    let (name, _) = rest.split_once('"')?;
+    is_hash(name).then(|| name.to_owned())
 }
 
 /// The media type of a file, by its name.
@@ -116,6 +134,9 @@ fn kind(name: &str) -> &'static str {
 /// Whether a name is `something-HASH.extension`, with 16 hexadecimal digits.
 fn has_hash(name: &str) -> bool {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let hash = stem.rsplit_once('-').map_or("", |(_, hash)| hash);
-    hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    is_hash(stem.rsplit_once('-').map_or("", |(_, hash)| hash))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -100,6 +100,19 @@ async fn the_page_is_served_with_its_rules_and_kept_as_long_as_it_may_be() {
     running.end().await;
 }
 
+#[test]
+fn a_page_is_called_what_it_calls_itself_and_one_that_does_not_by_its_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    page(dir.path());
+    assert_eq!(Page::read(dir.path()).unwrap().version().len(), 32);
+    for (name, is_one) in [("0123456789abcdef", true), ("{page}", false), ("0123456789abcdef0", false)] {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(format!("<meta name=\"parlor-page\" content=\"{name}\">").as_bytes()).unwrap();
+        std::fs::write(dir.path().join("index.html.gz"), packed.finish().unwrap()).unwrap();
+        assert_eq!(Page::read(dir.path()).unwrap().version() == name, is_one, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn it_says_who_the_archive_is_and_answers_nothing_else() {
     let running = running(1, Tls::Off).await;

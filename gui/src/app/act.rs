@@ -118,7 +118,7 @@ impl<B: Backend> App<B> {
                 self.ask(Command::ChangeLock(change), Purpose::ChangeLock);
             }
             // Only the shell shows what asks for these.
-            Action::Unlock(_) | Action::TryAgain | Action::Keep(_) | Action::ForgetKept => {}
+            Action::Unlock(_) | Action::TryAgain | Action::Keep(_) | Action::ForgetKept | Action::LoadAnew => {}
             Action::Reply(_)
             | Action::Edit(_)
             | Action::EditLast

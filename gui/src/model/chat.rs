@@ -11,6 +11,9 @@ pub(super) const TYPING_SHOWN_MS: u64 = 4_000;
 /// One's own typing is told at most this often, in milliseconds.
 pub(super) const TYPING_TOLD_MS: u64 = 2_000;
 
+/// Messages that are looked at for whether all were sent.
+const NEWEST: usize = 50;
+
 /// What the composer is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Writing {
@@ -92,6 +95,14 @@ pub struct Chat {
 }
 
 impl Chat {
+    /// Whether nothing is being written here, and the newest own messages are with others.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let is_written = self.draft.text.trim().is_empty() && self.draft.aside.trim().is_empty();
+        let newest = self.timeline.items().iter().rev().take(NEWEST).map(|item| &item.message);
+        is_written && newest.filter(|message| message.own).all(|message| has_left(message))
+    }
+
     /// The names of those who type now.
     #[must_use]
     pub fn typing_names(&self, now_ms: u64) -> Vec<&str> {
@@ -147,4 +158,10 @@ impl Chat {
     pub(super) fn stopped_typing(&mut self, author: DeviceId) {
         self.typing.retain(|(device, _)| *device != author);
     }
+}
+
+/// Whether somebody else has an own message, or nobody else is there to have it.
+fn has_left(message: &Message) -> bool {
+    let delivery = message.delivery;
+    delivery.archived || delivery.reached > 0 || (delivery.stored && delivery.of == 0)
 }

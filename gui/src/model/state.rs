@@ -199,6 +199,12 @@ impl Model {
         self.rooms.iter().flatten().map(|room| room.unread).sum()
     }
 
+    /// Whether nothing is being written, asked or joined, and the newest own messages are with others.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.waiting.is_empty() && self.joining.is_none() && !self.creating && self.chats.values().all(Chat::is_at_rest)
+    }
+
     /// A command was given for a purpose.
     pub fn expect(&mut self, id: CommandId, purpose: Purpose) {
         self.waiting.insert(id, purpose);

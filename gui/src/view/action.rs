@@ -119,6 +119,8 @@ pub enum Action {
     Keep(Option<Passphrase>),
     /// Forget everything that the browser keeps.
     ForgetKept,
+    /// Load the page anew, in its newer version.
+    LoadAnew,
     /// Ask the browser whether messages may be told to the desktop.
     AllowNotices,
 }

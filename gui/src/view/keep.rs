@@ -31,6 +31,12 @@ impl Keeping {
         Self { refused, ..Self::default() }
     }
 
+    /// Whether somebody is typing here.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        !self.new.is_empty() || !self.again.is_empty()
+    }
+
     /// Draws the screen and says what the person wants.
     pub fn show(&mut self, ui: &mut Ui) -> Vec<Action> {
         let palette = theme::palette(ui.visuals());

@@ -49,6 +49,12 @@ impl Unlocking {
         self.was_shown = false;
     }
 
+    /// Whether somebody is typing here, or is asked whether to forget everything.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.forgetting || !self.typed.is_empty()
+    }
+
     /// Whether something is under way.
     #[must_use]
     pub const fn is_busy(&self) -> bool {

@@ -15,6 +15,7 @@ pub(super) struct Bridge {
     handle: NodeHandle,
     events: Subscription,
     waiting: Rc<Cell<bool>>,
+    ctx: egui::Context,
 }
 
 impl Bridge {
@@ -25,6 +26,7 @@ impl Bridge {
         let waiting = Rc::new(Cell::new(false));
         let asked = Rc::downgrade(&waiting);
         let mut bell = handle.subscribe();
+        let drawn = ctx.clone();
         wasm_bindgen_futures::spawn_local(async move {
             loop {
                 let event = bell.next().await;
@@ -38,7 +40,7 @@ impl Bridge {
                 }
             }
         });
-        Self { handle, events, waiting }
+        Self { handle, events, waiting, ctx: drawn }
     }
 }
 
@@ -49,6 +51,11 @@ impl Backend for Bridge {
 
     fn drain(&mut self) -> Vec<Event> {
         self.waiting.set(false);
-        std::iter::from_fn(|| self.events.try_next()).take(TURN).collect()
+        let events: Vec<_> = std::iter::from_fn(|| self.events.try_next()).take(TURN).collect();
+        if events.len() == TURN {
+            // The rest has rung already, and nobody rings for it again.
+            self.ctx.request_repaint();
+        }
+        events
     }
 }

@@ -3,14 +3,14 @@
 
 use egui::Context;
 use parlor_node::{
-    Node, NodeConfig, StartError,
+    Node, NodeConfig, NodeHandle, StartError,
     store::{self, KeepError},
 };
 use parlor_protocol::guard::Passphrase;
 use std::{cell::RefCell, rc::Rc};
 use zeroize::Zeroizing;
 
-use super::{bridge::Bridge, page, site, tabs::Tabs};
+use super::{bridge::Bridge, held::Held, newer::Newer, page, site, tabs::Tabs};
 use crate::{
     app::{App, Setting},
     config::Look,
@@ -18,12 +18,11 @@ use crate::{
 };
 
 const CLOSING: &str = "Locking. What is under way is written first.";
+const LOADING: &str = "One moment. The page is loaded anew.";
 const WRONG: &str = "That is not the passphrase. Try again. It cannot be reset.";
 
 /// Where something that was started puts its result.
 type Slot<T> = Rc<RefCell<Option<T>>>;
-/// The running node. Shared, because another tab may ask for it while this one is not drawn.
-type Held = Rc<RefCell<Option<Node>>>;
 
 /// Why the node did not start.
 pub(super) enum NotStarted {
@@ -39,8 +38,8 @@ pub(super) enum Stage {
     Asking(Keeping),
     /// It waits for a passphrase.
     Locked,
-    /// It starts.
-    Starting(Slot<Result<Node, NotStarted>>),
+    /// It starts, unless another tab takes over.
+    Starting(Slot<Option<Result<NodeHandle, NotStarted>>>),
     /// It runs, and the app is shown over it.
     Running(Box<App<Bridge>>),
     /// It stops, to be locked or to go to another tab.
@@ -57,13 +56,13 @@ pub(super) struct Life {
     pub(super) unlocking: Unlocking,
     /// Whether the browser keeps what this page does.
     pub(super) is_kept: bool,
+    /// Whether the archive has a newer version of the page.
+    pub(super) newer: Newer,
     tabs: Tabs,
     /// A code that came with the page's address.
     code: Option<Zeroizing<String>>,
-    /// Another tab took over.
-    is_taken: Rc<RefCell<bool>>,
     // Dropped after the app. Dropping it stops the node.
-    node: Held,
+    held: Rc<Held>,
 }
 
 impl Life {
@@ -73,10 +72,10 @@ impl Life {
             stage: Stage::Elsewhere,
             unlocking: Unlocking::in_browser(),
             is_kept: false,
+            newer: Newer::new(ctx),
             tabs: Tabs::new(),
             code: page::take_code().map(Zeroizing::new),
-            is_taken: Rc::default(),
-            node: Held::default(),
+            held: Held::nothing(),
         };
         life.look(ctx);
         life
@@ -84,8 +83,7 @@ impl Life {
 
     /// Looks for what the browser keeps, from the beginning.
     pub(super) fn look(&mut self, ctx: &Context) {
-        self.node.take();
-        *self.is_taken.borrow_mut() = false;
+        self.held = Held::nothing();
         self.stage = Stage::Looking(begin(ctx, store::is_kept()));
     }
 
@@ -101,42 +99,33 @@ impl Life {
     /// Starts the node; with a passphrase the browser keeps it.
     pub(super) fn start(&mut self, ctx: &Context, passphrase: Option<Passphrase>) {
         self.is_kept = passphrase.is_some();
+        self.held = Held::nothing();
         let free = self.is_kept.then(|| self.tabs.take());
-        match self.is_kept {
-            true => self.let_go_when_asked(ctx),
-            // What is kept nowhere would be lost, and is in nobody's way.
-            false => self.tabs.keep(),
-        }
-        self.stage = Stage::Starting(begin(ctx, async move {
+        let started = self.held.start(ctx, async move {
             if let Some(free) = free {
                 free.await;
             }
             start(passphrase).await
-        }));
-    }
-
-    /// When another tab asks for it, the node stops at once, also while this tab is not drawn.
-    fn let_go_when_asked(&self, ctx: &Context) {
-        let (node, taken, ctx) = (Rc::clone(&self.node), Rc::clone(&self.is_taken), ctx.clone());
-        self.tabs.hold(Box::new(move |told| {
-            let Some(node) = node.take() else { return false };
-            *taken.borrow_mut() = true;
-            let ctx = ctx.clone();
-            wasm_bindgen_futures::spawn_local(async move {
-                node.shutdown().await;
-                told();
-                ctx.request_repaint();
-            });
-            true
-        }));
+        });
+        match self.is_kept {
+            true => {
+                let (held, ctx) = (Rc::clone(&self.held), ctx.clone());
+                self.tabs.hold(Box::new(move |is_newer, told| held.let_go(&ctx, is_newer, told)));
+            }
+            // What is kept nowhere would be lost, and is in nobody's way.
+            false => self.tabs.keep(),
+        }
+        self.stage = Stage::Starting(begin(ctx, started));
     }
 
     /// Stops the node and forgets what is shown; the passphrase is needed to go on.
     pub(super) fn lock(&mut self, ctx: &Context) {
-        let Some(node) = self.node.take() else { return };
+        if !matches!(self.stage, Stage::Running(_)) {
+            return;
+        }
         self.unlocking = Unlocking::in_browser();
         self.unlocking.wait(CLOSING);
-        self.stage = Stage::Closing(begin(ctx, node.shutdown()));
+        self.stage = Stage::Closing(begin(ctx, self.held.stop()));
         ctx.memory_mut(|memory| {
             memory.stop_text_input();
             memory.data.clear();
@@ -146,31 +135,73 @@ impl Life {
 
     /// Goes on as far as things have come.
     pub(super) fn go_on(&mut self, ctx: &Context, look: Look) {
-        if std::mem::take(&mut *self.is_taken.borrow_mut()) {
+        if self.held.was_taken() {
             self.stage = Stage::Elsewhere;
         }
         match &self.stage {
             Stage::Looking(slot) => match slot.take() {
                 Some(Ok(true)) => self.locked(None),
                 Some(Ok(false)) => self.stage = Stage::Asking(Keeping::fresh(None)),
-                Some(Err(error @ KeepError::Damaged { .. })) => self.locked(Some(error.to_string())),
+                // Nothing is lost as long as nobody asks for it.
+                Some(Err(error @ KeepError::Newer)) => self.failed(error.to_string()),
+                Some(Err(error @ (KeepError::Damaged { .. } | KeepError::Older))) => {
+                    self.locked(Some(error.to_string()));
+                }
                 Some(Err(error)) => self.stage = Stage::Asking(Keeping::fresh(Some(error.to_string()))),
                 None => {}
             },
             Stage::Starting(slot) => match slot.take() {
-                Some(Ok(node)) => self.run(ctx, node, look),
-                Some(Err(NotStarted::WrongPassphrase)) => self.locked(Some(WRONG.to_owned())),
-                Some(Err(NotStarted::Failed(why))) => self.stage = Stage::Failed(why),
+                Some(Some(Ok(handle))) => self.run(ctx, handle, look),
+                Some(Some(Err(NotStarted::WrongPassphrase))) => self.locked(Some(WRONG.to_owned())),
+                Some(Some(Err(NotStarted::Failed(why)))) => self.failed(why),
+                Some(None) => self.stage = Stage::Elsewhere,
                 None => {}
             },
             Stage::Closing(slot) if slot.take().is_some() => self.locked(None),
             _ => {}
         }
+        let is_connected = matches!(&self.stage, Stage::Running(app) if app.is_with_archive());
+        self.newer.note_connected(is_connected);
+        if self.newer.may_load(ctx, self.is_at_rest()) {
+            self.load_anew(ctx);
+        }
     }
 
-    fn run(&mut self, ctx: &Context, node: Node, look: Look) {
-        let bridge = Bridge::new(node.handle(), ctx.clone());
-        *self.node.borrow_mut() = Some(node);
+    /// Whether loading the page anew would cost nobody more than typing the passphrase again.
+    fn is_at_rest(&self) -> bool {
+        match &self.stage {
+            Stage::Looking(_) | Stage::Starting(_) | Stage::Closing(_) => false,
+            Stage::Asking(keeping) => !keeping.is_begun(),
+            Stage::Locked => !self.unlocking.is_begun(),
+            Stage::Running(app) => self.is_kept && app.is_at_rest(),
+            Stage::Elsewhere | Stage::Failed(_) => true,
+        }
+    }
+
+    /// Loads the page anew, when everything is written. A code that nobody used yet comes along.
+    pub(super) fn load_anew(&mut self, ctx: &Context) {
+        let code = match &self.stage {
+            Stage::Running(app) => app.offered_code().map(|code| Zeroizing::new(code.to_owned())),
+            _ => self.code.take(),
+        };
+        let stopped = self.held.stop();
+        self.unlocking = Unlocking::in_browser();
+        self.unlocking.wait(LOADING);
+        self.stage = Stage::Closing(begin(ctx, async move {
+            stopped.await;
+            page::reload(code.as_ref().map(|code| code.as_str()));
+            // The page ends here.
+            std::future::pending().await
+        }));
+    }
+
+    /// Whether what is here outlives the page.
+    pub(super) fn outlives_the_page(&self) -> bool {
+        self.is_kept || !matches!(self.stage, Stage::Starting(_) | Stage::Running(_))
+    }
+
+    fn run(&mut self, ctx: &Context, handle: NodeHandle, look: Look) {
+        let bridge = Bridge::new(handle, ctx.clone());
         self.unlocking = Unlocking::in_browser();
         let mut app = App::new(ctx, bridge, Setting { look, ..Setting::default() });
         if let Some(code) = self.code.take() {
@@ -179,7 +210,15 @@ impl Life {
         self.stage = Stage::Running(Box::new(app));
     }
 
+    fn failed(&mut self, why: String) {
+        tracing::warn!(%why, "not started");
+        self.stage = Stage::Failed(why);
+    }
+
     fn locked(&mut self, problem: Option<String>) {
+        if let Some(problem) = &problem {
+            tracing::warn!(%problem, "locked");
+        }
         self.stage = Stage::Locked;
         self.unlocking.ready(problem);
     }

@@ -20,15 +20,17 @@ const GONE_WITHIN_MS: i32 = 5000;
 /// Between two looks.
 const LOOK_MS: i32 = 50;
 
-/// What lets go when another tab takes over: starts it, and calls back when it is done. False when this
-/// tab has nothing to let go of.
-type LetGo = Box<dyn Fn(Box<dyn FnOnce()>) -> bool>;
+/// What lets go when another tab takes over: starts it, and calls back when it is done. It hears whether
+/// the other tab began after this one. False when this tab does not let go.
+type LetGo = Box<dyn Fn(bool, Box<dyn FnOnce()>) -> bool>;
 
 /// This tab among the others.
 pub(super) struct Tabs {
     channel: Option<BroadcastChannel>,
     waits: Rc<Cell<bool>>,
     gone: Rc<Cell<bool>>,
+    /// When this tab began, in milliseconds since 1970, with a random part so that no two are the same.
+    since: Rc<Cell<f64>>,
     let_go: Rc<RefCell<Option<LetGo>>>,
     _heard: Option<Closure<dyn FnMut(MessageEvent)>>,
 }
@@ -36,31 +38,34 @@ pub(super) struct Tabs {
 impl Tabs {
     /// Begins to listen.
     pub(super) fn new() -> Self {
-        let (waits, gone) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+        let (waits, gone, since) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)), Rc::new(Cell::new(0.0)));
         let let_go: Rc<RefCell<Option<LetGo>>> = Rc::default();
         let Ok(channel) = BroadcastChannel::new(CHANNEL) else {
-            return Self { channel: None, waits, gone, let_go, _heard: None };
+            return Self { channel: None, waits, gone, since, let_go, _heard: None };
         };
         let heard = {
-            let (waits, gone, let_go, channel) =
-                (Rc::clone(&waits), Rc::clone(&gone), Rc::clone(&let_go), channel.clone());
+            let (waits, gone, since) = (Rc::clone(&waits), Rc::clone(&gone), Rc::clone(&since));
+            let (let_go, channel) = (Rc::clone(&let_go), channel.clone());
             Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-                match event.data().as_string().as_deref() {
-                    Some(TAKE) => {
+                let text = event.data().as_string().unwrap_or_default();
+                let (word, theirs) = text.split_once(' ').unwrap_or((&text, ""));
+                match word {
+                    TAKE => {
                         let answer = channel.clone();
                         let told = Box::new(move || drop(answer.post_message(&GONE.into())));
-                        if let_go.borrow().as_ref().is_some_and(|let_go| let_go(told)) {
+                        let is_newer = theirs.parse::<f64>().is_ok_and(|theirs| theirs > since.get());
+                        if let_go.borrow().as_ref().is_some_and(|let_go| let_go(is_newer, told)) {
                             let _ = channel.post_message(&WAIT.into());
                         }
                     }
-                    Some(WAIT) => waits.set(true),
-                    Some(GONE) => gone.set(true),
+                    WAIT => waits.set(true),
+                    GONE => gone.set(true),
                     _ => {}
                 }
             })
         };
         channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-        Self { channel: Some(channel), waits, gone, let_go, _heard: Some(heard) }
+        Self { channel: Some(channel), waits, gone, since, let_go, _heard: Some(heard) }
     }
 
     /// What is let go of when another tab asks.
@@ -77,7 +82,9 @@ impl Tabs {
     pub(super) fn take(&self) -> impl Future<Output = ()> + use<> {
         self.waits.set(false);
         self.gone.set(false);
-        let asked = self.channel.as_ref().is_some_and(|channel| channel.post_message(&TAKE.into()).is_ok());
+        self.since.set(js_sys::Date::now() + js_sys::Math::random());
+        let ask = format!("{TAKE} {}", self.since.get());
+        let asked = self.channel.as_ref().is_some_and(|channel| channel.post_message(&ask.into()).is_ok());
         let (waits, gone) = (Rc::clone(&self.waits), Rc::clone(&self.gone));
         async move {
             let mut passed = 0;

@@ -25,6 +25,13 @@ use crate::{
 /// Runs the app on the page's canvas.
 pub fn run() {
     log::start();
+    // The same program in a worker has nothing to draw.
+    if parlor_node::serve_as_worker() {
+        return;
+    }
+    if let Some(script) = page::worker_script() {
+        parlor_node::stretch_in_workers(script);
+    }
     let Some(canvas) = page::canvas() else {
         web_sys::console::error_1(&"the page has no canvas for Parlor".into());
         return;
@@ -54,6 +61,9 @@ struct Window {
     desktop: Desktop,
     fonts: DrawnFonts,
     pictures: Pictures,
+    /// What had the keyboard when the page was drawn last, and whether it was hidden since: then egui forgot.
+    focus: Option<egui::Id>,
+    was_hidden: bool,
 }
 
 impl Window {
@@ -71,6 +81,8 @@ impl Window {
             desktop,
             fonts,
             pictures,
+            focus: None,
+            was_hidden: false,
         }
     }
 
@@ -128,6 +140,7 @@ impl eframe::App for Window {
     }
 
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        self.was_hidden |= page::is_hidden();
         self.life.go_on(ctx, self.look);
         self.fonts.go_on();
         let place = self.place();
@@ -160,6 +173,19 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
+        if std::mem::take(&mut self.was_hidden)
+            && let Some(focus) = self.focus
+        {
+            // Whoever was writing goes on where they were.
+            ctx.memory_mut(|memory| memory.request_focus(focus));
+        }
+        if ctx.input(|input| !input.events.is_empty()) {
+            self.life.newer.touch();
+        }
+        let mut actions = match self.life.newer.is_there() {
+            true => view::newer(ui, self.life.outlives_the_page()),
+            false => Vec::new(),
+        };
         let color = theme::palette(ui.visuals()).ground;
         if std::mem::replace(&mut self.ground, color) != color {
             viewport::set_ground(color);
@@ -169,7 +195,7 @@ impl eframe::App for Window {
             CentralPanel::no_frame().frame(ground).show(ui, |ui| show(ui)).inner
         };
         let Life { stage, unlocking, .. } = &mut self.life;
-        let actions = match stage {
+        let asked = match stage {
             Stage::Running(app) => {
                 let wishes = app.frame(ui);
                 let title = app.window_title();
@@ -186,6 +212,7 @@ impl eframe::App for Window {
             Stage::Elsewhere => alone(ui, &mut view::elsewhere),
             Stage::Failed(why) => alone(ui, &mut |ui| view::start_failed(ui, why)),
         };
+        actions.extend(asked);
         if !matches!(self.life.stage, Stage::Running(_)) {
             // The name of a room is nothing for a locked page.
             self.tell_title("Parlor".to_owned());
@@ -201,11 +228,12 @@ impl eframe::App for Window {
                 }
                 Action::TryAgain => self.life.look(&ctx),
                 Action::Copy { text, .. } => ctx.copy_text(text),
-                Action::Quit => page::reload(),
+                Action::Quit | Action::LoadAnew => self.life.load_anew(&ctx),
                 _ => {}
             }
         }
         clipboard::copy_what_waits(&ctx);
         links::open_what_waits(&ctx);
+        self.focus = ctx.memory(egui::Memory::focused);
     }
 }

@@ -69,4 +69,9 @@ pub enum NetCommand {
     RemoveAddress(String),
     /// Close the connection to a peer that misbehaves, and refuse it for a while.
     Ban(DeviceId),
+    /// The machine woke or the network came back: try everything now, however long it would have waited.
+    LookAnew {
+        /// Whether the network was gone: what was connected before is not any more, whatever it looks like.
+        lost: bool,
+    },
 }

@@ -53,6 +53,13 @@ impl Task {
                     self.ban(peer, BAN, now);
                 }
             }
+            NetCommand::LookAnew { lost } => {
+                for peer in self.peers.ids().into_iter().filter(|_| lost) {
+                    // Not connected any more is fine, too.
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
+                self.look_anew(now);
+            }
         }
     }
 

@@ -36,6 +36,8 @@ mod task;
 mod tests;
 #[cfg(not(target_arch = "wasm32"))]
 mod transport;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod url;
 #[cfg(target_arch = "wasm32")]
 mod web;
 

@@ -323,7 +323,7 @@ impl Task {
     }
 
     /// After sleep, or when the addresses of the machine changed.
-    fn look_anew(&mut self, now: Instant) {
+    pub(super) fn look_anew(&mut self, now: Instant) {
         self.dialer.reset(now);
         if let Some(discovery) = &self.discovery {
             discovery.refresh();

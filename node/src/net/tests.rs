@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use super::*;
 
+mod waking;
+
 const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const TOPIC: TopicId = TopicId::from_bytes([9; 32]);
 /// Longer than anything here takes on a busy machine.

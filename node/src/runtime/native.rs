@@ -1,5 +1,6 @@
 //! The words of this module, on tokio.
 
+use parlor_protocol::stretch::{NoMemory, Stretch, Stretched};
 use std::{
     future::Future,
     pin::Pin,
@@ -26,6 +27,14 @@ pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 's
 /// Starts work that takes long without waiting for anything.
 pub(crate) fn heavy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Heavy<T> {
     Heavy(Running(tokio::task::spawn_blocking(work)))
+}
+
+/// Stretches something, and makes something of what came of it.
+pub(crate) fn stretch<T: Send + 'static>(
+    work: Stretch,
+    then: impl FnOnce(Result<Stretched, NoMemory>) -> T + Send + 'static,
+) -> Heavy<T> {
+    heavy(move || then(work.run()))
 }
 
 /// Waits until then.

@@ -1,11 +1,13 @@
 //! The words of this module, on the event loop of a page. There is one thread, so heavy work stops
-//! everything else for as long as it takes; what waits on the loop already goes first.
+//! everything else for as long as it takes; what waits on the loop already goes first. Only keys are
+//! stretched elsewhere, in a worker.
 
 use futures::{
     FutureExt as _,
     future::{self, Either, LocalBoxFuture},
 };
 use futures_timer::Delay;
+use parlor_protocol::stretch::{NoMemory, Stretch, Stretched};
 use std::{
     future::Future,
     pin::{Pin, pin},
@@ -15,7 +17,7 @@ use std::{
 use tokio::sync::oneshot;
 use web_time::Instant;
 
-use super::{Broken, TooLate};
+use super::{Broken, TooLate, worker};
 
 /// How long heavy work lets the page draw before it begins: a frame or two.
 const BREATH: Duration = Duration::from_millis(40);
@@ -61,6 +63,15 @@ pub(crate) fn later<T: 'static>(work: impl Future<Output = T> + 'static) -> Heav
         work.await
     };
     Heavy(later.boxed_local())
+}
+
+/// Stretches something, and makes something of what came of it. The page goes on meanwhile, where the
+/// browser has workers.
+pub(crate) fn stretch<T: 'static>(
+    work: Stretch,
+    then: impl FnOnce(Result<Stretched, NoMemory>) -> T + 'static,
+) -> Heavy<T> {
+    Heavy(async move { then(worker::stretch(work).await) }.boxed_local())
 }
 
 /// Waits until then.

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// The layout this Parlor writes.
-pub(super) const SCHEMA: u64 = 4;
+pub(super) const SCHEMA: u64 = super::rows::SCHEMA as u64;
 
 /// Numbers about the file: `schema`, `generation`.
 pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");

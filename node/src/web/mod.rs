@@ -2,6 +2,9 @@
 
 mod address;
 mod node;
+mod wake;
 
 pub use address::ArchiveAddress;
 pub use node::{Node, NodeConfig, StartError};
+
+pub use crate::runtime::{serve_as_worker, stretch_in_workers};

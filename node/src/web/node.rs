@@ -7,14 +7,16 @@ use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use web_time::SystemTime;
 
+use super::wake::Wake;
 use crate::{
     actor::{self, NetPorts, Ports},
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{Net, NetConfig, NetError, Port, Ports as NetPortsConfig},
     runtime::{self, Running},
+    stop::stop,
     store::{
         Identity, KeepError, Loaded, LockKeeper, MemoryStore, StoreError, WebStore, Write,
-        task::{self, PageStore},
+        task::{self, PageStore, Taken},
     },
 };
 
@@ -57,6 +59,8 @@ pub struct Node {
     stop: Option<oneshot::Sender<()>>,
     task: Running,
     net: Option<Net>,
+    taken: Option<Taken>,
+    _wake: Option<Wake>,
 }
 
 impl Node {
@@ -81,7 +85,8 @@ impl Node {
         }
         let seed = actor::random_seed().map_err(random)?;
         let (net, net_ports) = start_net(&config, &loaded).await?.unzip();
-        let store = task::start(store);
+        let wake = net_ports.as_ref().map(|ports| Wake::new(&ports.handle));
+        let (store, taken) = task::start(store);
         let (calls, call_queue) = mpsc::channel(COMMAND_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (stop, stopped) = oneshot::channel();
@@ -89,7 +94,7 @@ impl Node {
         let ports =
             Ports { calls: call_queue, events, store, net: net_ports, keeper: LockKeeper { is_kept }, stop: stopped };
         let task = runtime::spawn(actor::run(loaded, seed, ports));
-        Ok(Self { handle, stop: Some(stop), task, net })
+        Ok(Self { handle, stop: Some(stop), task, net, taken: Some(taken), _wake: wake })
     }
 
     /// The door to the node.
@@ -100,12 +105,18 @@ impl Node {
 
     /// Stops the node and waits until everything is written and all connections are closed.
     pub async fn shutdown(mut self) {
-        self.stop.take();
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "the node ended badly");
-        }
-        if let Some(net) = self.net.take() {
-            net.shutdown().await;
+        stop(self.stop.take(), &mut self.task, self.net.take()).await;
+    }
+
+    /// Ends when this node has to stop: with true when another tab took over what the browser keeps, with
+    /// false when the node stopped before. Only the first call gets it.
+    pub fn taken(&mut self) -> impl Future<Output = bool> + use<> {
+        let taken = self.taken.take();
+        async move {
+            match taken {
+                Some(taken) => taken.await.is_ok(),
+                None => false,
+            }
         }
     }
 }

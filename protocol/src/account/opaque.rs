@@ -5,7 +5,6 @@
 //! generic over the stretching alone, so that the published vectors, which do not stretch, run
 //! against this very wiring.
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use opaque_ke::{
     CipherSuite, ClientLogin, ClientLoginFinishParameters, ClientRegistration, ClientRegistrationFinishParameters,
     CredentialFinalization, CredentialRequest, CredentialResponse, Identifiers, RegistrationRequest,
@@ -18,37 +17,71 @@ use opaque_ke::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng as _};
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, sync::Mutex};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     LogInProof, LogInRequest, LogInResponse, Password, RegisterRequest, RegisterResponse, RegisterUpload, UserName,
 };
-use crate::{derive::Purpose, error::LogInError, ids::DeviceId, keys::Secret};
+use crate::{
+    derive::Purpose,
+    error::LogInError,
+    ids::DeviceId,
+    keys::Secret,
+    stretch::{Stretch, Stretched},
+};
 
-/// Memory for stretching passwords, in KiB.
-const STRETCH_KIB: u32 = 64 * 1024;
-/// Passes over that memory.
-const STRETCH_PASSES: u32 = 3;
 /// What is stretched is the output of a keyed function that differs for every user and archive, so
 /// one salt serves all.
 const STRETCH_SALT: &[u8] = b"parlor/v1 password";
 const CONTEXT_LABEL: &[u8] = b"parlor/v1 log in\0";
 
 /// The stretching that passwords get: a quarter of a second and 64 MiB, on purpose.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stretching;
+#[derive(Debug, Default)]
+struct Stretching(Mutex<Place>);
+
+/// Where it is done.
+#[derive(Debug, Default)]
+enum Place {
+    /// Here.
+    #[default]
+    Here,
+    /// Elsewhere: this only says what has to be stretched, and refuses to go on.
+    Asked(Option<Stretch>),
+    /// It was done elsewhere.
+    Done(Stretched),
+}
+
+impl Stretching {
+    const fn at(place: Place) -> Self {
+        Self(Mutex::new(place))
+    }
+}
 
 impl Ksf for Stretching {
     fn hash<L: ArrayLength<u8>>(&self, input: GenericArray<u8, L>) -> Result<GenericArray<u8, L>, InternalError> {
         let input = Zeroizing::new(input.to_vec());
-        let mut output = GenericArray::default();
-        let params =
-            Params::new(STRETCH_KIB, STRETCH_PASSES, 1, Some(L::USIZE)).map_err(|_| InternalError::KsfError)?;
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(&input, STRETCH_SALT, &mut output)
-            .map_err(|_| InternalError::KsfError)?;
-        Ok(output)
+        let work = Stretch::new(&input, STRETCH_SALT).giving(L::U32);
+        let mut place = self.0.lock().map_err(|_| InternalError::KsfError)?;
+        let stretched = match &mut *place {
+            Place::Here => work.run().map_err(|_| InternalError::KsfError)?,
+            Place::Asked(asked) => {
+                *asked = Some(work);
+                return Err(InternalError::KsfError);
+            }
+            Place::Done(stretched) => stretched.clone(),
+        };
+        GenericArray::from_exact_iter(stretched.expose().iter().copied()).ok_or(InternalError::KsfError)
+    }
+}
+
+/// What has to be stretched for a step that stops there.
+fn asked_for<T>(step: impl FnOnce(&Stretching) -> Result<T, LogInError>) -> Result<Stretch, LogInError> {
+    let stretching = Stretching::at(Place::Asked(None));
+    let stopped = step(&stretching).err();
+    match stretching.0.into_inner() {
+        Ok(Place::Asked(Some(work))) => Ok(work),
+        _ => Err(stopped.unwrap_or(LogInError::Malformed)),
     }
 }
 
@@ -173,9 +206,40 @@ impl Registering {
     /// # Errors
     /// [`LogInError`] when the answer is none, or there is not enough memory.
     pub fn finish(self, answer: &RegisterResponse, seed: &Secret) -> Result<Registered, LogInError> {
+        self.go_on(answer, seed, &Stretching::default())
+    }
+
+    /// The part of finishing that takes long, to be done elsewhere.
+    ///
+    /// # Errors
+    /// [`LogInError`] when the answer is none.
+    pub fn stretching(&self, answer: &RegisterResponse, seed: &Secret) -> Result<Stretch, LogInError> {
+        asked_for(|stretching| self.go_on(answer, seed, stretching))
+    }
+
+    /// Finishes it with what came of that, the same answer and the same seed.
+    ///
+    /// # Errors
+    /// [`LogInError`] when the answer is none.
+    pub fn stretched(
+        self,
+        answer: &RegisterResponse,
+        seed: &Secret,
+        stretched: Stretched,
+    ) -> Result<Registered, LogInError> {
+        self.go_on(answer, seed, &Stretching::at(Place::Done(stretched)))
+    }
+
+    fn go_on(
+        &self,
+        answer: &RegisterResponse,
+        seed: &Secret,
+        stretching: &Stretching,
+    ) -> Result<Registered, LogInError> {
         let mut rng = ChaCha20Rng::from_seed(*seed.expose());
         let user = identifiers(self.user.as_str().as_bytes());
-        client::finish_registration(self.state, self.password.expose(), answer, user, &mut rng)
+        let (state, password) = (self.state.clone(), self.password.expose());
+        client::finish_registration(state, password, answer, user, stretching, &mut rng)
     }
 }
 
@@ -224,9 +288,30 @@ impl LoggingIn {
     /// [`LogInError::Wrong`] when name or password is wrong, the archive does not have its account
     /// key, or the login was meant for another connection.
     pub fn finish(self, answer: &LogInResponse, seed: &Secret) -> Result<Proven, LogInError> {
+        self.go_on(answer, seed, &Stretching::default())
+    }
+
+    /// The part of finishing that takes long, to be done elsewhere.
+    ///
+    /// # Errors
+    /// [`LogInError`] when the answer is none.
+    pub fn stretching(&self, answer: &LogInResponse, seed: &Secret) -> Result<Stretch, LogInError> {
+        asked_for(|stretching| self.go_on(answer, seed, stretching))
+    }
+
+    /// Finishes it with what came of that, the same answer and the same seed.
+    ///
+    /// # Errors
+    /// As [`LoggingIn::finish`].
+    pub fn stretched(self, answer: &LogInResponse, seed: &Secret, stretched: Stretched) -> Result<Proven, LogInError> {
+        self.go_on(answer, seed, &Stretching::at(Place::Done(stretched)))
+    }
+
+    fn go_on(&self, answer: &LogInResponse, seed: &Secret, stretching: &Stretching) -> Result<Proven, LogInError> {
         let mut rng = ChaCha20Rng::from_seed(*seed.expose());
-        let user = identifiers(self.user.as_str().as_bytes());
-        client::finish_login(self.state, self.password.expose(), answer, user, &self.binding.context(), &mut rng)
+        let (user, context) = (identifiers(self.user.as_str().as_bytes()), self.binding.context());
+        let (state, password) = (self.state.clone(), self.password.expose());
+        client::finish_login(state, password, answer, user, &context, stretching, &mut rng)
     }
 }
 
@@ -359,10 +444,11 @@ mod client {
         password: &[u8],
         answer: &RegisterResponse,
         identifiers: Identifiers<'_>,
+        stretching: &K,
         rng: &mut dyn CryptoRng,
     ) -> Result<Registered, LogInError> {
         let answer = RegistrationResponse::<Suite<K>>::deserialize(answer.as_bytes()).map_err(refused)?;
-        let params = ClientRegistrationFinishParameters::new(identifiers, None);
+        let params = ClientRegistrationFinishParameters::new(identifiers, Some(stretching));
         let mut done = state.finish(&mut Legacy(rng), password, answer, params).map_err(refused)?;
         let record = RegisterUpload::try_from(done.message.serialize().as_slice());
         Ok(Registered {
@@ -386,10 +472,11 @@ mod client {
         answer: &LogInResponse,
         identifiers: Identifiers<'_>,
         context: &[u8],
+        stretching: &K,
         rng: &mut dyn CryptoRng,
     ) -> Result<Proven, LogInError> {
         let answer = CredentialResponse::<Suite<K>>::deserialize(answer.as_bytes()).map_err(refused)?;
-        let params = ClientLoginFinishParameters::new(Some(context), identifiers, None);
+        let params = ClientLoginFinishParameters::new(Some(context), identifiers, Some(stretching));
         let mut done = state.finish(&mut Legacy(rng), password, answer, params).map_err(refused)?;
         let proof = LogInProof::try_from(done.message.serialize().as_slice()).map_err(|_| LogInError::Malformed)?;
         Ok(Proven { proof, export: ExportKey::take(&mut done.export_key) })

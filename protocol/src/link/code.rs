@@ -1,18 +1,17 @@
 //! The code that links a device: written and checked like a room's, and never taken for one.
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     code::{DATA, DEVICE_PREFIX, LINK_SCHEME, Typed, Use, random_symbols, read_symbols, without_scheme, write_symbols},
     derive::Purpose,
     error::{CodeError, SealError},
     ids::Locator,
-    invite::{STRETCH_KIB, STRETCH_PASSES},
     keys::Secret,
+    stretch::{Stretch, Stretched},
 };
 
 const SALT: &[u8] = b"parlor/v1 link code";
@@ -54,15 +53,23 @@ impl LinkCode {
     /// # Errors
     /// [`SealError::Unopenable`] when the memory cannot be had.
     pub fn stretch(&self) -> Result<StretchedLink, SealError> {
-        let params = Params::new(STRETCH_KIB, STRETCH_PASSES, 1, Some(32)).map_err(|_| SealError::Unopenable)?;
-        let mut out = Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(&self.0, SALT, out.as_mut())
-            .map_err(|_| SealError::Unopenable)?;
-        let hashed = Purpose::LinkLocator.secret(out.as_ref());
+        let stretched = self.stretching().run().map_err(|_| SealError::Unopenable)?;
+        Ok(StretchedLink::from(&stretched))
+    }
+
+    /// The part of stretching that takes long, to be done elsewhere.
+    #[must_use]
+    pub fn stretching(&self) -> Stretch {
+        Stretch::new(&self.0, SALT)
+    }
+}
+
+impl From<&Stretched> for StretchedLink {
+    fn from(stretched: &Stretched) -> Self {
+        let hashed = Purpose::LinkLocator.secret(stretched.expose());
         let locator = hashed.first_chunk::<16>().copied().unwrap_or_default();
-        let psk = Secret::from_bytes(*Purpose::LinkPsk.secret(out.as_ref()));
-        Ok(StretchedLink { psk, locator: Locator(locator) })
+        let psk = Secret::from_bytes(*Purpose::LinkPsk.secret(stretched.expose()));
+        Self { psk, locator: Locator(locator) }
     }
 }
 

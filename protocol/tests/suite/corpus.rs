@@ -126,6 +126,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("run", vec![run[2..].to_vec()]),
         ("link_code", vec![link.to_string().into_bytes(), link.link().into_bytes(), b"parlor:link:7KQ2".to_vec()]),
         ("link", vec![message, Answer::Link(Some(gift)).encode().unwrap()]),
+        ("stretch", vec![code.stretching().encode().to_vec(), link.stretching().encode().to_vec()]),
     ]
 }
 

@@ -23,6 +23,7 @@ mod people;
 mod secrecy;
 mod sessions;
 mod signals;
+mod stretching;
 mod vectors;
 
 #[path = "../../../tests/fuzz/src/targets.rs"]

@@ -105,20 +105,31 @@ fn write_page(bound: &Path, page: &Path, to: &Path) -> anyhow::Result<()> {
         .replace("{wasm}", &wasm)
         .replace("{bytes}", &wasm_bytes.len().to_string());
     let load = write(to, "load", "js", load.as_bytes())?;
+    let work = write(to, "work", "js", text("work.js")?.replace("{program}", &program).as_bytes())?;
     let style = write(to, "style", "css", text("style.css")?.as_bytes())?;
     let icon = write(to, "icon", "svg", text("icon.svg")?.as_bytes())?;
-    let index = text("index.html")?.replace("{load}", &load).replace("{style}", &style).replace("{icon}", &icon);
-    put(to, "index.html", index.as_bytes())?;
+    let index = text("index.html")?
+        .replace("{load}", &load)
+        .replace("{work}", &work)
+        .replace("{style}", &style)
+        .replace("{icon}", &icon);
+    // What the page calls itself covers all its files, because it names them. Open pages compare it
+    // with what the archive says that it serves.
+    let own = hash(index.as_bytes());
+    put(to, "index.html", index.replace("{page}", &own).as_bytes())?;
     println!("{} is ready: {} KiB of program", to.display(), wasm_bytes.len() / 1024);
     Ok(())
 }
 
 /// Writes a file whose name has the hash of its content; gives back the name.
 fn write(to: &Path, stem: &str, extension: &str, bytes: &[u8]) -> anyhow::Result<String> {
-    let hash = blake3::hash(bytes).to_hex();
-    let name = format!("{stem}-{}.{extension}", hash.get(..16).unwrap_or_default());
+    let name = format!("{stem}-{}.{extension}", hash(bytes));
     put(to, &name, bytes)?;
     Ok(name)
+}
+
+fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().chars().take(16).collect()
 }
 
 fn put(to: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {

@@ -17,6 +17,7 @@ use parlor_protocol::{
     limits::BODY_MAX,
     link::{LinkAnswering, Linking, OwnKey, OwnMessage, StretchedLink, read_typed_link},
     log::{Height, verify_page, verify_suffix},
+    stretch::Stretch,
     wire::{Answer, Gossip, Request, gossip_id},
 };
 use rand_core::SeedableRng as _;
@@ -25,7 +26,7 @@ use rand_core::SeedableRng as _;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -45,6 +46,7 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("run", run),
     ("link_code", link_code),
     ("link", link),
+    ("stretch", stretch),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -156,6 +158,11 @@ pub fn answer(bytes: &[u8]) {
 /// What guards a profile, as it lies in the profile's folder.
 pub fn guard(bytes: &[u8]) {
     comes_back(bytes, Guard::decode, |guard| Ok(guard.encode().to_vec()));
+}
+
+/// Work that a page hands to a worker.
+pub fn stretch(bytes: &[u8]) {
+    comes_back(bytes, Stretch::decode, |work| Ok(work.encode().to_vec()));
 }
 
 /// A user name or a password, as typed: one spelling, which stays.

@@ -3,5 +3,6 @@
 
 pub(super) mod discovery;
 pub(super) mod listen;
+mod socket;
 pub(super) mod system;
 pub(super) mod transport;

@@ -18,7 +18,7 @@ use crate::engine::{ReadId, WriteId};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{Thread, start};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use web::{PageStore, Thread, start};
+pub(crate) use web::{PageStore, Taken, Thread, start};
 
 /// Jobs that may wait for the store.
 const JOB_QUEUE: usize = 256;

@@ -1,12 +1,16 @@
 //! The store's task in a page.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use web_time::{Duration, Instant};
 
 use super::{DONE_QUEUE, Done, Group, JOB_QUEUE, Job, StorePorts, gather};
 use crate::{
     runtime,
     store::{Loaded, LocalStore as _, MemoryStore, Read, ReadResult, StoreError, WebStore, Write},
 };
+
+/// How often to look whether another tab leads. A page that slept looks at once, because this is over by then.
+const LOOK: Duration = Duration::from_secs(20);
 
 /// There is no thread. The task ends by itself.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,19 @@ impl PageStore {
         }
     }
 
+    fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Kept(store) => store.is_elsewhere(),
+        }
+    }
+
+    async fn look_who_leads(&mut self) {
+        if let Self::Kept(store) = self {
+            store.look_who_leads().await;
+        }
+    }
+
     /// Makes something durable before anything else begins.
     ///
     /// # Errors
@@ -61,24 +78,49 @@ impl PageStore {
     }
 }
 
+/// Ends when another tab took over what the browser keeps; with an error when the store is closed before.
+pub(crate) type Taken = oneshot::Receiver<()>;
+
 /// Gives a store its task. The task ends, with the store closed, when the job sender is dropped
 /// and everything given before is done.
-pub(crate) fn start(store: PageStore) -> StorePorts {
+pub(crate) fn start(store: PageStore) -> (StorePorts, Taken) {
     let (jobs, queue) = mpsc::channel(JOB_QUEUE);
     let (reports, done) = mpsc::channel(DONE_QUEUE);
-    drop(runtime::spawn(run(store, queue, reports)));
-    StorePorts { jobs, done, thread: Thread }
+    let (take, taken) = oneshot::channel();
+    drop(runtime::spawn(run(store, queue, reports, Some(take))));
+    (StorePorts { jobs, done, thread: Thread }, taken)
 }
 
-async fn run(mut store: PageStore, mut queue: mpsc::Receiver<Job>, reports: mpsc::Sender<Done>) {
+async fn run(
+    mut store: PageStore,
+    mut queue: mpsc::Receiver<Job>,
+    reports: mpsc::Sender<Done>,
+    mut take: Option<oneshot::Sender<()>>,
+) {
     let mut group = Group::default();
-    while let Some(job) = queue.recv().await {
-        let next = gather(&mut group, job, &mut queue);
-        if group.is_due(next.as_ref()) {
-            write(&mut store, std::mem::take(&mut group), &reports).await;
+    let mut look = Instant::now() + LOOK;
+    loop {
+        tokio::select! {
+            job = queue.recv() => {
+                let Some(job) = job else { break };
+                let next = gather(&mut group, job, &mut queue);
+                if group.is_due(next.as_ref()) {
+                    write(&mut store, std::mem::take(&mut group), &reports).await;
+                }
+                if let Some(Job::Read { id, read }) = next {
+                    let _ = reports.send(Done::Read { id, result: store.read(&read) }).await;
+                }
+            }
+            () = runtime::sleep_until(look) => {
+                store.look_who_leads().await;
+                look = Instant::now() + LOOK;
+            }
         }
-        if let Some(Job::Read { id, read }) = next {
-            let _ = reports.send(Done::Read { id, result: store.read(&read) }).await;
+        if store.is_elsewhere()
+            && let Some(take) = take.take()
+        {
+            // Who does not wait for it stops the node by other ways.
+            let _ = take.send(());
         }
     }
     write(&mut store, group, &reports).await;

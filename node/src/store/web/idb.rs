@@ -7,11 +7,11 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
 use web_sys::{
-    DomException, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
-    IdbTransactionMode,
+    DomException, Event, EventTarget, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
+    IdbTransaction, IdbTransactionMode, IdbVersionChangeEvent,
 };
 
-use crate::runtime;
+use crate::runtime::{self, Heard};
 
 /// The database of this page.
 const NAME: &str = "parlor";
@@ -67,9 +67,12 @@ pub(super) enum Fault {
     /// Another tab leads now.
     #[error("Parlor runs in another tab of this browser now")]
     Elsewhere,
-    /// A newer version of the page changed it.
-    #[error("a newer Parlor wrote here; load the page again")]
+    /// A newer version of the page wrote it.
+    #[error("a newer Parlor wrote here")]
     Newer,
+    /// An older version of the page wrote it, in a way that this one does not read.
+    #[error("an older Parlor wrote here")]
+    Older,
     /// It does not answer.
     #[error("the browser's storage does not answer; close other tabs of this page, then load it again")]
     Silent,
@@ -103,23 +106,33 @@ impl Drop for Database {
 }
 
 impl Database {
-    /// Opens the database, or makes it. A newer one is left alone.
+    /// Opens the database, or makes it. One of another version is left as it is.
     pub(super) async fn open(version: u32) -> Result<Self, Fault> {
         let factory = web_sys::window().and_then(|window| window.indexed_db().ok().flatten()).ok_or(Fault::None)?;
         let request: IdbOpenDbRequest = factory.open_with_u32(NAME, version).map_err(|error| Fault::of(&error))?;
-        let asked = request.clone();
-        let make = Closure::once(move || {
+        let (asked, is_older) = (request.clone(), Rc::new(Cell::new(false)));
+        let older = Rc::clone(&is_older);
+        let _make = heard(&request, "upgradeneeded", move |event| {
+            let before = event.dyn_ref::<IdbVersionChangeEvent>().map_or(0.0, IdbVersionChangeEvent::old_version);
+            if before > 0.0 {
+                older.set(true);
+                // Then it stays what it was.
+                let undone = asked.transaction().map(|transaction| transaction.abort());
+                tracing::debug!(before, ?undone, "an older database is left alone");
+                return;
+            }
             let Some(db) = asked.result().ok().and_then(|db| db.dyn_into::<IdbDatabase>().ok()) else { return };
-            let present = db.object_store_names();
-            for table in Table::ALL.into_iter().filter(|table| !present.contains(table.name())) {
+            for table in Table::ALL {
                 if let Err(error) = db.create_object_store(table.name()) {
                     tracing::warn!(?error, "a table could not be made");
                 }
             }
-        });
-        request.set_onupgradeneeded(Some(make.as_ref().unchecked_ref()));
-        let db = answer(&request).await?;
-        let db = db.dyn_into::<IdbDatabase>().map_err(|other| Fault::of(&other))?;
+        })?;
+        let opened = answer(&request).await;
+        if is_older.get() {
+            return Err(Fault::Older);
+        }
+        let db = opened?.dyn_into::<IdbDatabase>().map_err(|other| Fault::of(&other))?;
         // Whoever deletes or upgrades the database need not wait for us.
         let held = db.clone();
         let close = Closure::once_into_js(move || held.close());
@@ -198,15 +211,13 @@ impl Database {
             let request = meta.get(&Uint8Array::from(key)).map_err(of)?;
             let (asked, aborting) = (request.clone(), transaction.clone());
             let (leader, elsewhere) = (leader.to_vec(), Rc::clone(&is_elsewhere));
-            let closure = Closure::once(move || {
-                if asked.result().map(|value| bytes(&value)) != Ok(leader) {
+            check = Some(heard(&request, "success", move |_| {
+                if asked.result().map(|value| bytes(&value)).as_ref() != Ok(&leader) {
                     elsewhere.set(true);
                     // Everything in this transaction is undone.
                     let _ = aborting.abort();
                 }
-            });
-            request.set_onsuccess(Some(closure.as_ref().unchecked_ref()));
-            check = Some(closure);
+            })?);
         }
         let put = || -> Result<(), JsValue> {
             for row in rows {
@@ -238,56 +249,47 @@ fn bytes(value: &JsValue) -> Vec<u8> {
     Uint8Array::new(value).to_vec()
 }
 
-/// Waits for the answer to a request.
-async fn answer(request: &IdbRequest) -> Result<JsValue, Fault> {
+fn heard(target: &EventTarget, name: &'static str, then: impl FnMut(Event) + 'static) -> Result<Heard, Fault> {
+    Heard::new(target, name, then).map_err(|error| Fault::of(&error))
+}
+
+/// Waits until one of two events happens; true for the good one.
+async fn outcome(of: &EventTarget, good: &'static str, bad: &'static str) -> Result<bool, Fault> {
     let (told, result) = oneshot::channel();
     let told = Rc::new(Cell::new(Some(told)));
-    let tell = |good: bool| {
+    let tell = |is_good: bool| {
         let told = Rc::clone(&told);
-        Closure::once(move || {
+        move |_| {
             if let Some(told) = told.take() {
-                let _ = told.send(good);
+                let _ = told.send(is_good);
             }
-        })
+        }
     };
-    let (good, bad) = (tell(true), tell(false));
-    request.set_onsuccess(Some(good.as_ref().unchecked_ref()));
-    request.set_onerror(Some(bad.as_ref().unchecked_ref()));
+    let _heard = (heard(of, good, tell(true))?, heard(of, bad, tell(false))?);
     let ended = runtime::timeout(PATIENCE, result).await;
-    request.set_onsuccess(None);
-    request.set_onerror(None);
-    match ended {
-        Ok(Ok(true)) => request.result().map_err(|error| Fault::of(&error)),
-        Err(_) => Err(Fault::Silent),
-        _ => Err(request
-            .error()
-            .ok()
-            .flatten()
-            .map_or_else(|| Fault::Other("no reason was given".into()), |error| Fault::of(&error))),
+    ended.map_err(|_| Fault::Silent).map(|told| told == Ok(true))
+}
+
+/// Waits for the answer to a request.
+async fn answer(request: &IdbRequest) -> Result<JsValue, Fault> {
+    if outcome(request, "success", "error").await? {
+        return request.result().map_err(|error| Fault::of(&error));
     }
+    let error = request.error().ok().flatten();
+    Err(error.map_or_else(|| Fault::Other("no reason was given".into()), |error| Fault::of(&error)))
 }
 
 /// Waits until a transaction is durable, or undone.
 async fn end(transaction: &IdbTransaction) -> Result<(), Fault> {
-    let (told, result) = oneshot::channel();
-    let told = Rc::new(Cell::new(Some(told)));
-    let tell = |good: bool| {
-        let told = Rc::clone(&told);
-        Closure::once(move || {
-            if let Some(told) = told.take() {
-                let _ = told.send(good);
-            }
-        })
-    };
-    let (good, bad) = (tell(true), tell(false));
-    transaction.set_oncomplete(Some(good.as_ref().unchecked_ref()));
-    transaction.set_onabort(Some(bad.as_ref().unchecked_ref()));
-    let ended = runtime::timeout(PATIENCE, result).await;
-    transaction.set_oncomplete(None);
-    transaction.set_onabort(None);
-    match ended {
-        Ok(Ok(true)) => Ok(()),
-        Err(_) => Err(Fault::Silent),
-        _ => Err(transaction.error().map_or_else(|| Fault::Other("it was undone".into()), |error| Fault::of(&error))),
+    match outcome(transaction, "complete", "abort").await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(transaction.error().map_or_else(|| Fault::Other("it was undone".into()), |error| Fault::of(&error)))
+        }
+        Err(fault) => {
+            // What counts as failed must not become durable after all.
+            let _ = transaction.abort();
+            Err(fault)
+        }
     }
 }

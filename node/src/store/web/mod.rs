@@ -16,19 +16,19 @@ use rand_core::{OsRng, TryRngCore as _};
 use thiserror::Error;
 
 use self::idb::{Database, Fault, Row, Table};
+use crate::runtime;
+
 use super::{
     LocalStore as _, MemoryStore, Read, ReadResult, Write,
     frame::{Frame, Kind, Sealer},
     guard::{LockChange, LockKind},
     plan::{Refused, plan},
     rows::{
-        decode_entry, decode_height, decode_record, encode_entry, encode_height, entry_key, log_key, record_key,
-        record_of, seq_of, split_log_key,
+        SCHEMA, decode_entry, decode_height, decode_record, encode_entry, encode_height, entry_key, log_key,
+        record_key, record_of, seq_of, split_log_key,
     },
 };
 
-/// The layout of the database. A browser refuses to open a newer one.
-const SCHEMA: u32 = 1;
 const GUARD: &[u8] = b"guard";
 const LEADER: &[u8] = b"leader";
 
@@ -46,6 +46,18 @@ pub enum KeepError {
         /// What does not fit.
         detail: String,
     },
+    /// A later Parlor wrote what is kept here.
+    #[error(
+        "what this browser keeps was written by a newer Parlor than this page. Nothing is lost: load the page anew, \
+         past the browser's cache (Ctrl+Shift+R); if that does not help, ask whoever runs the archive to update it"
+    )]
+    Newer,
+    /// An earlier Parlor wrote what is kept here.
+    #[error(
+        "what this browser keeps was written by an older Parlor, and this page cannot read it any more. It is still \
+         there, for a page of that older version; or forget it here and join the rooms again with their codes"
+    )]
+    Older,
     /// The browser's database does not work.
     #[error("{reason}; keep nothing here, or use another browser")]
     Browser {
@@ -56,7 +68,11 @@ pub enum KeepError {
 
 impl From<Fault> for KeepError {
     fn from(fault: Fault) -> Self {
-        Self::Browser { reason: fault.to_string() }
+        match fault {
+            Fault::Newer => Self::Newer,
+            Fault::Older => Self::Older,
+            other => Self::Browser { reason: other.to_string() },
+        }
     }
 }
 
@@ -108,6 +124,8 @@ pub(crate) struct WebStore {
     generation: u64,
     /// Memory may differ from the database.
     is_stale: bool,
+    /// Another tab leads. Nothing more is written from here.
+    is_elsewhere: bool,
 }
 
 impl WebStore {
@@ -118,21 +136,32 @@ impl WebStore {
         let mut leader = [0; 16];
         rand_core::RngCore::fill_bytes(&mut rng, &mut leader);
         let secret = match read_guard(&db).await? {
-            Some(guard) => open_guard(&guard, passphrase)?,
+            Some(guard) => open_guard(&guard, passphrase).await?,
             None => {
                 let secret = Secret::random(&mut rng);
-                let id = GuardId::random(&mut rng);
-                let lock = PassphraseLock::seal(id, passphrase, &secret, &mut rng)?;
-                let guard = Guard::Passphrase(id, lock).encode().to_vec();
-                db.commit(&[Row::Put(Table::Meta, GUARD.to_vec(), guard)], None).await?;
+                put_guard(&db, passphrase, &secret, &mut rng).await?;
                 secret
             }
         };
         db.commit(&[Row::Put(Table::Meta, LEADER.to_vec(), leader.to_vec())], None).await?;
         let sealer = Sealer::new(secret.expose());
-        let mut store = Self { memory: MemoryStore::new(), db, sealer, leader, generation: 0, is_stale: true };
+        let mut store =
+            Self { memory: MemoryStore::new(), db, sealer, leader, generation: 0, is_stale: true, is_elsewhere: false };
         store.refresh().await?;
         Ok(store)
+    }
+
+    /// Whether another tab leads, as far as this one noticed.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// Looks whether this tab still leads: one that slept finds out before it has anything to write.
+    pub(crate) async fn look_who_leads(&mut self) {
+        // A browser that does not answer, or has nothing left, says so at the next write.
+        if let Ok(Some(leader)) = self.db.value(Table::Meta, LEADER).await {
+            self.is_elsewhere |= leader != self.leader;
+        }
     }
 
     /// What is in memory.
@@ -208,6 +237,9 @@ impl WebStore {
     }
 
     async fn commit(&mut self, batches: &[Vec<Write>]) -> Result<Vec<Result<(), String>>, String> {
+        if self.is_elsewhere {
+            return Err(Fault::Elsewhere.to_string());
+        }
         if self.is_stale {
             self.refresh().await.map_err(|error| error.to_string())?;
         }
@@ -229,7 +261,9 @@ impl WebStore {
             self.is_stale = false;
             return Ok(results);
         }
-        self.db.commit(&rows, Some((LEADER, &self.leader))).await.map_err(|fault| fault.to_string())?;
+        let committed = self.db.commit(&rows, Some((LEADER, &self.leader))).await;
+        self.is_elsewhere |= committed == Err(Fault::Elsewhere);
+        committed.map_err(|fault| fault.to_string())?;
         self.is_stale = false;
         Ok(results)
     }
@@ -292,12 +326,28 @@ fn record(sealer: &Sealer, value: &[u8]) -> Option<(u64, Write)> {
     Some((frame.generation, write))
 }
 
-fn open_guard(guard: &Guard, passphrase: &Passphrase) -> Result<Secret, KeepError> {
+async fn open_guard(guard: &Guard, passphrase: &Passphrase) -> Result<Secret, KeepError> {
     match (guard, guard.id(), guard.lock()) {
-        (_, Some(id), Some(lock)) => Ok(lock.open(id, passphrase)?),
+        (_, Some(id), Some(lock)) => {
+            let stretched = runtime::stretched(lock.stretching(passphrase)).await.map_err(GuardError::from)?;
+            Ok(lock.opened(id, &stretched)?)
+        }
         (Guard::Plain(secret), ..) => Ok(secret.clone()),
         _ => Err(KeepError::Damaged { detail: "nothing here opens it".into() }),
     }
+}
+
+/// Puts a secret under a passphrase, in place of the one before.
+async fn put_guard(
+    db: &Database,
+    passphrase: &Passphrase,
+    secret: &Secret,
+    rng: &mut ChaCha20Rng,
+) -> Result<(), KeepError> {
+    let (id, fresh) = (GuardId::random(rng), PassphraseLock::fresh(rng));
+    let stretched = runtime::stretched(fresh.stretching(passphrase)).await.map_err(GuardError::from)?;
+    let guard = Guard::Passphrase(id, fresh.sealed(id, &stretched, secret)?).encode().to_vec();
+    Ok(db.commit(&[Row::Put(Table::Meta, GUARD.to_vec(), guard)], None).await?)
 }
 
 /// Changes the passphrase, or only says how the profile is locked.
@@ -310,12 +360,8 @@ pub(super) async fn change_lock(change: Option<LockChange>) -> Result<LockKind, 
         let db = Database::open(SCHEMA).await?;
         let guard = read_guard(&db).await?.ok_or_else(|| KeepError::Damaged { detail: "its key is gone".into() })?;
         let current = current.ok_or(KeepError::PassphraseWrong)?;
-        let secret = open_guard(&guard, &current)?;
-        let mut rng = rng()?;
-        let id = GuardId::random(&mut rng);
-        let lock = PassphraseLock::seal(id, &new, &secret, &mut rng)?;
-        let guard = Guard::Passphrase(id, lock).encode().to_vec();
-        db.commit(&[Row::Put(Table::Meta, GUARD.to_vec(), guard)], None).await?;
+        let secret = open_guard(&guard, &current).await?;
+        put_guard(&db, &new, &secret, &mut rng()?).await?;
         Ok::<_, KeepError>(LockKind::Passphrase)
     };
     changed.await.map_err(|error| error.to_string())

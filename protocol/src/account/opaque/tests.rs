@@ -84,7 +84,7 @@ fn the_published_real_vectors_come_out() {
         let answer = server::register(&setup, &id, &request).unwrap();
         assert_eq!(answer.as_bytes(), vector.get("registration_response"));
         let mut rng = Prepared::new(&[&vector.get("envelope_nonce")]);
-        let done = client::finish_registration(state, &password, &answer, identifiers, &mut rng).unwrap();
+        let done = client::finish_registration(state, &password, &answer, identifiers, &Identity, &mut rng).unwrap();
         assert_eq!(done.record.as_bytes(), vector.get("registration_upload"));
         assert_eq!(done.export.expose(), vector.get("export_key"));
 
@@ -100,7 +100,8 @@ fn the_published_real_vectors_come_out() {
             server::start_login(&setup, &id, Some(&done.record), &ke1, identifiers, &context, &mut rng).unwrap();
         assert_eq!(ke2.as_bytes(), vector.get("ke2"));
         let proven =
-            client::finish_login(state, &password, &ke2, identifiers, &context, &mut Prepared::new(&[])).unwrap();
+            client::finish_login(state, &password, &ke2, identifiers, &context, &Identity, &mut Prepared::new(&[]))
+                .unwrap();
         assert_eq!(proven.proof.as_bytes(), vector.get("ke3"));
         assert_eq!(proven.export.expose(), vector.get("export_key"));
         server::finish_login(waiting, &proven.proof, identifiers, &context).unwrap();
@@ -121,4 +122,33 @@ fn the_published_vector_of_somebody_unknown_comes_out() {
         let (_, ke2) = server::start_login(&setup, &id, None, &ke1, identifiers, &context, &mut rng).unwrap();
         assert_eq!(ke2.as_bytes(), vector.get("ke2"));
     }
+}
+
+#[test]
+fn a_password_that_was_stretched_elsewhere_signs_in_as_one_that_was_stretched_here() {
+    let elsewhere = |work: Stretch| Stretch::decode(&work.encode()).unwrap().run().unwrap();
+    let mut rng = ChaCha20Rng::from_seed([5; 32]);
+    let (server, seed) = (Server::random(&mut rng), Secret::from_bytes([6; 32]));
+    let (user, password) = (UserName::new("anna").unwrap(), Password::new("soup on the stove").unwrap());
+    let binding = Binding { device: DeviceId::from_bytes([1; 32]), archive: DeviceId::from_bytes([2; 32]) };
+    let (state, message) = Registering::start(user.clone(), password.clone(), &mut rng).unwrap();
+    let answer = server.register(&user, &message).unwrap();
+    let stretched = elsewhere(state.stretching(&answer, &seed).unwrap());
+    let registered = state.stretched(&answer, &seed, stretched).unwrap();
+    for is_here in [false, true] {
+        let (state, message) = LoggingIn::start(user.clone(), password.clone(), binding, &mut rng).unwrap();
+        let answered = server.log_in(&user, Some(&registered.record), &message, binding, &mut rng).unwrap();
+        let proven = if is_here {
+            state.finish(&answered.message, &seed).unwrap()
+        } else {
+            let stretched = elsewhere(state.stretching(&answered.message, &seed).unwrap());
+            state.stretched(&answered.message, &seed, stretched).unwrap()
+        };
+        assert_eq!(proven.export.expose(), registered.export.expose());
+        assert!(answered.accepts(&proven.proof));
+    }
+    let (state, message) = LoggingIn::start(user.clone(), password, binding, &mut rng).unwrap();
+    let answered = server.log_in(&user, Some(&registered.record), &message, binding, &mut rng).unwrap();
+    let other = Stretch::new(b"another", STRETCH_SALT).giving(64).run().unwrap();
+    assert!(matches!(state.stretched(&answered.message, &seed, other), Err(LogInError::Wrong)));
 }
