@@ -477,6 +477,8 @@ pub struct AccountDevice {
     pub name: String,
     /// When it signed in, in milliseconds since 1970 by the archive's clock.
     pub since: u64,
+    /// When it last was there, by the same clock and to the hour; none when that is not known.
+    pub last_seen: Option<u64>,
     /// True for this very device.
     pub own: bool,
 }

@@ -184,11 +184,7 @@ impl Browser {
 
     /// Runs a script in every page before the page's own ones (DevTools protocol).
     pub async fn runs_first(&self, script: &str) {
-        let command = json!({
-            "cmd": "Page.addScriptToEvaluateOnNewDocument",
-            "params": { "source": script },
-        });
-        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &command).await;
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script })).await;
     }
 
     /// Opens a page.
@@ -253,22 +249,16 @@ impl Browser {
         self.ask("POST", &format!("{}/actions", self.session), &actions).await;
     }
 
-    /// Clicks where the pointer then is: so many pixels from the left and from the bottom.
-    pub async fn clicks_above_the_bottom(&self, x: u32, up: u32) {
-        let tall = self.script("return innerHeight").await.as_u64().expect("a height");
-        let move_there = json!({ "type": "pointerMove", "duration": 0, "x": x, "y": tall - u64::from(up) });
-        let press = |kind: &str| json!({ "type": kind, "button": 0 });
-        let pause = json!({ "type": "pause", "duration": MOVE_MS });
-        let steps = json!([move_there, pause, press("pointerDown"), press("pointerUp"), pause]);
-        let actions = json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": steps }] });
-        self.ask("POST", &format!("{}/actions", self.session), &actions).await;
-    }
-
     /// Lets the page read what was copied, which a person would be asked for.
     pub async fn may_use_the_clipboard(&self) {
-        let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
-        let command = json!({ "cmd": "Browser.grantPermissions", "params": permissions });
-        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &command).await;
+        let granted = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+        self.devtools("Browser.grantPermissions", &granted).await;
+    }
+
+    /// The tab's title.
+    pub async fn title(&self) -> String {
+        let title = self.ask("GET", &format!("{}/title", self.session), &Value::Null).await;
+        title.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until the tab has this title.
@@ -312,5 +302,11 @@ impl Browser {
         let picture = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null).await;
         let picture = BASE64_STANDARD.decode(picture.as_str().unwrap_or_default()).expect("base64");
         fs::write(file, picture).expect("a picture is written");
+    }
+
+    /// Gives a command of Chromium's own protocol.
+    pub async fn devtools(&self, command: &str, what: &Value) -> Value {
+        let body = json!({ "cmd": command, "params": what });
+        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &body).await
     }
 }

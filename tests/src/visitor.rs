@@ -63,7 +63,8 @@ impl Visitor {
     /// Makes a room; its code is shown then.
     pub async fn makes_a_room(&self, name: &str) {
         // The button below the list of rooms.
-        self.browser.clicks_above_the_bottom(198, 34).await;
+        let tall = self.browser.script("return innerHeight").await.as_u64().and_then(|tall| u32::try_from(tall).ok());
+        self.browser.clicks((198, tall.expect("a height") - 34)).await;
         self.browser.until_typing().await;
         self.browser.types(&format!("{name}{ENTER}")).await;
         self.browser.until_title(&in_room(name)).await;

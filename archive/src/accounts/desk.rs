@@ -4,13 +4,14 @@
 //! else is in the store, so that several archives on one database serve the same accounts.
 
 mod between;
+mod seen;
 
 use futures::future::try_join;
 use parlor_protocol::{
     DeviceId, Name,
     account::{
-        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, Server,
-        SignedInDevice, UserName, VaultRecord, WrappedKey,
+        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, SeenDevice,
+        Server, SignedInDevice, UserName, VaultRecord, WrappedKey,
     },
     limits::ACCOUNT_DEVICES_MAX,
 };
@@ -24,6 +25,7 @@ use crate::{
     store::{AccountRow, Added, Pass, Store, StoreError, Tries, TryPlace},
 };
 use between::Between;
+use seen::Seen;
 
 /// How often a change is tried again when another one came first.
 const RETRIES: usize = 8;
@@ -47,6 +49,7 @@ pub(crate) struct Desk {
     archive: DeviceId,
     sign_up: SignUp,
     between: Between,
+    seen: Seen,
     rng: Mutex<ChaCha20Rng>,
 }
 
@@ -86,7 +89,15 @@ impl Desk {
         sign_up: SignUp,
         rng: ChaCha20Rng,
     ) -> Self {
-        Self { store, server, archive, sign_up, between: Between::default(), rng: Mutex::new(rng) }
+        Self {
+            store,
+            server,
+            archive,
+            sign_up,
+            between: Between::default(),
+            seen: Seen::default(),
+            rng: Mutex::new(rng),
+        }
     }
 
     /// Answers a request of a device.
@@ -164,7 +175,7 @@ impl Desk {
             AccountRequest::PutVaultAndKeys { expected, vault } => {
                 self.put_vault(from, expected, |_| vault.clone()).await
             }
-            AccountRequest::Devices => Ok(AccountAnswer::Devices(self.signed_in(from).await?.devices)),
+            AccountRequest::Devices => self.devices(from).await,
             AccountRequest::RenameDevice { device, name } => {
                 self.change_own(from, |row| {
                     let known = row.devices.iter_mut().find(|known| known.device == device);
@@ -249,6 +260,7 @@ impl Desk {
         match store.add_account(row, pass).await? {
             Added::Stored => {
                 tracing::info!("an account was made");
+                self.note_seen(from).await;
                 Ok(AccountAnswer::Done)
             }
             Added::NameTaken => Err(AccountRefusal::NameTaken.into()),
@@ -306,6 +318,7 @@ impl Desk {
             .await?;
         // Both at once: the store makes them durable together.
         try_join(self.forgive(TryPlace::of_name(&name)), self.forgive(TryPlace::of_peer(from))).await?;
+        self.note_seen(from).await;
         self.between.has_proven(from, name);
         Ok(AccountAnswer::LoggedIn(row.vault))
     }
@@ -329,6 +342,7 @@ impl Desk {
         });
         let done = done.await?;
         self.between.forget(device);
+        self.seen.forget(device);
         Ok(done)
     }
 
@@ -427,7 +441,25 @@ impl Desk {
 
     async fn signed_in(&self, device: DeviceId) -> Result<AccountRow, Stop> {
         let row = self.store.accounts().account_of(device).await?.ok_or(AccountRefusal::NotSignedIn)?;
+        self.note_seen(device).await;
         if row.disabled { Err(AccountRefusal::Disabled.into()) } else { Ok(row) }
+    }
+
+    /// A device that is signed in is there. Nothing hangs on it, so a store that cannot note it now
+    /// holds nothing up.
+    async fn note_seen(&self, device: DeviceId) {
+        let Some(hour) = self.seen.to_note(device, now_ms()) else { return };
+        if let Err(error) = self.store.accounts().note_seen(device, hour).await {
+            tracing::debug!(%error, "when a device was there is not noted");
+            self.seen.forget(device);
+        }
+    }
+
+    async fn devices(&self, from: DeviceId) -> Done {
+        let row = self.signed_in(from).await?;
+        let seen = self.store.accounts().seen(&row).await?;
+        let with = |device: SignedInDevice| SeenDevice { last_seen: seen.get(&device.device).copied(), device };
+        Ok(AccountAnswer::Devices(row.devices.into_iter().map(with).collect()))
     }
 
     async fn change_own(

@@ -9,7 +9,7 @@ use parlor_protocol::{
     account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use super::StoreError;
 
@@ -115,6 +115,13 @@ pub trait AccountStore: Send + Sync + Debug {
 
     /// Replaces an account's row; false when it has another revision by now, or is gone.
     async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError>;
+
+    /// Notes when a device that is signed in was last seen, in milliseconds since 1970; the same time
+    /// again costs no write. It goes when the device is signed out.
+    async fn note_seen(&self, device: DeviceId, at: u64) -> Result<(), StoreError>;
+
+    /// When the devices of an account were last seen, as far as that is known.
+    async fn seen(&self, row: &AccountRow) -> Result<BTreeMap<DeviceId, u64>, StoreError>;
 
     /// Deletes an account; false when there is none.
     async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError>;

@@ -9,11 +9,11 @@ use super::{Fake, id32};
 
 impl Fake {
     /// The account is signed in on one more device; on this one when the number is zero.
-    pub fn is_signed_in(&self, number: u64, name: &str, since: u64) {
+    pub fn is_signed_in(&self, number: u64, name: &str, since: u64, last_seen: u64) {
         let mut state = self.0.borrow_mut();
         let own = number == 0;
         let device = if own { state.me } else { DeviceId::from_bytes(id32(number + 5_000)) };
-        state.signed_in.push(AccountDevice { device, name: name.to_owned(), since, own });
+        state.signed_in.push(AccountDevice { device, name: name.to_owned(), since, last_seen: Some(last_seen), own });
         if own {
             state.account = AccountView { name: Some("anna".to_owned()), signed_in: true, ..AccountView::default() };
         }

@@ -22,4 +22,4 @@ pub use password::Password;
 pub use recovery::RecoveryKey;
 pub use token::AccessToken;
 pub use vault::{SealedVault, VaultKey, VaultRecord};
-pub use wire::{AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, SignedInDevice};
+pub use wire::{AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, SeenDevice, SignedInDevice};

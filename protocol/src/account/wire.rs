@@ -143,7 +143,7 @@ pub enum AccountAnswer {
     /// Another write came first: this is the vault now.
     VaultChanged(VaultRecord),
     /// The devices that are signed in.
-    Devices(Vec<SignedInDevice>),
+    Devices(Vec<SeenDevice>),
     /// Done, durably.
     Done,
     /// Not done.
@@ -168,6 +168,16 @@ pub struct SignedInDevice {
     pub name: Name,
     /// When it signed in, in milliseconds since 1970 by the archive's clock.
     pub since: u64,
+}
+
+/// A device that is signed in, and when it was last there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenDevice {
+    /// The device.
+    pub device: SignedInDevice,
+    /// When it last asked something about the account, in milliseconds since 1970 by the archive's
+    /// clock, to the hour; none when that is not known.
+    pub last_seen: Option<u64>,
 }
 
 /// Why something about an account is not done.

@@ -6,7 +6,7 @@ use parlor_protocol::{
     account::{
         AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, LogInProof, LogInRequest,
         LogInResponse, LoggingIn, Password, RecoveryKey, RegisterRequest, RegisterResponse, RegisterUpload, Registered,
-        Registering, SealedVault, Server, SignedInDevice, UserName, VaultKey, VaultRecord, WrappedKey,
+        Registering, SealedVault, SeenDevice, Server, SignedInDevice, UserName, VaultKey, VaultRecord, WrappedKey,
     },
     error::{CodecError, LogInError, PasswordError, RecoveryKeyError, SealError, UserNameError},
     keys::Secret,
@@ -89,6 +89,7 @@ pub fn example_requests() -> Vec<AccountRequest> {
 pub fn example_answers() -> Vec<AccountAnswer> {
     let name = user("anna");
     let device = SignedInDevice { device: Device::new(1).id(), name: Name::new("desk").unwrap(), since: 9 };
+    let seen = |last_seen| SeenDevice { device: device.clone(), last_seen };
     vec![
         AccountAnswer::Status(None),
         AccountAnswer::Status(Some(AccountStatus { name, version: 4 })),
@@ -97,7 +98,7 @@ pub fn example_answers() -> Vec<AccountAnswer> {
         AccountAnswer::LoggedIn(record()),
         AccountAnswer::Vault(VaultRecord { by_password: None, ..record() }),
         AccountAnswer::VaultChanged(record()),
-        AccountAnswer::Devices(vec![device; 3]),
+        AccountAnswer::Devices(vec![seen(None), seen(Some(3_600_000)), seen(None)]),
         AccountAnswer::Done,
         AccountAnswer::Refused(AccountRefusal::Wait { ms: 900 }),
     ]
@@ -298,6 +299,7 @@ fn what_cannot_be_about_an_account_is_refused_when_it_is_read() {
     assert_eq!(wrong(put(u64::MAX, 0, wrapped)), CodecError::Malformed("vault version"));
     assert_eq!(wrong(put(7, 8, None)), CodecError::Malformed("vault version"));
     let device = SignedInDevice { device: DeviceId::default(), name: Name::new("desk").unwrap(), since: 9 };
+    let device = SeenDevice { device, last_seen: None };
     let devices = Answer::Account(AccountAnswer::Devices(vec![device; ACCOUNT_DEVICES_MAX + 1]));
     assert!(matches!(Answer::decode(&devices.encode().unwrap()), Err(CodecError::TooMany { .. })));
     // A name in another spelling.

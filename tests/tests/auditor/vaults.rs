@@ -4,7 +4,7 @@ use parlor_node::{AccountCommand, Command, CommandError, CommandResult, Reply};
 use parlor_protocol::{
     DeviceId, Name, RoomId,
     account::{
-        AccountAnswer, AccountRefusal, AccountRequest, Answered, Binding, Password, RegisterUpload, Server,
+        AccountAnswer, AccountRefusal, AccountRequest, Answered, Binding, Password, RegisterUpload, SeenDevice, Server,
         SignedInDevice, UserName, VaultRecord,
     },
     wire::{Answer, Refusal, Request},
@@ -98,7 +98,10 @@ impl Keeper {
                 AccountAnswer::Done
             }
             AccountRequest::Devices => {
-                let known = |device: &DeviceId| SignedInDevice { device: *device, name: desk(), since: 0 };
+                let known = |device: &DeviceId| SeenDevice {
+                    device: SignedInDevice { device: *device, name: desk(), since: 0 },
+                    last_seen: None,
+                };
                 AccountAnswer::Devices(self.devices.iter().map(known).collect())
             }
             AccountRequest::LogOut => {

@@ -181,7 +181,7 @@ async fn a_person_registers_on_one_machine_and_signs_in_on_another() {
     assert_eq!(vault.version, 1);
     assert!(place.log_in(3, "anna", "correct house").await.is_none(), "the machine itself sees that it is wrong");
     let AccountAnswer::Devices(devices) = place.ask(2, AccountRequest::Devices).await else { panic!() };
-    assert_eq!(devices.iter().map(|known| known.device).collect::<Vec<_>>(), [device(1), device(2)]);
+    assert_eq!(devices.iter().map(|known| known.device.device).collect::<Vec<_>>(), [device(1), device(2)]);
     assert_eq!(
         place.register(4, "\u{430}nna", "another one", None).await,
         AccountAnswer::Refused(AccountRefusal::NameTaken)
@@ -254,6 +254,32 @@ async fn a_device_that_was_signed_out_right_after_it_logged_in_changes_and_delet
     assert_eq!(place.refused(2, finish).await, AccountRefusal::NotSignedIn);
     assert_eq!(place.refused(2, AccountRequest::Delete).await, AccountRefusal::NotSignedIn);
     assert!(place.log_in(3, "anna", "correct horse").await.is_some(), "the account is as it was");
+}
+
+#[tokio::test]
+async fn the_list_of_devices_tells_to_the_hour_when_each_was_there() {
+    let place = Place::new(SignUp::Open);
+    let began = now_ms();
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    let listed = async |place: &Place| match place.ask(2, AccountRequest::Devices).await {
+        AccountAnswer::Devices(devices) => devices,
+        other => panic!("devices, not {other:?}"),
+    };
+    for known in listed(&place).await {
+        let seen = known.last_seen.unwrap();
+        assert!(seen.is_multiple_of(3_600_000) && seen <= now_ms() && seen + 3_600_000 > began, "{seen}");
+    }
+    // What was noted long ago stays so until the device is there again.
+    place.desk.store.accounts().note_seen(device(1), 3_600_000).await.unwrap();
+    let place = place.restarted(SignUp::Open).await;
+    assert_eq!(listed(&place).await[0].last_seen, Some(3_600_000));
+    place.ask(1, AccountRequest::Vault).await;
+    assert!(listed(&place).await[0].last_seen.unwrap() > 3_600_000);
+    // Who is not signed in is not noted, and who was signed out is forgotten.
+    assert_eq!(place.refused(7, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+    assert_eq!(place.ask(2, AccountRequest::RevokeDevice { device: device(1) }).await, AccountAnswer::Done);
+    assert_eq!(listed(&place).await.len(), 1);
 }
 
 #[tokio::test]

@@ -91,6 +91,39 @@ pub(crate) async fn of_two_changes_at_once_one_stands(place: &dyn Place) {
     store.close().await;
 }
 
+pub(crate) async fn when_a_device_was_last_seen_is_kept_until_it_is_signed_out(place: &dyn Place) {
+    let store = place.open().await;
+    let accounts = store.accounts();
+    let seen = async |name: &UserName| {
+        let row = accounts.account(name).await.unwrap().unwrap();
+        let seen = accounts.seen(&row).await.unwrap();
+        row.devices.iter().map(|known| seen.get(&known.device).copied()).collect::<Vec<_>>()
+    };
+    accounts.add_account(account("anna", &[1, 2]), None).await.unwrap();
+    accounts.add_account(account("ben", &[3]), None).await.unwrap();
+    assert_eq!(seen(&name("anna")).await, [None, None]);
+    for (seed, at) in [(1, 10), (2, 20), (1, 30), (3, 40), (9, 50)] {
+        // Who is signed in nowhere leaves no trace.
+        accounts.note_seen(device(seed).device, at).await.unwrap();
+    }
+    assert_eq!((seen(&name("anna")).await, seen(&name("ben")).await), (vec![Some(30), Some(20)], vec![Some(40)]));
+    // A change of the account leaves it, signing out takes it away for good.
+    let row = accounts.account(&name("anna")).await.unwrap().unwrap();
+    assert!(accounts.change_account(AccountRow { devices: vec![device(2)], ..row }).await.unwrap());
+    assert_eq!(seen(&name("anna")).await, [Some(20)]);
+    let row = accounts.account(&name("anna")).await.unwrap().unwrap();
+    assert!(accounts.change_account(AccountRow { devices: vec![device(1), device(2)], ..row }).await.unwrap());
+    assert_eq!(seen(&name("anna")).await, [None, Some(20)]);
+    accounts.remove_account(&name("anna")).await.unwrap();
+    accounts.add_account(account("anna", &[2]), None).await.unwrap();
+    assert_eq!(seen(&name("anna")).await, [None]);
+    store.close().await;
+    let store = place.open().await;
+    let row = store.accounts().account(&name("ben")).await.unwrap().unwrap();
+    assert_eq!(store.accounts().seen(&row).await.unwrap(), [(device(3).device, 40)].into());
+    store.close().await;
+}
+
 pub(crate) async fn a_token_registers_one_account(place: &dyn Place) {
     let store = place.open().await;
     let accounts = store.accounts();

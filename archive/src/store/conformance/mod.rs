@@ -57,6 +57,7 @@ macro_rules! conforms {
             accounts::an_account_comes_back_by_name_and_by_device,
             accounts::a_name_and_its_look_alikes_are_given_out_once,
             accounts::of_two_changes_at_once_one_stands,
+            accounts::when_a_device_was_last_seen_is_kept_until_it_is_signed_out,
             accounts::a_token_registers_one_account,
             accounts::tries_and_the_account_key_outlive_a_restart,
         );

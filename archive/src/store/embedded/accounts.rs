@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use parlor_protocol::{DeviceId, account::UserName, log::Height};
 use redb::{ReadableDatabase as _, ReadableTable as _, WriteTransaction};
+use std::collections::BTreeMap;
 
 use super::{
     EmbeddedStore,
-    tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SIGNED_IN, SKELETONS, TRIES, decode, encode, fault},
+    tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SEEN, SIGNED_IN, SKELETONS, TRIES, decode, encode, fault},
     write::{Change, DONE},
 };
 use crate::store::{AccountRow, AccountStore, Added, Appended, Pass, StoreError, Tries, TryPlace};
@@ -20,6 +21,7 @@ const NO_PASS: Appended = Appended::Conflict(Height { next: 1, ..Height::EMPTY }
 pub(super) enum AccountChange {
     Add(Box<AccountRow>, Option<[u8; 32]>),
     Replace(Box<AccountRow>),
+    Seen(DeviceId, u64),
     Remove(UserName),
     Pass(Pass, u64),
     Tries(TryPlace, Tries, Tries),
@@ -30,6 +32,13 @@ pub(super) fn carry_out(txn: &WriteTransaction, change: &AccountChange) -> Resul
     match change {
         AccountChange::Add(row, pass) => add(txn, row, *pass),
         AccountChange::Replace(row) => replace(txn, row),
+        AccountChange::Seen(device, at) => {
+            let signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
+            if signed_in.get(device.as_bytes()).map_err(fault)?.is_some() {
+                txn.open_table(SEEN).map_err(fault)?.insert(device.as_bytes(), at).map_err(fault)?;
+            }
+            Ok(DONE)
+        }
         AccountChange::Remove(name) => remove(txn, name),
         AccountChange::Pass(pass, now) => put_pass(txn, pass, *now),
         AccountChange::Tries(place, before, after) => {
@@ -87,11 +96,13 @@ fn put(txn: &WriteTransaction, row: &AccountRow) -> Result<(), StoreError> {
 /// Signs out the devices of a row that another one does not have.
 fn sign_out(txn: &WriteTransaction, row: &AccountRow, stay: Option<&AccountRow>) -> Result<(), StoreError> {
     let mut signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
+    let mut seen = txn.open_table(SEEN).map_err(fault)?;
     for device in row.devices.iter().filter(|device| stay.is_none_or(|stay| !stay.has(device.device))) {
         let key = device.device.as_bytes();
         let is_here = signed_in.get(key).map_err(fault)?.is_some_and(|name| name.value() == row.name.as_str());
         if is_here {
             signed_in.remove(key).map_err(fault)?;
+            seen.remove(key).map_err(fault)?;
         }
     }
     Ok(())
@@ -180,6 +191,34 @@ impl AccountStore for EmbeddedStore {
 
     async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError> {
         Ok(self.write(Change::Account(AccountChange::Replace(Box::new(row)))).await? == DONE)
+    }
+
+    async fn note_seen(&self, device: DeviceId, at: u64) -> Result<(), StoreError> {
+        let is_known = self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(SEEN).map_err(fault)?;
+            Ok(table.get(device.as_bytes()).map_err(fault)?.is_some_and(|held| held.value() == at))
+        });
+        if is_known.await? {
+            return Ok(());
+        }
+        self.write(Change::Account(AccountChange::Seen(device, at))).await.map(drop)
+    }
+
+    async fn seen(&self, row: &AccountRow) -> Result<BTreeMap<DeviceId, u64>, StoreError> {
+        let devices: Vec<DeviceId> = row.devices.iter().map(|known| known.device).collect();
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(SEEN).map_err(fault)?;
+            let mut seen = BTreeMap::new();
+            for device in devices {
+                if let Some(at) = table.get(device.as_bytes()).map_err(fault)? {
+                    seen.insert(device, at.value());
+                }
+            }
+            Ok(seen)
+        })
+        .await
     }
 
     async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError> {

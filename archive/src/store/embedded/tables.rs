@@ -47,6 +47,8 @@ pub(super) const ACCOUNTS: Table<&str> = TableDefinition::new("accounts");
 pub(super) const SKELETONS: TableDefinition<'static, &str, &str> = TableDefinition::new("skeletons");
 /// Device -> name of the account that it is signed in to.
 pub(super) const SIGNED_IN: TableDefinition<'static, &[u8; 32], &str> = TableDefinition::new("signed in");
+/// Device that is signed in -> when it was last seen.
+pub(super) const SEEN: TableDefinition<'static, &[u8; 32], u64> = TableDefinition::new("seen");
 /// Hash of a token -> token.
 pub(super) const PASSES: Table<&[u8; 32]> = TableDefinition::new("passes");
 /// Place -> count, last.
@@ -105,6 +107,7 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         txn.open_table(ACCOUNTS).map_err(fault)?;
         txn.open_table(SKELETONS).map_err(fault)?;
         txn.open_table(SIGNED_IN).map_err(fault)?;
+        txn.open_table(SEEN).map_err(fault)?;
         txn.open_table(PASSES).map_err(fault)?;
         txn.open_table(TRIES).map_err(fault)?;
         txn.open_table(ACCOUNT_KEY).map_err(fault)?;
@@ -142,6 +145,7 @@ fn is_complete(db: &Database) -> Result<bool, StoreError> {
         ACCOUNTS.name(),
         SKELETONS.name(),
         SIGNED_IN.name(),
+        SEEN.name(),
         PASSES.name(),
         TRIES.name(),
         ACCOUNT_KEY.name(),

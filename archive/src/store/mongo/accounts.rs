@@ -11,6 +11,8 @@ use parlor_protocol::{
     account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
 };
 
+use std::collections::BTreeMap;
+
 use super::{
     MongoStore,
     documents::{array, binary, bytes, damaged, number, signed},
@@ -91,6 +93,17 @@ fn read_account(document: &Document) -> Result<AccountRow, StoreError> {
     })
 }
 
+/// When devices were last seen, under their ids. Beside the row, so that it counts as no change of it.
+fn seen_in(document: &Document) -> Result<BTreeMap<DeviceId, u64>, StoreError> {
+    let Ok(seen) = document.get_document("seen") else { return Ok(BTreeMap::new()) };
+    seen.keys()
+        .map(|key| {
+            let device = key.parse::<DeviceId>().map_err(|_| damaged(WHAT))?;
+            Ok((device, number(seen, key, WHAT)?))
+        })
+        .collect()
+}
+
 #[async_trait]
 impl AccountStore for MongoStore {
     async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
@@ -145,8 +158,33 @@ impl AccountStore for MongoStore {
         let filter = doc! { "_id": row.name.as_str(), "revision": signed(row.revision) };
         let mut set = fields(&row)?;
         set.insert("revision", signed(row.revision + 1));
-        let done = self.tables.accounts.update_one(filter, doc! { "$set": set }).await;
-        done.map(|done| done.matched_count == 1).map_err(|error| self.fault(error))
+        let before = self.tables.accounts.find_one_and_update(filter, doc! { "$set": set }).await;
+        let Some(before) = before.map_err(|error| self.fault(error))? else { return Ok(false) };
+        let gone: Document = seen_in(&before)?
+            .into_keys()
+            .filter(|device| !row.has(*device))
+            .map(|device| (format!("seen.{device}"), Bson::from("")))
+            .collect();
+        if !gone.is_empty() {
+            let forgotten = self.tables.accounts.update_one(doc! { "_id": row.name.as_str() }, doc! { "$unset": gone });
+            forgotten.await.map_err(|error| self.fault(error))?;
+        }
+        Ok(true)
+    }
+
+    async fn note_seen(&self, device: DeviceId, at: u64) -> Result<(), StoreError> {
+        let field = format!("seen.{device}");
+        let filter = doc! { "devices.device": binary(device.as_bytes()), &field: { "$ne": signed(at) } };
+        let done = self.tables.accounts.update_one(filter, doc! { "$set": { field: signed(at) } }).await;
+        done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn seen(&self, row: &AccountRow) -> Result<BTreeMap<DeviceId, u64>, StoreError> {
+        let found = self.tables.accounts.find_one(doc! { "_id": row.name.as_str() }).await;
+        let found = found.map_err(|error| self.fault(error))?;
+        let mut seen = found.as_ref().map(seen_in).transpose()?.unwrap_or_default();
+        seen.retain(|device, _| row.has(*device));
+        Ok(seen)
     }
 
     async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError> {

@@ -130,14 +130,14 @@ fn a_password_is_reset_with_a_token_and_the_recovery_key() {
 #[test]
 fn another_device_is_signed_out_after_a_question_and_this_one_is_marked() {
     let (fake, ..) = with_room();
-    fake.is_signed_in(0, "desk", NOW - MINUTE);
-    fake.is_signed_in(1, "old laptop", NOW - DAY);
+    fake.is_signed_in(0, "desk", NOW - MINUTE, NOW - MINUTE);
+    fake.is_signed_in(1, "old laptop", NOW - 40 * DAY, NOW - DAY);
     let mut desk = Desk::of_size(&fake, [1200.0, 1600.0]);
     desk.press(Modifiers::COMMAND, Key::Comma);
     desk.click("Your account");
     desk.click("Signed-in devices");
     desk.shows("this device, signed in today 22:12");
-    desk.shows("signed in yesterday 22:13");
+    desk.shows("signed in on 5 October, last seen yesterday 22:13");
     desk.hides("Sign out desk");
     desk.click("Sign out old laptop");
     desk.shows("Sign out old laptop?");

@@ -154,8 +154,13 @@ async fn devices(cli: &Cli) -> Result<(), Failure> {
             output::json(&devices);
         } else {
             for device in devices {
-                let own = if device.own { "  (this one)" } else { "" };
-                output::print(format_args!("{}  {}{own}", device.device.short(), output::safe(&device.name)));
+                let mut marks = Vec::new();
+                marks.extend(device.own.then(|| "this one".to_owned()));
+                marks.push(format!("signed in {}", output::time(device.since)));
+                let seen = device.last_seen.filter(|_| !device.own);
+                marks.extend(seen.map(|at| format!("last seen {}", output::time(at))));
+                let (id, name) = (device.device.short(), output::safe(&device.name));
+                output::print(format_args!("{id}  {name}  ({})", marks.join(", ")));
             }
         }
     }

@@ -66,10 +66,12 @@ impl Engine {
             Some(Answer::Account(AccountAnswer::Devices(devices))) => {
                 let me = self.me();
                 let shown = devices.into_iter().map(|known| AccountDevice {
-                    device: known.device,
-                    name: known.name.as_str().to_owned(),
-                    since: known.since,
-                    own: known.device == me,
+                    device: known.device.device,
+                    name: known.device.name.as_str().to_owned(),
+                    since: known.device.since,
+                    // Kept to the hour, which may have begun before the sign-in.
+                    last_seen: known.last_seen.map(|hour| hour.max(known.device.since)),
+                    own: known.device.device == me,
                 });
                 Ok(Reply::AccountDevices(shown.collect()))
             }

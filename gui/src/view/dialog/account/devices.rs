@@ -60,8 +60,13 @@ fn row(ui: &mut Ui, device: &AccountDevice, sight: &Sight) -> bool {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 1.0;
                 ui.add(Label::new(RichText::new(&device.name).color(palette.text)).truncate());
-                let when = format!("signed in {}", words::moment(device.since, sight.now_ms, &sight.zone));
-                let second = if device.own { format!("this device, {when}") } else { when };
+                let moment = |at| words::moment(at, sight.now_ms, &sight.zone);
+                let since = format!("signed in {}", moment(device.since));
+                let second = match device.last_seen {
+                    _ if device.own => format!("this device, {since}"),
+                    Some(seen) => format!("{since}, last seen {}", moment(seen)),
+                    None => since,
+                };
                 ui.label(RichText::new(second).size(size::SMALL).color(palette.soft));
             });
         });
