@@ -294,14 +294,13 @@ impl Browser {
         lines.iter().filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Writes a picture of the page to a file, as PNG.
+    /// A picture of the page, as PNG.
     ///
     /// # Panics
-    /// When it cannot be written.
-    pub async fn keeps_picture(&self, file: impl AsRef<Path>) {
+    /// When there is none.
+    pub async fn picture(&self) -> Vec<u8> {
         let picture = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null).await;
-        let picture = BASE64_STANDARD.decode(picture.as_str().unwrap_or_default()).expect("base64");
-        fs::write(file, picture).expect("a picture is written");
+        BASE64_STANDARD.decode(picture.as_str().unwrap_or_default()).expect("base64")
     }
 
     /// Gives a command of Chromium's own protocol.
