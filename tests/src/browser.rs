@@ -203,6 +203,12 @@ impl Browser {
         self.ask("POST", &format!("{}/actions", self.session), &actions).await;
     }
 
+    /// The tab's title.
+    pub async fn title(&self) -> String {
+        let title = self.ask("GET", &format!("{}/title", self.session), &Value::Null).await;
+        title.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Waits until the tab has this title.
     pub async fn until_title(&self, title: &str) {
         let path = format!("{}/title", self.session);
@@ -240,5 +246,11 @@ impl Browser {
     pub async fn picture(&self) -> String {
         let picture = self.ask("GET", &format!("{}/screenshot", self.session), &Value::Null).await;
         picture.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Gives a command of Chromium's own protocol.
+    pub async fn devtools(&self, command: &str, what: &Value) -> Value {
+        let body = json!({ "cmd": command, "params": what });
+        self.ask("POST", &format!("{}/goog/cdp/execute", self.session), &body).await
     }
 }

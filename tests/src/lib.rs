@@ -4,6 +4,7 @@
 
 pub mod attacker;
 pub mod browser;
+pub mod fingers;
 pub mod house;
 pub mod lan;
 pub mod mongodb;

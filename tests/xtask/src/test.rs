@@ -28,10 +28,11 @@ pub(crate) fn with_tools(steps: &[Step<'_>]) -> anyhow::Result<()> {
 /// The window test, which keeps what it saw.
 pub(crate) fn pictures() -> anyhow::Result<()> {
     install::all();
+    page()?;
     run_all(&[
         (&["build", "--workspace", "--all-targets"], &[]),
         (
-            &["test", "--package", "parlor-tests", "--test", "window", "--test", "pictures"],
+            &["test", "--package", "parlor-tests", "--test", "window", "--test", "pictures", "--test", "face"],
             &[("PARLOR_KEEP_PICTURES", "1")],
         ),
     ])
