@@ -153,6 +153,36 @@ async fn the_archive_holds_no_text_name_or_code_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_while_somebody_was_away_is_unread_and_what_was_there_before_they_joined_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = archive(&dir.path().join("archive")).await;
+    let at = address(archive.net());
+    let anna = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    send(&anna.handle(), room, "before anybody").await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    join(&ben.handle(), &code).await;
+    until_texts(&ben.handle(), room, &["before anybody"]).await;
+    assert_eq!(unread(&ben.handle(), room).await, 0, "history is no news");
+    ben.shutdown().await;
+    send(&anna.handle(), room, "while you were away").await;
+    send(&anna.handle(), room, "and this").await;
+    until_archived(&anna.handle(), room).await;
+    anna.shutdown().await;
+    let ben = node(dir.path(), "ben", &[at]).await;
+    until_texts(&ben.handle(), room, &["before anybody", "while you were away", "and this"]).await;
+    assert_eq!(unread(&ben.handle(), room).await, 2);
+    ben.handle().call(Command::MarkRead { room }).await.unwrap();
+    assert_eq!(unread(&ben.handle(), room).await, 0);
+    ben.shutdown().await;
+    archive.shutdown().await;
+}
+
+async fn unread(handle: &NodeHandle, room: RoomId) -> u64 {
+    handle.rooms().await.unwrap().into_iter().find(|known| known.room == room).unwrap().unread
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_that_cannot_reach_each_other_talk_through_the_archive() {
     let dir = tempfile::tempdir().unwrap();
     let archive = archive(&dir.path().join("archive")).await;

@@ -11,7 +11,7 @@ use super::{
     unsaved::Run,
 };
 use crate::{
-    event::{Event, MessageBody},
+    event::{Event, Message, MessageBody},
     net::{GossipId, NetCommand, Verdict},
     store::{Read, ReadResult, StoredEntry},
 };
@@ -171,13 +171,15 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let mut events = Vec::new();
         if !effects.added.is_empty() && room.is_loaded {
-            if live {
-                let texts = effects.added.iter().filter(|m| !m.own && matches!(m.body, MessageBody::Text { .. }));
-                let texts = texts.filter(|m| !room.is_hidden(m.author));
-                let unread = u64::try_from(texts.count()).unwrap_or(u64::MAX);
-                room.record.unread = room.record.unread.saturating_add(unread);
-                room.record_changed |= unread > 0;
-            }
+            // What was written while this device was away is news to its person too; what was there when it
+            // joined is not.
+            let since = room.record.joined;
+            let is_news = |m: &Message| live || (!room.is_fresh && m.order.hlc.millis() > since);
+            let texts = effects.added.iter().filter(|m| !m.own && matches!(m.body, MessageBody::Text { .. }));
+            let texts = texts.filter(|m| is_news(m) && !room.is_hidden(m.author));
+            let unread = u64::try_from(texts.count()).unwrap_or(u64::MAX);
+            room.record.unread = room.record.unread.saturating_add(unread);
+            room.record_changed |= unread > 0;
             let mut messages: Vec<_> = effects.added.iter().map(|message| room.dressed(message, me)).collect();
             messages.sort_by_key(|message| message.order);
             events.push(Event::MessagesAdded { room: room_id, messages, live });

@@ -79,7 +79,7 @@ pub struct RoomRecord {
     pub own_log: LogId,
     /// Codes that this device made or used.
     pub codes: Vec<CodeRecord>,
-    /// Unread live messages.
+    /// Unread messages of others that came after this device had read the room for the first time.
     pub unread: u64,
     /// Latest hybrid time seen.
     pub hlc: Hlc,
