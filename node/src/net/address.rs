@@ -11,7 +11,7 @@ use super::config::DEFAULT_WS_PORT as DEFAULT_PORT;
 use super::interfaces::Interface;
 
 /// A page dials WebSockets only, and its browser looks names up by itself.
-const IS_PAGE: bool = cfg!(target_arch = "wasm32");
+pub(super) const IS_PAGE: bool = cfg!(target_arch = "wasm32");
 /// Longest address that is accepted as typed.
 const TYPED_MAX: usize = 512;
 /// Most addresses of one name that are tried.

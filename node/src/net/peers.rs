@@ -124,8 +124,10 @@ impl Peers {
     ) -> (Vec<NetEvent>, Vec<Multiaddr>) {
         let Some(entry) = self.peers.get_mut(&peer) else { return Default::default() };
         let seen: Vec<IpAddr> = entry.links.values().filter_map(|link| address::ip_of(&link.address)).collect();
-        // A peer may claim any address. Only those at an IP it really connected from are used.
-        let fits = |a: &&Multiaddr| address::is_dialable(a) && address::ip_of(a).is_some_and(|ip| seen.contains(&ip));
+        // A peer may claim any address. Only those at an IP it really connected from are used; by a page none,
+        // because its policy lets it connect to where it came from and nowhere else.
+        let is_near = |a: &Multiaddr| address::ip_of(a).is_some_and(|ip| seen.contains(&ip));
+        let fits = |a: &&Multiaddr| !address::IS_PAGE && address::is_dialable(a) && is_near(a);
         entry.listens = listens.iter().filter(fits).take(4).map(|a| address::with_peer(a, peer)).collect();
         // QUIC, TCP, WebSocket.
         entry.listens.sort_by_key(address::transport_of);
