@@ -142,6 +142,7 @@ impl Browser {
         }
         options["args"] = json!(arguments);
         let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "acceptInsecureCerts": true,
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": options,
         } } });

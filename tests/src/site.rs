@@ -1,6 +1,6 @@
 //! The page as an archive serves it, for tests with a browser.
 
-use parlor_archive::{Archive, WebConfig};
+use parlor_archive::{Archive, Tls, WebConfig};
 use std::{
     env,
     io::Write as _,
@@ -35,8 +35,16 @@ pub async fn page_in_turn() -> Option<(PathBuf, MutexGuard<'static, ()>)> {
 /// # Panics
 /// When it does not start.
 pub async fn archive_with(page: PathBuf, dir: &Path) -> (Archive, String) {
+    archive_over(Tls::Off, page, dir).await
+}
+
+/// The same over http or https.
+///
+/// # Panics
+/// When it does not start.
+pub async fn archive_over(tls: Tls, page: PathBuf, dir: &Path) -> (Archive, String) {
     let mut config = archive_config(&dir.join("archive"));
-    config.web = WebConfig { address: Some(([127, 0, 0, 1], 0).into()), dir: Some(page), ..WebConfig::default() };
+    config.web = WebConfig { address: Some(([127, 0, 0, 1], 0).into()), dir: Some(page), tls };
     let archive = Archive::start(config).await.expect("an archive starts");
     let site = archive.page().expect("it serves the page").links().swap_remove(0);
     (archive, site)

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod create;
+mod https;
 mod link;
 #[cfg(target_os = "linux")]
 mod other_host;
