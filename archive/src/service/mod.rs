@@ -33,7 +33,10 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 
 use crate::{
     accounts::Desk,
@@ -45,6 +48,9 @@ use room::{Loaded, RoomState};
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
+/// Questions about accounts that are worked on at once; more wait. Each is half a millisecond of processor,
+/// for which messages would have to wait when a whole class signs in.
+const DESK_AT_ONCE: usize = 4;
 /// Topics of one room: far more than the epochs that are alive.
 const TOPICS_MAX: usize = 4096;
 /// When to come again, in milliseconds.
@@ -164,6 +170,8 @@ pub(crate) struct Service {
     is_failing: bool,
     /// Where devices sign in, if they can.
     desk: Option<Arc<Desk>>,
+    /// Whose turn it is there.
+    desk_turns: Arc<Semaphore>,
 }
 
 impl Service {
@@ -193,6 +201,7 @@ impl Service {
             to_start: BTreeSet::new(),
             is_failing: false,
             desk: None,
+            desk_turns: Arc::new(Semaphore::new(DESK_AT_ONCE)),
         };
         for row in service.store.rooms().await? {
             let loaded = storing::load_room(&*service.store, &row).await?;
@@ -212,7 +221,12 @@ impl Service {
         let Some(desk) = self.desk.clone() else {
             return Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed)));
         };
-        self.tasks.spawn(async move { Done::Answer(id, Answer::Account(desk.answer(from, ask).await)) });
+        let turns = Arc::clone(&self.desk_turns);
+        self.tasks.spawn(async move {
+            // Nobody closes it.
+            let _turn = turns.acquire().await;
+            Done::Answer(id, Answer::Account(desk.answer(from, ask).await))
+        });
         None
     }
 

@@ -1,7 +1,10 @@
 //! A newcomer joins a large room from the archive over loopback.
 
 use parlor_archive::{Archive, ArchiveConfig, WebConfig};
-use parlor_node::{Command, Event, JoinStage, MessageBody, NodeHandle, Order, Reply, Subscription};
+use parlor_node::{
+    Command, Event, JoinStage, MessageBody, NodeHandle, Order, Reply, Subscription,
+    net::{Port, Ports},
+};
 use parlor_protocol::{RoomId, Text};
 use std::{
     path::Path,
@@ -35,7 +38,9 @@ pub async fn archive(dir: &Path, mongodb: Option<String>) -> anyhow::Result<Arch
 pub async fn archive_with(dir: &Path, mongodb: Option<String>, web: WebConfig) -> anyhow::Result<Archive> {
     let mut config = ArchiveConfig::new(dir.to_owned());
     config.mdns = false;
-    config.ports = ANY_PORTS;
+    // A page needs a WebSocket; rows without one have no port for it.
+    let ws = if web.address.is_some() { Port::Any } else { Port::Off };
+    config.ports = Ports { ws, ..ANY_PORTS };
     config.http = None;
     config.mongodb = mongodb;
     config.web = web;

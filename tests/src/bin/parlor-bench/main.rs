@@ -8,6 +8,7 @@ mod app;
 mod author;
 mod big_room;
 mod compare;
+mod crowd;
 mod crypto;
 mod epochs;
 mod growth_entries;

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use parlor_tests::process;
 use std::{collections::HashMap, env, process::Command};
 
-use crate::{app, growth_members, growth_nodes};
+use crate::{app, crowd, growth_members, growth_nodes};
 
 /// What a part found, by name.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub fn carry_out(part: &str, args: &[String]) -> anyhow::Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match (part, args.as_slice()) {
         ("app", [dir, profile, archive, quick]) => app::part(dir.as_ref(), profile, archive, *quick == "true"),
+        ("crowd", [people, archive]) => crowd::part(people.parse()?, archive),
         ("members", [members]) => growth_members::part(members.parse()?),
         ("nodes", [nodes]) => growth_nodes::part(nodes.parse()?),
         _ => anyhow::bail!("there is no part {part:?} with {} arguments", args.len()),

@@ -183,12 +183,12 @@ pub fn scroll(quick: bool) -> anyhow::Result<Outcome> {
         let house = House::with(page, texts).await?;
         let visitor = house.visitor().await;
         join_in(&visitor).await?;
-        // Two quiet looks after each other: everything has come.
-        let frames = async || visitor.browser.script("return window.watched.frames.length").await;
+        // No long task between two looks: everything has come.
+        let tasks = async || visitor.browser.script("return window.watched.tasks.length").await;
         let mut before = Value::Null;
         until("everything has come", async || {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let now = frames().await;
+            let now = tasks().await;
             std::mem::replace(&mut before, now.clone()) == now
         })
         .await?;
