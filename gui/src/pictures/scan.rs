@@ -24,7 +24,7 @@ pub enum ScanError {
     /// Larger than [`FILE_MAX`].
     #[error("The file is too large: a picture may have 10 MB. Cut the code out of it, or photograph it anew.")]
     FileTooLarge,
-    /// Not a PNG or JPEG, damaged, or larger than [`SIDE_MAX`].
+    /// Not a PNG or JPEG, damaged, or larger than `SIDE_MAX`.
     #[error("This is no picture that Parlor can read. It takes PNG and JPEG files up to 8,000 by 8,000 pixels.")]
     NotAPicture,
     /// There is no code in it.
