@@ -134,13 +134,15 @@ pub async fn put_in_sight(browser: &Browser) {
     browser.script("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))").await;
 }
 
-/// Lets the page look for a newer one, until it has the answer and has drawn.
+/// Lets the page look for a newer one, until it has the answer and has drawn. A page that looked by itself
+/// and is loaded anew already, so that its mark is gone, has looked too.
 pub async fn until_it_looked(browser: &Browser) {
     let asked = "return performance.getEntriesByName(new URL('parlor.json', location)).length";
     let before = browser.script(asked).await.as_u64().unwrap();
     browser.script("window.dispatchEvent(new Event('online'))").await;
     until("the page looked for a newer one", async || {
-        (browser.script(asked).await.as_u64().unwrap() > before).then_some(())
+        let has_asked = browser.script(asked).await.as_u64().unwrap() > before;
+        (has_asked || !is_marked(browser).await).then_some(())
     })
     .await;
     let frames = "return new Promise(done => { let left = 20; const step = () => left-- ? setTimeout(step, 10) : done(true); step(); })";
