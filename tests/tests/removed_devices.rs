@@ -8,20 +8,14 @@ use parlor_node::{
     store::LocalStore as _,
 };
 use parlor_protocol::{
-    DeviceId, EpochId, RoomId,
+    EpochId, RoomId,
     link::{OwnKey, OwnMessage},
     wire::{Answer, Request},
 };
-use parlor_tests::sim::{Faults, HostId, Network, Stranger};
+use parlor_tests::sim::{Faults, HostId, Liar, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 const DESKTOP: HostId = 0;
 const FRIEND: HostId = 1;
@@ -205,9 +199,8 @@ fn what_a_removed_device_tells_of_the_room_is_not_heeded() {
     lies.rooms.insert(room, known);
     network.stop(LAPTOP);
     network.run_for(1_000);
-    let liar =
-        Liar { key: OwnKey::of(&seed), device: laptop, tells: lies.encode().unwrap().to_vec(), told: Arc::default() };
-    let told = Arc::clone(&liar.told);
+    let liar = Liar::new(&seed, laptop, &lies);
+    let told = liar.asked();
     network.add_stranger(laptop, Box::new(liar));
     network.meet(DESKTOP, laptop, false);
     assert!(network.run_until(|_| told.load(Ordering::Relaxed) > 1));
@@ -216,28 +209,4 @@ fn what_a_removed_device_tells_of_the_room_is_not_heeded() {
     assert!(known.held.value && !known.removed.contains(&desktop));
     network.say(DESKTOP, room, "still a member").unwrap();
     assert!(network.run_until(|network| network.texts(OWNER, room).len() == 3));
-}
-
-/// Has everything of a removed device, and tells what it likes.
-#[derive(Debug)]
-struct Liar {
-    key: OwnKey,
-    device: DeviceId,
-    /// The encoded bundle that it tells everybody who asks.
-    tells: Vec<u8>,
-    told: Arc<AtomicU32>,
-}
-
-impl Stranger for Liar {
-    fn answer(&mut self, _: Request) -> Option<Answer> {
-        None
-    }
-
-    fn answer_to(&mut self, from: DeviceId, request: Request) -> Option<Answer> {
-        let Request::Own(_) = request else { return None };
-        self.told.fetch_add(1, Ordering::Relaxed);
-        let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let sealed = self.key.seal(OwnMessage::Tell, self.device, from, &self.tells, &mut rng);
-        Some(Answer::Own(Some(sealed.unwrap())))
-    }
 }

@@ -11,16 +11,10 @@ use parlor_protocol::{
     link::{OwnKey, OwnMessage},
     wire::{Answer, Request},
 };
-use parlor_tests::sim::{Faults, HostId, Network, Stranger};
+use parlor_tests::sim::{Faults, HostId, Liar, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 fn members(network: &mut Network, host: HostId, room: RoomId) -> BTreeSet<DeviceId> {
     network.members(host, room).into_iter().map(|member| member.device).collect()
@@ -282,30 +276,6 @@ fn in_a_room_of_ones_own_one_of_two_that_revoke_each_other_stays() {
     }
 }
 
-/// Has the account key of a stolen device, and a device key that it made up.
-#[derive(Debug)]
-struct Thief {
-    key: OwnKey,
-    device: DeviceId,
-    rng: ChaCha20Rng,
-    /// The encoded bundle that it tells everybody who asks.
-    tells: Vec<u8>,
-    asked: Arc<AtomicU32>,
-}
-
-impl Stranger for Thief {
-    fn answer(&mut self, _: Request) -> Option<Answer> {
-        None
-    }
-
-    fn answer_to(&mut self, from: DeviceId, request: Request) -> Option<Answer> {
-        let Request::Own(_) = request else { return None };
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let sealed = self.key.seal(OwnMessage::Tell, self.device, from, &self.tells, &mut self.rng);
-        Some(Answer::Own(Some(sealed.unwrap())))
-    }
-}
-
 #[test]
 fn the_stolen_account_key_on_a_new_device_gets_nothing_and_is_not_heard() {
     let (mut network, room, _) = house(990, 1);
@@ -317,15 +287,9 @@ fn the_stolen_account_key_on_a_new_device_gets_nothing_and_is_not_heard() {
     // It says that every honest device is revoked.
     let mut lies = AccountBundle::new(stolen.clone(), Stamped::default());
     lies.revoked.insert(desktop, 1);
-    let asked = Arc::new(AtomicU32::new(0));
     let (key, device) = (OwnKey::of(&stolen), DeviceKey::from_seed(&Secret::from_bytes([9; 32])).id());
-    let thief = Thief {
-        key: OwnKey::of(&stolen),
-        device,
-        rng: ChaCha20Rng::seed_from_u64(1),
-        tells: lies.encode().unwrap().to_vec(),
-        asked: asked.clone(),
-    };
+    let thief = Liar::new(&stolen, device, &lies);
+    let asked = thief.asked();
     network.add_stranger(device, Box::new(thief));
     network.meet(0, device, false);
     network.run_for(100);

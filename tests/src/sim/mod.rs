@@ -7,6 +7,7 @@
 mod carrying;
 mod gossip;
 mod host;
+mod liar;
 mod network;
 mod own;
 mod people;
@@ -14,5 +15,6 @@ mod stranger;
 
 pub use gossip::entries_in;
 pub use host::{Host, HostId};
+pub use liar::Liar;
 pub use network::{Faults, Network, Traffic};
 pub use stranger::Stranger;
