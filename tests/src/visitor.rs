@@ -28,27 +28,6 @@ impl Visitor {
         Self { browser }
     }
 
-    /// Answers whose device this is: mine, with a passphrase.
-    pub async fn keeps(&self, passphrase: &str) {
-        self.browser.until_typing().await;
-        self.browser.types(&format!("{passphrase}{TAB}{passphrase}{ENTER}")).await;
-    }
-
-    /// Answers whose device this is: a shared one, keep nothing.
-    pub async fn keeps_nothing(&self) {
-        self.browser.until_typing().await;
-        // Past the second field; the button above waits for a passphrase and is passed over.
-        self.browser.types(&format!("{TAB}{TAB}{ENTER}")).await;
-    }
-
-    /// Says a name on the first screen.
-    pub async fn is_called(&self, name: &str) {
-        self.browser.until_title("Welcome to Parlor").await;
-        self.browser.until_typing().await;
-        self.browser.types(&format!("{name}{ENTER}")).await;
-        self.browser.until_title(NO_ROOM).await;
-    }
-
     /// Signs in on the first screen.
     pub async fn signs_in(&self, name: &str, password: &str) {
         self.browser.until_title("Welcome to Parlor").await;
@@ -68,14 +47,6 @@ impl Visitor {
         self.browser.until_typing().await;
         self.browser.types(&format!("{name}{ENTER}")).await;
         self.browser.until_title(&in_room(name)).await;
-    }
-
-    /// Joins the room whose code the page's address had.
-    pub async fn joins_by_link(&self, room: &str) {
-        // The dialog has the code already.
-        self.browser.until_typing().await;
-        self.browser.types(&ENTER.to_string()).await;
-        self.browser.until_title(&in_room(room)).await;
     }
 
     /// Opens what the browser keeps, after the page was loaded anew.
@@ -120,6 +91,45 @@ impl Visitor {
         let lines = self.browser.console().await;
         let refused: Vec<_> = lines.iter().filter(|line| line.contains("Content Security")).collect();
         assert!(refused.is_empty(), "{refused:?}");
+    }
+}
+
+/// The first screens.
+impl Browser {
+    /// Answers whose device this is: mine, with a passphrase.
+    pub async fn keeps(&self, passphrase: &str) {
+        self.until_typing().await;
+        self.types(&format!("{passphrase}{TAB}{passphrase}{ENTER}")).await;
+    }
+
+    /// Answers whose device this is: a shared one, keep nothing.
+    pub async fn keeps_nothing(&self) {
+        self.until_typing().await;
+        // Past the second field; the button above waits for a passphrase and is passed over.
+        self.types(&format!("{TAB}{TAB}{ENTER}")).await;
+    }
+
+    /// Says a name on the first screen.
+    pub async fn is_called(&self, name: &str) {
+        self.until_title("Welcome to Parlor").await;
+        self.until_typing().await;
+        self.types(&format!("{name}{ENTER}")).await;
+        self.until_title(NO_ROOM).await;
+    }
+
+    /// Joins the room whose code the page's address had.
+    pub async fn joins_by_link(&self, room: &str) {
+        // The dialog has the code already.
+        self.until_typing().await;
+        self.types(&ENTER.to_string()).await;
+        self.until_title(&in_room(room)).await;
+    }
+
+    /// Comes in by a link: answers all that the first screens ask, as somebody whose own device this is.
+    pub async fn comes_in(&self, passphrase: &str, name: &str, room: &str) {
+        self.keeps(passphrase).await;
+        self.is_called(name).await;
+        self.joins_by_link(room).await;
     }
 }
 

@@ -7,7 +7,7 @@ use parlor_gui::{pictures::png, widgets::QrPicture};
 use parlor_node::Node;
 use parlor_protocol::{RoomCode, RoomId};
 use parlor_tests::{
-    browser::{ALT, Browser, CTRL, ENTER, LEFT, TAB},
+    browser::{ALT, Browser, CTRL, ENTER, LEFT},
     real::{address, create, join, members, messages, node, send, texts, until},
     site::{archive_with, page_in_turn},
     window::guide_picture,
@@ -48,15 +48,7 @@ impl House {
     async fn bea_joins(&self, browser: &Browser) {
         browser.open(&format!("{}#{}", self.site, self.code)).await;
         browser.until_loaded().await;
-        browser.until_typing().await;
-        browser.types(&format!("{PASSPHRASE}{TAB}{PASSPHRASE}{ENTER}")).await;
-        browser.until_title("Welcome to Parlor").await;
-        browser.until_typing().await;
-        browser.types(&format!("Bea{ENTER}")).await;
-        browser.until_title("Parlor").await;
-        browser.until_typing().await;
-        browser.types(&ENTER.to_string()).await;
-        browser.until_title("Kitchen - Parlor").await;
+        browser.comes_in(PASSPHRASE, "Bea", "Kitchen").await;
     }
 
     async fn until_text(&self, text: &str) {

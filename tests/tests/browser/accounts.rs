@@ -50,7 +50,7 @@ async fn whoever_signs_in_from_one_browser_and_then_another_finds_rooms_and_hist
     anna.shutdown().await;
 
     let first = Visitor::opens(&site, None).await;
-    first.keeps("bread in the oven").await;
+    first.browser.keeps("bread in the oven").await;
     first.signs_in("mara", PASSWORD).await;
     first.goes_to("garden").await;
     first.likes_the_topmost().await;
@@ -58,7 +58,7 @@ async fn whoever_signs_in_from_one_browser_and_then_another_finds_rooms_and_hist
     first.obeyed_the_policy().await;
 
     let second = Visitor::opens(&site, None).await;
-    second.keeps_nothing().await;
+    second.browser.keeps_nothing().await;
     second.signs_in("Mara", PASSWORD).await;
     second.goes_to("garden").await;
     second.says("from another browser").await;

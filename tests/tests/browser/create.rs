@@ -14,8 +14,8 @@ async fn a_room_made_in_a_browser_is_joined_from_a_desktop_by_the_link_that_was_
     let (archive, site) = archive_with(page, dir.path()).await;
     let bea = Visitor::opens(&site, None).await;
     bea.browser.may_use_the_clipboard().await;
-    bea.keeps("bread in the oven").await;
-    bea.is_called("Bea").await;
+    bea.browser.keeps("bread in the oven").await;
+    bea.browser.is_called("Bea").await;
     bea.makes_a_room("bakery").await;
     // The code is shown; the second button copies its link.
     bea.browser.types(&format!("{TAB}{TAB}{TAB}{ENTER}")).await;

@@ -17,9 +17,9 @@ async fn over_https_the_page_and_its_connection_come_from_the_archive_and_pass_m
     let (room, code) = create(&anna.handle(), "vault").await;
     let bea = Visitor::opens(&format!("{site}#{code}"), None).await;
     assert_eq!(bea.browser.script("return location.protocol").await, "https:");
-    bea.keeps_nothing().await;
-    bea.is_called("Bea").await;
-    bea.joins_by_link("vault").await;
+    bea.browser.keeps_nothing().await;
+    bea.browser.is_called("Bea").await;
+    bea.browser.joins_by_link("vault").await;
     bea.says("behind a lock").await;
     until("Bea's message", async || {
         texts(&anna.handle(), room).await.contains(&"behind a lock".to_owned()).then_some(())

@@ -17,10 +17,10 @@ async fn a_browser_joins_by_a_link_chats_both_ways_and_comes_back_as_the_same_me
     let (room, code) = create(&anna.handle(), "kitchen").await;
 
     let bea = Visitor::opens(&format!("{site}#{code}"), None).await;
-    bea.keeps(PASSPHRASE).await;
+    bea.browser.keeps(PASSPHRASE).await;
     assert_eq!(bea.browser.script("return location.hash").await, "", "the code is out of the address");
-    bea.is_called("Bea").await;
-    bea.joins_by_link("kitchen").await;
+    bea.browser.is_called("Bea").await;
+    bea.browser.joins_by_link("kitchen").await;
     until("Anna sees Bea", async || members(&anna.handle(), room).await.iter().any(|m| m.name == "Bea").then_some(()))
         .await;
 

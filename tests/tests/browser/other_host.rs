@@ -50,9 +50,9 @@ async fn a_browser_on_another_host_lives_through_cut_cables_and_a_killed_archive
 
     let bea = Visitor::opens(&format!("{site}#{code}"), Some(lan.host(BROWSER))).await;
     assert_eq!(bea.browser.script("return window.isSecureContext").await, false, "plain http is what is tried");
-    bea.keeps(PASSPHRASE).await;
-    bea.is_called("Bea").await;
-    bea.joins_by_link("kitchen").await;
+    bea.browser.keeps(PASSPHRASE).await;
+    bea.browser.is_called("Bea").await;
+    bea.browser.joins_by_link("kitchen").await;
     bea.says("hello over plain http").await;
     her.until_said("hello over plain http").unwrap();
 
@@ -76,9 +76,9 @@ async fn a_browser_on_another_host_lives_through_cut_cables_and_a_killed_archive
 
     // Nobody but the archive is up when the next one comes.
     let cai = Visitor::opens(&format!("{site}#{code}"), Some(lan.host(BROWSER))).await;
-    cai.keeps_nothing().await;
-    cai.is_called("Cai").await;
-    cai.joins_by_link("kitchen").await;
+    cai.browser.keeps_nothing().await;
+    cai.browser.is_called("Cai").await;
+    cai.browser.joins_by_link("kitchen").await;
     cai.likes_the_topmost().await;
     let mut her = Background::start(&mut anna(&lan, dir.path(), &["run", "--json"])).unwrap();
     her.until_said("👍").unwrap();

@@ -33,9 +33,9 @@ async fn a_page_that_keeps_nothing_chats_like_any_other_and_is_a_stranger_when_i
     send(&anna.handle(), room, "quiet please").await;
 
     let cai = Visitor::opens(&format!("{site}#{code}"), None).await;
-    cai.keeps_nothing().await;
-    cai.is_called("Cai").await;
-    cai.joins_by_link("library").await;
+    cai.browser.keeps_nothing().await;
+    cai.browser.is_called("Cai").await;
+    cai.browser.joins_by_link("library").await;
     cai.says("as you wish").await;
     until("Cai's message", async || {
         texts(&anna.handle(), room).await.contains(&"as you wish".to_owned()).then_some(())
@@ -45,9 +45,9 @@ async fn a_page_that_keeps_nothing_chats_like_any_other_and_is_a_stranger_when_i
 
     cai.browser.reload().await;
     cai.browser.until_loaded().await;
-    cai.keeps_nothing().await;
+    cai.browser.keeps_nothing().await;
     // A fresh person, who has no name yet.
-    cai.is_called("Dora").await;
+    cai.browser.is_called("Dora").await;
     cai.obeyed_the_policy().await;
     let names: Vec<_> = members(&anna.handle(), room).await.into_iter().map(|member| member.name).collect();
     assert_eq!(names, ["anna", "Cai"]);

@@ -4,7 +4,7 @@ use parlor_archive::{Archive, WebConfig};
 use parlor_node::Node;
 use parlor_protocol::{RoomCode, RoomId};
 use parlor_tests::{
-    browser::{Browser, ENTER, TAB},
+    browser::{Browser, ENTER},
     real::{PATIENCE, address, archive_config, create, node, until},
 };
 use serde_json::Value;
@@ -96,15 +96,7 @@ pub async fn joined(browser: &Browser, site: &str, code: &RoomCode) {
 
 /// The first time in this browser, with the code of a link.
 pub async fn come_in(browser: &Browser) {
-    browser.until_typing().await;
-    browser.types(&format!("{PHRASE}{TAB}{PHRASE}{ENTER}")).await;
-    browser.until_title("Welcome to Parlor").await;
-    browser.until_typing().await;
-    browser.types(&format!("Bea{ENTER}")).await;
-    browser.until_title("Parlor").await;
-    browser.until_typing().await;
-    browser.types(&ENTER.to_string()).await;
-    browser.until_title("kitchen - Parlor").await;
+    browser.comes_in(PHRASE, "Bea", "kitchen").await;
     browser.until_typing().await;
 }
 

@@ -111,9 +111,9 @@ fn sizes(page: &Path) -> anyhow::Result<(u64, u64)> {
 /// Joins as somebody on a shared machine; milliseconds to the first frame, and from the last key to the
 /// first screenful of the room.
 async fn join_in(visitor: &Visitor) -> anyhow::Result<(f64, f64)> {
-    visitor.keeps_nothing().await;
-    visitor.is_called("Visitor").await;
-    visitor.joins_by_link("kitchen").await;
+    visitor.browser.keeps_nothing().await;
+    visitor.browser.is_called("Visitor").await;
+    visitor.browser.joins_by_link("kitchen").await;
     let mark = async |name: &str| {
         let script = format!("return performance.getEntriesByName('{name}')[0]?.startTime ?? null");
         visitor.browser.script(&script).await.as_f64()
