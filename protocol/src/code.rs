@@ -153,7 +153,8 @@ pub(crate) fn without_scheme(input: &str) -> (&str, bool) {
     };
     let trimmed = input.trim();
     let is_page = PAGE_SCHEMES.into_iter().any(|scheme| strip(trimmed, scheme).is_some());
-    let trimmed = trimmed.split_once('#').filter(|_| is_page).map_or(trimmed, |(_, code)| code);
+    // A page's address without a code has none of its symbols.
+    let trimmed = if is_page { trimmed.split_once('#').map_or("", |(_, code)| code) } else { trimmed };
     let bare = match strip(trimmed, LINK_SCHEME) {
         Some(len) => trimmed.get(len..).unwrap_or_default().trim_start_matches('/'),
         None => trimmed,

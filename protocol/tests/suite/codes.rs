@@ -103,6 +103,13 @@ fn spaces_dashes_and_the_link_do_not_matter() {
 }
 
 #[test]
+fn the_address_of_a_page_without_a_code_is_an_incomplete_code() {
+    for address in ["http://192.168.1.5:47803/", "https://archive.lan", "http://archive.lan/#"] {
+        assert_eq!(read_typed(address).state, Err(CodeError::TooShort { expected: 18, got: 0 }), "{address}");
+    }
+}
+
+#[test]
 fn typing_shows_groups_and_asks_for_more() {
     let text = code(6).to_string();
     let typed = read_typed(&text[..7].to_lowercase());
