@@ -104,6 +104,15 @@ impl Account {
     }
 }
 
+/// What just came into the open room, for screen readers to say.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// Tells two that say the same apart.
+    pub number: u64,
+    /// What they say.
+    pub text: String,
+}
+
 /// All the app knows.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -119,6 +128,8 @@ pub struct Model {
     pub joining: Option<Joining>,
     /// The last search.
     pub found: Found,
+    /// What came into the open room last.
+    pub news: Option<News>,
     /// Messages to the person.
     pub toasts: VecDeque<Toast>,
     /// The person being looked at, and warnings about people.
