@@ -94,7 +94,7 @@ enum Done {
         planned: Height,
         added: Usage,
         /// What members should know of.
-        news: Option<Entry>,
+        news: Option<Box<Entry>>,
         result: Result<Appended, StoreError>,
     },
     Registered {

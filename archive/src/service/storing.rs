@@ -175,7 +175,7 @@ impl Service {
         // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
         // it shows them that something is missing.
         let tells = |kept: &&Kept| waiter.is_some() && kept.checked && !kept.entry.is_pruned();
-        let news = ready.entries.last().filter(tells).map(|kept| kept.entry.inner().clone());
+        let news = ready.entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
             let result = store.append(run).await;
@@ -201,7 +201,7 @@ impl Service {
                 let answer = self.on_appended(room, log, planned, added, result);
                 self.listen(room).await;
                 if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
-                    self.pass_on(news).await;
+                    self.pass_on(*news).await;
                 }
                 if let Some(inbound) = waiter {
                     self.answer(inbound, &answer).await;
