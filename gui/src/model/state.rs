@@ -1,7 +1,7 @@
 //! The model itself, and what people's actions change in it.
 
 use parlor_node::{
-    AccountCommand, AccountDevice, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message,
+    AccountCommand, AccountDevice, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message, Peer,
     Problem, Profile, RecoveryWords, RoomSummary, store::LockKind,
 };
 use parlor_protocol::{Role, RoomCode, RoomId, Text, error::TextError};
@@ -168,6 +168,12 @@ impl Model {
             Effect::ask(Command::LockKind, Purpose::LockKind),
             Effect::ask(Command::Account(Box::new(AccountCommand::Status)), Purpose::Account),
         ]
+    }
+
+    /// The archives that are connected.
+    #[must_use]
+    pub fn archives(&self) -> Vec<&Peer> {
+        self.connection.peers.iter().filter(|peer| peer.archive).collect()
     }
 
     /// The open room's chat.

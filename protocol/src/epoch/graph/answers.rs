@@ -45,6 +45,25 @@ impl EpochGraph {
         self.node_of(epoch).map(|(_, node)| &node.facts)
     }
 
+    /// Epochs whose records stand, at most this many: those that no other one follows, then the youngest.
+    #[must_use]
+    pub fn newest(&self, most: usize) -> Vec<EpochId> {
+        let heads = self.view.heads.iter().filter_map(|at| self.nodes.get(*at)).map(|node| node.facts.epoch);
+        let mut newest: Vec<EpochId> = heads.take(most).collect();
+        let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
+        let mut standing: Vec<_> = standing.map(|(_, node)| (node.generation, node.facts.epoch)).collect();
+        standing.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, epoch) in standing {
+            if newest.len() >= most {
+                break;
+            }
+            if !newest.contains(&epoch) {
+                newest.push(epoch);
+            }
+        }
+        newest
+    }
+
     /// The epochs in which what is said vanishes, each with its lifetime in milliseconds.
     pub fn lifetimes(&self) -> impl Iterator<Item = (EpochId, u64)> + '_ {
         self.nodes.iter().filter_map(|node| Some((node.facts.epoch, node.facts.lifetime_ms?)))
