@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use parlor_protocol::DeviceId;
+use parlor_protocol::{DeviceId, TopicId};
 use zeroize::Zeroizing;
 
 /// The port that a typed address without a port means, for TCP and for QUIC.
@@ -12,9 +12,10 @@ pub const DEFAULT_WS_PORT: u16 = 47802;
 /// The protocol version of the wire.
 pub const VERSION: u8 = 1;
 
-/// Names a gossip message by its bytes. Two different messages must never have the same name:
-/// gossip is anonymous, and what has a known name is dropped as a repetition.
-pub type MessageIdFn = fn(&[u8]) -> [u8; 20];
+/// Names a gossip message by its topic and its bytes. Two different messages must never have the same
+/// name, and the same bytes in two topics are two messages: gossip is anonymous, and what has a known
+/// name is dropped as a repetition.
+pub type MessageIdFn = fn(TopicId, &[u8]) -> [u8; 20];
 
 /// How to choose one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_seed_is_not_in_the_debug_output() {
-        let config = NetConfig::new(Zeroizing::new([0xAB; 32]), |_| [0; 20]);
+        let config = NetConfig::new(Zeroizing::new([0xAB; 32]), |_, _| [0; 20]);
         let shown = format!("{config:?}");
         assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"), "{shown}");
     }
