@@ -4,6 +4,7 @@
 //! else is in the store, so that several archives on one database serve the same accounts.
 
 mod between;
+mod counting;
 mod seen;
 
 use futures::future::try_join;
@@ -19,10 +20,10 @@ use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backoff::{self, Counted};
+use super::backoff::Counted;
 use crate::{
     service::now_ms,
-    store::{AccountRow, Added, Pass, Store, StoreError, Tries, TryPlace},
+    store::{AccountRow, Added, Pass, Store, StoreError, TryPlace},
 };
 use between::Between;
 use seen::Seen;
@@ -129,7 +130,7 @@ impl Desk {
             }
             AccountRequest::StartLogIn { name, message } => {
                 let row = self.store.accounts().account(&name).await?;
-                self.count_try(from, &name, row.as_ref()).await?;
+                let counted = self.count_try(from, &name, row.as_ref()).await?;
                 let binding = self.binding(from);
                 let record = row.as_ref().map(|row| &row.record);
                 let answered = {
@@ -138,16 +139,16 @@ impl Desk {
                 };
                 let answered = answered.map_err(|_| AccountRefusal::Unfit)?;
                 let message = answered.message.clone();
-                self.between.answered(from, answered);
+                self.between.answered(from, answered, counted);
                 Ok(AccountAnswer::LoggingIn(message))
             }
             AccountRequest::FinishLogIn { proof, device } => {
-                let answered = self.between.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
+                let (answered, counted) = self.between.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
                 let name = answered.user().clone();
                 if !answered.accepts(&proof) {
                     return Err(AccountRefusal::WrongLogIn.into());
                 }
-                self.log_in(from, name, device).await
+                self.log_in(from, name, device, counted).await
             }
             AccountRequest::LogOut => {
                 self.between.forget(from);
@@ -278,37 +279,7 @@ impl Desk {
 
     // Signing in.
 
-    /// Counts a try, for the name whether it exists or not and for the machine. A machine that is
-    /// signed in to the account does not wait for what strangers try.
-    async fn count_try(&self, from: DeviceId, name: &UserName, row: Option<&AccountRow>) -> Result<(), Stop> {
-        self.count(TryPlace::of_peer(from), Counted::Peer).await?;
-        if row.is_some_and(|row| row.has(from)) {
-            return Ok(());
-        }
-        self.count(TryPlace::of_name(name), Counted::Name).await
-    }
-
-    async fn count(&self, place: TryPlace, counted: Counted) -> Result<(), Stop> {
-        let store = self.store.accounts();
-        for _ in 0..RETRIES {
-            let before = store.tries(place).await?;
-            let after = backoff::one_more(counted, before, now_ms()).map_err(|ms| AccountRefusal::Wait { ms })?;
-            if store.note_tries(place, before, after).await? {
-                return Ok(());
-            }
-        }
-        Err(AccountRefusal::Wait { ms: 1_000 }.into())
-    }
-
-    async fn forgive(&self, place: TryPlace) -> Result<(), Stop> {
-        let before = self.store.accounts().tries(place).await?;
-        let after = Tries { count: 0, ..before };
-        // Somebody who tried meanwhile stays counted.
-        self.store.accounts().note_tries(place, before, after).await?;
-        Ok(())
-    }
-
-    async fn log_in(&self, from: DeviceId, name: UserName, device: Name) -> Done {
+    async fn log_in(&self, from: DeviceId, name: UserName, device: Name, counted: bool) -> Done {
         self.leave_other(from, &name).await?;
         let row = self
             .change(&name, |row| {
@@ -325,7 +296,8 @@ impl Desk {
             })
             .await?;
         // Both at once: the store makes them durable together.
-        try_join(self.forgive(TryPlace::of_name(&name)), self.forgive(TryPlace::of_peer(from))).await?;
+        let of_name = async { if counted { self.take_back(&name).await } else { Ok(()) } };
+        try_join(of_name, self.forgive_machine(from)).await?;
         self.note_seen(from).await;
         self.between.has_proven(from, name);
         Ok(AccountAnswer::LoggedIn(row.vault))
