@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    accounts::{SignUp, UsersAction},
+    accounts::{ACCOUNTS_MAX, SignUp, UsersAction},
     error::StartError,
     service::{Limits, Rates},
     store::Usage,
@@ -135,6 +135,9 @@ pub struct Settings {
     /// Most rooms.
     #[arg(long, value_name = "N")]
     pub max_rooms: Option<usize>,
+    /// Most accounts that are made without a token.
+    #[arg(long, value_name = "N")]
+    pub max_accounts: Option<u64>,
     /// Most kilobytes a second that one machine may store.
     #[arg(long, value_name = "KB")]
     pub max_peer_kb_per_second: Option<u64>,
@@ -179,6 +182,7 @@ impl Settings {
             account_key: self.account_key.or(file.account_key),
             max_room_mb: self.max_room_mb.or(file.max_room_mb),
             max_rooms: self.max_rooms.or(file.max_rooms),
+            max_accounts: self.max_accounts.or(file.max_accounts),
             max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
         })
     }
@@ -257,6 +261,7 @@ impl Settings {
             Registration::Token => SignUp::Token,
             Registration::Closed => SignUp::Closed,
         };
+        config.accounts_max = self.max_accounts.unwrap_or(config.accounts_max);
         config.account_key.clone_from(&self.account_key);
         Ok(config)
     }
@@ -299,6 +304,8 @@ pub struct ArchiveConfig {
     pub limits: Limits,
     /// Who may make an account.
     pub sign_up: SignUp,
+    /// Most accounts that are made without a token.
+    pub accounts_max: u64,
     /// The file with the account key, if it is not in the data folder.
     pub account_key: Option<PathBuf>,
 }
@@ -320,6 +327,7 @@ impl ArchiveConfig {
             mdns: true,
             limits: Limits::default(),
             sign_up: SignUp::default(),
+            accounts_max: ACCOUNTS_MAX,
             account_key: None,
         }
     }

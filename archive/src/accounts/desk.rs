@@ -31,6 +31,9 @@ use seen::Seen;
 /// How often a change is tried again when another one came first.
 const RETRIES: usize = 8;
 
+/// Accounts that may be made without a token, unless the operator says otherwise: 8 GB at most.
+pub(crate) const ACCOUNTS_MAX: u64 = 10_000;
+
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SignUp {
@@ -49,6 +52,7 @@ pub(crate) struct Desk {
     server: Server,
     archive: DeviceId,
     sign_up: SignUp,
+    accounts_max: u64,
     between: Between,
     seen: Seen,
     rng: Mutex<ChaCha20Rng>,
@@ -95,10 +99,17 @@ impl Desk {
             server,
             archive,
             sign_up,
+            accounts_max: ACCOUNTS_MAX,
             between: Between::default(),
             seen: Seen::default(),
             rng: Mutex::new(rng),
         }
+    }
+
+    /// With as many accounts at most. Whoever has a token of the operator gets one all the same.
+    pub(crate) fn with_accounts_max(mut self, most: u64) -> Self {
+        self.accounts_max = most;
+        self
     }
 
     /// Answers a request of a device.
@@ -215,6 +226,9 @@ impl Desk {
     ) -> Result<Option<[u8; 32]>, Stop> {
         let Some(token) = token else {
             return match self.sign_up {
+                SignUp::Open if self.store.accounts().account_count().await? >= self.accounts_max => {
+                    Err(AccountRefusal::Full.into())
+                }
                 SignUp::Open => Ok(None),
                 SignUp::Token => Err(AccountRefusal::Token.into()),
                 SignUp::Closed => Err(AccountRefusal::Closed.into()),

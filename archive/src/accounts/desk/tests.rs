@@ -388,6 +388,22 @@ async fn tokens_open_registration_once() {
 }
 
 #[tokio::test]
+async fn an_archive_takes_only_so_many_accounts_and_those_of_its_operator() {
+    let mut place = Place::new(SignUp::Open);
+    place.desk = place.desk.with_accounts_max(2);
+    let begun = place.prepared(3, "clara", "correct horse", None).await.unwrap();
+    assert_eq!(place.register(1, "anna", "correct horse", None).await, AccountAnswer::Done);
+    assert_eq!(place.register(2, "ben", "correct horse", None).await, AccountAnswer::Done);
+    assert_eq!(place.refused(3, begun).await, AccountRefusal::Full, "also for those who began before");
+    assert_eq!(place.prepared(3, "clara", "correct horse", None).await.err(), Some(AccountRefusal::Full));
+    let named = token_in(&place.admin(UsersAction::Add { name: "Clara".into() }).await);
+    assert_eq!(place.register(3, "clara", "correct horse", Some(&named)).await, AccountAnswer::Done);
+    place.admin(UsersAction::Remove { name: "anna".into() }).await;
+    place.admin(UsersAction::Remove { name: "ben".into() }).await;
+    assert_eq!(place.register(4, "dora", "correct horse", None).await, AccountAnswer::Done);
+}
+
+#[tokio::test]
 async fn a_reset_sets_a_new_password_once_and_opens_nothing() {
     let place = Place::new(SignUp::Open);
     place.register(1, "anna", "correct horse", None).await;
