@@ -16,8 +16,6 @@ use std::{collections::BTreeSet, process::Command};
 const MOMENTS: usize = 12;
 /// How long a command waits for others, in seconds.
 const WAIT: &str = "4";
-/// The same where they are there for sure, and may only be slow.
-const WAIT_FOR_SURE: &str = "45";
 
 /// Which side is killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,13 +49,9 @@ impl Scene {
 
     /// A new machine, which reaches anna's through the relay.
     fn new_one(&self, profile: &str, args: &[&str]) -> Command {
-        self.waits(profile, WAIT, args)
-    }
-
-    fn waits(&self, profile: &str, wait: &str, args: &[&str]) -> Command {
         let address = format!("127.0.0.1:{}", self.relay.port());
         let mut command = process::parlor(self.dir.path(), profile, Some(&address)).unwrap();
-        command.args(["--wait", wait, "--json"]).args(args);
+        command.args(["--wait", WAIT, "--json"]).args(args);
         command
     }
 
@@ -179,17 +173,15 @@ fn a_device_whose_link_was_killed_anywhere_is_linked_or_not_and_can_be_linked_an
         }
         // Whichever it was: it is anna's, and speaks and is heard in all rooms of both.
         assert_eq!(user(on_new(&["members", "kitchen"])), anna, "{what}");
-        let mut home = Background::start(&mut scene.anna(&["run"])).unwrap();
+        let home = Background::start(&mut scene.anna(&["run"])).unwrap();
         let text = format!("from {profile}");
-        let at_home = |args: &[&str]| process::run(&mut scene.waits(&profile, WAIT_FOR_SURE, args)).unwrap();
-        at_home(&["send", "kitchen", &text]);
+        process::run(&mut on_new(&["send", "kitchen", &text])).unwrap();
         home.wait_for(&text).unwrap();
         home.until_said(&cellar).unwrap_or_else(|error| panic!("{what}: {error}"));
-        // What was there before may come after the first words of the new one.
-        let read = at_home(&["history", "kitchen"]);
-        assert!(read.contains("hello"), "{what}: {read}");
+        let mut home = home;
         assert!(home.stop().unwrap());
         let told = |mut command: Command| process::run(command.arg("--offline")).unwrap();
+        assert!(told(on_new(&["history", "kitchen"])).contains("hello"), "{what}");
         assert!(told(on_new(&["history", &cellar])).contains("potatoes"), "{what}");
         let old = has(|args| scene.anna(args));
         assert!(old.devices.contains(&new.own) && old.rooms.contains(&cellar), "{what}: {old:?}");

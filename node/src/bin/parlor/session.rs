@@ -163,21 +163,11 @@ impl Session {
         }
     }
 
+    /// A question for history is answered once the room was read from the store. Before that it is
+    /// known neither what can be shown nor whether this device may write.
     async fn until_loaded(&self, room: RoomId) -> Result<(), Failure> {
-        let mut events = self.handle.subscribe();
-        loop {
-            let rooms = self.handle.rooms().await?;
-            let is_loading = |summary: &RoomSummary| {
-                // While a room is read from the store nothing of it can be shown yet.
-                summary.room == room && summary.last.is_none() && matches!(summary.sync, SyncState::Syncing { .. })
-            };
-            if !rooms.iter().any(is_loading) {
-                return Ok(());
-            }
-            if matches!(events.next().await, Event::Stopped) {
-                return Err(CommandError::Stopped.into());
-            }
-        }
+        self.call(Command::History { room, before: None, limit: 1 }).await?;
+        Ok(())
     }
 
     pub(crate) async fn end(self) {
