@@ -1,6 +1,6 @@
 //! Backup, restore and verify, for both stores.
 //!
-//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 1\n`, then for each record its length
+//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 2\n`, then for each record its length
 //! (4 bytes little endian), its BLAKE3 hash (32 bytes) and the record itself; the last record
 //! says that the file is whole. Entries stay as sealed as they are in the store.
 
@@ -31,7 +31,7 @@ use crate::{
 
 /// Longest record: a run that was pushed as one, and what describes it.
 const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
-const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 1\n";
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 2\n";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Record {
@@ -151,7 +151,7 @@ async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
     let mut input = BufReader::new(file);
     let mut magic = [0; MAGIC.len()];
     let known = input.read_exact(&mut magic).is_ok() && magic == *MAGIC;
-    ensure!(known, "{} is not a backup of a Parlor archive (or of a newer version)", path.display());
+    ensure!(known, "{} is not a backup of a Parlor archive, or of another version", path.display());
     let (mut entries, mut rooms) = (0u64, 0u64);
     let mut ended: BTreeMap<RoomId, Vec<Entry>> = BTreeMap::new();
     loop {

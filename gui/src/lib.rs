@@ -21,6 +21,8 @@ pub mod model;
 pub mod native;
 pub mod pictures;
 pub mod place;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod spoken;
 pub mod theme;
 pub mod view;
 #[cfg(target_arch = "wasm32")]

@@ -152,6 +152,12 @@ pub fn one_line(message: &Message, max_chars: usize) -> String {
     }
 }
 
+/// The host in a peer's address: `192.168.1.5` of `/ip4/192.168.1.5/tcp/47801`.
+#[must_use]
+pub fn host(address: &str) -> &str {
+    address.split('/').nth(2).unwrap_or(address)
+}
+
 /// What to be careful about with a person.
 #[must_use]
 pub fn warning(name: &str, warning: &Warning) -> String {

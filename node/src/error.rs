@@ -1,5 +1,6 @@
 //! What can go wrong when a person asks something of a node, in the person's terms.
 
+use parlor_protocol::DeviceId;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -154,6 +155,15 @@ pub enum CommandError {
          multicast, add the archive's address by hand"
     )]
     NoArchive,
+    /// Several archives are in reach, and the account would be for one.
+    #[error(
+        "there are several archives here: {}. Say which one is meant; each shows its device when it starts",
+        .archives.iter().map(DeviceId::short).collect::<Vec<_>>().join(", ")
+    )]
+    ManyArchives {
+        /// Those that are connected.
+        archives: Vec<DeviceId>,
+    },
     /// The archive does not answer as it should.
     #[error("the archive could not do this now; try again in a moment, and look at its log if it happens again")]
     ArchiveSilent,

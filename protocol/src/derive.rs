@@ -55,6 +55,8 @@ pub(crate) enum Purpose {
     VaultRecovery,
     /// What an archive keeps of a one-time token.
     AccessToken,
+    /// What shows one archive that a device has a token.
+    TokenProof,
     /// The name of an archive's account key.
     AccountKeyId,
     /// The pre-shared key of linking a device, from the stretched code.
@@ -91,6 +93,7 @@ impl Purpose {
             Self::VaultPassword => "parlor/v1/vault password key",
             Self::VaultRecovery => "parlor/v1/vault recovery key",
             Self::AccessToken => "parlor/v1/access token",
+            Self::TokenProof => "parlor/v1/token proof",
             Self::AccountKeyId => "parlor/v1/account key id",
             Self::LinkPsk => "parlor/v1/link psk",
             Self::LinkLocator => "parlor/v1/link locator",

@@ -24,7 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use graph::{EpochFacts, EpochGraph};
+pub use graph::{EpochFacts, EpochGraph, OneDevice};
 pub use record::{EpochChange, EpochRecord, OwnerChange, PreviousKey, SEALED_KEY_LEN, SealedKey};
 pub use settings::{RoomSettings, Stamp, Stamped};
 
@@ -125,6 +125,13 @@ fn epoch_id(key: &Secret, room: RoomId, parents: &[EpochId]) -> EpochId {
     id
 }
 
+/// Where an epoch's gossip goes. A hash of room and epoch: nobody can claim the topic of another room,
+/// and who keeps the records of a room, but no key, knows where to listen.
+#[must_use]
+pub fn topic_of(room: RoomId, epoch: EpochId) -> TopicId {
+    TopicId::from_bytes(Purpose::EpochTopic.hash(&[room.as_bytes().as_slice(), epoch.as_bytes()].concat()))
+}
+
 /// Everything that follows from an epoch's key.
 #[derive(Clone)]
 pub struct EpochSecrets {
@@ -135,7 +142,6 @@ pub struct EpochSecrets {
     room_secret: DhSecret,
     room_public: DhPublic,
     psk: Secret,
-    topic: TopicId,
     admission: SigningKey,
     signal: Secret,
 }
@@ -156,7 +162,6 @@ impl EpochSecrets {
             room_secret,
             room_public,
             psk: Secret::from_bytes(*Purpose::EpochPsk.secret(bytes)),
-            topic: TopicId::from_bytes(Purpose::EpochTopic.hash(bytes)),
             admission: SigningKey::from_bytes(&Purpose::EpochAdmission.secret(bytes)),
             signal: Secret::from_bytes(*Purpose::EpochSignal.secret(bytes)),
             key,
@@ -198,8 +203,8 @@ impl EpochSecrets {
 
     /// Where the epoch's gossip goes.
     #[must_use]
-    pub const fn topic(&self) -> TopicId {
-        self.topic
+    pub fn topic(&self) -> TopicId {
+        topic_of(self.room, self.id)
     }
 
     pub(crate) const fn psk(&self) -> &Secret {

@@ -145,6 +145,12 @@ pub struct Invite {
 }
 
 impl Invite {
+    /// One that opens nothing.
+    #[cfg(test)]
+    pub(crate) fn empty(locator: Locator, signer: DeviceId) -> Self {
+        Self { locator, sealed: Vec::new(), signer, sig: Sig([0; 64]) }
+    }
+
     /// Seals and signs an invite.
     ///
     /// # Errors

@@ -6,8 +6,14 @@
 //! of everybody else, judged by it.
 
 mod codes;
+mod spans;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use crate::{
     entry::{Entry, Kind, Verified},
@@ -19,6 +25,7 @@ use crate::{
 
 use codes::Codes;
 pub use codes::{Revocation, Standing};
+use spans::Spans;
 
 /// Why an entry is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +53,6 @@ pub enum Learned {
     InviteRevoked(Locator),
 }
 
-/// From which place on a log is written in an epoch.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: Height,
-    epoch: EpochId,
-}
-
 /// The rules of one room as far as they are known.
 #[derive(Debug)]
 pub struct RoomRules {
@@ -62,7 +62,7 @@ pub struct RoomRules {
     bare: HashMap<EpochId, [u8; 32]>,
     /// Epochs to which a certificate admits a device.
     certified: HashMap<DeviceId, BTreeSet<EpochId>>,
-    spans: HashMap<LogKey, Vec<Span>>,
+    spans: HashMap<LogKey, Spans>,
     codes: Codes,
 }
 
@@ -119,7 +119,8 @@ impl RoomRules {
         let none = BTreeSet::new();
         let certified = self.certified.get(&device).unwrap_or(&none);
         let is_bare = |epoch: &EpochId| self.graph.facts(*epoch).is_none();
-        self.graph.is_member(device, certified) || (!self.graph.is_removed(device) && certified.iter().any(is_bare))
+        self.graph.device(device).is_member(certified)
+            || (!self.graph.is_removed(device) && certified.iter().any(is_bare))
     }
 
     /// Whether a record or a certificate ever let a device in.
@@ -130,7 +131,7 @@ impl RoomRules {
 
     /// By a record or a certificate, and by nothing that does not stand.
     fn may_write(&self, device: DeviceId, epoch: EpochId, certified: bool) -> Result<(), Refused> {
-        self.graph.may_write(device, epoch, certified)?;
+        self.graph.device(device).may_write(epoch, certified)?;
         // What somebody did who was no owner any more lets nobody in.
         if self.graph.is_void(epoch) && !self.is_member(device) { Err(Refused::Cut) } else { Ok(()) }
     }
@@ -248,11 +249,16 @@ impl RoomRules {
         if let Some(height) = self.graph.cut(log) {
             return Some(height);
         }
-        let is_cut = |span: &&Span| {
-            let certified = self.is_certified(log.author, span.epoch);
-            self.may_write(log.author, span.epoch, certified) == Err(Refused::Cut)
-        };
-        self.spans.get(&log)?.iter().find(is_cut).map(|span| span.start)
+        let certified = self.certified.get(&log.author).map_or(0, BTreeSet::len);
+        // Worked out for the author once, and only where something is new.
+        let (author, member) = (OnceCell::new(), OnceCell::new());
+        self.spans.get(&log)?.end((self.graph.len(), self.bare.len(), certified), |epoch| {
+            let author = author.get_or_init(|| self.graph.device(log.author));
+            match author.may_write(epoch, self.is_certified(log.author, epoch)) {
+                Ok(()) => self.graph.is_void(epoch) && !*member.get_or_init(|| self.is_member(log.author)),
+                verdict => verdict == Err(Refused::Cut),
+            }
+        })
     }
 
     /// Whether an entry does not lie beyond the end of its log.
@@ -267,6 +273,14 @@ impl RoomRules {
     /// # Errors
     /// [`Refused`]: for now, for as long as its author is removed, or for ever.
     pub fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
+        self.admit_of(entry, false)
+    }
+
+    /// The same, by who knows whether its author may end codes of others: that is in sealed settings.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn admit_of(&mut self, entry: &Verified<Entry>, may_end_codes: bool) -> Result<Learned, Refused> {
         let header = *entry.header();
         // What owners decided counts also beyond the end of their log: whether it ends there follows
         // from all decisions together.
@@ -280,16 +294,21 @@ impl RoomRules {
             Kind::Epoch => return Ok(epoch.map_or(Learned::Nothing, |record| Learned::Epoch(Box::new(record)))),
             Kind::Admission => self.learn_admission(entry)?,
             Kind::Invite => {
-                self.require_admitted(header.author, header.epoch)?;
-                self.learn_invite(entry)?
+                self.require_admitted(entry.inner())?;
+                self.learn_invite(entry, may_end_codes)?
             }
-            Kind::Content => self.require_admitted(header.author, header.epoch).map(|()| Learned::Nothing)?,
+            Kind::Content => self.require_admitted(entry.inner()).map(|()| Learned::Nothing)?,
         };
         self.note_span(entry);
         Ok(learned)
     }
 
-    fn require_admitted(&self, device: DeviceId, epoch: EpochId) -> Result<(), Refused> {
+    fn require_admitted(&self, entry: &Entry) -> Result<(), Refused> {
+        let (device, epoch) = (entry.header().author, entry.header().epoch);
+        // What let the first one of a log and an epoch in lets the others in, as long as it stands.
+        if self.spans.get(&entry.log_key()).is_some_and(|spans| spans.has(epoch)) {
+            return Ok(());
+        }
         // What a removed device wrote before its cut stands, whoever else did not know it.
         match self.may_write(device, epoch, self.is_certified(device, epoch)) {
             Err(Refused::Cut) if self.graph.is_removed(device) => Ok(()),
@@ -299,11 +318,8 @@ impl RoomRules {
 
     fn note_span(&mut self, entry: &Verified<Entry>) {
         let header = entry.header();
-        let spans = self.spans.entry(entry.log_key()).or_default();
-        let is_new = spans.last().is_none_or(|last| last.epoch != header.epoch && last.start.next < header.seq);
-        if is_new {
-            spans.push(Span { start: Height { next: header.seq, head: header.prev }, epoch: header.epoch });
-        }
+        let start = Height { next: header.seq, head: header.prev };
+        self.spans.entry(entry.log_key()).or_default().note(start, header.epoch);
     }
 
     fn learn_admission(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
@@ -322,7 +338,7 @@ impl RoomRules {
         Ok(Learned::Admitted(cert.device))
     }
 
-    fn learn_invite(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
+    fn learn_invite(&mut self, entry: &Verified<Entry>, may_end: bool) -> Result<Learned, Refused> {
         let header = entry.header();
         match InviteBody::decode(entry.body()).map_err(|_| Refused::Never)? {
             InviteBody::Made(invite) => {
@@ -334,7 +350,9 @@ impl RoomRules {
                 Ok(Learned::InviteMade(Box::new(invite)))
             }
             InviteBody::Revoked(locator) => {
-                self.codes.revoke(locator, Revocation { by: header.author, epoch: header.epoch });
+                let is_owner = || self.graph.user_of(header.author).is_some_and(|user| self.graph.is_owner(user));
+                let may = may_end || is_owner();
+                self.codes.revoke(locator, Revocation { by: header.author, epoch: header.epoch }, may);
                 Ok(Learned::InviteRevoked(locator))
             }
         }

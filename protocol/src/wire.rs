@@ -194,7 +194,8 @@ pub enum RoomRequest {
         genesis: Entry,
         /// Epoch entries, oldest first; when there are more than fit, the rest in further requests.
         epochs: Vec<Entry>,
-        /// The topics of live epochs, so that the archive can listen and pass on.
+        /// The topics that the member listens to. An archive works them out from the epochs' records and
+        /// goes by nothing else.
         topics: Vec<TopicId>,
     },
     /// What of the asked device's own logs has arrived here: a receipt.

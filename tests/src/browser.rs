@@ -42,8 +42,6 @@ pub const DOWN: char = '\u{e015}';
 const KEY_MS: u64 = 30;
 /// How long a browser may take to close.
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);
-/// How long after a key that moves the focus, which takes a frame.
-const MOVE_MS: u64 = 300;
 
 /// The page, when `cargo xtask web` has built it.
 #[must_use]
@@ -225,11 +223,10 @@ impl Browser {
     /// Types keys, one after the other.
     pub async fn types(&self, text: &str) {
         let keys = text.chars().flat_map(|key| {
-            let pause = if matches!(key, TAB | ENTER) { MOVE_MS } else { KEY_MS };
             [
                 json!({ "type": "keyDown", "value": key }),
                 json!({ "type": "keyUp", "value": key }),
-                json!({ "type": "pause", "duration": pause }),
+                json!({ "type": "pause", "duration": KEY_MS }),
             ]
         });
         let keys: Vec<Value> = keys.collect();
@@ -244,7 +241,6 @@ impl Browser {
             { "type": "keyDown", "value": key },
             { "type": "keyUp", "value": key },
             { "type": "keyUp", "value": held },
-            { "type": "pause", "duration": MOVE_MS },
         ]);
         let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": keys }] });
         self.ask("POST", &format!("{}/actions", self.session), &actions).await;
@@ -271,10 +267,39 @@ impl Browser {
         .await;
     }
 
-    /// Waits until a field of the app takes what is typed.
-    pub async fn until_typing(&self) {
-        until("a field takes what is typed", async || {
-            (self.script("return document.activeElement.tagName").await == "INPUT").then_some(())
+    /// What the page tells screen readers, a line for each part: its role and its name.
+    pub async fn told(&self) -> String {
+        let parts = "return [...document.querySelectorAll('#parts > *')].map(part =>
+            `${part.getAttribute('role') ?? 'text'} ${part.getAttribute('aria-label') ?? part.textContent}`).join('\\n')";
+        self.script(parts).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page tells screen readers of a part whose role and name have this in them, and says
+    /// all that it tells.
+    pub async fn until_told(&self, what: &str) -> String {
+        until(&format!("{what:?} is told"), async || Some(self.told().await).filter(|told| told.contains(what))).await
+    }
+
+    /// Presses a part as a screen reader does, once it is there and does something.
+    pub async fn presses_part(&self, name: &str) {
+        let press = format!(
+            "const part = [...document.querySelectorAll('#parts > *')].find(part => part.tabIndex === -1 &&
+                 part.hasAttribute('tabindex') && part.ariaDisabled !== 'true' &&
+                 (part.ariaLabel ?? part.textContent) === {});
+             part?.click();
+             return part !== undefined;",
+            Value::from(name)
+        );
+        until(&format!("{name:?} can be pressed"), async || (self.script(&press).await == true).then_some(())).await;
+    }
+
+    /// Waits until a part has the keyboard.
+    pub async fn until_focused(&self, name: &str) {
+        let focused = "const active = document.activeElement;
+            const part = document.getElementById(active.getAttribute('aria-activedescendant')) ?? active;
+            return part.ariaLabel ?? part.textContent;";
+        until(&format!("{name:?} has the keyboard"), async || {
+            (self.script(focused).await.as_str() == Some(name)).then_some(())
         })
         .await;
     }

@@ -31,20 +31,18 @@ impl Visitor {
     /// Signs in on the first screen.
     pub async fn signs_in(&self, name: &str, password: &str) {
         self.browser.until_title("Welcome to Parlor").await;
-        self.browser.until_typing().await;
-        // Past "on another device" to "I have an account"; the button that waits for a name is passed over.
-        self.browser.types(&format!("{TAB}{TAB}{ENTER}")).await;
-        self.browser.until_typing().await;
-        self.browser.types(&format!("{name}{TAB}{password}{ENTER}")).await;
+        self.browser.presses_part("I have an account: sign in").await;
+        self.browser.until_focused("User name").await;
+        self.browser.types(&format!("{name}{TAB}")).await;
+        self.browser.until_focused("Password").await;
+        self.browser.types(&format!("{password}{ENTER}")).await;
         self.browser.until_title(NO_ROOM).await;
     }
 
     /// Makes a room; its code is shown then.
     pub async fn makes_a_room(&self, name: &str) {
-        // The button below the list of rooms.
-        let tall = self.browser.script("return innerHeight").await.as_u64().and_then(|tall| u32::try_from(tall).ok());
-        self.browser.clicks((198, tall.expect("a height") - 34)).await;
-        self.browser.until_typing().await;
+        self.browser.presses_part("New room").await;
+        self.browser.until_focused("Room name").await;
         self.browser.types(&format!("{name}{ENTER}")).await;
         self.browser.until_title(&in_room(name)).await;
     }
@@ -53,15 +51,14 @@ impl Visitor {
     pub async fn unlocks(&self, passphrase: &str, title: &str) {
         self.browser.until_loaded().await;
         self.browser.until_title(NO_ROOM).await;
-        self.browser.until_typing().await;
+        self.browser.until_focused("Passphrase").await;
         self.browser.types(&format!("{passphrase}{ENTER}")).await;
         self.browser.until_title(title).await;
     }
 
     /// Writes into the open room.
     pub async fn says(&self, text: &str) {
-        self.browser.until_typing().await;
-        self.browser.types(&format!("{text}{ENTER}")).await;
+        self.browser.writes(text).await;
     }
 
     /// Closes the room: what arrives then is counted in the title.
@@ -78,9 +75,17 @@ impl Visitor {
 
     /// Reacts with 👍 to the topmost message on the screen, which somebody else wrote.
     pub async fn likes_the_topmost(&self) {
-        self.browser.until_typing().await;
-        // From the field on to the first message; Enter opens its menu, which begins with 👍.
-        self.browser.types(&format!("{TAB}{ENTER}{ENTER}{ESCAPE}")).await;
+        self.browser.until_focused("Message").await;
+        // What is not there yet cannot be gone to.
+        let told = self.browser.until_told("Actions for message of ").await;
+        let topmost = told.lines().find_map(|part| part.strip_prefix("button Actions for ")).expect("a message");
+        self.browser.types(&TAB.to_string()).await;
+        self.browser.until_focused(&format!("Actions for {topmost}")).await;
+        self.browser.types(&ENTER.to_string()).await;
+        self.browser.until_focused("React with 👍").await;
+        self.browser.types(&ENTER.to_string()).await;
+        self.browser.until_told("👍 from 1, yours too").await;
+        self.browser.types(&ESCAPE.to_string()).await;
     }
 
     /// The page did nothing that its Content Security Policy forbids.
@@ -98,21 +103,21 @@ impl Visitor {
 impl Browser {
     /// Answers whose device this is: mine, with a passphrase.
     pub async fn keeps(&self, passphrase: &str) {
-        self.until_typing().await;
-        self.types(&format!("{passphrase}{TAB}{passphrase}{ENTER}")).await;
+        self.until_focused("New passphrase").await;
+        self.types(&format!("{passphrase}{TAB}")).await;
+        self.until_focused("The same again").await;
+        self.types(&format!("{passphrase}{ENTER}")).await;
     }
 
     /// Answers whose device this is: a shared one, keep nothing.
     pub async fn keeps_nothing(&self) {
-        self.until_typing().await;
-        // Past the second field; the button above waits for a passphrase and is passed over.
-        self.types(&format!("{TAB}{TAB}{ENTER}")).await;
+        self.presses_part("Keep nothing").await;
     }
 
     /// Says a name on the first screen.
     pub async fn is_called(&self, name: &str) {
         self.until_title("Welcome to Parlor").await;
-        self.until_typing().await;
+        self.until_focused("Your name").await;
         self.types(&format!("{name}{ENTER}")).await;
         self.until_title(NO_ROOM).await;
     }
@@ -120,9 +125,16 @@ impl Browser {
     /// Joins the room whose code the page's address had.
     pub async fn joins_by_link(&self, room: &str) {
         // The dialog has the code already.
-        self.until_typing().await;
+        self.until_told("The code is complete").await;
+        self.until_focused("Room code").await;
         self.types(&ENTER.to_string()).await;
         self.until_title(&in_room(room)).await;
+    }
+
+    /// Writes into the open room.
+    pub async fn writes(&self, text: &str) {
+        self.until_focused("Message").await;
+        self.types(&format!("{text}{ENTER}")).await;
     }
 
     /// Comes in by a link: answers all that the first screens ask, as somebody whose own device this is.

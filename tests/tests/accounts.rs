@@ -186,6 +186,38 @@ async fn passwords_are_changed_devices_signed_out_and_accounts_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_several_call_themselves_archives_an_account_goes_to_the_one_that_was_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (archive(&dir.path().join("first")).await, archive(&dir.path().join("second")).await);
+    let anna = node(dir.path(), "anna", &[address(first.net()), address(second.net())]).await;
+    until("both are there", async || match anna.handle().call(Command::Connection).await {
+        Ok(Reply::Connection(connection)) => {
+            (connection.peers.iter().filter(|peer| peer.archive).count() == 2).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    let made = |archive| AccountCommand::Register {
+        name: user("anna"),
+        password: password("correct horse"),
+        token: None,
+        device: desk(),
+        archive,
+    };
+    let error = ask(&anna, made(None)).await.unwrap_err();
+    let CommandError::ManyArchives { archives } = &error else { panic!("{error}") };
+    assert!(archives.contains(&first.device()) && archives.contains(&second.device()));
+    assert!(error.to_string().contains(&second.device().short()), "{error}");
+    assert!(matches!(ask(&anna, made(Some(second.device()))).await, Ok(Reply::Registered(_))));
+    let has =
+        async |archive: &parlor_archive::Archive| archive.accounts().account(&user("anna")).await.unwrap().is_some();
+    assert!(has(&second).await && !has(&first).await);
+    anna.shutdown().await;
+    first.shutdown().await;
+    second.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_blocked_or_verified_on_one_device_is_so_on_the_other() {
     let dir = tempfile::tempdir().unwrap();
     let archive = archive(&dir.path().join("archive")).await;

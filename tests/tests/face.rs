@@ -18,8 +18,6 @@ use std::{env, path::PathBuf};
 const PASSPHRASE: &str = "soup on the stove";
 /// Where one writes on a phone.
 const COMPOSER: (u32, u32) = (150, 804);
-/// Where notifications are turned on in the settings, in a window of 1000 by 720.
-const CHECKBOX: (u32, u32) = (297, 443);
 /// Where the newest messages are there.
 const NEWEST: std::ops::Range<u32> = 420..510;
 /// Where the send button is on a phone.
@@ -71,7 +69,7 @@ async fn on_a_phone_an_input_method_writes_once_and_fingers_send_and_go_back() {
     house.bea_joins(&browser).await;
 
     browser.taps(COMPOSER).await;
-    browser.until_typing().await;
+    browser.until_focused("Message").await;
     browser.composes(&["k", "か", "かん", "かんじ"], "漢字").await;
     browser.composes(&["하", "한"], "한").await;
     browser.composes(&[], "!").await;
@@ -137,7 +135,7 @@ async fn notifications_come_once_they_are_turned_on_and_lead_to_their_room() {
 
     browser.script("delete document.hasFocus; window.dispatchEvent(new Event('focus'));").await;
     browser.presses(CTRL, ',').await;
-    browser.clicks(CHECKBOX).await;
+    browser.presses_part("Show new messages on the desktop while in the background").await;
     until("the browser is asked", async || (browser.says("return window.asked").await == "1").then_some(())).await;
     browser.types(&'\u{e00c}'.to_string()).await;
     browser.script(away).await;
@@ -204,7 +202,7 @@ async fn a_pasted_picture_joins_a_link_opens_apart_and_other_scripts_are_drawn()
 
     // A picture of a code, pasted where a code is wanted.
     browser.presses(CTRL, 'j').await;
-    browser.until_typing().await;
+    browser.until_focused("Room code").await;
     let file = json!(png(&QrPicture::of(&other.link())).unwrap());
     let paste = format!(
         "const data = new DataTransfer();
@@ -212,11 +210,9 @@ async fn a_pasted_picture_joins_a_link_opens_apart_and_other_scripts_are_drawn()
         window.dispatchEvent(new ClipboardEvent('paste', {{ clipboardData: data, cancelable: true }}));"
     );
     browser.script(&paste).await;
-    until("the code is read and joined by", async || {
-        browser.types(&ENTER.to_string()).await;
-        (browser.title().await == "Workshop - Parlor").then_some(())
-    })
-    .await;
+    browser.until_told("The code is complete").await;
+    browser.types(&ENTER.to_string()).await;
+    browser.until_title("Workshop - Parlor").await;
     until("Anna sees Bea in the workshop", async || {
         let there = members(&house.anna.handle(), house.room).await;
         there.iter().any(|member| member.name == "Bea").then_some(())
@@ -225,6 +221,59 @@ async fn a_pasted_picture_joins_a_link_opens_apart_and_other_scripts_are_drawn()
     let refused: Vec<_> =
         browser.console().await.into_iter().filter(|line| line.contains("Content Security")).collect();
     assert!(refused.is_empty(), "{refused:?}");
+    drop(browser);
+    house.ends().await;
+}
+
+/// What Chromium hands on to screen readers: a role and a name for each part.
+async fn handed_on(browser: &Browser) -> Vec<(String, String)> {
+    let tree = browser.devtools("Accessibility.getFullAXTree", &json!({})).await;
+    let text = |value: &serde_json::Value| value["value"].as_str().unwrap_or_default().to_owned();
+    let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
+    nodes.map(|node| (text(&node["role"]), text(&node["name"]))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_drawn_is_told_to_screen_readers_which_press_it_and_hear_what_arrives() {
+    let Some((page, _turn)) = page_in_turn().await else { return };
+    let house = House::new(page).await;
+    let browser = Browser::start(1000, 720).await;
+    browser.open(&format!("{}#{}", house.site, house.code)).await;
+    browser.until_loaded().await;
+    browser.until_focused("New passphrase").await;
+    browser.types(PASSPHRASE).await;
+    browser.presses_part("The same again").await;
+    browser.until_focused("The same again").await;
+    browser.types(PASSPHRASE).await;
+    let tree = handed_on(&browser).await;
+    for (role, name) in
+        [("heading", "Whose device is this?"), ("textbox", "New passphrase"), ("button", "Keep them here")]
+    {
+        assert!(tree.contains(&(role.to_owned(), name.to_owned())), "{role} {name} is not in {tree:?}");
+    }
+    let page = browser.says("return document.documentElement.outerHTML").await;
+    assert!(!page.contains(PASSPHRASE), "a passphrase is not told");
+    browser.presses_part("Keep them here").await;
+    browser.is_called("Bea").await;
+    browser.presses_part("Join").await;
+    browser.until_title("Kitchen - Parlor").await;
+
+    browser.until_focused("Message").await;
+    send(&house.anna.handle(), house.room, "soup is ready").await;
+    let news = "return document.getElementById('news').textContent";
+    until("it is said", async || (browser.says(news).await == "Anna: soup is ready").then_some(())).await;
+    let told = browser.until_told("text soup is ready").await;
+    assert!(told.contains("button Actions for message of Anna at "), "{told}");
+
+    browser.presses_part("Share code").await;
+    browser.until_told("button Copy link").await;
+    assert!(!browser.told().await.contains("soup is ready"), "what is behind a dialog is not told");
+    browser.presses_part("Close").await;
+    browser.until_told("text soup is ready").await;
+    // Keys still go to the app.
+    browser.presses_part("Message").await;
+    browser.writes("coming").await;
+    house.until_text("coming").await;
     drop(browser);
     house.ends().await;
 }
@@ -256,8 +305,7 @@ async fn a_conversation_in_a_window_and_on_a_phone_for_the_guide() {
         if is_phone {
             browser.taps(COMPOSER).await;
         }
-        browser.until_typing().await;
-        browser.types(&format!("I bring bread{ENTER}")).await;
+        browser.writes("I bring bread").await;
         house.until_text("I bring bread").await;
         // Nothing moves any more.
         until("the picture stays", async || {

@@ -247,6 +247,32 @@ fn two_who_begin_at_the_same_moment_end_in_one_room_with_everything() {
 }
 
 #[test]
+fn two_with_several_devices_who_begin_at_the_same_moment_lose_nothing() {
+    for seed in 0..8 {
+        let mut network = Network::new(4, 200 + seed, Faults::NONE);
+        let (kitchen, code) = network.create(0, "kitchen");
+        network.join(1, &code).unwrap();
+        network.link(0, 2);
+        network.link(1, 3);
+        assert!(network.run_until(|network| (0..4).all(|host| network.member_count(host, kitchen) == 4)));
+        network.run_for(35_000);
+        let users: Vec<_> = (0..2).map(|host| user_of(&mut network, host, kitchen)).collect();
+        network.cut(&[0, 2], &[1, 3]);
+        let first = direct(&mut network, 0, users[1], "from 0");
+        let second = direct(&mut network, 1, users[0], "from 1");
+        network.run_for(10_000);
+        network.heal();
+        let one = first.min(second);
+        let has_all = |network: &mut Network, host: HostId| {
+            let mut texts = network.texts(host, one);
+            texts.sort();
+            texts == ["from 0", "from 1"] && rooms(network, host).iter().all(|room| !room.request)
+        };
+        assert!(network.run_until(|network| (0..4).all(|host| has_all(network, host))), "seed {seed}");
+    }
+}
+
+#[test]
 fn who_was_refused_does_not_come_again_and_who_was_blocked_not_at_all() {
     let mut network = Network::new(3, 13, Faults::NONE);
     let kitchen = room_of(&mut network, 3);

@@ -10,8 +10,8 @@ use futures::future::try_join;
 use parlor_protocol::{
     DeviceId, Name,
     account::{
-        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, SeenDevice,
-        Server, SignedInDevice, UserName, VaultRecord, WrappedKey,
+        AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, SeenDevice, Server,
+        SignedInDevice, TokenProof, UserName, VaultRecord, WrappedKey,
     },
     limits::ACCOUNT_DEVICES_MAX,
 };
@@ -130,7 +130,7 @@ impl Desk {
             AccountRequest::StartLogIn { name, message } => {
                 let row = self.store.accounts().account(&name).await?;
                 self.count_try(from, &name, row.as_ref()).await?;
-                let binding = Binding { device: from, archive: self.archive };
+                let binding = self.binding(from);
                 let record = row.as_ref().map(|row| &row.record);
                 let answered = {
                     let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,6 +199,10 @@ impl Desk {
         Ok(AccountAnswer::Registering(answer))
     }
 
+    fn binding(&self, device: DeviceId) -> Binding {
+        Binding { device, archive: self.archive }
+    }
+
     // New accounts.
 
     /// Whether a device may register a name; with the hash of the token it uses up.
@@ -206,7 +210,7 @@ impl Desk {
         &self,
         from: DeviceId,
         name: &UserName,
-        token: Option<&AccessToken>,
+        token: Option<&TokenProof>,
     ) -> Result<Option<[u8; 32]>, Stop> {
         let Some(token) = token else {
             return match self.sign_up {
@@ -215,11 +219,15 @@ impl Desk {
                 SignUp::Closed => Err(AccountRefusal::Closed.into()),
             };
         };
-        let pass = self.store.accounts().pass(token.hash()).await?;
-        let works = |pass: &Pass| pass.expires > now_ms() && pass.name.as_ref().is_none_or(|only| only == name);
+        let passes = self.store.accounts().passes(token.mark()).await?;
+        let binding = self.binding(from);
+        let works = |pass: &Pass| {
+            let fits = token.fits(&pass.hash, &binding);
+            fits && pass.expires > now_ms() && pass.name.as_ref().is_none_or(|only| only == name)
+        };
         // A token for one person works also where registration is closed.
         let opens = |pass: &Pass| self.sign_up != SignUp::Closed || pass.name.is_some();
-        match pass.filter(|pass| works(pass) && opens(pass)) {
+        match passes.into_iter().find(|pass| works(pass) && opens(pass)) {
             Some(pass) => Ok(Some(pass.hash)),
             None => {
                 // Tokens are too long to be guessed; counting keeps it quiet.
@@ -233,7 +241,7 @@ impl Desk {
         &self,
         from: DeviceId,
         name: UserName,
-        token: Option<AccessToken>,
+        token: Option<TokenProof>,
         record: RegisterUpload,
         vault: VaultRecord,
         device: Name,
@@ -376,9 +384,9 @@ impl Desk {
         Ok(AccountAnswer::Done)
     }
 
-    async fn check_reset(&self, from: DeviceId, name: &UserName, token: &AccessToken) -> Result<AccountRow, Stop> {
+    async fn check_reset(&self, from: DeviceId, name: &UserName, token: &TokenProof) -> Result<AccountRow, Stop> {
         let row = self.store.accounts().account(name).await?;
-        let fits = |row: &AccountRow| opens_reset(row, token);
+        let fits = |row: &AccountRow| opens_reset(row, token, &self.binding(from));
         match row.filter(fits) {
             Some(row) => Ok(row),
             None => {
@@ -388,7 +396,7 @@ impl Desk {
         }
     }
 
-    async fn reset(&self, from: DeviceId, name: &UserName, token: &AccessToken, record: RegisterUpload) -> Done {
+    async fn reset(&self, from: DeviceId, name: &UserName, token: &TokenProof, record: RegisterUpload) -> Done {
         // The answer may have been lost on the way.
         let held = self.store.accounts().account(name).await?;
         if held.is_some_and(|row| row.reset.is_none() && row.record == record) {
@@ -396,7 +404,7 @@ impl Desk {
         }
         self.check_reset(from, name, token).await?;
         self.change(name, |row| {
-            if !opens_reset(row, token) {
+            if !opens_reset(row, token, &self.binding(from)) {
                 return Err(AccountRefusal::Token);
             }
             row.record = record.clone();
@@ -491,8 +499,8 @@ impl Desk {
     }
 }
 
-fn opens_reset(row: &AccountRow, token: &AccessToken) -> bool {
-    row.reset.as_ref().is_some_and(|pass| pass.hash == token.hash() && pass.expires > now_ms())
+fn opens_reset(row: &AccountRow, token: &TokenProof, binding: &Binding) -> bool {
+    row.reset.as_ref().is_some_and(|pass| token.fits(&pass.hash, binding) && pass.expires > now_ms())
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use super::{Service, TASKS_MAX, rates::Cost, room::Work};
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
-        let verdict = match (self.topics.get(&topic).copied(), Gossip::decode(bytes)) {
+        let room = self.topics.get(&topic).copied();
+        let verdict = match (room, Gossip::decode(bytes)) {
             (_, Err(_)) => Verdict::Reject,
             (None, _) => Verdict::Ignore,
             (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entries(room, from, vec![entry]),
@@ -31,6 +32,9 @@ impl Service {
         };
         self.metrics.count_gossip(verdict);
         self.tell(NetCommand::Judge { message, verdict }).await;
+        if let Some(room) = room {
+            self.listen(room).await;
+        }
         self.start_waiting();
     }
 

@@ -7,6 +7,7 @@
 mod answering;
 mod ending;
 mod gossip;
+mod listening;
 mod rates;
 mod room;
 mod storing;
@@ -51,8 +52,6 @@ const TASKS_MAX: usize = 256;
 /// Questions about accounts that are worked on at once; more wait. Each is half a millisecond of processor,
 /// for which messages would have to wait when a whole class signs in.
 const DESK_AT_ONCE: usize = 4;
-/// Topics of one room: far more than the epochs that are alive.
-const TOPICS_MAX: usize = 4096;
 /// When to come again, in milliseconds.
 const RETRY_MS: u32 = 250;
 
@@ -63,6 +62,8 @@ pub struct Limits {
     pub room: Usage,
     /// Rooms in all.
     pub rooms: usize,
+    /// Gossip topics that are listened to, of all rooms.
+    pub topics: usize,
     /// Whether rooms that are not known yet may be registered.
     pub is_open: bool,
     /// What one peer may ask.
@@ -74,6 +75,7 @@ impl Default for Limits {
         Self {
             room: Usage { entries: 100_000_000, bytes: 20 * 1024 * 1024 * 1024 },
             rooms: 10_000,
+            topics: listening::TOPICS_MAX,
             is_open: true,
             rates: Rates::default(),
         }
@@ -91,8 +93,8 @@ enum Done {
         /// How far the log is held when everything went as planned.
         planned: Height,
         added: Usage,
-        /// A gossip message for members who should know.
-        news: Option<Vec<u8>>,
+        /// What members should know of.
+        news: Option<Box<Entry>>,
         result: Result<Appended, StoreError>,
     },
     Registered {
@@ -157,6 +159,7 @@ pub(crate) struct Service {
     /// Whether other archives may write to the same store.
     is_shared: bool,
     rooms: HashMap<RoomId, RoomState<InboundId>>,
+    /// What is listened to, and whose it is.
     topics: HashMap<TopicId, RoomId>,
     peers: BTreeSet<DeviceId>,
     meter: Meter,
@@ -175,7 +178,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Restores all rooms from the store and listens to their topics.
+    /// Restores all rooms from the store and listens to them, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -203,7 +206,10 @@ impl Service {
             desk: None,
             desk_turns: Arc::new(Semaphore::new(DESK_AT_ONCE)),
         };
-        for row in service.store.rooms().await? {
+        let mut rows = service.store.rooms().await?;
+        // Whoever makes up rooms takes nobody's place.
+        rows.sort_by_key(|row| row.registered);
+        for row in rows {
             let loaded = storing::load_room(&*service.store, &row).await?;
             service.open_room(&row, Some(loaded)).await;
         }
@@ -317,8 +323,10 @@ impl Service {
                 None
             }
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, topics } }) => {
-                self.register(id, from, room, &cert, genesis, epochs, topics)
+            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, .. } }) => {
+                let answer = self.register(id, from, room, &cert, genesis, epochs);
+                self.listen(room).await;
+                answer
             }
             Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
                 None if self.is_shared => {
@@ -346,7 +354,6 @@ impl Service {
     }
 
     /// A member makes its room known.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
     fn register(
         &mut self,
         inbound: InboundId,
@@ -355,7 +362,6 @@ impl Service {
         cert: &AdmissionCert,
         genesis: Entry,
         epochs: Vec<Entry>,
-        topics: Vec<TopicId>,
     ) -> Option<Answer> {
         if !self.rooms.contains_key(&room) && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
             return Some(Answer::Refused(Refusal::RegistrationClosed));
@@ -396,13 +402,9 @@ impl Service {
         if !may || has_ended {
             return Some(Answer::Refused(Refusal::NotAdmitted));
         }
-        let known = self.rooms.get(&room);
         let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
-        if known.map_or(0, |known| known.topics.len()) + topics.len() > TOPICS_MAX {
-            return Some(Answer::Refused(Refusal::QuotaReached));
-        }
-        let row = RoomRow { room, genesis, topics, registered: storing::now_ms() };
-        self.store_room(inbound, row, epochs, known.is_none());
+        let row = RoomRow { room, genesis, registered: storing::now_ms() };
+        self.store_room(inbound, row, epochs, !self.rooms.contains_key(&room));
         None
     }
 }

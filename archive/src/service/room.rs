@@ -1,7 +1,7 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, LogKey, RoomId, TopicId,
+    DeviceId, EntryId, EpochId, LogKey, RoomId,
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
     error::LogError,
@@ -10,9 +10,9 @@ use parlor_protocol::{
     rules::{Learned, Refused, RoomRules},
     wire::Refusal,
 };
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{ending::Ending, sweeping::Sweeping};
+use super::{ending::Ending, listening::Hearing, sweeping::Sweeping};
 use crate::store::{InviteChange, Kept, Usage};
 
 /// Runs of one log that may wait while one is being stored.
@@ -50,7 +50,6 @@ pub(super) enum Prepared {
 /// What the store holds of a room.
 #[derive(Debug)]
 pub(super) struct Loaded {
-    pub(super) topics: Vec<TopicId>,
     pub(super) heights: Heights,
     pub(super) plain: Vec<Kept>,
     pub(super) forks: Vec<ForkProof>,
@@ -91,7 +90,7 @@ pub(super) struct RoomState<W> {
     pub(super) rules: RoomRules,
     /// Entries of the records of epochs, for those who lack them.
     epochs: HashMap<EntryId, Entry>,
-    pub(super) topics: BTreeSet<TopicId>,
+    pub(super) hearing: Hearing,
     pub(super) usage: Usage,
     pub(super) sweeping: Sweeping,
     pub(super) ending: Ending,
@@ -104,7 +103,7 @@ impl<W> RoomState<W> {
         Self {
             rules: RoomRules::new(room, founder, genesis),
             epochs: HashMap::new(),
-            topics: BTreeSet::new(),
+            hearing: Hearing::default(),
             usage: Usage::default(),
             sweeping: Sweeping::default(),
             ending: Ending::default(),
@@ -136,7 +135,6 @@ impl<W> RoomState<W> {
         }
         self.recut();
         self.frozen.extend(loaded.forks.iter().map(ForkProof::log_key));
-        self.topics.extend(loaded.topics);
         self.usage = loaded.usage;
     }
 
@@ -161,6 +159,7 @@ impl<W> RoomState<W> {
 
     /// Keeps a record for others. It stands alone there, so its own signature has to be good.
     fn keep_epoch(&mut self, entry: &Verified<Entry>) {
+        self.hearing.is_outdated = true;
         if !self.epochs.contains_key(&entry.id()) && entry.inner().clone().verify().is_ok() {
             self.epochs.insert(entry.id(), entry.inner().clone());
         }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
-    entry::Entry,
-    epoch::Genesis,
+    entry::{Entry, Kind},
+    epoch::{Genesis, topic_of},
     log::{ForkProof, Height},
     wire::{Answer, Gossip, Refusal},
 };
@@ -35,7 +35,6 @@ pub(crate) fn now_ms() -> u64 {
 pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Loaded>, StoreError> {
     let room = row.room;
     Ok(Box::new(Loaded {
-        topics: row.topics.clone(),
         // Heights first: what arrives meanwhile only makes the rest newer.
         heights: store.heights(room).await?,
         plain: store.plain(room).await?,
@@ -60,7 +59,7 @@ fn refusal(error: &StoreError) -> Refusal {
 }
 
 impl Service {
-    /// Makes a room known here, or adds to what is known of it, and listens to its topics.
+    /// Makes a room known here, or adds to what is known of it, and listens to it.
     pub(super) async fn open_room(&mut self, row: &RoomRow, loaded: Option<Box<Loaded>>) {
         let room = match self.rooms.entry(row.room) {
             hash_map::Entry::Occupied(room) => room.into_mut(),
@@ -72,21 +71,10 @@ impl Service {
                 }
             },
         };
-        room.topics.extend(&row.topics);
         if let Some(loaded) = loaded {
             room.absorb(*loaded);
         }
-        let mut new = Vec::new();
-        for topic in &room.topics {
-            // A topic stays with the room that brought it first.
-            self.topics.entry(*topic).or_insert_with(|| {
-                new.push(*topic);
-                row.room
-            });
-        }
-        for topic in new {
-            self.tell(NetCommand::Subscribe(topic)).await;
-        }
+        self.listen(row.room).await;
         self.metrics.rooms.set(i64::try_from(self.rooms.len()).unwrap_or(i64::MAX));
     }
 
@@ -115,6 +103,7 @@ impl Service {
                 let _ = room.learn_epoch(&entry);
             }
         }
+        self.listen(row.room).await;
     }
 
     /// A member pushes a run.
@@ -186,8 +175,7 @@ impl Service {
         // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
         // it shows them that something is missing.
         let tells = |kept: &&Kept| waiter.is_some() && kept.checked && !kept.entry.is_pruned();
-        let news = ready.entries.last().filter(tells);
-        let news = news.and_then(|kept| Gossip::Entry(kept.entry.inner().clone()).encode().ok());
+        let news = ready.entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
             let result = store.append(run).await;
@@ -211,8 +199,9 @@ impl Service {
             Done::Answer(inbound, answer) => self.answer(inbound, &answer).await,
             Done::Appended { room, log, waiter, planned, added, news, result } => {
                 let answer = self.on_appended(room, log, planned, added, result);
+                self.listen(room).await;
                 if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
-                    self.pass_on(room, news).await;
+                    self.pass_on(*news).await;
                 }
                 if let Some(inbound) = waiter {
                     self.answer(inbound, &answer).await;
@@ -252,11 +241,14 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Reloaded { room, result } => match (result, self.rooms.get_mut(&room)) {
-                (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
-                (Ok(_), _) => {}
-                (Err(error), _) => drop(self.note_failure(&error)),
-            },
+            Done::Reloaded { room, result } => {
+                match (result, self.rooms.get_mut(&room)) {
+                    (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
+                    (Ok(_), _) => {}
+                    (Err(error), _) => drop(self.note_failure(&error)),
+                }
+                self.listen(room).await;
+            }
             Done::Compared { room, log, waiter, result } => {
                 let answer = self.on_compared(room, log, result);
                 if let Some(inbound) = waiter {
@@ -270,11 +262,16 @@ impl Service {
         self.start_waiting();
     }
 
-    async fn pass_on(&self, room: RoomId, news: Vec<u8>) {
-        let Some(room) = self.rooms.get(&room) else { return };
-        let bytes = Bytes::from(news);
-        for topic in &room.topics {
-            self.tell(NetCommand::Publish { topic: *topic, bytes: bytes.clone() }).await;
+    /// Tells the members: those who can open it, and everybody when an epoch begins.
+    async fn pass_on(&self, news: Entry) {
+        let Some(room) = self.rooms.get(&news.room()) else { return };
+        let topics = match news.header().kind {
+            Kind::Epoch => room.topics(),
+            _ => vec![topic_of(news.room(), news.header().epoch)],
+        };
+        let Ok(bytes) = Gossip::Entry(news).encode().map(Bytes::from) else { return };
+        for topic in topics {
+            self.tell(NetCommand::Publish { topic, bytes: bytes.clone() }).await;
         }
     }
 

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use parlor_protocol::{
     DeviceId,
-    account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
+    account::{RegisterUpload, SignedInDevice, TOKEN_MARK_LEN, UserName, VaultRecord},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Debug};
@@ -51,6 +51,16 @@ pub struct Pass {
     pub expires: u64,
     /// The only name that it registers; any when absent.
     pub name: Option<UserName>,
+}
+
+/// The hashes that begin with a mark: from the first to the last of them.
+pub(super) fn range_of(mark: [u8; TOKEN_MARK_LEN]) -> ([u8; 32], [u8; 32]) {
+    let begin = |rest: u8| {
+        let mut hash = [rest; 32];
+        hash.iter_mut().zip(mark).for_each(|(to, from)| *to = from);
+        hash
+    };
+    (begin(0), begin(u8::MAX))
 }
 
 /// What became of a new account.
@@ -128,6 +138,9 @@ pub trait AccountStore: Send + Sync + Debug {
 
     /// Notes a token that was given out. Those past `now` are forgotten.
     async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError>;
+
+    /// Tokens that were given out and not used, whose hashes begin like this: one, or by a rare chance more.
+    async fn passes(&self, mark: [u8; TOKEN_MARK_LEN]) -> Result<Vec<Pass>, StoreError>;
 
     /// A token that was given out and not used.
     async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError>;

@@ -13,13 +13,13 @@ pub use mongo::MongoStore;
 use crate::{config::ArchiveConfig, error::StartError};
 use async_trait::async_trait;
 use parlor_protocol::{
-    Locator, LogKey, RoomId, TopicId,
+    Locator, LogKey, RoomId,
     entry::{Entry, Verified},
     invite::Invite,
     log::{ForkProof, Height, Heights},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt::Debug, sync::Arc};
+use std::{cmp::Ordering, fmt::Debug, sync::Arc};
 use thiserror::Error;
 
 /// An entry with what is known of its own signature.
@@ -38,8 +38,6 @@ pub struct RoomRow {
     pub room: RoomId,
     /// Its genesis entry.
     pub genesis: Entry,
-    /// Its gossip topics.
-    pub topics: Vec<TopicId>,
     /// When it was registered, in milliseconds since 1970.
     pub registered: u64,
 }
@@ -141,6 +139,17 @@ pub enum StoreError {
         /// The newest format known here.
         known: u64,
     },
+    /// An older archive wrote it.
+    #[error(
+        "the store was written by an older Parlor (format {found}, this one knows {known}); move it away or use \
+         another --data-dir or database; members fill the new one again, accounts have to be made anew"
+    )]
+    OlderSchema {
+        /// Its format.
+        found: u64,
+        /// The format known here.
+        known: u64,
+    },
     /// Something in it is damaged.
     #[error("the store is damaged: {what}. Run `parlor-archive verify`, and restore a backup if it finds more")]
     Damaged {
@@ -161,6 +170,15 @@ pub enum StoreError {
     Other(String),
 }
 
+/// Whether a store of some format can be used.
+fn check_schema(found: u64, known: u64) -> Result<(), StoreError> {
+    match found.cmp(&known) {
+        Ordering::Less => Err(StoreError::OlderSchema { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::NewerSchema { found, known }),
+    }
+}
+
 /// What an archive keeps. All writes are idempotent, and durable when they return.
 #[async_trait]
 pub trait Store: Send + Sync + Debug + 'static {
@@ -172,7 +190,7 @@ pub trait Store: Send + Sync + Debug + 'static {
         Ok(self.rooms().await?.into_iter().find(|row| row.room == room))
     }
 
-    /// Registers a room; topics are united with those known.
+    /// Registers a room. One that is known stays as it is.
     async fn put_room(&self, row: RoomRow) -> Result<(), StoreError>;
 
     /// How far the logs of a room are held.

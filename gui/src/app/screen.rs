@@ -131,6 +131,7 @@ impl<B: Backend> App<B> {
             actions.extend(dialog.show(ui.ctx(), &self.model, &self.sight, facts));
         }
         actions.extend(view::toasts(ui.ctx(), &self.model));
+        view::news(ui.ctx(), &self.model);
         actions
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{
     chat::Writing,
     command::{Effect, Notice, Purpose},
-    state::{Locking, Model, history},
+    state::{Locking, Model, News, history},
 };
 use crate::words;
 
@@ -99,6 +99,9 @@ impl Model {
         let watched = self.attentive && self.open == Some(room);
         // Strangers make no noise.
         let is_request = self.summary(room).is_none_or(|summary| summary.request);
+        if live && self.open == Some(room) {
+            self.hear(&messages);
+        }
         let chat = self.chat_mut(room);
         for message in &messages {
             chat.stopped_typing(message.author);
@@ -120,6 +123,19 @@ impl Model {
         let mut effects = if changed { ask_about(room) } else { Vec::new() };
         effects.extend(newest.map(|message| Effect::Notify(self.notice(&message))));
         effects
+    }
+
+    /// What others wrote into the open room; of a burst the newest.
+    fn hear(&mut self, messages: &[Arc<Message>]) {
+        let others = messages.iter().filter(|message| !message.own && !message.hidden);
+        let Some(newest) = others.max_by_key(|message| message.order) else { return };
+        let said = words::one_line(newest, NOTICE_CHARS);
+        let text = match newest.body {
+            MessageBody::Text { .. } => format!("{}: {said}", newest.author_name),
+            _ => said,
+        };
+        let number = self.news.as_ref().map_or(0, |news| news.number + 1);
+        self.news = Some(News { number, text });
     }
 
     fn notice(&self, message: &Message) -> Notice {

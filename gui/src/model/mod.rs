@@ -15,5 +15,5 @@ pub use chat::{Chat, Draft, Writing};
 pub use command::{Ask, Effect, Notice, Purpose};
 pub use devices::{Devices, Offer};
 pub use people::{People, Warned};
-pub use state::{Found, Joining, Locking, Model, Toast};
+pub use state::{Found, Joining, Locking, Model, News, Toast};
 pub use timeline::{Item, Timeline};

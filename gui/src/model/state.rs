@@ -1,7 +1,7 @@
 //! The model itself, and what people's actions change in it.
 
 use parlor_node::{
-    AccountCommand, AccountDevice, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message,
+    AccountCommand, AccountDevice, AccountView, Command, CommandError, CommandId, Connection, JoinStage, Message, Peer,
     Problem, Profile, RecoveryWords, RoomSummary, store::LockKind,
 };
 use parlor_protocol::{Role, RoomCode, RoomId, Text, error::TextError};
@@ -104,6 +104,15 @@ impl Account {
     }
 }
 
+/// What just came into the open room, for screen readers to say.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// Tells two that say the same apart.
+    pub number: u64,
+    /// What they say.
+    pub text: String,
+}
+
 /// All the app knows.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -119,6 +128,8 @@ pub struct Model {
     pub joining: Option<Joining>,
     /// The last search.
     pub found: Found,
+    /// What came into the open room last.
+    pub news: Option<News>,
     /// Messages to the person.
     pub toasts: VecDeque<Toast>,
     /// The person being looked at, and warnings about people.
@@ -157,6 +168,12 @@ impl Model {
             Effect::ask(Command::LockKind, Purpose::LockKind),
             Effect::ask(Command::Account(Box::new(AccountCommand::Status)), Purpose::Account),
         ]
+    }
+
+    /// The archives that are connected.
+    #[must_use]
+    pub fn archives(&self) -> Vec<&Peer> {
+        self.connection.peers.iter().filter(|peer| peer.archive).collect()
     }
 
     /// The open room's chat.

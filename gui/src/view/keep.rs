@@ -6,7 +6,7 @@ use parlor_protocol::guard::Passphrase;
 use super::{Action, start};
 use crate::{
     theme::{self, size, space},
-    widgets::{Typed, error_line, hint_line, main_button, plain_button, secret_field},
+    widgets::{Typed, error_line, heading, hint_line, main_button, plain_button, secret_field},
     words,
 };
 
@@ -45,7 +45,7 @@ impl Keeping {
             start::centered(ui, 480.0, |ui| {
                 start::mark(ui);
                 ui.add_space(space::L);
-                ui.label(RichText::new("Whose device is this?").size(size::DISPLAY).color(palette.text));
+                heading(ui, "Whose device is this?", size::DISPLAY);
                 ui.add_space(space::S);
                 let soft = |text: &str| RichText::new(text).size(size::BODY).color(palette.soft);
                 if let Some(refused) = &self.refused {
@@ -100,7 +100,7 @@ pub fn elsewhere(ui: &mut Ui) -> Vec<Action> {
     start::centered(ui, 260.0, |ui| {
         start::mark(ui);
         ui.add_space(space::L);
-        ui.label(RichText::new("Parlor is open in another tab").size(size::HEADING).color(palette.text));
+        heading(ui, "Parlor is open in another tab", size::HEADING);
         let text = "Only one tab of this browser can use what it keeps. Go on there, or bring it here.";
         ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
         ui.add_space(space::S);

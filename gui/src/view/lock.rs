@@ -6,7 +6,7 @@ use parlor_protocol::guard::Passphrase;
 use super::{Action, start};
 use crate::{
     theme::{self, size, space},
-    widgets::{Typed, error_line, hint_line, link_button, main_button, plain_button, secret_field},
+    widgets::{Typed, error_line, heading, hint_line, link_button, main_button, plain_button, secret_field},
     words,
 };
 
@@ -68,7 +68,7 @@ impl Unlocking {
         start::centered(ui, 340.0, |ui| {
             start::mark(ui);
             ui.add_space(space::L);
-            ui.label(RichText::new("Parlor is locked").size(size::DISPLAY).color(palette.text));
+            heading(ui, "Parlor is locked", size::DISPLAY);
             let text = self.busy.unwrap_or("Nothing comes in and nothing is shown until you unlock it.");
             ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
             ui.add_space(space::M);

@@ -26,5 +26,5 @@ pub use newer::newer;
 pub use request::request;
 pub use rooms::rooms;
 pub use start::{Welcome, nothing_open, start_failed, starting, welcome};
-pub use toasts::toasts;
+pub use toasts::{news, toasts};
 pub use warnings::warnings;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::Model,
     theme::{self, size, space},
-    widgets::{Icon, error_line, link_button, main_button, plain_button, text_field},
+    widgets::{Icon, error_line, heading, link_button, main_button, plain_button, text_field},
     words,
 };
 
@@ -62,11 +62,10 @@ pub(super) fn mark(ui: &mut Ui) {
 
 /// While the node starts.
 pub fn starting(ui: &mut Ui) {
-    let palette = theme::palette(ui.visuals());
     centered(ui, 140.0, |ui| {
         mark(ui);
         ui.add_space(space::M);
-        ui.label(RichText::new("Opening Parlor").size(size::HEADING).color(palette.text));
+        heading(ui, "Opening Parlor", size::HEADING);
     });
 }
 
@@ -81,7 +80,7 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -
         centered(ui, 380.0, |ui| {
             mark(ui);
             ui.add_space(space::L);
-            ui.label(RichText::new("Welcome back").size(size::DISPLAY).color(palette.text));
+            heading(ui, "Welcome back", size::DISPLAY);
             let text = "With the user name and password of your account. Your rooms come along.";
             ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
             ui.add_space(space::M);
@@ -94,7 +93,7 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -
         centered(ui, 380.0, |ui| {
             mark(ui);
             ui.add_space(space::L);
-            ui.label(RichText::new("Welcome back").size(size::DISPLAY).color(palette.text));
+            heading(ui, "Welcome back", size::DISPLAY);
             ui.add_space(space::S);
             goes_back = form.show(ui, model, sight, &mut actions);
         });
@@ -106,7 +105,7 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -
     centered(ui, 360.0, |ui| {
         mark(ui);
         ui.add_space(space::L);
-        ui.label(RichText::new("Welcome to Parlor").size(size::DISPLAY).color(palette.text));
+        heading(ui, "Welcome to Parlor", size::DISPLAY);
         let text = "Private chat for the machines around you. No server, no account needed. What is your name?";
         ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
         ui.add_space(space::M);
@@ -149,12 +148,11 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -
 
 /// The node could not start: why, and what to do.
 pub fn start_failed(ui: &mut Ui, why: &str) -> Vec<Action> {
-    let palette = theme::palette(ui.visuals());
     let mut actions = Vec::new();
     centered(ui, 300.0, |ui| {
         mark(ui);
         ui.add_space(space::L);
-        ui.label(RichText::new("Parlor could not start").size(size::HEADING).color(palette.text));
+        heading(ui, "Parlor could not start", size::HEADING);
         error_line(ui, why);
         ui.add_space(space::S);
         ui.horizontal(|ui| {
@@ -186,7 +184,7 @@ pub fn nothing_open(ui: &mut Ui, model: &Model) -> Vec<Action> {
             } else {
                 ("Start a conversation", "Make a room and share its code with the people around you, or join theirs with the code they show you.")
             };
-            ui.label(RichText::new(title).size(size::HEADING).color(palette.text));
+            heading(ui, title, size::HEADING);
             ui.label(RichText::new(text).size(size::BODY).color(palette.soft));
             ui.add_space(space::S);
             if !any {

@@ -1,13 +1,27 @@
 //! Short messages to the person, above the conversation where they hide nothing new.
 
-use egui::{Align, Align2, Area, Context, CornerRadius, Frame, Id, Layout, Margin, Order, RichText, Stroke, vec2};
+use egui::{
+    Align, Align2, Area, Context, CornerRadius, Frame, Id, Layout, Margin, Order, RichText, Stroke, accesskit::Role,
+    vec2,
+};
 
 use super::Action;
 use crate::{
-    model::Model,
+    model::{Model, News},
     theme::{self, radius, size, space},
-    widgets::{Icon, icon_button},
+    widgets::{Icon, icon_button, say},
 };
+
+/// What just came into the open room, for screen readers: nothing of it is drawn.
+pub fn news(ctx: &Context, model: &Model) {
+    let Some(News { number, text }) = &model.news else { return };
+    let id = Id::new(("news", number));
+    ctx.accesskit_node_builder(id, |node| {
+        node.set_role(Role::Status);
+        node.set_value(text.clone());
+    });
+    say(ctx, id);
+}
 
 /// Draws them and says which one was taken away.
 pub fn toasts(ctx: &Context, model: &Model) -> Vec<Action> {
@@ -35,14 +49,17 @@ pub fn toasts(ctx: &Context, model: &Model) -> Vec<Action> {
                     if toast.remedy.is_empty() {
                         ui.allocate_ui_with_layout(vec2(room, 34.0), Layout::left_to_right(Align::Center), |ui| {
                             ui.set_width(room);
-                            ui.label(what);
+                            let line = ui.label(what);
+                            say(ctx, line.id);
                         });
                     } else {
                         ui.vertical(|ui| {
                             ui.set_width(room);
                             ui.spacing_mut().item_spacing.y = 2.0;
-                            ui.label(what);
-                            ui.label(RichText::new(&toast.remedy).size(size::SMALL).color(palette.soft));
+                            let line = ui.label(what);
+                            say(ctx, line.id);
+                            let line = ui.label(RichText::new(&toast.remedy).size(size::SMALL).color(palette.soft));
+                            say(ctx, line.id);
                         });
                     }
                     if icon_button(ui, Icon::Cross, "Dismiss", "").clicked() {

@@ -18,6 +18,7 @@ mod newer;
 mod notices;
 mod page;
 mod pictures;
+mod reader;
 mod settings;
 mod site;
 mod tabs;

@@ -13,6 +13,7 @@ use super::{
     notices::Desktop,
     page,
     pictures::{self, Pictures},
+    reader::Reader,
     settings, viewport,
 };
 use crate::{
@@ -65,6 +66,7 @@ struct Window {
     desktop: Desktop,
     fonts: DrawnFonts,
     pictures: Pictures,
+    reader: Reader,
     marks: Marks,
     /// What had the keyboard when the page was drawn last, and whether it was hidden since: then egui forgot.
     focus: Option<egui::Id>,
@@ -86,6 +88,7 @@ impl Window {
             desktop,
             fonts,
             pictures,
+            reader: Reader::new(ctx),
             marks: Marks::default(),
             focus: None,
             was_hidden: false,
@@ -143,6 +146,7 @@ impl Window {
 impl eframe::App for Window {
     fn raw_input_hook(&mut self, _: &Context, input: &mut egui::RawInput) {
         input.focused &= attention::is_here();
+        input.events.extend(self.reader.wishes());
     }
 
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
@@ -245,5 +249,6 @@ impl eframe::App for Window {
         self.marks.drawn(shows_room);
         links::open_what_waits(&ctx);
         self.focus = ctx.memory(egui::Memory::focused);
+        self.reader.tell(&ctx);
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::{Connection, Event, Peer},
     net::{NetCommand, NetEvent},
-    store::{PeerRecord, Write},
+    store::{PEERS_MAX, PeerRecord, Write},
 };
 
 /// Addresses remembered for each machine.
@@ -251,6 +251,9 @@ impl Engine {
         record.addresses.insert(0, address.to_owned());
         record.addresses.truncate(ADDRESSES_MAX);
         self.connections.remembered.push(record.clone());
+        if self.connections.remembered.len() > PEERS_MAX {
+            self.connections.remembered.remove(0);
+        }
         if is_news {
             self.write(vec![Write::PutPeer(record)], Pending::unasked(Again::Nothing));
         }

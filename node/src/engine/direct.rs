@@ -1,5 +1,5 @@
-//! Rooms of two people: starting one, asking the other person in, uniting two that were started at
-//! once.
+//! Rooms of two people: starting one, asking the other person in. Which of two counts, and how they
+//! are united, is in `uniting.rs`.
 //!
 //! Whoever starts one founds it with both as owners, seals its key to the devices of the other that
 //! are known, and knocks at them with the first entries until they have taken them. What strangers
@@ -7,7 +7,6 @@
 
 use parlor_protocol::{
     DeviceId, HistoryPolicy, LogId, RoomId, UserId,
-    content::Body,
     entry::{Entry, Kind},
     epoch::{EpochRecord, EpochSecrets, Genesis, RoomKind},
     keys::{DhPublic, DhSecret},
@@ -20,12 +19,12 @@ use std::collections::BTreeMap;
 
 use super::{
     Engine, engine::ReadFor, intake::entries_of, io::CallId, join::Founding, room::Room, serve::cut_to_checked,
-    sync::Asked, timers::Timer, unsaved::Again, writing::Pending,
+    sync::Asked, timers::Timer, uniting::Verdict, unsaved::Again, writing::Pending,
 };
 use crate::{
     command::{Reply, RequestAnswer},
     error::CommandError,
-    event::{Event, MessageBody},
+    event::MessageBody,
     store::{Mark, Read, ReadResult, Write},
 };
 
@@ -33,10 +32,10 @@ use crate::{
 pub(super) const REQUESTS_MAX: usize = 32;
 /// Rooms of one person that were refused and are remembered.
 const REFUSED_MAX: usize = 16;
-/// Own texts that are carried from one room of two to the other; a room with more stays.
-const CARRIED_MAX: usize = 200;
 /// How soon somebody who could not take a knock is asked again, in milliseconds.
 const KNOCK_AGAIN_MS: u32 = 20_000;
+/// Newest messages among which a text must be for a room to count as begun.
+const LOOKED_AT: usize = 200;
 /// A knock waits this long for what is written in one go, in milliseconds.
 const KNOCK_AFTER_MS: u64 = 100;
 
@@ -44,6 +43,8 @@ const KNOCK_AFTER_MS: u64 = 100;
 struct Knock {
     room: RoomId,
     other: UserId,
+    /// The device of the other person that founded it.
+    founder: DeviceId,
     genesis: Genesis,
     genesis_entry: Entry,
     secrets: EpochSecrets,
@@ -51,13 +52,6 @@ struct Knock {
 }
 
 impl Engine {
-    /// The rooms of two with a person, the one that counts first.
-    fn direct_rooms(&self, user: UserId) -> Vec<RoomId> {
-        let with = |room: &&Room| self.other_in(room) == Some(user);
-        // Both sides must choose the same: the smallest id.
-        self.rooms.values().filter(with).map(Room::id).collect()
-    }
-
     /// The other person of a room of two. The own one may have had another account key before.
     pub(super) fn other_in(&self, room: &Room) -> Option<UserId> {
         let former = self.former.iter().map(|key| key.id());
@@ -107,9 +101,13 @@ impl Engine {
                 *known = (prekey.created, prekey.public);
             }
         }
-        let is_revoked = |device: &DeviceId| self.rooms.values().any(|room| room.membership.is_revoked(*device));
-        newest.retain(|device, _| !is_revoked(device));
+        newest.retain(|device, _| !self.is_revoked_anywhere(*device));
         newest.into_iter().map(|(device, (_, public))| (device, public)).collect()
+    }
+
+    /// Whether a room knows that a device was revoked by its person.
+    fn is_revoked_anywhere(&self, device: DeviceId) -> bool {
+        self.rooms.values().any(|room| room.membership.is_revoked(device))
     }
 
     /// The person a device belongs to, as far as it is known.
@@ -139,7 +137,7 @@ impl Engine {
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.record.request) else { return };
         let Some(other) = self.other_in(room) else { return };
         // An empty room is none yet, unless the other side waits to be told which one counts.
-        let says_something = room.timeline.newest_of(CARRIED_MAX).any(|m| matches!(m.body, MessageBody::Text { .. }));
+        let says_something = room.timeline.newest_of(LOOKED_AT).any(|m| matches!(m.body, MessageBody::Text { .. }));
         if !says_something && !room.knocks_empty {
             return;
         }
@@ -148,6 +146,7 @@ impl Engine {
             !room.membership.members.contains_key(peer)
                 && !room.knocked.contains(peer)
                 && self.user_of(*peer) == Some(other)
+                && !self.is_revoked_anywhere(*peer)
         });
         let lacking: Vec<_> = lacking.collect();
         for peer in lacking {
@@ -190,35 +189,49 @@ impl Engine {
         };
         let contact = self.contacts.find(knock.other);
         let is_unwanted = contact.is_some_and(|known| known.blocked.is_set || known.refused.contains(&knock.room));
-        let waiting = self.rooms.values().filter(|room| room.record.request).count();
         if is_unwanted || self.rooms.contains_key(&knock.room) {
             return Answer::Done;
         }
+        if self.rooms.values().any(|room| !room.is_loaded) {
+            // Who is in a room, and who was revoked, is not known before it was read.
+            return Answer::Refused(Refusal::Busy { retry_ms: KNOCK_AGAIN_MS });
+        }
+        if self.is_revoked_anywhere(knock.founder) {
+            // Whatever a revoked device begins is not by its person.
+            return Answer::Done;
+        }
         let held = self.direct_rooms(knock.other);
-        let own = held.iter().find(|room| self.rooms.get(*room).is_some_and(|room| !room.record.request)).copied();
-        match (own, held.first()) {
-            // Both began at once. The smaller one counts, and whoever does not know it yet is told.
-            (Some(own), _) if own < knock.room => {
+        let (room, other) = (knock.room, knock.other);
+        match self.verdict(&held, room, other, knock.founder) {
+            // Whoever does not know it yet is told.
+            Verdict::Keep(own) => {
                 if let Some(room) = self.rooms.get_mut(&own) {
                     room.knocks_empty = true;
                     room.knocked.remove(&from);
                 }
                 self.knock_soon(own);
             }
-            (Some(_), _) => {
-                let (room, other) = (knock.room, knock.other);
+            Verdict::Move => {
                 self.take_knock(knock, false);
                 self.unite_direct(other);
                 self.knock_soon(room);
             }
-            (None, Some(request)) if *request < knock.room => {}
-            (None, None) if waiting >= REQUESTS_MAX => {
+            Verdict::Ask => return self.take_request(knock, &held),
+        }
+        Answer::Done
+    }
+
+    /// Keeps what somebody asks as a request, one of each person.
+    fn take_request(&mut self, knock: Knock, held: &[RoomId]) -> Answer {
+        let requests = || self.rooms.values().filter(|room| room.record.request).map(Room::id);
+        let former: Vec<_> = requests().filter(|room| held.contains(room)).collect();
+        match former.first() {
+            Some(request) if *request < knock.room => {}
+            None if requests().count() >= REQUESTS_MAX => {
                 return Answer::Refused(Refusal::Busy { retry_ms: KNOCK_AGAIN_MS });
             }
-            (None, _) => {
-                for former in held {
-                    self.drop_room(former);
-                }
+            _ => {
+                former.into_iter().for_each(|room| self.drop_room(room));
                 self.take_knock(knock, true);
             }
         }
@@ -290,55 +303,17 @@ impl Engine {
         self.save_room_now(room_id);
         self.work_on(room_id);
         self.enter_direct(room_id, call);
+        // What was written to this person where nobody came is written there.
+        if let Some(other) = self.rooms.get(&room_id).and_then(|room| self.other_in(room)) {
+            self.unite_direct(other);
+        }
     }
 
     /// Forgets a room and everything of it on this machine.
-    fn drop_room(&mut self, room_id: RoomId) {
+    pub(super) fn drop_room(&mut self, room_id: RoomId) {
         self.forget_room(room_id);
         let writes = std::iter::once(Write::ForgetRoom(room_id)).chain(self.mark_gone(room_id)).collect();
         self.write(writes, Pending::unasked(Again::Forget(room_id)));
-    }
-
-    /// Of several rooms with one person one counts: what this device wrote in the others is written
-    /// there once more, and they are forgotten.
-    pub(super) fn unite_direct(&mut self, user: UserId) {
-        let me = self.me();
-        let held = self.direct_rooms(user);
-        let held =
-            held.into_iter().filter(|room| self.rooms.get(room).is_some_and(|r| r.is_loaded && !r.record.request));
-        let held: Vec<_> = held.collect();
-        let Some((first, others)) = held.split_first() else { return };
-        for other in others {
-            let texts = |room: &Room| -> Vec<String> {
-                let own = room.timeline.oldest_first().filter(|message| message.author == me);
-                own.filter_map(|message| match &message.body {
-                    MessageBody::Text { text } => Some(text.clone()),
-                    _ => None,
-                })
-                .collect()
-            };
-            // Some may have been carried before the machine lost power.
-            let mut there = self.rooms.get(first).map(texts).unwrap_or_default();
-            let mut carried = self.rooms.get(other).map(texts).unwrap_or_default();
-            carried.retain(|text| match there.iter().position(|known| known == text) {
-                Some(at) => {
-                    there.swap_remove(at);
-                    false
-                }
-                None => true,
-            });
-            if carried.len() > CARRIED_MAX {
-                continue;
-            }
-            let text = |text: &String| parlor_protocol::Text::new(text).ok();
-            let bodies = carried.iter().filter_map(text);
-            let bodies: Vec<_> = bodies.map(|text| Body::Text { text, reply_to: None, mentions: Vec::new() }).collect();
-            if !bodies.is_empty() {
-                self.write_contents(*first, bodies, None, |_| Reply::Done);
-            }
-            self.event(Event::RoomMoved { from: *other, to: *first });
-            self.drop_room(*other);
-        }
     }
 }
 
@@ -370,5 +345,5 @@ fn open_knock(entries: Vec<Entry>, me: DeviceId, own: &[UserId], prekeys: &[&DhS
         return None;
     }
     let secrets = record.open(room, me, prekeys).ok()?;
-    Some(Knock { room, other, genesis, genesis_entry, secrets, entries })
+    Some(Knock { room, other, founder: log.author, genesis, genesis_entry, secrets, entries })
 }

@@ -177,7 +177,9 @@ impl Membership {
     ) -> Result<Taught, Refused> {
         // Learned first, because owners' decisions count also where their log has ended since.
         let epochs = entry.header().kind == Kind::Epoch && self.learn(entry, me, prekeys)?;
-        let learned = self.rules.admit(entry);
+        let header = entry.header();
+        let may_end_codes = header.kind == Kind::Invite && self.role_at(header.author, header.epoch) >= Role::Moderator;
+        let learned = self.rules.admit_of(entry, may_end_codes);
         match learned {
             Ok(Learned::Admitted(_)) => Ok(Taught { members: true, epochs }),
             Ok(_) => Ok(Taught { members: epochs, epochs }),

@@ -41,6 +41,7 @@ mod sync;
 mod telling;
 mod timeline;
 mod timers;
+mod uniting;
 mod unsaved;
 mod vanishing;
 mod writing;

@@ -52,7 +52,7 @@ struct Entry {
     round: VecDeque<Multiaddr>,
     /// The peer that answered at what was typed.
     peer: Option<DeviceId>,
-    /// Never forgotten: typed, remembered, or once connected.
+    /// Typed, remembered, or once connected: forgotten only where another one needs the place.
     kept: bool,
     looking_up: bool,
     in_flight: Vec<ConnectionId>,
@@ -75,10 +75,17 @@ impl Dialer {
 
     fn entry(&mut self, target: Target, next: Instant) -> Option<&mut Entry> {
         if self.targets.len() >= TARGETS_MAX && !self.targets.contains_key(&target) {
-            // Strangers that do not answer make room; if there is none, the new one is left out.
-            let stranger = self.targets.iter().filter(|(_, e)| !e.kept && e.in_flight.is_empty());
-            let worst = stranger.max_by_key(|(_, e)| e.failures).map(|(target, _)| target.clone())?;
-            self.targets.remove(&worst);
+            // Who does not answer makes room, strangers first: anybody can make up machines. What a person typed
+            // always has a place; of others the new one is left out where nobody makes room.
+            let fails = |target: &Target, e: &Entry| {
+                matches!(target, Target::Peer(_)) && e.in_flight.is_empty() && (!e.kept || e.failures > 0)
+            };
+            let failing = self.targets.iter().filter(|(target, e)| fails(target, e));
+            match failing.max_by_key(|(_, e)| (!e.kept, e.failures)).map(|(target, _)| target.clone()) {
+                Some(worst) => drop(self.targets.remove(&worst)),
+                None if matches!(target, Target::Peer(_)) => return None,
+                None => {}
+            }
         }
         Some(self.targets.entry(target).or_insert_with(|| Entry {
             addresses: VecDeque::new(),
@@ -303,7 +310,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::{super::address::local, *};
 
     fn peer(n: u8) -> DeviceId {
@@ -312,6 +319,46 @@ mod tests {
 
     fn connection(n: usize) -> ConnectionId {
         ConnectionId::new_unchecked(n)
+    }
+
+    #[test]
+    fn machines_that_somebody_made_up_take_no_place_from_what_is_typed_or_announced() {
+        let mut dialer = Dialer::new(1);
+        let now = Instant::now();
+        dialer.remember(peer(1), &[local(1)], now);
+        for n in 0..u16::try_from(TARGETS_MAX).unwrap() + 50 {
+            let mut id = [9; 32];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            let made_up = Target::Peer(DeviceId::from_bytes(id));
+            dialer.remember(DeviceId::from_bytes(id), &[local(2)], now);
+            dialer.started(&made_up, connection(n.into()), now);
+            dialer.failed(connection(n.into()), now);
+        }
+        assert_eq!(dialer.targets.len(), TARGETS_MAX);
+        dialer.add_typed("192.168.1.5", now);
+        dialer.announced(peer(2), &[local(3)], now, Duration::ZERO);
+        let due = dialer.due(now, |_| true);
+        for wanted in [
+            Attempt::Lookup("192.168.1.5".to_owned()),
+            Attempt::Peer(peer(2), vec![local(3)]),
+            Attempt::Peer(peer(1), vec![local(1)]),
+        ] {
+            assert!(due.contains(&wanted), "{wanted:?}");
+        }
+        assert_eq!(dialer.targets.len(), TARGETS_MAX);
+    }
+
+    #[test]
+    fn what_is_typed_has_a_place_also_where_everybody_answers() {
+        let mut dialer = Dialer::new(1);
+        let now = Instant::now();
+        for n in 0..u16::try_from(TARGETS_MAX).unwrap() {
+            let mut id = [9; 32];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            dialer.remember(DeviceId::from_bytes(id), &[local(2)], now);
+        }
+        dialer.add_typed("192.168.1.5", now);
+        assert!(dialer.due(now, |_| false).contains(&Attempt::Lookup("192.168.1.5".to_owned())));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 /// Machines that are remembered at most; the ones reached longest ago are forgotten.
-pub(super) const PEERS_MAX: usize = 256;
+pub(crate) const PEERS_MAX: usize = 256;
 
 /// This device's keys and name. Kept sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -20,6 +20,6 @@ pub use name::UserName;
 pub use opaque::{Answered, Binding, ExportKey, LoggingIn, Proven, Registered, Registering, Server};
 pub use password::Password;
 pub use recovery::RecoveryKey;
-pub use token::AccessToken;
+pub use token::{AccessToken, TOKEN_MARK_LEN, TokenProof};
 pub use vault::{SealedVault, VaultKey, VaultRecord};
 pub use wire::{AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, SeenDevice, SignedInDevice};

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload,
-    SealedVault, UserName, VaultRecord, WrappedKey,
+    LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, SealedVault,
+    TokenProof, UserName, VaultRecord, WrappedKey,
 };
 use crate::{
     codec,
@@ -26,8 +26,8 @@ pub enum AccountRequest {
     StartRegister {
         /// The name wanted.
         name: UserName,
-        /// Where registration needs one.
-        token: Option<AccessToken>,
+        /// Shows that the device has a token, where registration needs one.
+        token: Option<TokenProof>,
         /// The blinded password.
         message: RegisterRequest,
     },
@@ -36,8 +36,8 @@ pub enum AccountRequest {
     FinishRegister {
         /// The name wanted.
         name: UserName,
-        /// Where registration needs one.
-        token: Option<AccessToken>,
+        /// Shows that the device has a token, where registration needs one.
+        token: Option<TokenProof>,
         /// The password's record.
         record: RegisterUpload,
         /// The first vault, version 1.
@@ -78,8 +78,8 @@ pub enum AccountRequest {
     StartReset {
         /// The name.
         name: UserName,
-        /// The token.
-        token: AccessToken,
+        /// Shows that the device has the token.
+        token: TokenProof,
         /// The new password, blinded.
         message: RegisterRequest,
     },
@@ -88,8 +88,8 @@ pub enum AccountRequest {
     FinishReset {
         /// The name.
         name: UserName,
-        /// The token.
-        token: AccessToken,
+        /// Shows that the device has the token.
+        token: TokenProof,
         /// The new password's record.
         record: RegisterUpload,
     },

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 24] = [
+const PURPOSES: [Purpose; 28] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -28,7 +28,11 @@ const PURPOSES: [Purpose; 24] = [
     Purpose::VaultPassword,
     Purpose::VaultRecovery,
     Purpose::AccessToken,
+    Purpose::TokenProof,
     Purpose::AccountKeyId,
+    Purpose::LinkPsk,
+    Purpose::LinkLocator,
+    Purpose::OwnDevices,
 ];
 const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
 

@@ -1,6 +1,6 @@
 //! The codes of a room: which invite stands for each, and who revoked which.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::{
     ids::{DeviceId, EntryId, EpochId, Locator},
@@ -14,6 +14,10 @@ const INVITES_OF_SIGNER_MAX: usize = 256;
 /// Revocations that are kept of one code: one is enough for archives, and members look for one by
 /// somebody who may.
 const REVOCATIONS_OF_CODE_MAX: usize = 64;
+/// Those of one author: what somebody revoked in vain may count when they are a moderator.
+const REVOCATIONS_OF_AUTHOR_MAX: usize = 4;
+/// Revocations that are kept of codes that are not known yet.
+const EARLY_MAX: usize = 4096;
 
 /// Somebody's word that a code is to work no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub(super) struct Codes {
     kept: HashMap<Locator, Kept>,
     of_signer: HashMap<DeviceId, usize>,
     revoked: HashMap<Locator, Vec<Revocation>>,
+    /// Revocations that came before their codes, the oldest first.
+    early: VecDeque<(Locator, Revocation)>,
 }
 
 impl Codes {
@@ -67,18 +73,61 @@ impl Codes {
         if self.kept.len() < INVITES_MAX && *of_signer < INVITES_OF_SIGNER_MAX {
             *of_signer += 1;
             self.kept.insert(invite.locator, Kept { invite: invite.clone(), epoch, age });
+            let (ready, early) =
+                std::mem::take(&mut self.early).into_iter().partition(|(locator, _)| *locator == invite.locator);
+            self.early = early;
+            let ready: VecDeque<_> = ready;
+            ready.into_iter().for_each(|(locator, revocation)| self.revoke(locator, revocation, false));
         }
     }
 
-    pub(super) fn revoke(&mut self, locator: Locator, revocation: Revocation) {
-        let known = self.revoked.len() < 2 * INVITES_MAX || self.revoked.contains_key(&locator);
-        if !known {
+    /// Notes a revocation. Anybody can write any number of them, so those of who `may` revoke, and of who
+    /// made the code, take the places of others.
+    pub(super) fn revoke(&mut self, locator: Locator, revocation: Revocation, may: bool) {
+        let Some(kept) = self.kept.get(&locator) else {
+            self.revoke_early(locator, revocation);
+            return;
+        };
+        let counts = may || kept.invite.signer == revocation.by;
+        let revocations = self.revoked.entry(locator).or_default();
+        if revocations.contains(&revocation) {
             return;
         }
-        let revocations = self.revoked.entry(locator).or_default();
-        if revocations.len() < REVOCATIONS_OF_CODE_MAX && !revocations.contains(&revocation) {
+        let mut own = (0..revocations.len()).filter(|at| revocations.get(*at).is_some_and(|r| r.by == revocation.by));
+        let place = match own.nth(REVOCATIONS_OF_AUTHOR_MAX - 1) {
+            Some(last) => Some(last),
+            None if revocations.len() < REVOCATIONS_OF_CODE_MAX => None,
+            // Those that count stand before the others.
+            None => Some(revocations.len() - 1).filter(|_| counts),
+        };
+        match place {
+            Some(place) => {
+                revocations.remove(place);
+            }
+            None if revocations.len() >= REVOCATIONS_OF_CODE_MAX => return,
+            None => {}
+        }
+        if counts {
+            revocations.insert(0, revocation);
+        } else {
             revocations.push(revocation);
         }
+    }
+
+    /// Where there is no place, somebody gives one up who has the most.
+    fn revoke_early(&mut self, locator: Locator, revocation: Revocation) {
+        if self.early.contains(&(locator, revocation)) {
+            return;
+        }
+        if self.early.len() >= EARLY_MAX {
+            let mut of_author = HashMap::<DeviceId, usize>::new();
+            self.early.iter().for_each(|(_, other)| *of_author.entry(other.by).or_default() += 1);
+            let most = of_author.into_iter().max_by_key(|(by, count)| (*count, *by)).map(|(by, _)| by);
+            if let Some(at) = self.early.iter().position(|(_, other)| Some(other.by) == most) {
+                self.early.remove(at);
+            }
+        }
+        self.early.push_back((locator, revocation));
     }
 
     pub(super) fn standing(&self, locator: Locator) -> Option<Standing<'_>> {

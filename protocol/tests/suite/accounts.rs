@@ -50,14 +50,15 @@ fn record() -> VaultRecord {
 /// One of each request, for this suite and the corpus.
 pub fn example_requests() -> Vec<AccountRequest> {
     let (name, device) = (user("anna"), Name::new("desk").unwrap());
-    let token = AccessToken::random(&mut rng(6));
+    let binding = Binding { device: DeviceId::from_bytes([8; 32]), archive: DeviceId::from_bytes([9; 32]) };
+    let token = AccessToken::random(&mut rng(6)).proof(&binding);
     let message = RegisterRequest::try_from([1; 32].as_slice()).unwrap();
     let upload = RegisterUpload::try_from([2; 192].as_slice()).unwrap();
     let wrapped = WrappedKey::try_from([3; 72].as_slice()).unwrap();
     let next = VaultRecord { version: 8, ..record() };
     vec![
         AccountRequest::Status,
-        AccountRequest::StartRegister { name: name.clone(), token: Some(token.clone()), message: message.clone() },
+        AccountRequest::StartRegister { name: name.clone(), token: Some(token), message: message.clone() },
         AccountRequest::FinishRegister {
             name: name.clone(),
             token: None,
@@ -73,7 +74,7 @@ pub fn example_requests() -> Vec<AccountRequest> {
         AccountRequest::LogOut,
         AccountRequest::StartChange { message: message.clone() },
         AccountRequest::FinishChange { record: upload.clone(), by_password: wrapped },
-        AccountRequest::StartReset { name: name.clone(), token: token.clone(), message },
+        AccountRequest::StartReset { name: name.clone(), token, message },
         AccountRequest::FinishReset { name, token, record: upload },
         AccountRequest::Vault,
         AccountRequest::PutVault { expected: 7, sealed: record().sealed },

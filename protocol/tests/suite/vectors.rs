@@ -81,7 +81,8 @@ fn epochs_derive_these_values() {
     id_input.extend_from_slice(&1u32.to_le_bytes());
     id_input.extend_from_slice(parents[0].as_bytes());
     assert_eq!(derive("epoch id", &id_input), secrets.id().to_string());
-    assert_eq!(derive("epoch topic", key), secrets.topic().to_string());
+    let place = [secrets.room().as_bytes().as_slice(), secrets.id().as_bytes()].concat();
+    assert_eq!(derive("epoch topic", &place), secrets.topic().to_string());
     compare(
         "epochs.json",
         &json!({

@@ -1,6 +1,7 @@
 //! Strangers who knock: in masses, with what was forged, with what is not theirs.
 
-use parlor_node::{Command, Reply};
+use parlor_node::store::LocalStore as _;
+use parlor_node::{Command, Reply, RequestAnswer};
 use parlor_protocol::{
     DeviceId, EpochId, HistoryPolicy, LogId, RoomId, UserId,
     card::{DeviceCard, UserKey},
@@ -10,7 +11,7 @@ use parlor_protocol::{
     log::Height,
     wire::{Answer, Introduction, Refusal, Request},
 };
-use parlor_tests::sim::{Faults, Network};
+use parlor_tests::sim::{Faults, HostId, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -19,6 +20,7 @@ struct Stranger {
     key: DeviceKey,
     user: UserKey,
     noise: DhSecret,
+    salt: [u8; 16],
     rng: ChaCha20Rng,
 }
 
@@ -29,6 +31,7 @@ impl Stranger {
             key: DeviceKey::random(&mut rng),
             user: UserKey::random(&mut rng),
             noise: DhSecret::random(&mut rng),
+            salt: [1; 16],
             rng,
         }
     }
@@ -46,7 +49,7 @@ impl Stranger {
 
     fn knock_for(&mut self, at: &Introduction, users: [UserId; 2], owner: &UserKey) -> Vec<Entry> {
         let kind = RoomKind::Direct(users);
-        let genesis = Genesis { owners: users.to_vec(), history: HistoryPolicy::Everything, salt: [1; 16], kind };
+        let genesis = Genesis { owners: users.to_vec(), history: HistoryPolicy::Everything, salt: self.salt, kind };
         let header = Header {
             kind: Kind::Genesis,
             room: RoomId::default(),
@@ -176,4 +179,144 @@ fn nobody_introduces_somebody_else() {
         Ok(Reply::Nearby(people)) => assert_eq!(people, []),
         other => panic!("people, not {other:?}"),
     }
+}
+
+/// A room of two with a smaller id than another one: a few tries find it.
+fn smaller(stranger: &mut Stranger, at: &Introduction, name: &UserKey, than: RoomId) -> Vec<Entry> {
+    for salt in 0.. {
+        stranger.salt = [salt; 16];
+        let entries = stranger.knock(at, name);
+        if entries[0].room() < than {
+            return entries;
+        }
+    }
+    panic!("no smaller id in 256 tries");
+}
+
+fn directs(network: &mut Network, host: HostId) -> Vec<RoomId> {
+    match network.call(host, Command::Rooms) {
+        Ok(Reply::Rooms(rooms)) => {
+            rooms.into_iter().filter(|room| room.direct.is_some() && !room.request).map(|room| room.room).collect()
+        }
+        other => panic!("rooms, not {other:?}"),
+    }
+}
+
+/// The account key of a host, as whoever stole it has it.
+fn stolen(network: &mut Network, host: HostId) -> UserKey {
+    UserKey::from_seed(&network.hosts[host].store.load().unwrap().identity.unwrap().user_seed)
+}
+
+/// Ben (host 0) writes to Anna (host 1), who is in a room with him.
+fn ben_writes(network: &mut Network, anna: &UserKey) -> RoomId {
+    let (kitchen, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    assert!(network.run_until(|network| network.member_count(0, kitchen) == 2));
+    let Ok(Reply::Joined(direct)) = network.call(0, Command::OpenDirect { user: anna.id() }) else {
+        panic!("a room of two")
+    };
+    network.say(0, direct, "my secret").unwrap();
+    direct
+}
+
+fn accept(network: &mut Network, host: HostId) -> RoomId {
+    let request = |network: &mut Network| match network.call(host, Command::Rooms) {
+        Ok(Reply::Rooms(rooms)) => rooms.into_iter().find(|room| room.request).map(|room| room.room),
+        other => panic!("rooms, not {other:?}"),
+    };
+    assert!(network.run_until(|network| request(network).is_some()));
+    let room = request(network).unwrap();
+    network.call(host, Command::AnswerRequest { room, answer: RequestAnswer::Accept }).unwrap();
+    room
+}
+
+#[test]
+fn a_stolen_account_key_takes_no_conversation_over() {
+    let mut network = Network::new(2, 4, Faults::NONE);
+    let anna = stolen(&mut network, 1);
+    let direct = ben_writes(&mut network, &anna);
+    assert_eq!(accept(&mut network, 1), direct);
+    network.say(1, direct, "mine").unwrap();
+    let both = ["my secret".to_owned(), "mine".to_owned()];
+    assert!(network.run_until(|network| network.texts(0, direct) == both));
+    let mut thief = Stranger::new(6);
+    let at = victim(&mut network, thief.key.id());
+    let entries = smaller(&mut thief, &at, &anna, direct);
+    let false_room = entries[0].room();
+    let answer = network.ask_as(thief.key.id(), 0, &Request::Knock { entries });
+    assert_eq!(answer, Some(Answer::Done));
+    network.run_for(60_000);
+    assert_eq!(directs(&mut network, 0), [direct], "nobody accepted another one");
+    assert_eq!((network.texts(0, direct), requests(&mut network)), (both.to_vec(), 1));
+    let opened = network.call(0, Command::OpenDirect { user: anna.id() });
+    assert!(matches!(opened, Ok(Reply::Joined(room)) if room == direct), "{opened:?}");
+    // Also who accepts it keeps what was said, and writes where it was said.
+    assert_eq!(accept(&mut network, 0), false_room);
+    network.run_for(60_000);
+    for restarts in 0..2 {
+        assert_eq!((network.texts(0, direct), network.texts(0, false_room)), (both.to_vec(), Vec::new()), "{restarts}");
+        let opened = network.call(0, Command::OpenDirect { user: anna.id() });
+        assert!(matches!(opened, Ok(Reply::Joined(room)) if room == direct), "{opened:?}");
+        network.quit(0);
+        network.start(0);
+        assert!(network.run_until(|network| network.texts(0, direct) == both));
+    }
+    network.say(0, direct, "still with you").unwrap();
+    assert!(network.run_until(|network| network.texts(1, direct).len() == 3));
+}
+
+#[test]
+fn what_waits_for_somebody_goes_to_no_other_device_unasked() {
+    let mut network = Network::new(2, 5, Faults::NONE);
+    let anna = stolen(&mut network, 1);
+    // Anna does not answer.
+    let direct = ben_writes(&mut network, &anna);
+    network.stop(1);
+    let mut thief = Stranger::new(7);
+    let at = victim(&mut network, thief.key.id());
+    let entries = smaller(&mut thief, &at, &anna, direct);
+    let false_room = entries[0].room();
+    let answer = network.ask_as(thief.key.id(), 0, &Request::Knock { entries });
+    assert_eq!(answer, Some(Answer::Done));
+    network.run_for(60_000);
+    assert_eq!((directs(&mut network, 0), requests(&mut network)), (vec![direct], 1));
+    assert_eq!((network.texts(0, direct).len(), network.texts(0, false_room).len()), (1, 0));
+}
+
+#[test]
+fn a_new_device_that_was_accepted_gets_what_waited() {
+    let mut network = Network::new(2, 6, Faults::NONE);
+    let anna = stolen(&mut network, 1);
+    let direct = ben_writes(&mut network, &anna);
+    network.stop(1);
+    let mut other = Stranger::new(8);
+    let at = victim(&mut network, other.key.id());
+    let entries = smaller(&mut other, &at, &anna, direct);
+    network.ask_as(other.key.id(), 0, &Request::Knock { entries });
+    let one = accept(&mut network, 0);
+    network.run_for(1_000);
+    assert_eq!((directs(&mut network, 0), network.texts(0, one)), (vec![one], vec!["my secret".to_owned()]));
+}
+
+#[test]
+fn a_revoked_device_asks_nobody_in() {
+    let mut network = Network::new(3, 7, Faults::NONE);
+    let anna = stolen(&mut network, 1);
+    let (kitchen, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.link(1, 2);
+    assert!(network.run_until(|network| network.member_count(0, kitchen) == 3));
+    let laptop = network.hosts[2].store.load().unwrap().identity.unwrap();
+    let device = network.hosts[2].device();
+    network.revoke(1, device);
+    assert!(network.run_until(|network| network.member_count(0, kitchen) == 2));
+    network.stop(2);
+    let mut thief = Stranger::new(9);
+    thief.key = DeviceKey::from_seed(&laptop.device_seed);
+    let at = victim(&mut network, thief.key.id());
+    let entries = thief.knock(&at, &anna);
+    let answer = network.ask_as(thief.key.id(), 0, &Request::Knock { entries });
+    assert_eq!(answer, Some(Answer::Done), "it learns nothing");
+    network.run_for(60_000);
+    assert_eq!((directs(&mut network, 0), requests(&mut network)), (Vec::new(), 0));
 }

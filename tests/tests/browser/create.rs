@@ -1,7 +1,7 @@
 //! A room that is made in a browser, and the link that leads others into it.
 
 use parlor_tests::{
-    browser::{ENTER, ESCAPE, TAB},
+    browser::ESCAPE,
     real::{address, join, node, send, texts, until},
     site::{archive_with, page_in_turn},
     visitor::Visitor,
@@ -17,8 +17,7 @@ async fn a_room_made_in_a_browser_is_joined_from_a_desktop_by_the_link_that_was_
     bea.browser.keeps("bread in the oven").await;
     bea.browser.is_called("Bea").await;
     bea.makes_a_room("bakery").await;
-    // The code is shown; the second button copies its link.
-    bea.browser.types(&format!("{TAB}{TAB}{TAB}{ENTER}")).await;
+    bea.browser.presses_part("Copy link").await;
     let link = until("the link is copied", async || {
         let copied = bea.browser.script("return navigator.clipboard.readText()").await;
         copied.as_str().filter(|text| !text.is_empty()).map(str::to_owned)

@@ -2,7 +2,7 @@
 
 use crate::place::{PHRASE, Place, come_in, joined, unlock, until_console};
 use parlor_tests::{
-    browser::{Browser, ENTER, TAB},
+    browser::{Browser, ENTER},
     real::{texts, until},
     site::page_in_turn,
 };
@@ -21,7 +21,7 @@ async fn an_archive_that_does_not_answer_is_named_and_can_be_tried_again() {
     joined(&browser, &place.site(), &code).await;
     browser.reload().await;
     browser.until_loaded().await;
-    browser.until_typing().await;
+    browser.until_focused("Passphrase").await;
     place.stop().await;
     browser.types(&format!("{PHRASE}{ENTER}")).await;
     until_console(&browser, "the archive does not answer").await;
@@ -33,15 +33,14 @@ async fn an_archive_that_does_not_answer_is_named_and_can_be_tried_again() {
             held.push(stream);
         }
     });
-    browser.types(&format!("{TAB}{TAB}{ENTER}")).await;
-    browser.until_typing().await;
+    browser.presses_part("Try again").await;
+    browser.until_focused("Passphrase").await;
     browser.types(&format!("{PHRASE}{ENTER}")).await;
     until_console(&browser, "did not answer within 10 seconds").await;
     silence.abort();
     let _ = silence.await;
     place.serve(page).await;
-    browser.types(&format!("{TAB}{TAB}{ENTER}")).await;
-    browser.until_typing().await;
+    browser.presses_part("Try again").await;
     unlock(&browser).await;
     drop(browser);
     anna.shutdown().await;
@@ -88,7 +87,7 @@ async fn a_connection_that_broke_is_made_anew_without_waiting_for_a_ping() {
         super(...given); window.opened.push(performance.now()); } };";
     browser.script(watch).await;
     unlock(&browser).await;
-    browser.types(&format!("before{ENTER}")).await;
+    browser.writes("before").await;
     until("the first message", async || texts(&anna.handle(), room).await.contains(&"before".to_owned()).then_some(()))
         .await;
     let opened = async || browser.script("return window.opened.length").await.as_u64().unwrap();
@@ -99,7 +98,7 @@ async fn a_connection_that_broke_is_made_anew_without_waiting_for_a_ping() {
     let at = browser.script(&format!("return window.opened[{before}]")).await.as_f64().unwrap();
     // Two lost pings take 12 seconds.
     assert!(at - now < 8_000.0, "{} ms", at - now);
-    browser.types(&format!("after{ENTER}")).await;
+    browser.writes("after").await;
     until("the next message", async || texts(&anna.handle(), room).await.contains(&"after".to_owned()).then_some(()))
         .await;
     let before = opened().await;

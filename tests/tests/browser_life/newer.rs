@@ -5,7 +5,7 @@ use crate::place::{
     until_loaded_anew,
 };
 use parlor_tests::{
-    browser::{Browser, ENTER, TAB},
+    browser::{Browser, ENTER},
     real::{members, texts, until},
     site::page_in_turn,
 };
@@ -21,7 +21,7 @@ async fn an_open_page_loads_itself_anew_when_the_archive_has_a_newer_one_but_not
     // Before anybody came in: the code of the link is not lost.
     browser.open(&format!("{}#{code}", place.site())).await;
     browser.until_loaded().await;
-    browser.until_typing().await;
+    browser.until_focused("New passphrase").await;
     mark(&browser).await;
     place.update("00000000000000a1").await;
     put_out_of_sight(&browser).await;
@@ -47,7 +47,7 @@ async fn an_open_page_loads_itself_anew_when_the_archive_has_a_newer_one_but_not
     until_loaded_anew(&browser).await;
     assert_eq!(name(&browser).await, "00000000000000a2");
     unlock(&browser).await;
-    browser.types(&format!("and on{ENTER}")).await;
+    browser.writes("and on").await;
     until("the next sentence", async || texts(&anna.handle(), room).await.contains(&"and on".to_owned()).then_some(()))
         .await;
     assert_eq!(members(&anna.handle(), room).await.len(), 2, "no third member came");
@@ -62,7 +62,7 @@ async fn a_page_that_stays_another_one_is_not_loaded_anew_for_ever_and_one_that_
     let browser = Browser::start(1000, 720).await;
     browser.open(&place.site()).await;
     browser.until_loaded().await;
-    browser.until_typing().await;
+    browser.until_focused("New passphrase").await;
     mark(&browser).await;
     // No name of ours, so the archive calls it by another one: as if a cache handed out an old page.
     place.update("never what the archive says").await;
@@ -75,14 +75,9 @@ async fn a_page_that_stays_another_one_is_not_loaded_anew_for_ever_and_one_that_
     until_it_looked(&browser).await;
     assert!(is_marked(&browser).await, "once is enough");
 
-    // Keep nothing: the two fields, then the button.
     put_in_sight(&browser).await;
-    browser.until_typing().await;
-    browser.types(&format!("{TAB}{TAB}{ENTER}")).await;
-    browser.until_title("Welcome to Parlor").await;
-    browser.until_typing().await;
-    browser.types(&format!("Cat{ENTER}")).await;
-    browser.until_title("Parlor").await;
+    browser.keeps_nothing().await;
+    browser.is_called("Cat").await;
     place.update("00000000000000b1").await;
     put_out_of_sight(&browser).await;
     until_it_looked(&browser).await;

@@ -97,15 +97,15 @@ pub async fn joined(browser: &Browser, site: &str, code: &RoomCode) {
 /// The first time in this browser, with the code of a link.
 pub async fn come_in(browser: &Browser) {
     browser.comes_in(PHRASE, "Bea", "kitchen").await;
-    browser.until_typing().await;
+    browser.until_focused("Message").await;
 }
 
 pub async fn unlock(browser: &Browser) {
     browser.until_loaded().await;
-    browser.until_typing().await;
+    browser.until_focused("Passphrase").await;
     browser.types(&format!("{PHRASE}{ENTER}")).await;
     browser.until_title("kitchen - Parlor").await;
-    browser.until_typing().await;
+    browser.until_focused("Message").await;
 }
 
 /// Marks the document: a page that is loaded anew has no mark.

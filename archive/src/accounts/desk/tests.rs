@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_protocol::{
-    account::{ExportKey, LoggingIn, Password, RecoveryKey, Registering, SealedVault, VaultKey},
+    account::{AccessToken, ExportKey, LoggingIn, Password, RecoveryKey, Registering, SealedVault, VaultKey},
     keys::Secret,
 };
 use tempfile::TempDir;
@@ -73,12 +73,13 @@ impl Place {
     /// The record and export key of a password.
     async fn set(&self, from: u8, name: &str, password: &str, start: StartWith<'_>) -> Result<Set, AccountRefusal> {
         let (state, message) = Registering::start(user(name), Password::new(password).unwrap(), &mut rng(3)).unwrap();
+        let shown = |token: &AccessToken| token.proof(&binding(from));
         let request = match start {
             StartWith::Register(token) => {
-                AccountRequest::StartRegister { name: user(name), token: token.cloned(), message }
+                AccountRequest::StartRegister { name: user(name), token: token.map(shown), message }
             }
             StartWith::Change => AccountRequest::StartChange { message },
-            StartWith::Reset(token) => AccountRequest::StartReset { name: user(name), token: token.clone(), message },
+            StartWith::Reset(token) => AccountRequest::StartReset { name: user(name), token: shown(token), message },
         };
         match self.ask(from, request).await {
             AccountAnswer::Registering(answer) => {
@@ -106,7 +107,7 @@ impl Place {
             by_password: Some(key.wrap(&user(name), &set.export, &mut rng(9)).unwrap()),
             by_recovery: key.wrap_for_recovery(&user(name), &RecoveryKey::random(&mut rng(10)), &mut rng(11)).unwrap(),
         };
-        let (name, token) = (user(name), token.cloned());
+        let (name, token) = (user(name), token.map(|token| token.proof(&binding(from))));
         Ok(AccountRequest::FinishRegister { name, token, record: set.record, vault, device: DESK.name() })
     }
 
@@ -124,7 +125,7 @@ impl Place {
         name: &str,
         password: &str,
     ) -> Result<Option<(AccountRequest, ExportKey)>, AccountRefusal> {
-        let binding = Binding { device: device(from), archive: archive() };
+        let binding = binding(from);
         let (state, message) =
             LoggingIn::start(user(name), Password::new(password).unwrap(), binding, &mut rng(4)).unwrap();
         match self.ask(from, AccountRequest::StartLogIn { name: user(name), message }).await {
@@ -164,6 +165,10 @@ struct Set {
 
 fn sealed(contents: &[u8]) -> SealedVault {
     SealedVault::from_bytes(contents.to_vec()).unwrap()
+}
+
+fn binding(from: u8) -> Binding {
+    Binding { device: device(from), archive: archive() }
 }
 
 fn token_in(text: &str) -> AccessToken {
@@ -359,7 +364,8 @@ async fn a_reset_sets_a_new_password_once_and_opens_nothing() {
     let start = place.set(2, "anna", "new password", StartWith::Reset(&wrong)).await;
     assert_eq!(start.err(), Some(AccountRefusal::Token));
     let set = place.set(2, "anna", "new password", StartWith::Reset(&token)).await.unwrap();
-    let finish = AccountRequest::FinishReset { name: user("anna"), token: token.clone(), record: set.record };
+    let finish =
+        AccountRequest::FinishReset { name: user("anna"), token: token.proof(&binding(2)), record: set.record };
     assert_eq!(place.ask(2, finish.clone()).await, AccountAnswer::Done);
     assert_eq!(place.ask(2, finish).await, AccountAnswer::Done, "the answer was lost, the same once more");
     let again = place.set(2, "anna", "newer password", StartWith::Reset(&token)).await;
@@ -367,6 +373,31 @@ async fn a_reset_sets_a_new_password_once_and_opens_nothing() {
     assert!(place.log_in(3, "anna", "correct horse").await.is_none());
     let after = place.logged_in(2, "anna", "new password").await;
     assert_eq!(after, VaultRecord { by_password: None, ..before }, "nobody but the recovery key opens it");
+}
+
+#[tokio::test]
+async fn what_a_machine_was_shown_that_only_calls_itself_an_archive_opens_nothing_at_the_true_one() {
+    let place = Place::new(SignUp::Token);
+    let token = token_in(&place.admin(UsersAction::Token).await);
+    let false_archive = Binding { device: device(1), archive: device(66) };
+    let AccountRequest::FinishRegister { name, record, vault, device: named, .. } =
+        place.prepared(1, "anna", "correct horse", Some(&token)).await.unwrap()
+    else {
+        panic!("a request to register")
+    };
+    let with = |proof| AccountRequest::FinishRegister {
+        name: name.clone(),
+        token: Some(proof),
+        record: record.clone(),
+        vault: vault.clone(),
+        device: named.clone(),
+    };
+    assert_eq!(place.refused(66, with(token.proof(&false_archive))).await, AccountRefusal::Token);
+    assert_eq!(place.refused(66, with(token.proof(&binding(1)))).await, AccountRefusal::Token, "also a true one");
+    assert_eq!(place.ask(1, with(token.proof(&binding(1)))).await, AccountAnswer::Done);
+    let reset = token_in(&place.admin(UsersAction::Reset { name: "anna".into() }).await);
+    let with = |proof| AccountRequest::FinishReset { name: name.clone(), token: proof, record: record.clone() };
+    assert_eq!(place.refused(66, with(reset.proof(&false_archive))).await, AccountRefusal::Token);
 }
 
 #[tokio::test]

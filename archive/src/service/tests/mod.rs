@@ -5,6 +5,7 @@
 mod failing;
 mod gossip;
 mod governing;
+mod listening;
 mod pushing;
 mod reading;
 mod registering;
@@ -93,6 +94,7 @@ impl Stage {
             }
             NetCommand::Judge { message, verdict } => drop(self.verdicts.insert(message, verdict)),
             NetCommand::Subscribe(topic) => self.subscribed.push(topic),
+            NetCommand::Unsubscribe(topic) => self.subscribed.retain(|known| *known != topic),
             NetCommand::Publish { topic, bytes } => self.published.push((topic, bytes)),
             other => panic!("an archive does not do {other:?}"),
         }

@@ -69,20 +69,6 @@ async fn there_are_only_so_many_rooms() {
 }
 
 #[tokio::test]
-async fn a_topic_stays_with_the_room_that_brought_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut stage = Stage::new(embedded(&folder)).await;
-    let (room, other) = (stage.founded(1).await, stage.founded(2).await);
-    let RoomRequest::Register { genesis, epochs, .. } = register(&other) else { unreachable!() };
-    let stolen = RoomRequest::Register { genesis, epochs, topics: vec![room.secrets.topic()] };
-    assert_eq!(stage.ask_in(&other, &other.owner, stolen).await, Answer::Done);
-    let mut member = stage.member(&room, 5).await;
-    let entry = room.content(&mut member, b"sealed");
-    assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
-    stage.shut_down().await;
-}
-
-#[tokio::test]
 async fn a_removed_owner_device_cannot_make_epochs_by_registering() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;

@@ -38,7 +38,7 @@ macro_rules! conforms {
     ($place:expr) => {
         $crate::store::conformance::conforms!($place =>
             appending::an_empty_store_knows_nothing,
-            appending::a_room_registered_twice_keeps_all_its_topics,
+            appending::a_room_registered_twice_stays_as_it_was,
             appending::entries_come_back_as_they_were,
             appending::storing_again_changes_nothing,
             appending::a_gap_is_refused,

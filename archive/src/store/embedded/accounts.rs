@@ -1,7 +1,11 @@
 //! Accounts in the embedded store. The indices (skeletons, devices) change with the row.
 
 use async_trait::async_trait;
-use parlor_protocol::{DeviceId, account::UserName, log::Height};
+use parlor_protocol::{
+    DeviceId,
+    account::{TOKEN_MARK_LEN, UserName},
+    log::Height,
+};
 use redb::{ReadableDatabase as _, ReadableTable as _, WriteTransaction};
 use std::collections::BTreeMap;
 
@@ -10,7 +14,7 @@ use super::{
     tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SEEN, SIGNED_IN, SKELETONS, TRIES, decode, encode, fault},
     write::{Change, DONE},
 };
-use crate::store::{AccountRow, AccountStore, Added, Appended, Pass, StoreError, Tries, TryPlace};
+use crate::store::{AccountRow, AccountStore, Added, Appended, Pass, StoreError, Tries, TryPlace, accounts::range_of};
 
 /// Answers of the writer that mean no; `DONE` means yes.
 const NO: Appended = Appended::Conflict(Height::EMPTY);
@@ -227,6 +231,17 @@ impl AccountStore for EmbeddedStore {
 
     async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError> {
         self.write(Change::Account(AccountChange::Pass(pass, now))).await.map(drop)
+    }
+
+    async fn passes(&self, mark: [u8; TOKEN_MARK_LEN]) -> Result<Vec<Pass>, StoreError> {
+        let (first, last) = range_of(mark);
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(PASSES).map_err(fault)?;
+            let found = table.range::<&[u8; 32]>(&first..=&last).map_err(fault)?;
+            found.map(|row| decode(row.map_err(fault)?.1.value(), "token")).collect()
+        })
+        .await
     }
 
     async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {

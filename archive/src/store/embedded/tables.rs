@@ -6,10 +6,10 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition,
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 
-use crate::store::{Kept, StoreError};
+use crate::store::{Kept, StoreError, check_schema};
 
 /// The format of the file.
-pub(super) const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 2;
 const SCHEMA_KEY: &str = "schema";
 /// How many entries arrived in all: the next arrival number.
 pub(super) const ARRIVED_KEY: &str = "arrived";
@@ -91,8 +91,7 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         let mut meta = txn.open_table(META).map_err(fault)?;
         let found = meta.get(SCHEMA_KEY).map_err(fault)?.map(|value| value.value());
         match found {
-            Some(found) if found > SCHEMA => return Err(StoreError::NewerSchema { found, known: SCHEMA }),
-            Some(_) => {}
+            Some(found) => check_schema(found, SCHEMA)?,
             None => drop(meta.insert(SCHEMA_KEY, SCHEMA).map_err(fault)?),
         }
         txn.open_table(ROOMS).map_err(fault)?;
@@ -127,8 +126,7 @@ fn is_complete(db: &Database) -> Result<bool, StoreError> {
         meta => meta.map_err(fault)?,
     };
     match meta.get(SCHEMA_KEY).map_err(fault)?.map(|value| value.value()) {
-        Some(found) if found > SCHEMA => return Err(StoreError::NewerSchema { found, known: SCHEMA }),
-        Some(_) => {}
+        Some(found) => check_schema(found, SCHEMA)?,
         None => return Ok(false),
     }
     let there: Vec<String> = txn.list_tables().map_err(fault)?.map(|table| table.name().to_owned()).collect();

@@ -49,6 +49,20 @@ async fn a_store_of_a_newer_archive_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_store_of_an_older_archive_is_left_alone() {
+    let folder = folder();
+    let file = folder.0.path().join(STORE_FILE);
+    let db = tables::open(&file).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(tables::META).unwrap().insert("schema", 1).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let error = EmbeddedStore::open(folder.0.path()).unwrap_err();
+    assert_eq!(error, StoreError::OlderSchema { found: 1, known: tables::SCHEMA });
+    assert!(error.to_string().contains("--data-dir"));
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_store_is_named_and_kept() {
     let folder = folder();
     let file = folder.0.path().join(STORE_FILE);

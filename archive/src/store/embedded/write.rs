@@ -119,15 +119,9 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
 
 fn put_room(txn: &WriteTransaction, row: &RoomRow) -> Result<(), StoreError> {
     let mut table = txn.open_table(ROOMS).map_err(fault)?;
-    let mut row = row.clone();
-    if let Some(held) = table.get(row.room.as_bytes()).map_err(fault)? {
-        let held: RoomRow = decode(held.value(), "room")?;
-        row.registered = held.registered;
-        row.topics.extend(held.topics);
-        row.topics.sort_unstable();
-        row.topics.dedup();
+    if table.get(row.room.as_bytes()).map_err(fault)?.is_none() {
+        table.insert(row.room.as_bytes(), encode(row)?.as_slice()).map_err(fault)?;
     }
-    table.insert(row.room.as_bytes(), encode(&row)?.as_slice()).map_err(fault)?;
     Ok(())
 }
 

@@ -2,13 +2,14 @@
 //! indices keep names, look-alikes and tokens single across all archives of the database.
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use mongodb::{
     bson::{Bson, Document, doc},
     error::{Error, ErrorKind, WriteFailure},
 };
 use parlor_protocol::{
     DeviceId, Name,
-    account::{RegisterUpload, SignedInDevice, UserName, VaultRecord},
+    account::{RegisterUpload, SignedInDevice, TOKEN_MARK_LEN, UserName, VaultRecord},
 };
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use super::{
     MongoStore,
     documents::{array, binary, bytes, damaged, number, signed},
 };
-use crate::store::{AccountRow, AccountStore, Added, Pass, StoreError, Tries, TryPlace};
+use crate::store::{AccountRow, AccountStore, Added, Pass, StoreError, Tries, TryPlace, accounts::range_of};
 
 const WHAT: &str = "accounts";
 const DUPLICATE: i32 = 11000;
@@ -200,6 +201,14 @@ impl AccountStore for MongoStore {
         let update = doc! { "$set": document };
         let done = self.tables.passes.update_one(doc! { "_id": binary(&pass.hash) }, update).upsert(true).await;
         done.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn passes(&self, mark: [u8; TOKEN_MARK_LEN]) -> Result<Vec<Pass>, StoreError> {
+        let (first, last) = range_of(mark);
+        let range = doc! { "_id": { "$gte": binary(&first), "$lte": binary(&last) } };
+        let found = self.tables.passes.find(range).await.map_err(|error| self.fault(error))?;
+        let found: Vec<Document> = found.try_collect().await.map_err(|error| self.fault(error))?;
+        found.iter().map(read_pass).collect()
     }
 
     async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {

@@ -9,10 +9,10 @@ use mongodb::{
 use std::time::Duration;
 
 use super::Tables;
-use crate::store::StoreError;
+use crate::store::{StoreError, check_schema};
 
 /// The format of the database.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// The database when the address names none.
 const DEFAULT_DATABASE: &str = "parlor";
 /// How long to look for a server before saying that there is none.
@@ -46,8 +46,8 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
     judge(&hello, name)?;
     let schema = tables.meta.find_one(doc! { "_id": "schema" }).await.map_err(|error| fault(name, error))?;
     let found = schema.and_then(|schema| schema.get_i64("version").ok());
-    if let Some(found) = found.filter(|found| *found > SCHEMA) {
-        return Err(StoreError::NewerSchema { found: found.unsigned_abs(), known: SCHEMA.unsigned_abs() });
+    if let Some(found) = found {
+        check_schema(found.unsigned_abs(), SCHEMA.unsigned_abs())?;
     }
     let update = doc! { "$set": { "version": SCHEMA } };
     let done = async {

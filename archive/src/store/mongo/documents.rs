@@ -3,7 +3,7 @@
 
 use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 use parlor_protocol::{
-    DeviceId, EntryId, LogId, LogKey, RoomId, TopicId, codec,
+    DeviceId, EntryId, LogId, LogKey, RoomId, codec,
     entry::{Entry, Kind},
     invite::Invite,
     limits::WIRE_MAX,
@@ -98,25 +98,15 @@ pub(super) fn read_height(document: &Document) -> Result<(LogKey, Height, u64), 
     Ok((log, height, number(document, "bytes", "heights")?))
 }
 
-/// Id, what is set once, topics to add.
-pub(super) fn room_document(row: &RoomRow) -> (Bson, Document, Vec<Bson>) {
+/// Id, what is set once.
+pub(super) fn room_document(row: &RoomRow) -> (Bson, Document) {
     let once = doc! { "genesis": binary(row.genesis.bytes()), "registered": signed(row.registered) };
-    (binary(row.room.as_bytes()), once, row.topics.iter().map(|topic| binary(topic.as_bytes())).collect())
+    (binary(row.room.as_bytes()), once)
 }
 
 pub(super) fn read_room(document: &Document) -> Result<RoomRow, StoreError> {
     let genesis = Entry::decode(bytes(document, "genesis", "rooms")?).map_err(|_| damaged("rooms"))?;
-    let topics = document.get_array("topics").map_err(|_| damaged("rooms"))?;
-    let topic = |topic: &Bson| match topic {
-        Bson::Binary(binary) => array::<32>(&binary.bytes, "rooms").map(TopicId::from_bytes),
-        _ => Err(damaged("rooms")),
-    };
-    Ok(RoomRow {
-        room: genesis.room(),
-        genesis,
-        topics: topics.iter().map(topic).collect::<Result<_, _>>()?,
-        registered: number(document, "registered", "rooms")?,
-    })
+    Ok(RoomRow { room: genesis.room(), genesis, registered: number(document, "registered", "rooms")? })
 }
 
 fn encoded<T: serde::Serialize>(value: &T) -> Result<Bson, StoreError> {

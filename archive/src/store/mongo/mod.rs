@@ -119,8 +119,8 @@ impl Store for MongoStore {
     }
 
     async fn put_room(&self, row: RoomRow) -> Result<(), StoreError> {
-        let (id, insert, topics) = room_document(&row);
-        let update = doc! { "$setOnInsert": insert, "$addToSet": { "topics": { "$each": topics } } };
+        let (id, insert) = room_document(&row);
+        let update = doc! { "$setOnInsert": insert };
         let done = self.tables.rooms.update_one(doc! { "_id": id }, update).upsert(true).await;
         done.map(drop).map_err(|error| self.fault(error))
     }

@@ -1,7 +1,8 @@
 //! The account: on the first screen, and in the settings.
 
 use egui::{Key, Modifiers};
-use parlor_node::{AccountCommand, AccountView, Command, Event};
+use parlor_node::{AccountCommand, AccountView, Command, Connection, Event, Peer};
+use parlor_protocol::DeviceId;
 
 use super::{DAY, Desk, MINUTE, NOW, with_room};
 use crate::fake::Fake;
@@ -152,4 +153,33 @@ fn another_device_is_signed_out_after_a_question_and_this_one_is_marked() {
     desk.click("Back");
     desk.click("Signed-in devices");
     desk.hides("Asking the archive");
+}
+
+#[test]
+fn where_several_machines_call_themselves_archives_the_person_says_which_is_meant() {
+    let (fake, ..) = with_room();
+    let peer = |number: u8| Peer {
+        device: DeviceId::from_bytes([number; 32]),
+        name: "archive".into(),
+        archive: true,
+        address: format!("/ip4/192.168.1.{number}/tcp/47801"),
+        transport: "tcp".into(),
+        rtt_us: None,
+    };
+    fake.connect(Connection { peers: vec![peer(5), peer(7)], ..Connection::default() });
+    let mut desk = Desk::of_size(&fake, [1200.0, 1600.0]);
+    desk.press(Modifiers::COMMAND, Key::Comma);
+    desk.click("Your account");
+    desk.click("Make an account");
+    desk.shows("There are several archives here");
+    desk.focus("User name");
+    desk.types("Anna");
+    desk.focus("New password");
+    desk.types("correct horse");
+    desk.focus("The same again");
+    desk.types("correct horse");
+    desk.click_containing("192.168.1.7");
+    desk.click("Make the account");
+    let wanted = DeviceId::from_bytes([7; 32]);
+    assert!(matches!(asked(&desk), Some(AccountCommand::Register { archive: Some(archive), .. }) if archive == wanted));
 }

@@ -13,7 +13,7 @@ mod start;
 mod timeline;
 mod writing;
 
-use egui::{Event, Key, Modifiers, Vec2};
+use egui::{Event, Key, Modifiers, Vec2, accesskit::Role};
 use egui_kittest::{Harness, kittest::Queryable as _};
 use jiff::tz::TimeZone;
 use parlor_node::Command;
@@ -158,6 +158,11 @@ impl Desk {
 
     pub(super) fn hides(&self, label: &str) {
         assert!(!self.sees(label), "{label:?} is on the screen");
+    }
+
+    /// What a screen reader says by itself.
+    pub(super) fn says_itself(&self) -> Option<String> {
+        self.harness.query_by_role(Role::Status).and_then(|node| node.value())
     }
 
     pub(super) fn field(&self, label: &str) -> String {

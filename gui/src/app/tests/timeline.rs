@@ -185,3 +185,18 @@ fn a_room_says_that_its_messages_vanish_and_takes_them_away_when_they_do() {
     desk.run();
     desk.hides("Burn this after reading");
 }
+
+#[test]
+fn what_others_write_into_the_open_room_is_said_to_who_cannot_see_it() {
+    let (fake, room, bo) = with_room();
+    fake.says(room, bo, "long there", NOW - DAY);
+    let mut desk = Desk::new(&fake);
+    desk.click("Kitchen");
+    assert_eq!(desk.says_itself(), None, "what was there is read when it is asked for");
+    fake.arrives(room, bo, "soup is ready", NOW);
+    desk.run();
+    assert_eq!(desk.says_itself().as_deref(), Some("Bo: soup is ready"));
+    fake.arrives(room, fake.me(), "on my way", NOW);
+    desk.run();
+    assert_eq!(desk.says_itself().as_deref(), Some("Bo: soup is ready"), "nobody hears what they write themselves");
+}

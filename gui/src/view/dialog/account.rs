@@ -39,6 +39,8 @@ pub struct AccountForm {
     again: Typed,
     recovery: Typed,
     token: Typed,
+    /// Which archive, where there are several.
+    archive: Option<DeviceId>,
     /// The person says that the password was reset, or that there is a token.
     more: bool,
     /// The device that is to be signed out, once that was answered.
@@ -94,7 +96,7 @@ impl AccountForm {
         match self.wanted {
             None => actions.extend(self.choose(ui, model)),
             Some(Wanted::Devices) => actions.extend(self.devices(ui, model, sight)),
-            Some(wanted) => actions.extend(self.fields(ui, wanted, sight)),
+            Some(wanted) => actions.extend(self.fields(ui, wanted, model, sight)),
         }
         if let Some(problem) = self.problem.as_ref().or(model.account.problem.as_ref()) {
             error_line(ui, problem);

@@ -60,7 +60,7 @@ pub enum Dialog {
     /// Who is on the network.
     Nearby,
     /// The account.
-    Account(account::AccountForm),
+    Account(Box<account::AccountForm>),
     /// The person's own devices.
     Devices(DevicesPage),
 }
@@ -116,7 +116,7 @@ impl Dialog {
     /// The account.
     #[must_use]
     pub fn account(model: &Model) -> Self {
-        Self::Account(account::AccountForm::new(model))
+        Self::Account(Box::new(account::AccountForm::new(model)))
     }
 
     /// The person's own devices.

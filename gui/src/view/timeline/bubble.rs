@@ -19,6 +19,8 @@ const PAD: Vec2 = vec2(12.0, 8.0);
 const GUTTER: f32 = 44.0;
 const QUOTE: f32 = 42.0;
 const CHIP: f32 = 26.0;
+/// Characters of a message that screen readers say at once.
+const SAID_CHARS: usize = 300;
 
 /// Where a row is drawn.
 pub(super) struct Place<'a> {
@@ -223,6 +225,8 @@ fn message_row(
         let by = if message.own { String::new() } else { format!(" of {}", message.author_name) };
         WidgetInfo::labeled(WidgetType::Button, true, format!("Actions for {who}{by} at {clock}"))
     });
+    // Whoever goes from message to message hears what they say.
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(words::one_line(message, SAID_CHARS)));
     if first && !message.own {
         actions.extend(head(ui, message, place.rect, bubble, palette));
     }

@@ -27,25 +27,25 @@ const ARRIVE_WITHIN: Duration = Duration::from_secs(10);
 const KEY_FILE_MAX: u64 = 4_096;
 
 pub(crate) async fn account(cli: &Cli, action: &AccountDo) -> Result<(), Failure> {
-    let command = match action {
+    let mut command = match action {
         AccountDo::Status => return status(cli).await,
         AccountDo::Devices => return devices(cli).await,
         AccountDo::SignOut { device } => return sign_out(cli, device).await,
-        AccountDo::Register { name, token, new } => AccountCommand::Register {
+        AccountDo::Register { name, token, new, .. } => AccountCommand::Register {
             name: user(name)?,
             password: chosen(new)?,
             token: token.as_deref().map(token_of).transpose()?,
             device: this_device()?,
             archive: None,
         },
-        AccountDo::Login { name, old, recovery_file } => AccountCommand::LogIn {
+        AccountDo::Login { name, old, recovery_file, .. } => AccountCommand::LogIn {
             name: user(name)?,
             password: current(old, "Password: ")?,
             recovery: recovery_file.as_deref().map(recovery).transpose()?,
             device: this_device()?,
             archive: None,
         },
-        AccountDo::Recover { name, token, recovery_file, new } => AccountCommand::Recover {
+        AccountDo::Recover { name, token, recovery_file, new, .. } => AccountCommand::Recover {
             name: user(name)?,
             token: token_of(token)?,
             password: chosen(new)?,
@@ -66,6 +66,21 @@ pub(crate) async fn account(cli: &Cli, action: &AccountDo) -> Result<(), Failure
         }
     };
     let session = Session::online(cli).await?;
+    if let AccountDo::Register { archive: Some(wanted), .. }
+    | AccountDo::Login { archive: Some(wanted), .. }
+    | AccountDo::Recover { archive: Some(wanted), .. } = action
+        && let AccountCommand::Register { archive, .. }
+        | AccountCommand::LogIn { archive, .. }
+        | AccountCommand::Recover { archive, .. } = &mut command
+    {
+        match archive_by(&session, wanted).await {
+            Ok(found) => *archive = Some(found),
+            Err(failure) => {
+                session.end().await;
+                return Err(failure);
+            }
+        }
+    }
     let reply = session.call(Command::Account(Box::new(command))).await;
     if let (Ok(_), AccountDo::Login { .. } | AccountDo::Recover { .. } | AccountDo::Register { .. }) = (&reply, action)
     {
@@ -186,6 +201,33 @@ async fn sign_out(cli: &Cli, wanted: &str) -> Result<(), Failure> {
     reply?;
     output::print(format_args!("{} is signed out.", output::safe(&one.name)));
     Ok(())
+}
+
+/// The archive whose device begins like this, once it is connected.
+async fn archive_by(session: &Session, wanted: &str) -> Result<DeviceId, Failure> {
+    let wanted = wanted.trim().to_lowercase();
+    let mut events = session.handle.subscribe();
+    let deadline = tokio::time::Instant::now() + session.wait;
+    loop {
+        let peers = match session.call(Command::Connection).await? {
+            Reply::Connection(connection) => connection.peers,
+            _ => Vec::new(),
+        };
+        let archives: Vec<_> = peers.iter().filter(|peer| peer.archive).map(|peer| peer.device).collect();
+        let fit: Vec<_> = archives.iter().filter(|device| device.to_string().starts_with(&wanted)).collect();
+        match fit.as_slice() {
+            [one] if !wanted.is_empty() => return Ok(**one),
+            [_, _, ..] => {
+                return Err(Failure::usage(format!("several archives begin with {wanted:?}; write more of it")));
+            }
+            _ => {}
+        }
+        if matches!(tokio::time::timeout_at(deadline, events.next()).await, Ok(parlor_node::Event::Stopped) | Err(_)) {
+            let here: Vec<_> = archives.iter().map(DeviceId::short).collect();
+            let here = if here.is_empty() { "none".to_owned() } else { here.join(", ") };
+            return Err(Failure::not_found(format!("no archive begins with {wanted:?}; here are: {here}")));
+        }
+    }
 }
 
 /// A session whose archive is connected, if it comes in time.

@@ -387,6 +387,9 @@ pub(crate) enum AccountDo {
         /// The token from whoever runs the archive, where one is needed.
         #[arg(long)]
         token: Option<String>,
+        /// Which archive, by its device or the beginning of it, where there are several.
+        #[arg(long, value_name = "DEVICE")]
+        archive: Option<String>,
         /// The password.
         #[command(flatten)]
         new: NewPassword,
@@ -401,6 +404,9 @@ pub(crate) enum AccountDo {
         /// A file with the recovery key; needed after the password was reset. `-` reads one line of input.
         #[arg(long, value_name = "FILE")]
         recovery_file: Option<PathBuf>,
+        /// Which archive, by its device or the beginning of it, where there are several.
+        #[arg(long, value_name = "DEVICE")]
+        archive: Option<String>,
     },
     /// Signs out: this machine forgets the account and the rooms that came by it.
     Logout {
@@ -427,6 +433,9 @@ pub(crate) enum AccountDo {
         /// A file with the recovery key of 24 words. `-` reads one line of input.
         #[arg(long, value_name = "FILE")]
         recovery_file: PathBuf,
+        /// Which archive, by its device or the beginning of it, where there are several.
+        #[arg(long, value_name = "DEVICE")]
+        archive: Option<String>,
         /// The new password.
         #[command(flatten)]
         new: NewPassword,

@@ -7,7 +7,7 @@ use parlor_protocol::{
     DeviceId, Name,
     account::{
         AccessToken, AccountAnswer, AccountRefusal, AccountRequest, Binding, ExportKey, LoggingIn, Password,
-        RecoveryKey, RegisterUpload, Registered, Registering, UserName, VaultKey, VaultRecord,
+        RecoveryKey, RegisterUpload, Registered, Registering, TokenProof, UserName, VaultKey, VaultRecord,
     },
     error::LogInError,
     keys::Secret,
@@ -31,6 +31,8 @@ use crate::{
 const NOBODY_AFTER_MS: u64 = 12_000;
 /// How often to look for one, and to ask a busy one again, in milliseconds.
 const LOOK_EVERY_MS: u64 = 500;
+/// How long it takes until other archives are found, in milliseconds, if there are any.
+const OTHERS_WITHIN_MS: u64 = 1_000;
 /// How often one step is asked again when its answer was lost.
 const REPEATS_MAX: u32 = 3;
 
@@ -128,6 +130,17 @@ impl Engine {
             }
             return;
         }
+        // What lasts is not given to whoever calls itself an archive first.
+        let lasts = matches!(job.goal, Goal::Register { .. } | Goal::Recover { .. });
+        if lasts && job.only.is_none() {
+            if archives.len() > 1 {
+                return self.fail_account(CommandError::ManyArchives { archives });
+            }
+            if self.now.mono.saturating_sub(job.started) < OTHERS_WITHIN_MS {
+                self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Account);
+                return;
+            }
+        }
         let may_ask = |archive: &DeviceId| job.only.is_none_or(|only| only == *archive) && !job.tried.contains(archive);
         if let Some(archive) = archives.into_iter().find(may_ask) {
             job.archive = Some(archive);
@@ -146,10 +159,12 @@ impl Engine {
     }
 
     fn start_goal(&mut self, archive: DeviceId) {
+        let binding = Binding { device: self.me(), archive };
         let Some(job) = self.account.job.as_ref() else { return };
         match &job.goal {
             Goal::Register { name, password, token, .. } => {
-                let (name, password, token) = (name.clone(), password.clone(), token.clone());
+                let (name, password) = (name.clone(), password.clone());
+                let token = token.as_ref().map(|token| token.proof(&binding));
                 self.start_setting(name.clone(), password, |message| AccountRequest::StartRegister {
                     name,
                     token,
@@ -157,7 +172,7 @@ impl Engine {
                 });
             }
             Goal::Recover { name, password, token, .. } => {
-                let (name, password, token) = (name.clone(), password.clone(), token.clone());
+                let (name, password, token) = (name.clone(), password.clone(), token.proof(&binding));
                 self.start_setting(name.clone(), password, |message| AccountRequest::StartReset {
                     name,
                     token,
@@ -296,13 +311,16 @@ impl Engine {
     fn on_set(&mut self, registered: Registered) {
         let Some(job) = self.account.job.as_ref() else { return };
         let Registered { record, export } = registered;
+        let binding = job.archive.map(|archive| Binding { device: self.me(), archive });
         match &job.goal {
             Goal::Register { name, token, device, .. } => {
-                let (name, token, device) = (name.clone(), token.clone(), device.clone());
+                let token = binding.and_then(|binding| Some(token.as_ref()?.proof(&binding)));
+                let (name, device) = (name.clone(), device.clone());
                 self.finish_registering(name, token, device, record, &export);
             }
             Goal::Recover { name, token, .. } => {
-                let request = AccountRequest::FinishReset { name: name.clone(), token: token.clone(), record };
+                let Some(token) = binding.map(|binding| token.proof(&binding)) else { return };
+                let request = AccountRequest::FinishReset { name: name.clone(), token, record };
                 self.set_step(Step::Finishing(Box::new(Finish::Reset)));
                 self.ask_account(request);
             }
@@ -325,7 +343,7 @@ impl Engine {
     fn finish_registering(
         &mut self,
         name: UserName,
-        token: Option<AccessToken>,
+        token: Option<TokenProof>,
         device: Name,
         record: RegisterUpload,
         export: &ExportKey,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{EpochFacts, EpochGraph, Node};
+use super::{EpochFacts, EpochGraph, OneDevice};
 use crate::{
     ids::{DeviceId, EntryId, EpochId, LogKey, UserId},
     log::Height,
-    rules::Refused,
 };
 
 impl EpochGraph {
@@ -44,6 +43,25 @@ impl EpochGraph {
     #[must_use]
     pub fn facts(&self, epoch: EpochId) -> Option<&EpochFacts> {
         self.node_of(epoch).map(|(_, node)| &node.facts)
+    }
+
+    /// Epochs whose records stand, at most this many: those that no other one follows, then the youngest.
+    #[must_use]
+    pub fn newest(&self, most: usize) -> Vec<EpochId> {
+        let heads = self.view.heads.iter().filter_map(|at| self.nodes.get(*at)).map(|node| node.facts.epoch);
+        let mut newest: Vec<EpochId> = heads.take(most).collect();
+        let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
+        let mut standing: Vec<_> = standing.map(|(_, node)| (node.generation, node.facts.epoch)).collect();
+        standing.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, epoch) in standing {
+            if newest.len() >= most {
+                break;
+            }
+            if !newest.contains(&epoch) {
+                newest.push(epoch);
+            }
+        }
+        newest
     }
 
     /// The epochs in which what is said vanishes, each with its lifetime in milliseconds.
@@ -137,48 +155,10 @@ impl EpochGraph {
         head.or_else(youngest).map(|(_, node)| node.facts.epoch)
     }
 
-    /// Whether a device's entries in an epoch are to be taken, by what is known of removals. `named`
-    /// tells whether it was let in by a certificate; else the record itself must name it.
-    ///
-    /// # Errors
-    /// [`Refused::NotYet`] when nothing lets it in yet, [`Refused::Cut`] when a removal shut it out.
-    pub fn may_write(&self, device: DeviceId, epoch: EpochId, admitted: bool) -> Result<(), Refused> {
-        let Some((at, node)) = self.node_of(epoch) else {
-            return if admitted { Ok(()) } else { Err(Refused::NotYet) };
-        };
-        let named = node.facts.keys.contains(&device);
-        if !named && !admitted {
-            return Err(Refused::NotYet);
-        }
-        if self.is_shut_out(device, at, named) { Err(Refused::Cut) } else { Ok(()) }
-    }
-
-    /// Whether a removal shut a device out of an epoch: it is neither among those who stay nor among
-    /// those who go, so its admission may have been made with a removed member's keys.
-    fn is_shut_out(&self, device: DeviceId, at: usize, named: bool) -> bool {
-        self.view.barriers.iter().any(|barrier| {
-            let Some(node) = self.nodes.get(*barrier) else { return false };
-            let knew = node.ancestors.contains(at);
-            let vouched = named && !knew;
-            !self.reaches(at, *barrier)
-                && !node.facts.keys.contains(&device)
-                && !node.facts.removed.contains(&device)
-                && !vouched
-        })
-    }
-
-    /// Whether a standing epoch lets a device in, by name or by a certificate.
+    /// What the graph comes to for one device.
     #[must_use]
-    pub fn is_member(&self, device: DeviceId, certified: &BTreeSet<EpochId>) -> bool {
-        if self.is_removed(device) {
-            return false;
-        }
-        let stands = |(at, node): (usize, &Node)| {
-            let named = node.facts.keys.contains(&device);
-            let admitted = named || certified.contains(&node.facts.epoch);
-            admitted && !self.view.void.contains(at) && !self.is_shut_out(device, at, named)
-        };
-        self.nodes.iter().enumerate().rev().any(stands)
+    pub fn device(&self, device: DeviceId) -> OneDevice<'_> {
+        OneDevice::new(self, device)
     }
 
     /// Whether any record names a device.

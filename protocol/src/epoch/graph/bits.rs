@@ -26,6 +26,14 @@ impl Bits {
         self.0.iter_mut().zip(&other.0).for_each(|(word, more)| *word |= more);
     }
 
+    /// Whether all of these are among others, or are this one.
+    pub(super) fn are_within(&self, others: &Self, this: usize) -> bool {
+        self.0.iter().enumerate().all(|(at, word)| {
+            let one = if this / 64 == at { 1 << (this % 64) } else { 0 };
+            word & !(others.0.get(at).copied().unwrap_or_default() | one) == 0
+        })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -12,6 +12,7 @@
 
 mod answers;
 mod bits;
+mod device;
 mod facts;
 mod resolve;
 mod telling;
@@ -29,6 +30,7 @@ use crate::{
     log::Height,
     rules::Refused,
 };
+pub use device::OneDevice;
 pub use facts::EpochFacts;
 
 use bits::Bits;

@@ -259,13 +259,21 @@ fn the_longest_head_that_a_removal_names_is_the_cut() {
 fn a_removal_shuts_out_whom_it_does_not_know() {
     let graph = converged(&[record(10, 1, &[]), record(11, 1, &[10]).removes(&[5]), record(12, 2, &[10])]);
     let stranger = device(40);
-    assert_eq!(graph.may_write(stranger, epoch(10), true), Err(Refused::Cut));
-    assert_eq!(graph.may_write(stranger, epoch(10), false), Err(Refused::NotYet));
-    assert_eq!(graph.may_write(stranger, epoch(12), true), Err(Refused::Cut), "the removed one has that key too");
-    assert_eq!(graph.may_write(stranger, epoch(11), true), Ok(()));
-    assert_eq!(graph.may_write(device(4), epoch(10), false), Ok(()), "who stays may still write in the old one");
-    assert!(!graph.is_member(stranger, &[epoch(10)].into()) && graph.is_member(stranger, &[epoch(11)].into()));
-    assert!(graph.is_member(device(4), &BTreeSet::new()) && !graph.is_member(device(5), &[epoch(11)].into()));
+    assert_eq!(graph.device(stranger).may_write(epoch(10), true), Err(Refused::Cut));
+    assert_eq!(graph.device(stranger).may_write(epoch(10), false), Err(Refused::NotYet));
+    assert_eq!(
+        graph.device(stranger).may_write(epoch(12), true),
+        Err(Refused::Cut),
+        "the removed one has that key too"
+    );
+    assert_eq!(graph.device(stranger).may_write(epoch(11), true), Ok(()));
+    assert_eq!(graph.device(device(4)).may_write(epoch(10), false), Ok(()), "who stays may still write in the old one");
+    assert!(
+        !graph.device(stranger).is_member(&[epoch(10)].into()) && graph.device(stranger).is_member(&[epoch(11)].into())
+    );
+    assert!(
+        graph.device(device(4)).is_member(&BTreeSet::new()) && !graph.device(device(5)).is_member(&[epoch(11)].into())
+    );
     assert!(!graph.lets_in(epoch(10)) && graph.lets_in(epoch(11)) && graph.lets_in(NOBODY));
 }
 

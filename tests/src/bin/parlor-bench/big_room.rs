@@ -38,8 +38,7 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
     let (owner, others) = authors.split_first_mut().ok_or_else(|| anyhow::anyhow!("no authors"))?;
     let room = Founded::new(owner, begin)?;
     let id = room.secrets.room();
-    let topics = vec![room.secrets.topic()];
-    store.put_room(RoomRow { room: id, genesis: room.genesis.clone(), topics, registered: begin }).await?;
+    store.put_room(RoomRow { room: id, genesis: room.genesis.clone(), registered: begin }).await?;
     let mut entries = room.start.clone();
     let (code, invite, entry) = room.code(owner)?;
     append(&store, id, std::mem::take(&mut entries), None).await?;

@@ -1,11 +1,15 @@
 //! What is filled in, and the command that it makes.
 
 use egui::{Key, Response, RichText, Ui};
-use parlor_node::AccountCommand;
-use parlor_protocol::account::{AccessToken, Password, RecoveryKey, UserName};
+use parlor_node::{AccountCommand, Peer};
+use parlor_protocol::{
+    DeviceId,
+    account::{AccessToken, Password, RecoveryKey, UserName},
+};
 
 use super::{AccountForm, Wanted};
 use crate::{
+    model::Model,
     theme::{self, size, space},
     view::{Action, Sight},
     widgets::{link_button, main_button, plain_button, secret_field, text_field, visible_secret_field, warn_button},
@@ -19,7 +23,7 @@ pub(super) const RECOVERY: &str = "account recovery key";
 pub(super) const TOKEN: &str = "account token";
 
 impl AccountForm {
-    pub(super) fn fields(&mut self, ui: &mut Ui, wanted: Wanted, sight: &Sight) -> Vec<Action> {
+    pub(super) fn fields(&mut self, ui: &mut Ui, wanted: Wanted, model: &Model, sight: &Sight) -> Vec<Action> {
         let mut actions = Vec::new();
         let mut shown = Vec::new();
         if matches!(wanted, Wanted::SignIn | Wanted::Register | Wanted::Reset) {
@@ -45,13 +49,23 @@ impl AccountForm {
         if wanted == Wanted::Reset {
             visible_secret_field(ui, RECOVERY, &mut self.recovery, "Recovery key, 24 words");
         }
+        let archives = model.archives();
+        if matches!(wanted, Wanted::SignIn | Wanted::Register | Wanted::Reset) {
+            self.which(ui, &archives);
+        }
         self.more(ui, wanted);
+        let kept = match archives.as_slice() {
+            [one] => {
+                format!("Four or five words are good. The archive {} keeps the account, sealed.", one.device.short())
+            }
+            _ => "Four or five words are good. The archive of your network keeps the account, sealed.".to_owned(),
+        };
         let note = match wanted {
             Wanted::Reset => {
                 "The token comes from whoever runs the archive of your network. The recovery key opens what is in \
                  the account: you wrote its words down when you made it."
             }
-            Wanted::Register => "Four or five words are good. The archive of your network keeps the account, sealed.",
+            Wanted::Register => &kept,
             Wanted::SignOut => "This machine forgets the account and the rooms that came by it.",
             Wanted::Delete => "The account is deleted for ever. Rooms on your machines stay.",
             Wanted::SignIn | Wanted::Change | Wanted::Devices => "",
@@ -84,6 +98,22 @@ impl AccountForm {
             }
         });
         actions
+    }
+
+    /// Which archive, where there are several: anybody can call a machine so.
+    fn which(&mut self, ui: &mut Ui, archives: &[&Peer]) {
+        let is_there = |wanted: DeviceId| archives.iter().any(|peer| peer.device == wanted);
+        self.archive = self.archive.filter(|wanted| is_there(*wanted) && archives.len() > 1);
+        if archives.len() < 2 {
+            return;
+        }
+        let palette = theme::palette(ui.visuals());
+        let note = "There are several archives here. Which one? Each shows these letters when it starts.";
+        ui.label(RichText::new(note).size(size::SMALL).color(palette.soft));
+        for peer in archives {
+            let text = format!("{}, {}", peer.device.short(), words::host(&peer.address));
+            ui.radio_value(&mut self.archive, Some(peer.device), text);
+        }
     }
 
     /// What only some people need: the recovery key, and tokens.
@@ -141,7 +171,7 @@ impl AccountForm {
                 password: password()?,
                 recovery: recovery()?,
                 device: device()?,
-                archive: None,
+                archive: self.archive,
             },
             Wanted::Reset => AccountCommand::Recover {
                 name: name()?,
@@ -149,14 +179,14 @@ impl AccountForm {
                 password: chosen()?,
                 recovery: recovery()?,
                 device: device()?,
-                archive: None,
+                archive: self.archive,
             },
             Wanted::Register => AccountCommand::Register {
                 name: name()?,
                 password: chosen()?,
                 token: if self.token.text().trim().is_empty() { None } else { Some(token()?) },
                 device: device()?,
-                archive: None,
+                archive: self.archive,
             },
             Wanted::Change => AccountCommand::ChangePassword { old: password()?, new: chosen()? },
             Wanted::SignOut => AccountCommand::LogOut,
