@@ -91,7 +91,8 @@ pub struct Settings {
     /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// WebSocket port, for browsers; 47802, or a free one when that is taken.
+    /// WebSocket port for pages that another web server hands out. Every website that somebody on the network
+    /// opens can reach it too. Absent: browsers come through the page's own address only.
     #[arg(long)]
     pub ws_port: Option<u16>,
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
@@ -103,6 +104,10 @@ pub struct Settings {
     /// The folder with the web page; when absent, the page in this program or the folder `web` beside it.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
+    /// A name by which browsers open the page, where it is not the machine's address or a name without dots;
+    /// may be repeated. Behind a reverse proxy: the proxy's.
+    #[arg(long = "web-host", value_name = "NAME")]
+    pub web_hosts: Vec<String>,
     /// Serves the web page over https with this certificate (PEM, with its chain).
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -171,6 +176,7 @@ impl Settings {
             http: self.http.or(file.http),
             web: self.web.or(file.web),
             web_dir: self.web_dir.or(file.web_dir),
+            web_hosts: or(self.web_hosts, file.web_hosts),
             // What was given by hand is not mixed with the file's.
             tls_self_signed: self.tls_self_signed || self.tls_cert.is_none() && file.tls_self_signed,
             tls_key: self.tls_key.or(if self.tls_self_signed { None } else { file.tls_key }),
@@ -234,6 +240,7 @@ impl Settings {
             }
         };
         config.web.dir.clone_from(&self.web_dir);
+        config.web.hosts.clone_from(&self.web_hosts);
         config.web.tls = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => Tls::Files { cert: cert.clone(), key: key.clone() },
             (None, None) if self.tls_self_signed => Tls::SelfSigned,
@@ -320,7 +327,8 @@ impl ArchiveConfig {
         Self {
             data_dir,
             mongodb: None,
-            ports: Ports::default(),
+            // Browsers come through the page, which sees where they come from.
+            ports: Ports { ws: Port::Local, ..Ports::default() },
             http: Some(DEFAULT_HTTP),
             web: WebConfig::default(),
             interfaces: InterfaceFilter::default(),

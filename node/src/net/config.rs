@@ -26,6 +26,8 @@ pub enum Port {
     Exactly(u16),
     /// Any free one.
     Any,
+    /// Any free one that only programs of this machine reach.
+    Local,
     /// Do not listen.
     Off,
 }
@@ -44,17 +46,14 @@ pub struct Ports {
     pub tcp: Port,
     /// QUIC, over UDP.
     pub quic: Port,
-    /// WebSocket, over TCP.
+    /// WebSocket, over TCP. Browsers reach it through the archive's page, which checks where they come from;
+    /// a port of its own that the network reaches is open to every website that a browser shows.
     pub ws: Port,
 }
 
 impl Default for Ports {
     fn default() -> Self {
-        Self {
-            tcp: Port::Preferred(DEFAULT_PORT),
-            quic: Port::Preferred(DEFAULT_PORT),
-            ws: Port::Preferred(DEFAULT_WS_PORT),
-        }
+        Self { tcp: Port::Preferred(DEFAULT_PORT), quic: Port::Preferred(DEFAULT_PORT), ws: Port::Off }
     }
 }
 
@@ -62,8 +61,7 @@ impl Ports {
     /// From one number that a person typed for TCP and QUIC: 0 means any free ports.
     #[must_use]
     pub fn from_number(port: u16) -> Self {
-        let ws = if port == 0 { Port::Any } else { Port::Preferred(DEFAULT_WS_PORT) };
-        Self { tcp: port.into(), quic: port.into(), ws }
+        Self { tcp: port.into(), quic: port.into(), ..Self::default() }
     }
 }
 
