@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    accounts::{SignUp, UsersAction},
+    accounts::{ACCOUNTS_MAX, SignUp, UsersAction},
     error::StartError,
     service::{Limits, Rates},
     store::Usage,
@@ -91,7 +91,8 @@ pub struct Settings {
     /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// WebSocket port, for browsers; 47802, or a free one when that is taken.
+    /// WebSocket port for pages that another web server hands out. Every website that somebody on the network
+    /// opens can reach it too. Absent: browsers come through the page's own address only.
     #[arg(long)]
     pub ws_port: Option<u16>,
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
@@ -103,6 +104,10 @@ pub struct Settings {
     /// The folder with the web page; when absent, the page in this program or the folder `web` beside it.
     #[arg(long, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
+    /// A name by which browsers open the page, where it is not the machine's address or a name without dots;
+    /// may be repeated. Behind a reverse proxy: the proxy's.
+    #[arg(long = "web-host", value_name = "NAME")]
+    pub web_hosts: Vec<String>,
     /// Serves the web page over https with this certificate (PEM, with its chain).
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -135,6 +140,9 @@ pub struct Settings {
     /// Most rooms.
     #[arg(long, value_name = "N")]
     pub max_rooms: Option<usize>,
+    /// Most accounts that are made without a token.
+    #[arg(long, value_name = "N")]
+    pub max_accounts: Option<u64>,
     /// Most kilobytes a second that one machine may store.
     #[arg(long, value_name = "KB")]
     pub max_peer_kb_per_second: Option<u64>,
@@ -168,6 +176,7 @@ impl Settings {
             http: self.http.or(file.http),
             web: self.web.or(file.web),
             web_dir: self.web_dir.or(file.web_dir),
+            web_hosts: or(self.web_hosts, file.web_hosts),
             // What was given by hand is not mixed with the file's.
             tls_self_signed: self.tls_self_signed || self.tls_cert.is_none() && file.tls_self_signed,
             tls_key: self.tls_key.or(if self.tls_self_signed { None } else { file.tls_key }),
@@ -179,6 +188,7 @@ impl Settings {
             account_key: self.account_key.or(file.account_key),
             max_room_mb: self.max_room_mb.or(file.max_room_mb),
             max_rooms: self.max_rooms.or(file.max_rooms),
+            max_accounts: self.max_accounts.or(file.max_accounts),
             max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
         })
     }
@@ -230,6 +240,7 @@ impl Settings {
             }
         };
         config.web.dir.clone_from(&self.web_dir);
+        config.web.hosts.clone_from(&self.web_hosts);
         config.web.tls = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => Tls::Files { cert: cert.clone(), key: key.clone() },
             (None, None) if self.tls_self_signed => Tls::SelfSigned,
@@ -257,6 +268,7 @@ impl Settings {
             Registration::Token => SignUp::Token,
             Registration::Closed => SignUp::Closed,
         };
+        config.accounts_max = self.max_accounts.unwrap_or(config.accounts_max);
         config.account_key.clone_from(&self.account_key);
         Ok(config)
     }
@@ -299,6 +311,8 @@ pub struct ArchiveConfig {
     pub limits: Limits,
     /// Who may make an account.
     pub sign_up: SignUp,
+    /// Most accounts that are made without a token.
+    pub accounts_max: u64,
     /// The file with the account key, if it is not in the data folder.
     pub account_key: Option<PathBuf>,
 }
@@ -313,13 +327,15 @@ impl ArchiveConfig {
         Self {
             data_dir,
             mongodb: None,
-            ports: Ports::default(),
+            // Browsers come through the page, which sees where they come from.
+            ports: Ports { ws: Port::Local, ..Ports::default() },
             http: Some(DEFAULT_HTTP),
             web: WebConfig::default(),
             interfaces: InterfaceFilter::default(),
             mdns: true,
             limits: Limits::default(),
             sign_up: SignUp::default(),
+            accounts_max: ACCOUNTS_MAX,
             account_key: None,
         }
     }

@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     let dir = config.data_dir.clone();
+    let ws_is_open = !matches!(config.ports.ws, parlor_node::net::Port::Local | parlor_node::net::Port::Off);
     let (limits, is_found, wants_page) = (config.limits, config.mdns, config.web.address.is_some());
     let archive = Archive::start(config).await?;
     // Before anybody reads that it runs, and may stop it.
@@ -55,12 +56,8 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
     let net = archive.net();
     println!("Parlor archive {} is running.", env!("CARGO_PKG_VERSION"));
     println!("  device    {}", archive.device());
-    println!(
-        "  listening TCP {}, QUIC (UDP) {}, WebSocket {}",
-        port(net.tcp_port()),
-        port(net.quic_port()),
-        port(net.ws_port())
-    );
+    let ws = if ws_is_open { format!(", WebSocket {}", port(net.ws_port())) } else { String::new() };
+    println!("  listening TCP {}, QUIC (UDP) {}{ws}", port(net.tcp_port()), port(net.quic_port()));
     println!("  data      {}", dir.display());
     println!("  store     {}", archive.store());
     match archive.http() {

@@ -53,7 +53,8 @@ impl Archive {
         }
         let system = |reason: String| StartError::DataDir { dir: dir.clone(), reason };
         let rng = accounts::system_rng().map_err(system)?;
-        let desk = Arc::new(Desk::new(Arc::clone(&store), accounts, key.id(), config.sign_up, rng));
+        let desk = Desk::new(Arc::clone(&store), accounts, key.id(), config.sign_up, rng);
+        let desk = Arc::new(desk.with_accounts_max(config.accounts_max));
         let control = Control::open(&dir).await.map_err(|error| system(error.to_string()))?;
         let metrics = Arc::new(Metrics::default());
         let (stop, stopping) = watch::channel(false);

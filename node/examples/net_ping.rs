@@ -44,9 +44,9 @@ struct Options {
     seconds: Option<u64>,
 }
 
-fn message_id(bytes: &[u8]) -> [u8; 20] {
+fn message_id(topic: TopicId, bytes: &[u8]) -> [u8; 20] {
     let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
+    (topic, bytes).hash(&mut hasher);
     let mut id = [0; 20];
     id.iter_mut().zip(hasher.finish().to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
     id

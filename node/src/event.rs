@@ -195,14 +195,14 @@ impl RoomStanding {
 pub enum SyncState {
     /// No other member and no archive has been heard of this room yet.
     Alone,
-    /// Entries are arriving.
+    /// Entries are arriving, or it is being found out what others have.
     Syncing {
         /// Entries held.
         have: u64,
         /// Entries known to exist.
         total: u64,
     },
-    /// Everything that any connected peer holds is here.
+    /// Everything that connected members and archives had when they were compared with is here.
     Complete,
 }
 

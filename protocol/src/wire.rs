@@ -102,12 +102,15 @@ fn decode_run(mut bytes: &[u8]) -> Result<Vec<Entry>, CodecError> {
     check_run(entries.len()).map(|()| entries)
 }
 
-/// The id under which gossip recognises duplicates: 20 bytes of the hash of all bytes, signature
-/// included. gossipsub notes an id before it lets us look at the message, so under the entry's own
-/// id a copy with a broken signature would keep the true one out (see `docs/decisions.md`).
+/// The id under which gossip recognises duplicates: 20 bytes of the hash of topic and all bytes,
+/// signature included. gossipsub notes an id before it lets us look at the message, so under the
+/// entry's own id a copy with a broken signature would keep the true one out, and without the topic a
+/// copy in another room's topic would (see `docs/decisions.md`).
 #[must_use]
-pub fn gossip_id(bytes: &[u8]) -> [u8; 20] {
-    blake3::hash(bytes).as_bytes().first_chunk::<20>().copied().unwrap_or_default()
+pub fn gossip_id(topic: TopicId, bytes: &[u8]) -> [u8; 20] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(topic.as_bytes()).update(bytes);
+    hasher.finalize().as_bytes().first_chunk::<20>().copied().unwrap_or_default()
 }
 
 /// A request to a peer.

@@ -104,7 +104,7 @@ fn bare_archive(dir: &Path, port: u16) -> anyhow::Result<Command> {
     }
     command.env("RUST_LOG", "trace,libp2p_gossipsub=info");
     command.arg("--data-dir").arg(dir).args(["--no-mdns", "--port", &port.to_string()]);
-    command.args(["--ws-port", "0", "--http", "off"]);
+    command.args(["--http", "off"]);
     Ok(command)
 }
 

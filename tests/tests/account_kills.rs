@@ -6,12 +6,10 @@
 use parlor_tests::{
     house::House,
     process::{self, Background},
-    real::PATIENCE,
     relay::{self, Relay},
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use std::time::Instant;
 
 /// Moments at which each operation is killed.
 const MOMENTS: usize = 8;
@@ -25,6 +23,11 @@ enum Victim {
 
 /// When somebody dies, and who.
 type Moment = (relay::Moment, Victim);
+
+/// Whether what was on its way may still be taken by the archive after somebody was killed.
+fn may_come_late((moment, victim): Moment) -> bool {
+    moment.arrives && victim == Victim::Member
+}
 
 /// A house whose first member reaches the archive through a relay.
 struct Scene {
@@ -102,7 +105,12 @@ fn after_a_killed_change_of_the_password_exactly_one_of_the_two_opens_the_accoun
         let args = passwd(&scene, &current, &next);
         let said_done = scene.kill_at(moment, &args.each_ref().map(String::as_str));
         let fresh = format!("fresh{number}");
-        let opens = [&current, &next].map(|password| scene.house.opens(&fresh, "anna", password).unwrap());
+        let look = || [&current, &next].map(|password| scene.house.opens(&fresh, "anna", password).unwrap());
+        let mut opens = look();
+        if opens == [true, true] && may_come_late(moment) {
+            // It was changed between the two looks.
+            opens = look();
+        }
         assert!(opens[0] != opens[1], "{moment:?}: old and new open {opens:?}");
         assert!(!said_done || opens[1], "{moment:?}: it was said to be changed");
         // The machine itself is still signed in, and finds its way with the one that is right.
@@ -131,10 +139,20 @@ fn a_killed_registration_made_an_account_or_left_the_name_free() {
     for (number, moment) in scene.moments(pieces).into_iter().enumerate() {
         let name = format!("person{number}");
         let said_done = scene.kill_at(moment, &["account", "register", &name, "--new-password-file", &file]);
-        let is_made = scene.house.users(&["list"]).unwrap().contains(&name);
+        let look = || scene.house.users(&["list"]).unwrap().contains(&name);
+        let mut is_made = look();
+        let opens = scene.house.opens("fresh", &name, PASSWORD).unwrap();
+        // It may have been made between the two looks.
+        is_made |= opens && may_come_late(moment) && look();
         assert!(!said_done || is_made, "{moment:?}");
-        assert_eq!(scene.house.opens("fresh", &name, PASSWORD).unwrap(), is_made, "{moment:?}: half an account");
+        assert_eq!(opens, is_made, "{moment:?}: half an account");
         let signed_in = scene.house.ask("anna", &["account", "status"]).unwrap().contains(&name);
+        if !is_made && let Err(error) = scene.house.register("anna", &name, PASSWORD) {
+            // Or after them.
+            assert!(may_come_late(moment) && look(), "{moment:?}: the name is free: {error:#}");
+            assert!(scene.house.opens("fresh", &name, PASSWORD).unwrap(), "{moment:?}: half an account");
+            is_made = true;
+        }
         if is_made {
             made += 1;
             if !signed_in {
@@ -144,7 +162,6 @@ fn a_killed_registration_made_an_account_or_left_the_name_free() {
         } else {
             free += 1;
             assert!(!signed_in, "{moment:?}: signed in to nothing");
-            scene.house.register("anna", &name, PASSWORD).expect("the name is free");
         }
         scene.house.ask("anna", &["account", "logout", "--yes"]).unwrap();
     }
@@ -165,11 +182,15 @@ fn rooms_whose_way_into_the_vault_was_cut_off_come_to_the_other_machine_all_the_
         if !is_made {
             continue;
         }
-        let laptop = Background::start(&mut scene.house.parlor("laptop", None, &["run", "--json"]).unwrap()).unwrap();
+        let mut laptop =
+            Background::start(&mut scene.house.parlor("laptop", None, &["run", "--json"]).unwrap()).unwrap();
         let mut anna = Background::start(&mut scene.house.parlor("anna", None, &["run"]).unwrap()).unwrap();
         // The laptop hears of it from the vault and from nothing else: nobody gave it a code.
         laptop.wait_for(&room).unwrap_or_else(|error| panic!("{moment:?}: {error}"));
-        assert!(anna.stop().unwrap());
+        // The laptop may have it from the vault before she is up.
+        anna.wait_for("is up").unwrap();
+        // It is told of what it has not written yet; who is killed then learns of it once more, some time.
+        assert!(anna.stop().unwrap() && laptop.stop().unwrap());
     }
     let rooms = |who| {
         let mut rooms: Vec<String> = scene
@@ -203,14 +224,9 @@ fn a_killed_change_of_the_epoch_is_there_for_everybody_or_for_nobody() {
         let hours = 200 + number;
         scene.kill_at(moment, &["policy", "kitchen", "--vanish", &format!("{hours}h")]);
         let text = format!("after {number}");
-        scene.house.ask("anna", &["send", "kitchen", &text]).unwrap();
-        // One look waits for others for some seconds only, which a busy machine may need for more than that.
-        let deadline = Instant::now() + PATIENCE;
-        while !scene.house.ask("ben", &["history", "kitchen"]).unwrap().contains(&text) {
-            assert!(Instant::now() < deadline, "{moment:?}: {text:?} does not arrive");
-            // What was not archived before its writer ended leaves when she is up again.
-            scene.house.ask("anna", &["history", "kitchen"]).unwrap();
-        }
+        let sent = scene.house.ask("anna", &["send", "kitchen", &text]).unwrap();
+        let read = scene.house.ask("ben", &["history", "kitchen"]).unwrap();
+        assert!(read.contains(&text), "{moment:?}: {text:?} was sent ({sent:?}) and is not in {read}");
         let (here, there) = (lifetime(&scene.house, "anna"), lifetime(&scene.house, "ben"));
         assert_eq!(here, there, "{moment:?}");
         let after = format!("{} s", hours * 3_600);

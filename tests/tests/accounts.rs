@@ -355,7 +355,10 @@ async fn a_removed_device_takes_no_newer_key_up_from_the_vault_and_takes_none_ou
     let third = node(dir.path(), "tablet", std::slice::from_ref(&at)).await;
     log_in(&third, "anna", "correct horse battery").await.unwrap();
     until_texts(&third.handle(), kitchen, &["hello", "without the laptop"]).await;
-    assert!(third.handle().rooms().await.unwrap().iter().any(|room| room.room == attic));
+    until("the attic is there", async || {
+        third.handle().rooms().await.ok()?.iter().any(|room| room.room == attic).then_some(())
+    })
+    .await;
     third.shutdown().await;
     archive.shutdown().await;
 }

@@ -29,8 +29,12 @@ async fn a_late_joiner_reads_everything_from_the_archive_while_all_others_are_st
     let carla = node(dir.path(), "carla", &[at]).await;
     assert_eq!(join(&carla.handle(), &code).await, room);
     until_texts(&carla.handle(), room, &["hello", "hi"]).await;
-    let names: Vec<_> = carla.handle().members(room).await.unwrap().into_iter().map(|m| m.name).collect();
-    assert_eq!(names, ["anna", "ben", "carla"]);
+    // The first texts are shown before the logs of their authors are here.
+    until("all are members", async || {
+        let members = carla.handle().members(room).await.unwrap().into_iter();
+        members.map(|member| member.name).eq(["anna", "ben", "carla"]).then_some(())
+    })
+    .await;
     carla.shutdown().await;
     archive.shutdown().await;
 }

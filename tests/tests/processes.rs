@@ -148,7 +148,7 @@ fn one_person_writes_to_another_who_accepts_verifies_and_blocks() {
     let made = house.ask("anna", &["create", "kitchen"]);
     let code = made.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
     house.ask("ben", &["join", &code]);
-    let ben = house.up("ben");
+    let mut ben = house.up("ben");
     // The archive helps them to nothing here: a knock goes from machine to machine.
     let at = ben.wait_for("/ip4/127.0.0.1/tcp/").unwrap().1;
     let port: String =
@@ -156,7 +156,8 @@ fn one_person_writes_to_another_who_accepts_verifies_and_blocks() {
     let address = format!("127.0.0.1:{port}");
     let sent = house.ask("anna", &["--connect", &address, "--wait", "5", "dm", "ben", "just between us"]);
     assert!(sent.contains("asks whether to accept"), "nobody says that it was read: {sent}");
-    drop(ben);
+    // He is told of the request before it is on his disk.
+    assert!(ben.stop().unwrap());
     assert!(house.ask("ben", &["--offline", "requests"]).contains("anna"));
     assert!(house.ask("ben", &["--offline", "tail", "anna"]).contains("just between us"));
     house.ask("ben", &["requests", "anna", "accept"]);

@@ -4,6 +4,7 @@
 //! else is in the store, so that several archives on one database serve the same accounts.
 
 mod between;
+mod counting;
 mod seen;
 
 use futures::future::try_join;
@@ -19,16 +20,19 @@ use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backoff::{self, Counted};
+use super::backoff::Counted;
 use crate::{
     service::now_ms,
-    store::{AccountRow, Added, Pass, Store, StoreError, Tries, TryPlace},
+    store::{AccountRow, Added, Pass, Store, StoreError, TryPlace},
 };
 use between::Between;
 use seen::Seen;
 
 /// How often a change is tried again when another one came first.
 const RETRIES: usize = 8;
+
+/// Accounts that may be made without a token, unless the operator says otherwise: 8 GB at most.
+pub(crate) const ACCOUNTS_MAX: u64 = 10_000;
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,7 @@ pub(crate) struct Desk {
     server: Server,
     archive: DeviceId,
     sign_up: SignUp,
+    accounts_max: u64,
     between: Between,
     seen: Seen,
     rng: Mutex<ChaCha20Rng>,
@@ -94,10 +99,17 @@ impl Desk {
             server,
             archive,
             sign_up,
+            accounts_max: ACCOUNTS_MAX,
             between: Between::default(),
             seen: Seen::default(),
             rng: Mutex::new(rng),
         }
+    }
+
+    /// With as many accounts at most. Whoever has a token of the operator gets one all the same.
+    pub(crate) fn with_accounts_max(mut self, most: u64) -> Self {
+        self.accounts_max = most;
+        self
     }
 
     /// Answers a request of a device.
@@ -129,7 +141,7 @@ impl Desk {
             }
             AccountRequest::StartLogIn { name, message } => {
                 let row = self.store.accounts().account(&name).await?;
-                self.count_try(from, &name, row.as_ref()).await?;
+                let counted = self.count_try(from, &name, row.as_ref()).await?;
                 let binding = self.binding(from);
                 let record = row.as_ref().map(|row| &row.record);
                 let answered = {
@@ -138,16 +150,16 @@ impl Desk {
                 };
                 let answered = answered.map_err(|_| AccountRefusal::Unfit)?;
                 let message = answered.message.clone();
-                self.between.answered(from, answered);
+                self.between.answered(from, answered, counted);
                 Ok(AccountAnswer::LoggingIn(message))
             }
             AccountRequest::FinishLogIn { proof, device } => {
-                let answered = self.between.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
+                let (answered, counted) = self.between.take_answered(from).ok_or(AccountRefusal::LogInAgain)?;
                 let name = answered.user().clone();
                 if !answered.accepts(&proof) {
                     return Err(AccountRefusal::WrongLogIn.into());
                 }
-                self.log_in(from, name, device).await
+                self.log_in(from, name, device, counted).await
             }
             AccountRequest::LogOut => {
                 self.between.forget(from);
@@ -214,6 +226,9 @@ impl Desk {
     ) -> Result<Option<[u8; 32]>, Stop> {
         let Some(token) = token else {
             return match self.sign_up {
+                SignUp::Open if self.store.accounts().account_count().await? >= self.accounts_max => {
+                    Err(AccountRefusal::Full.into())
+                }
                 SignUp::Open => Ok(None),
                 SignUp::Token => Err(AccountRefusal::Token.into()),
                 SignUp::Closed => Err(AccountRefusal::Closed.into()),
@@ -278,37 +293,7 @@ impl Desk {
 
     // Signing in.
 
-    /// Counts a try, for the name whether it exists or not and for the machine. A machine that is
-    /// signed in to the account does not wait for what strangers try.
-    async fn count_try(&self, from: DeviceId, name: &UserName, row: Option<&AccountRow>) -> Result<(), Stop> {
-        self.count(TryPlace::of_peer(from), Counted::Peer).await?;
-        if row.is_some_and(|row| row.has(from)) {
-            return Ok(());
-        }
-        self.count(TryPlace::of_name(name), Counted::Name).await
-    }
-
-    async fn count(&self, place: TryPlace, counted: Counted) -> Result<(), Stop> {
-        let store = self.store.accounts();
-        for _ in 0..RETRIES {
-            let before = store.tries(place).await?;
-            let after = backoff::one_more(counted, before, now_ms()).map_err(|ms| AccountRefusal::Wait { ms })?;
-            if store.note_tries(place, before, after).await? {
-                return Ok(());
-            }
-        }
-        Err(AccountRefusal::Wait { ms: 1_000 }.into())
-    }
-
-    async fn forgive(&self, place: TryPlace) -> Result<(), Stop> {
-        let before = self.store.accounts().tries(place).await?;
-        let after = Tries { count: 0, ..before };
-        // Somebody who tried meanwhile stays counted.
-        self.store.accounts().note_tries(place, before, after).await?;
-        Ok(())
-    }
-
-    async fn log_in(&self, from: DeviceId, name: UserName, device: Name) -> Done {
+    async fn log_in(&self, from: DeviceId, name: UserName, device: Name, counted: bool) -> Done {
         self.leave_other(from, &name).await?;
         let row = self
             .change(&name, |row| {
@@ -325,7 +310,8 @@ impl Desk {
             })
             .await?;
         // Both at once: the store makes them durable together.
-        try_join(self.forgive(TryPlace::of_name(&name)), self.forgive(TryPlace::of_peer(from))).await?;
+        let of_name = async { if counted { self.take_back(&name).await } else { Ok(()) } };
+        try_join(of_name, self.forgive_machine(from)).await?;
         self.note_seen(from).await;
         self.between.has_proven(from, name);
         Ok(AccountAnswer::LoggedIn(row.vault))

@@ -9,8 +9,8 @@ mod desk;
 mod users;
 
 pub(crate) use control::{Control, ask as ask_control};
-pub(crate) use desk::Desk;
 pub use desk::SignUp;
+pub(crate) use desk::{ACCOUNTS_MAX, Desk};
 pub use users::UsersAction;
 pub(crate) use users::carry_out;
 

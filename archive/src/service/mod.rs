@@ -10,6 +10,7 @@ mod gossip;
 mod listening;
 mod rates;
 mod room;
+mod signing_in;
 mod storing;
 mod sweeping;
 #[cfg(test)]
@@ -22,7 +23,6 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, Locator, LogKey, RoomId, TopicId,
-    account::{AccountAnswer, AccountRefusal, AccountRequest},
     entry::{Entry, Kind},
     epoch::{AdmissionCert, Genesis},
     log::Height,
@@ -34,10 +34,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     accounts::Desk,
@@ -46,12 +43,10 @@ use crate::{
 };
 use rates::{Cost, InFlight, Meter};
 use room::{Loaded, RoomState};
+use signing_in::DeskQueue;
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
-/// Questions about accounts that are worked on at once; more wait. Each is half a millisecond of processor,
-/// for which messages would have to wait when a whole class signs in.
-const DESK_AT_ONCE: usize = 4;
 /// When to come again, in milliseconds.
 const RETRY_MS: u32 = 250;
 
@@ -172,9 +167,7 @@ pub(crate) struct Service {
     /// The store failed last time.
     is_failing: bool,
     /// Where devices sign in, if they can.
-    desk: Option<Arc<Desk>>,
-    /// Whose turn it is there.
-    desk_turns: Arc<Semaphore>,
+    desk: Option<DeskQueue>,
 }
 
 impl Service {
@@ -204,7 +197,6 @@ impl Service {
             to_start: BTreeSet::new(),
             is_failing: false,
             desk: None,
-            desk_turns: Arc::new(Semaphore::new(DESK_AT_ONCE)),
         };
         let mut rows = service.store.rooms().await?;
         // Whoever makes up rooms takes nobody's place.
@@ -219,21 +211,8 @@ impl Service {
 
     /// Keeps accounts as well.
     pub(crate) fn with_accounts(mut self, desk: Arc<Desk>) -> Self {
-        self.desk = Some(desk);
+        self.desk = Some(DeskQueue::new(desk));
         self
-    }
-
-    fn ask_desk(&mut self, id: InboundId, from: DeviceId, ask: AccountRequest) -> Option<Answer> {
-        let Some(desk) = self.desk.clone() else {
-            return Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed)));
-        };
-        let turns = Arc::clone(&self.desk_turns);
-        self.tasks.spawn(async move {
-            // Nobody closes it.
-            let _turn = turns.acquire().await;
-            Done::Answer(id, Answer::Account(desk.answer(from, ask).await))
-        });
-        None
     }
 
     /// Works until the network ends or `stop` resolves; then finishes what is under way.
@@ -303,7 +282,7 @@ impl Service {
         let request = Request::decode(bytes);
         let cost = match &request {
             Ok(Request::Invite(_)) => Cost::LookUp,
-            Ok(Request::Account(ask)) if begins(ask) => Cost::LookUp,
+            Ok(Request::Account(ask)) if signing_in::begins(ask) => Cost::LookUp,
             _ => Cost::Request,
         };
         let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
@@ -313,7 +292,13 @@ impl Service {
                 self.meter.punish(from, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-            Ok(_) if self.tasks.len() >= TASKS_MAX || !self.meter.allows(from, cost, now) => Some(busy),
+            Ok(_)
+                if self.tasks.len() >= TASKS_MAX
+                    || !self.in_flight.begin(id, from)
+                    || !self.meter.allows(from, cost, now) =>
+            {
+                Some(busy)
+            }
             // An archive is nobody, and cannot be asked into a room.
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
                 Some(Answer::Refused(Refusal::Malformed))
@@ -407,12 +392,6 @@ impl Service {
         self.store_room(inbound, row, epochs, !self.rooms.contains_key(&room));
         None
     }
-}
-
-/// Whether a request begins to register, sign in or reset: these cost more than others.
-fn begins(ask: &AccountRequest) -> bool {
-    use AccountRequest::{StartLogIn, StartRegister, StartReset};
-    matches!(ask, StartLogIn { .. } | StartRegister { .. } | StartReset { .. })
 }
 
 /// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.

@@ -15,7 +15,8 @@ const PEERS_MAX: usize = 4096;
 pub struct Rates {
     /// Requests a second, as many as the network itself lets a peer make.
     pub requests: f64,
-    /// Code look-ups a second. Kept low: a code cannot be guessed, and nobody types faster.
+    /// Look-ups of codes, and steps of signing in or up, a second. Kept low: a code cannot be guessed, and
+    /// nobody types faster.
     pub look_ups: f64,
     /// Bytes a second to be stored.
     pub bytes: f64,
@@ -46,6 +47,8 @@ const BURST_SECONDS: f64 = 10.0;
 const FINE_SECONDS: f64 = 2.0;
 /// Most bytes of all peers together that wait to be stored.
 const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
+/// Most requests of one peer that wait for their answer: twice what members ask at the same time.
+const OF_PEER_MAX: usize = 32;
 
 #[derive(Debug)]
 struct Peer {
@@ -115,34 +118,54 @@ impl Meter {
     }
 }
 
-/// Bytes that peers have brought and that are not stored yet.
+/// What a peer has under way.
+#[derive(Debug, Default)]
+struct Load {
+    requests: usize,
+    bytes: usize,
+}
+
+/// Requests that are not answered yet, and bytes that peers have brought and that are not stored yet.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    pushes: HashMap<InboundId, (DeviceId, usize)>,
-    of_peer: HashMap<DeviceId, usize>,
+    requests: HashMap<InboundId, (DeviceId, usize)>,
+    of_peer: HashMap<DeviceId, Load>,
     total: usize,
 }
 
 impl InFlight {
-    /// Takes note of a push; false when too much is under way already.
-    pub(super) fn begin(&mut self, id: InboundId, peer: DeviceId, bytes: usize) -> bool {
-        let of_peer = self.of_peer.get(&peer).copied().unwrap_or(0);
-        if of_peer + bytes > PEER_IN_FLIGHT_MAX || self.total + bytes > IN_FLIGHT_MAX {
+    /// Takes note of a request; false when its peer has too many under way already.
+    pub(super) fn begin(&mut self, id: InboundId, peer: DeviceId) -> bool {
+        let load = self.of_peer.entry(peer).or_default();
+        if load.requests >= OF_PEER_MAX {
             return false;
         }
-        self.pushes.insert(id, (peer, bytes));
-        self.of_peer.insert(peer, of_peer + bytes);
+        load.requests += 1;
+        self.requests.insert(id, (peer, 0));
+        true
+    }
+
+    /// Takes note of bytes that a request brings; false when too much is under way already.
+    pub(super) fn bring(&mut self, id: InboundId, bytes: usize) -> bool {
+        let Some((peer, brought)) = self.requests.get_mut(&id) else { return false };
+        let Some(load) = self.of_peer.get_mut(peer) else { return false };
+        if load.bytes + bytes > PEER_IN_FLIGHT_MAX || self.total + bytes > IN_FLIGHT_MAX {
+            return false;
+        }
+        *brought += bytes;
+        load.bytes += bytes;
         self.total += bytes;
         true
     }
 
-    /// The push was answered.
+    /// The request was answered.
     pub(super) fn end(&mut self, id: InboundId) {
-        let Some((peer, bytes)) = self.pushes.remove(&id) else { return };
+        let Some((peer, bytes)) = self.requests.remove(&id) else { return };
         self.total -= bytes;
-        if let Some(left) = self.of_peer.get_mut(&peer) {
-            *left -= bytes;
-            if *left == 0 {
+        if let Some(load) = self.of_peer.get_mut(&peer) {
+            load.requests -= 1;
+            load.bytes -= bytes;
+            if load.requests == 0 {
                 self.of_peer.remove(&peer);
             }
         }
@@ -177,11 +200,24 @@ mod tests {
     fn a_peer_has_only_so_much_under_way() {
         let mut in_flight = InFlight::default();
         let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
-        assert!(in_flight.begin(InboundId(1), peer, PEER_IN_FLIGHT_MAX));
-        assert!(!in_flight.begin(InboundId(2), peer, 1));
-        assert!(in_flight.begin(InboundId(3), other, 1));
-        in_flight.end(InboundId(2));
+        assert!(in_flight.begin(InboundId(1), peer) && in_flight.bring(InboundId(1), PEER_IN_FLIGHT_MAX));
+        assert!(in_flight.begin(InboundId(2), peer) && !in_flight.bring(InboundId(2), 1));
+        assert!(in_flight.begin(InboundId(3), other) && in_flight.bring(InboundId(3), 1));
+        in_flight.end(InboundId(4));
         in_flight.end(InboundId(1));
-        assert!(in_flight.begin(InboundId(2), peer, 1));
+        assert!(in_flight.bring(InboundId(2), 1));
+    }
+
+    #[test]
+    fn a_peer_has_only_so_many_requests_under_way_and_others_are_not_held_up() {
+        let mut in_flight = InFlight::default();
+        let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
+        let begun = (0..100).filter(|id| in_flight.begin(InboundId(*id), peer)).count();
+        assert_eq!(begun, OF_PEER_MAX);
+        assert!(in_flight.begin(InboundId(200), other));
+        in_flight.end(InboundId(99));
+        assert!(!in_flight.begin(InboundId(201), peer), "that one was not under way");
+        in_flight.end(InboundId(0));
+        assert!(in_flight.begin(InboundId(201), peer));
     }
 }

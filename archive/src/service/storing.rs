@@ -117,7 +117,7 @@ impl Service {
         let Some(log) = entries.first().map(Entry::log_key) else { return Some(Answer::Refused(Refusal::Malformed)) };
         let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
         let may = self.meter.allows(from, Cost::Bytes(bytes), Instant::now());
-        if !may || !self.in_flight.begin(inbound, from, bytes) {
+        if !may || !self.in_flight.bring(inbound, bytes) {
             return Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }));
         }
         let room = self.rooms.get_mut(&room_id)?;

@@ -120,6 +120,9 @@ pub trait AccountStore: Send + Sync + Debug {
     /// All accounts, by name.
     async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError>;
 
+    /// How many accounts there are, at least about.
+    async fn account_count(&self) -> Result<u64, StoreError>;
+
     /// Makes an account; with a token, if one is needed, which is used up by the same write.
     async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError>;
 

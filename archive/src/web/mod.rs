@@ -9,6 +9,7 @@
 //! Nothing is taken from a browser but the name of a file. Connections, tunnels, the time for a
 //! request's head and its length are bounded.
 
+mod hosts;
 mod page;
 mod tls;
 mod tunnel;
@@ -17,7 +18,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::map_response,
+    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -88,6 +89,8 @@ pub struct WebConfig {
     pub dir: Option<PathBuf>,
     /// Whether with TLS.
     pub tls: Tls,
+    /// Names by which browsers open the page, besides addresses and names that only local networks have.
+    pub hosts: Vec<String>,
 }
 
 /// Where the page is served unless told otherwise: on every interface.
@@ -95,7 +98,7 @@ pub const DEFAULT_WEB: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Add
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self { address: Some(DEFAULT_WEB), dir: None, tls: Tls::Off }
+        Self { address: Some(DEFAULT_WEB), dir: None, tls: Tls::Off, hosts: Vec::new() }
     }
 }
 
@@ -132,6 +135,8 @@ struct Shared {
     /// What `/parlor.json` says.
     about: String,
     ws_port: u16,
+    /// Names that count as this archive's; `None` where a certificate says so.
+    hosts: Option<Vec<String>>,
     tunnels: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
@@ -141,6 +146,7 @@ pub(crate) struct Site {
     listener: TcpListener,
     page: Page,
     tls: Option<TlsAcceptor>,
+    hosts: Vec<String>,
     /// For people.
     pub(crate) served: Served,
 }
@@ -166,7 +172,8 @@ impl Site {
         let listener = bind(address).await?;
         let address = listener.local_addr().map_err(|error| taken(address, &error))?;
         let (tls, fingerprint) = tls.map(|ready| (ready.acceptor, ready.fingerprint)).unzip();
-        Ok(Some(Self { listener, page, tls, served: Served { address, fingerprint } }))
+        let hosts = config.hosts.clone();
+        Ok(Some(Self { listener, page, tls, hosts, served: Served { address, fingerprint } }))
     }
 
     /// Serves until `stop` says so. `peer` is the archive's peer id, `ws_port` where its WebSocket is.
@@ -178,11 +185,12 @@ impl Site {
             "page": self.page.version(),
         });
         let tunnels = Arc::new(Semaphore::new(TUNNELS_MAX));
-        let shared =
-            Arc::new(Shared { page: self.page, about: about.to_string(), ws_port, tunnels, stop: stop.clone() });
+        let (about, hosts) = (about.to_string(), self.tls.is_none().then_some(self.hosts));
+        let shared = Arc::new(Shared { page: self.page, about, ws_port, hosts, tunnels, stop: stop.clone() });
         let router = Router::new()
             .route(WS_PATH, get(tunnel::open))
             .fallback(answer)
+            .layer(from_fn_with_state(Arc::clone(&shared), hosts::check))
             .layer(map_response(guarded))
             .with_state(shared);
         let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));

@@ -31,7 +31,7 @@ async fn running(ws_port: u16, tls: Tls) -> Running {
     let dir = tempfile::tempdir().unwrap();
     page(dir.path());
     let address = Some(([127, 0, 0, 1], 0).into());
-    let config = WebConfig { address, dir: Some(dir.path().to_owned()), tls };
+    let config = WebConfig { address, dir: Some(dir.path().to_owned()), tls, hosts: Vec::new() };
     let site = Site::open(&config, dir.path()).await.unwrap().unwrap();
     let (served, (stop, stopping)) = (site.served.clone(), watch::channel(false));
     let task = tokio::spawn(async move { site.serve("12D3KooWArchive", ws_port, stopping).await });
@@ -129,6 +129,20 @@ async fn it_says_who_the_archive_is_and_answers_nothing_else() {
     assert!(running.ask("POST /", "Content-Length: 0\r\n").await.starts_with("HTTP/1.1 405"));
     let long = running.ask("GET /", &format!("X: {}\r\n", "x".repeat(2 * HEAD_MAX))).await;
     assert!(long.starts_with("HTTP/1.1 431"), "{long}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_the_name_of_a_website_is_told_how_to_open_the_page() {
+    let running = running(1, Tls::Off).await;
+    for line in ["GET /", "GET /ws", "GET /parlor.json"] {
+        let mut stream = TcpStream::connect(running.served.address).await.unwrap();
+        let request = format!("{line} HTTP/1.1\r\nHost: evil.example:47803\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(SOON, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421") && answer.contains("--web-host"), "{answer}");
+    }
     running.end().await;
 }
 

@@ -127,7 +127,7 @@ pub(super) async fn ports(ports: Ports) -> Vec<PortReport> {
     let look = move || {
         let numbered = wanted.into_iter().filter_map(|(transport, port)| match port {
             Port::Preferred(port) | Port::Exactly(port) => Some((transport, port)),
-            Port::Any | Port::Off => None,
+            Port::Any | Port::Local | Port::Off => None,
         });
         let mut reports: Vec<_> =
             numbered.map(|(transport, port)| PortReport { transport, port, state: state(transport, port) }).collect();

@@ -53,7 +53,9 @@ impl Engine {
     pub(super) fn on_epochs(&mut self, room_id: RoomId, peer: DeviceId, entries: Vec<Entry>, tips: &[EntryId]) {
         let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        room.peers.entry(peer).or_default().epochs_asked = false;
+        let state = room.peers.entry(peer).or_default();
+        state.epochs_asked = false;
+        let is_asked_again = state.waits;
         let learned = self.take_epochs(room_id, entries);
         let Some(room) = self.rooms.get(&room_id) else { return };
         let graph = room.membership.rules().graph();
@@ -62,8 +64,11 @@ impl Engine {
             if lacks_more {
                 self.ask_epochs(room_id, peer);
             }
-            // What was refused for want of an epoch may be taken now.
-            self.sync_with(room_id, peer);
+            if !is_asked_again && let Some(state) = self.rooms.get_mut(&room_id).and_then(|r| r.peers.get_mut(&peer)) {
+                // It may hold more in epochs that were not known here.
+                state.waits = true;
+                self.sync_with(room_id, peer);
+            }
         } else if archive && !graph.missing(tips).is_empty() {
             // Once for the same state of both: it may not take them, or lie.
             let state = Some((tips.to_vec(), graph.digest()));
@@ -73,6 +78,7 @@ impl Engine {
                 self.register(room_id, peer, tips);
             }
         }
+        self.finish_comparison(room_id, peer);
     }
 
     /// A peer does not know the epoch of our ticket, or shut us out: ask which of the two it is.
@@ -151,9 +157,17 @@ impl Engine {
         for archive in self.connections.archives() {
             self.ask_epochs(room_id, archive);
         }
+        self.fetch_what_waited(room_id);
         self.flush_waiting(room_id);
         self.reseal_codes(room_id);
         self.govern_soon(room_id);
+    }
+
+    /// Asks again for what peers hold and what was refused for want of an epoch, whoever brought that.
+    fn fetch_what_waited(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let waiting: Vec<_> = room.peers.iter().filter(|(_, state)| state.waits).map(|(peer, _)| *peer).collect();
+        waiting.into_iter().for_each(|peer| self.sync_with(room_id, peer));
     }
 
     /// Listens to the topics of the newest epochs, and to no others.

@@ -169,6 +169,7 @@ impl Engine {
         let ours = room.logs.height(log);
         if let Some(state) = room.peers.get_mut(&peer) {
             state.heights.insert(log, ours);
+            state.waits |= refused == Refused::NotYet;
             // When other logs are still arriving, compare again after them.
             state.ask_again |= refused == Refused::NotYet && !state.pages.is_empty();
         }

@@ -30,6 +30,7 @@ mod moderating;
 mod people;
 mod prekeys;
 mod presence;
+mod progress;
 mod publishing;
 mod reserving;
 mod revoked;

@@ -11,7 +11,7 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, engine::ReadFor, intake::entries_of, io::Output, logs::Logs};
+use super::{Engine, engine::ReadFor, intake::entries_of, io::Output, logs::Logs, sync::PeerRoom};
 use crate::{
     net::{InboundId, NetCommand},
     store::{Read, ReadResult, StoredEntry},
@@ -104,7 +104,9 @@ impl Engine {
             RoomRequest::Heights { digest: theirs, epochs } => {
                 let heights = room.logs.heights();
                 let same = digest(&heights) == theirs && room.membership.rules().graph().digest() == epochs;
-                let is_news = !same && !room.peers.contains_key(&from);
+                // Who was asked before it had read its room from the disk could not answer.
+                let is_unknown = |state: &PeerRoom| !state.answered && !state.heights_asked;
+                let is_news = !same && room.peers.get(&from).is_none_or(is_unknown);
                 if is_news {
                     self.sync_with(room_id, from);
                 }

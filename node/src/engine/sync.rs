@@ -1,6 +1,7 @@
 //! Sync, the asking side: comparing heights, and what was asked of whom.
 //!
-//! What is missing is fetched in `fetching.rs`; what archives lack is given to them in `archiving.rs`.
+//! What is missing is fetched in `fetching.rs`; what archives lack is given to them in `archiving.rs`;
+//! when a room is complete is said in `progress.rs`.
 //!
 //! Gossip is only a hint; this is what makes every member hold the same. Heights are compared
 //! when a peer appears, when a gap shows, and every 30 seconds.
@@ -16,15 +17,11 @@ use std::collections::BTreeSet;
 
 use super::{
     Engine,
-    engine::SUMMARY_EVERY_MS,
     io::{CallId, JobId, Output},
     room::Room,
     timers::Timer,
 };
-use crate::{
-    event::JoinStage,
-    net::{NetCommand, RequestId},
-};
+use crate::net::{NetCommand, RequestId};
 
 /// How often heights are compared, in milliseconds.
 pub(super) const CHECK_EVERY_MS: u64 = 30_000;
@@ -34,7 +31,7 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 const CHECKED_MAX: usize = 8;
 /// Comparisons with members that are under way at once; others wait their turn. When many come at
 /// the same time the first of them bring what all of them have, and with the rest it is the same.
-const COMPARED_AT_ONCE: usize = 8;
+pub(super) const COMPARED_AT_ONCE: usize = 8;
 /// The same with devices that listen to the room's topics and are not known as members (yet).
 const STRANGERS_COMPARED_AT_ONCE: usize = 8;
 /// Messages of the first screenful, fetched before everything else after joining.
@@ -101,6 +98,14 @@ pub(super) struct PeerRoom {
     /// How far it holds each log, as it last said; of a member only the logs that it holds further.
     pub(super) heights: Heights,
     pub(super) heights_asked: bool,
+    /// What it was told with the comparison that is under way: what it holds if that is the same. Of a
+    /// member only the own log is of interest.
+    offered: Vec<(LogKey, Height)>,
+    /// It has said how far it holds the logs, and refused nothing since.
+    pub(super) answered: bool,
+    /// Something that it holds had to wait for what stands elsewhere.
+    pub(super) waits: bool,
+    pub(super) archive: bool,
     pub(super) ask_again: bool,
     pub(super) pages: BTreeSet<LogKey>,
     pub(super) pushing: bool,
@@ -112,7 +117,7 @@ pub(super) struct PeerRoom {
     /// How many epochs back the ticket is that it may know.
     pub(super) back: usize,
     tail_asked: bool,
-    /// Its heights have been compared once, so what comes now is news.
+    /// It has been compared with once, and what it had is here: what comes now is news.
     pub(super) compared: bool,
     pub(super) bad_answers: u32,
 }
@@ -123,13 +128,15 @@ impl Engine {
         if !self.connections.is_connected(peer) {
             return;
         }
-        let archive = self.connections.is_archive(peer);
+        let (me, archive) = (self.me(), self.connections.is_archive(peer));
         let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
         let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
         // Anybody may listen to a topic and never answer: those have places of their own.
         let is_member = room.membership.members.contains_key(&peer);
         let is_full = !archive && room.is_comparing_enough(is_member);
+        let own = room.own_log(me);
         let state = room.peers.entry(peer).or_default();
+        state.archive = archive;
         if state.heights_asked {
             state.ask_again = true;
             return;
@@ -146,7 +153,11 @@ impl Engine {
         let wants_tail = may_ask && !std::mem::replace(&mut state.tail_asked, true);
         room.tails_asked += usize::from(wants_tail && !archive);
         let epochs = room.membership.rules().graph().digest();
-        let ask = RoomRequest::Heights { digest: digest(&room.logs.heights()), epochs };
+        let heights = room.logs.heights();
+        let ask = RoomRequest::Heights { digest: digest(&heights), epochs };
+        let is_offered = |(log, _): &(LogKey, Height)| archive || *log == own;
+        state.offered = heights.into_iter().filter(is_offered).collect();
+        room.summary_changed |= !room.has_synced;
         if wants_tail {
             self.ask_room(
                 room_id,
@@ -269,6 +280,10 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         // A peer that is gone was forgotten already.
         let Some(state) = room.peers.get_mut(&peer) else { return };
+        if matches!(asked, Asked::Heights { .. } | Asked::Page { .. } | Asked::Epochs { .. }) {
+            // What it has is not known, or not here.
+            state.answered = false;
+        }
         match asked {
             Asked::Heights { .. } => state.heights_asked = false,
             Asked::Page { log, .. } => {
@@ -281,6 +296,7 @@ impl Engine {
             Asked::Epochs { .. } => state.epochs_asked = false,
             _ => {}
         }
+        self.finish_comparison(room_id, peer);
         self.compare_waiting(room_id);
         if let Asked::Page { log, .. } = asked {
             self.fetch_elsewhere(room_id, peer, *log);
@@ -297,14 +313,9 @@ impl Engine {
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {
-        let me = self.me();
-        let archive = self.connections.is_archive(peer);
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let own = room.own_log(me);
-        let heights = match archive {
-            true => room.logs.heights().into_iter().collect(),
-            false => vec![(own, room.logs.counted(own))],
-        };
+        let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
+        // The same as this device had when it asked. What it wrote since, the other need not have.
+        let heights = std::mem::take(&mut state.offered);
         self.on_heights(room_id, peer, heights);
     }
 
@@ -312,7 +323,7 @@ impl Engine {
         let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let state = room.peers.entry(peer).or_default();
-        state.heights_asked = false;
+        (state.heights_asked, state.answered, state.waits) = (false, true, false);
         state.heights = heights.into_iter().collect();
         let again = std::mem::take(&mut state.ask_again);
         let own = room.own_log(me);
@@ -333,34 +344,6 @@ impl Engine {
         self.compare_waiting(room_id);
     }
 
-    /// Tells how far sync is, and ends the first one after joining.
-    pub(super) fn finish_comparison(&mut self, room_id: RoomId, peer: DeviceId) {
-        let now = self.now.mono;
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        room.summary_changed = true;
-        let Some(state) = room.peers.get_mut(&peer) else { return };
-        let still = !state.pages.is_empty();
-        if !still && !state.heights_asked {
-            state.compared = true;
-            room.has_synced = true;
-            if std::mem::take(&mut state.ask_again) {
-                self.sync_with(room_id, peer);
-                return;
-            }
-        }
-        if !room.is_fresh {
-            return;
-        }
-        room.is_fresh = still;
-        if !still {
-            self.tell_join_stage(room_id, JoinStage::Finished { room: room_id });
-        } else if room.progress_sent == 0 || room.progress_sent + SUMMARY_EVERY_MS <= now {
-            room.progress_sent = now.max(1);
-            let (have, total) = (room.logs.total(), room.known_total());
-            self.tell_join_stage(room_id, JoinStage::Reading { room: room_id, have, total });
-        }
-    }
-
     /// Everything about a peer that went away is forgotten; others may fetch what it was to bring.
     pub(super) fn forget_peer(&mut self, peer: DeviceId) {
         for room in self.rooms.values_mut() {
@@ -368,6 +351,7 @@ impl Engine {
             room.to_compare.retain(|waiting| *waiting != peer);
             room.fetching.retain(|_, from| *from != peer);
             room.summary_changed = true;
+            room.note_synced();
         }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {

@@ -6,7 +6,7 @@ use super::{
     Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, unsaved::Again, writing::Pending,
 };
 use crate::{
-    event::{Event, Member, RoomSummary, SyncState, Warning},
+    event::{Event, Member, RoomSummary, Warning},
     store::Write,
 };
 
@@ -33,12 +33,6 @@ impl Engine {
 
     fn summary(&self, room: &Room) -> RoomSummary {
         let last = room.timeline.newest().map(|message| room.dressed(&message, self.me()));
-        let (have, total) = (room.logs.total(), room.known_total());
-        let sync = match () {
-            () if !room.is_loaded || have < total => SyncState::Syncing { have, total },
-            () if room.has_synced => SyncState::Complete,
-            () => SyncState::Alone,
-        };
         RoomSummary {
             room: room.id(),
             name: self.name_of_room(room),
@@ -49,7 +43,7 @@ impl Engine {
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),
             last,
             members: room.membership.members.len(),
-            sync,
+            sync: room.sync_state(),
             standing: room.standing.clone(),
             vanish_ms: room.membership.current().and_then(|secrets| room.membership.lifetime(secrets.id())),
         }

@@ -20,10 +20,7 @@ impl Task {
         let now = Instant::now();
         match command {
             NetCommand::Subscribe(topic) => self.subscribe(topic),
-            NetCommand::Unsubscribe(topic) => {
-                self.waiting.topics.remove(&topic);
-                self.swarm.behaviour_mut().gossip.unsubscribe(&gossip::topic(&topic));
-            }
+            NetCommand::Unsubscribe(topic) => self.unsubscribe(topic),
             NetCommand::Publish { topic, bytes } if bytes.len() <= GOSSIP_MAX => {
                 // Nobody there, or everybody busy: the log has the entry, and sync delivers it.
                 if let Err(error) = self.swarm.behaviour_mut().gossip.publish(gossip::topic(&topic), bytes) {
@@ -63,7 +60,24 @@ impl Task {
         }
     }
 
+    fn unsubscribe(&mut self, id: TopicId) {
+        self.waiting.later.remove(&id);
+        self.waiting.topics.remove(&id);
+        self.swarm.behaviour_mut().gossip.unsubscribe(&gossip::topic(&id));
+        if let Some(next) = self.waiting.later.pop_first() {
+            self.subscribe(next);
+        }
+    }
+
     fn subscribe(&mut self, id: TopicId) {
+        if self.waiting.topics.len() >= gossip::TOPICS_PER_PEER_MAX && !self.waiting.topics.contains(&id) {
+            // One too many, and whoever connects would believe that we listen to nothing.
+            if self.waiting.later.is_empty() {
+                tracing::warn!("more topics than peers take; the rest comes by sync");
+            }
+            self.waiting.later.insert(id);
+            return;
+        }
         let topic = gossip::topic(&id);
         let gossipsub = &mut self.swarm.behaviour_mut().gossip;
         if let Err(error) = gossipsub.subscribe(&topic) {

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use parlor_protocol::DeviceId;
+use parlor_protocol::{DeviceId, TopicId};
 use zeroize::Zeroizing;
 
 /// The port that a typed address without a port means, for TCP and for QUIC.
@@ -12,9 +12,10 @@ pub const DEFAULT_WS_PORT: u16 = 47802;
 /// The protocol version of the wire.
 pub const VERSION: u8 = 1;
 
-/// Names a gossip message by its bytes. Two different messages must never have the same name:
-/// gossip is anonymous, and what has a known name is dropped as a repetition.
-pub type MessageIdFn = fn(&[u8]) -> [u8; 20];
+/// Names a gossip message by its topic and its bytes. Two different messages must never have the same
+/// name, and the same bytes in two topics are two messages: gossip is anonymous, and what has a known
+/// name is dropped as a repetition.
+pub type MessageIdFn = fn(TopicId, &[u8]) -> [u8; 20];
 
 /// How to choose one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Port {
     Exactly(u16),
     /// Any free one.
     Any,
+    /// Any free one that only programs of this machine reach.
+    Local,
     /// Do not listen.
     Off,
 }
@@ -43,17 +46,14 @@ pub struct Ports {
     pub tcp: Port,
     /// QUIC, over UDP.
     pub quic: Port,
-    /// WebSocket, over TCP.
+    /// WebSocket, over TCP. Browsers reach it through the archive's page, which checks where they come from;
+    /// a port of its own that the network reaches is open to every website that a browser shows.
     pub ws: Port,
 }
 
 impl Default for Ports {
     fn default() -> Self {
-        Self {
-            tcp: Port::Preferred(DEFAULT_PORT),
-            quic: Port::Preferred(DEFAULT_PORT),
-            ws: Port::Preferred(DEFAULT_WS_PORT),
-        }
+        Self { tcp: Port::Preferred(DEFAULT_PORT), quic: Port::Preferred(DEFAULT_PORT), ws: Port::Off }
     }
 }
 
@@ -61,8 +61,7 @@ impl Ports {
     /// From one number that a person typed for TCP and QUIC: 0 means any free ports.
     #[must_use]
     pub fn from_number(port: u16) -> Self {
-        let ws = if port == 0 { Port::Any } else { Port::Preferred(DEFAULT_WS_PORT) };
-        Self { tcp: port.into(), quic: port.into(), ws }
+        Self { tcp: port.into(), quic: port.into(), ..Self::default() }
     }
 }
 
@@ -157,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_seed_is_not_in_the_debug_output() {
-        let config = NetConfig::new(Zeroizing::new([0xAB; 32]), |_| [0; 20]);
+        let config = NetConfig::new(Zeroizing::new([0xAB; 32]), |_, _| [0; 20]);
         let shown = format!("{config:?}");
         assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"), "{shown}");
     }

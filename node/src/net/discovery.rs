@@ -59,10 +59,11 @@ impl Announcement {
         let mut txt = vec![("id".to_owned(), self.device.to_string()), ("v".to_owned(), VERSION.to_string())];
         let role = if self.archive { "archive" } else { "member" };
         txt.push(("role".to_owned(), role.to_owned()));
-        for (key, port) in [("tcp", self.ports.tcp), ("quic", self.ports.quic), ("ws", self.ports.ws)] {
+        let ws = self.ports.ws.filter(|_| !self.ports.ws_is_local);
+        for (key, port) in [("tcp", self.ports.tcp), ("quic", self.ports.quic), ("ws", ws)] {
             txt.extend(port.map(|port| (key.to_owned(), port.to_string())));
         }
-        let port = self.ports.quic.or(self.ports.tcp).or(self.ports.ws).unwrap_or_default();
+        let port = self.ports.quic.or(self.ports.tcp).or(ws).unwrap_or_default();
         let host = format!("parlor-{name}.local.");
         let mut service = ServiceInfo::new(SERVICE_TYPE, &name, &host, "", port, txt.as_slice())?.enable_addr_auto();
         // The name contains the key, so nobody else has it: announce without asking first.
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn an_announcement_is_understood_by_the_other_side() {
         let device = DeviceId::from_bytes([3; 32]);
-        let ports = Chosen { tcp: Some(5), quic: Some(6), ws: None, moved: false };
+        let ports = Chosen { tcp: Some(5), quic: Some(6), ..Chosen::default() };
         let service = Announcement { device, ports, archive: true }.service().unwrap();
         assert!(service.get_fullname().ends_with(SERVICE_TYPE));
         let mut resolved = service.as_resolved_service();

@@ -36,8 +36,9 @@ const HISTORY: usize = 12;
 const FRAME_MAX: usize = 1024;
 /// Most messages that wait for one slow peer. What overflows is found by sync.
 const PEER_QUEUE_MAX: usize = 2048;
-/// Most topics one peer may listen to.
-const TOPICS_PER_PEER_MAX: usize = 1024;
+/// Most topics one peer may listen to, and so most that we listen to: a peer that connects is told all
+/// of them in one message, of at most 150 KiB, and takes it as a whole or not at all.
+pub(super) const TOPICS_PER_PEER_MAX: usize = 2048;
 /// Most messages that wait for a verdict.
 const WAITING_MAX: usize = 8192;
 /// Peers below this score are not listened to any more. One rejected message costs 4 points
@@ -50,8 +51,14 @@ pub(super) fn gossipsub(message_id: MessageIdFn) -> Result<Gossipsub, NetError> 
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
-        .message_id_fn(move |message| MessageId::new(&message_id(&message.data)))
+        .message_id_fn(move |message| {
+            // What is in no topic of ours is not looked at, whatever it is called.
+            let topic = topic_id(&message.topic).unwrap_or_default();
+            MessageId::new(&message_id(topic, &message.data))
+        })
         .max_transmit_size(GOSSIP_MAX + FRAME_MAX)
+        // Subscriptions count as control: the usual 16 KiB are 220 topics.
+        .max_control_message_size(GOSSIP_MAX + FRAME_MAX)
         .heartbeat_interval(HEARTBEAT)
         .heartbeat_initial_delay(Duration::from_millis(200))
         .history_length(HISTORY)
@@ -130,6 +137,8 @@ pub(super) fn topic_id(hash: &TopicHash) -> Option<TopicId> {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) topics: BTreeSet<TopicId>,
+    /// Topics that there is no place for now.
+    pub(super) later: BTreeSet<TopicId>,
     messages: HashMap<GossipId, (MessageId, PeerId)>,
     order: VecDeque<GossipId>,
     next: u64,
@@ -169,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_parameters_are_accepted_by_gossipsub() {
-        gossipsub(|_| [0; 20]).unwrap();
+        gossipsub(|_, _| [0; 20]).unwrap();
         topic_score().validate().unwrap();
     }
 

@@ -4,7 +4,7 @@
 //! silently get half of the first one's connections. Hence every port is tried with a plain
 //! socket first.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use libp2p::Multiaddr;
 use socket2::{Domain, Socket, Type};
@@ -18,12 +18,16 @@ use super::{
 /// How often a number that is free for TCP is tried for UDP as well.
 const TRIES: usize = 32;
 
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// The ports that were chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) tcp: Option<u16>,
     pub(super) quic: Option<u16>,
     pub(super) ws: Option<u16>,
+    /// Whether only programs of this machine reach the WebSocket.
+    pub(super) ws_is_local: bool,
     /// Whether a preferred port was taken and another is used.
     pub(super) moved: bool,
 }
@@ -33,15 +37,17 @@ impl Chosen {
     pub(super) fn addresses(&self, bind: &[IpAddr]) -> Vec<Multiaddr> {
         let every = address::every_address();
         let ips = if bind.is_empty() { &every } else { bind };
+        let local = self.ws.filter(|_| self.ws_is_local).map(|port| address::ws(LOCALHOST, port));
         ips.iter()
             .flat_map(|ip| {
                 [
                     self.quic.map(|port| address::quic(*ip, port)),
                     self.tcp.map(|port| address::tcp(*ip, port)),
-                    self.ws.map(|port| address::ws(*ip, port)),
+                    self.ws.filter(|_| !self.ws_is_local).map(|port| address::ws(*ip, port)),
                 ]
             })
             .flatten()
+            .chain(local)
             .collect()
     }
 }
@@ -117,6 +123,7 @@ pub(super) fn choose(ports: Ports, bind: &[IpAddr]) -> Result<Chosen, NetError> 
             Port::Exactly(port) if is_free(bind, port) => Ok(Some(port)),
             Port::Exactly(port) => Err(NetError::PortTaken { transport, port }),
             Port::Any => take_any(),
+            Port::Local => any(&[LOCALHOST]).map(Some),
             Port::Preferred(port) if !chosen.moved && is_free(bind, port) => Ok(Some(port)),
             Port::Preferred(_) => {
                 chosen.moved = true;
@@ -127,7 +134,7 @@ pub(super) fn choose(ports: Ports, bind: &[IpAddr]) -> Result<Chosen, NetError> 
     let quic = decide(ports.quic, "QUIC (UDP)", udp_is_free, true)?;
     let tcp = decide(ports.tcp, "TCP", tcp_is_free, true)?;
     let ws = decide(ports.ws, "WebSocket", tcp_is_free, false)?;
-    Ok(Chosen { tcp, quic, ws, ..chosen })
+    Ok(Chosen { tcp, quic, ws, ws_is_local: ports.ws == Port::Local, ..chosen })
 }
 
 #[cfg(test)]
@@ -143,6 +150,14 @@ mod tests {
         assert_eq!(chosen.tcp, chosen.quic);
         assert_ne!(chosen.tcp, chosen.ws);
         assert!(!chosen.moved);
+    }
+
+    #[test]
+    fn a_port_for_programs_of_this_machine_is_on_no_other_address() {
+        let chosen = choose(Ports { tcp: Port::Any, quic: Port::Off, ws: Port::Local }, &[]).unwrap();
+        let addresses = chosen.addresses(&["10.0.0.5".parse().unwrap(), "10.0.0.6".parse().unwrap()]);
+        let shown: Vec<_> = addresses.iter().map(ToString::to_string).filter(|one| one.ends_with("/ws")).collect();
+        assert_eq!(shown, [format!("/ip4/127.0.0.1/tcp/{}/ws", chosen.ws.unwrap())]);
     }
 
     #[test]

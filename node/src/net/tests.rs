@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 
+mod topics;
 mod waking;
 
 const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -21,10 +22,10 @@ const TOPIC: TopicId = TopicId::from_bytes([9; 32]);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A name that depends on every byte.
-fn message_id(bytes: &[u8]) -> [u8; 20] {
+fn message_id(topic: TopicId, bytes: &[u8]) -> [u8; 20] {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
+    (topic, bytes).hash(&mut hasher);
     let mut id = [0; 20];
     id[..8].copy_from_slice(&hasher.finish().to_le_bytes());
     id

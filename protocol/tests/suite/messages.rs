@@ -178,9 +178,11 @@ fn a_broken_copy_does_not_take_the_place_of_the_true_entry() {
     let entry = entries(1).remove(0);
     let copy = flipped(&entry, entry.bytes().len() - 1, 1).unwrap();
     assert_eq!(copy.id(), entry.id());
-    let id = |entry: &Entry| gossip_id(&Gossip::Entry(entry.clone()).encode().unwrap());
-    assert_ne!(id(&copy), id(&entry));
-    assert_eq!(id(&entry), id(&entry.clone()));
+    let (here, elsewhere) = (TopicId::from_bytes([1; 32]), TopicId::from_bytes([2; 32]));
+    let id = |topic, entry: &Entry| gossip_id(topic, &Gossip::Entry(entry.clone()).encode().unwrap());
+    assert_ne!(id(here, &copy), id(here, &entry));
+    assert_ne!(id(elsewhere, &entry), id(here, &entry), "nor one in another topic");
+    assert_eq!(id(here, &entry), id(here, &entry.clone()));
 }
 
 proptest! {

@@ -152,6 +152,7 @@ fn entries_have_these_bytes() {
         session: 4,
     };
     let content = Entry::sign(&room.maker.key, header, b"body").unwrap();
+    let topic = TopicId::from_bytes([5; 32]);
     let vectors = [&content, &room.genesis].map(|entry| {
         json!({
             "seed": hex(room.maker.key.seed().as_ref()),
@@ -159,8 +160,9 @@ fn entries_have_these_bytes() {
             "id": entry.id().to_string(),
             "room": entry.room().to_string(),
             "signature": hex(&entry.sig().0),
+            "topic": topic.to_string(),
             "gossip": hex(&Gossip::Entry((*entry).inner().clone()).encode().unwrap()),
-            "gossip_id": hex(&gossip_id(&Gossip::Entry((*entry).inner().clone()).encode().unwrap())),
+            "gossip_id": hex(&gossip_id(topic, &Gossip::Entry((*entry).inner().clone()).encode().unwrap())),
         })
     });
     compare("entries.json", &json!(vectors));

@@ -5,7 +5,7 @@
 //! encoding and decoding again unchanged, and nothing may panic.
 
 use parlor_protocol::{
-    DeviceId, LinkCode, RoomCode, RoomId,
+    DeviceId, LinkCode, RoomCode, RoomId, TopicId,
     account::{Password, RecoveryKey, UserName},
     code::read_typed,
     content::Content,
@@ -141,7 +141,7 @@ pub fn signal(bytes: &[u8]) {
 
 /// A gossip message.
 pub fn gossip(bytes: &[u8]) {
-    let _ = gossip_id(bytes);
+    let _ = gossip_id(TopicId::default(), bytes);
     comes_back(bytes, Gossip::decode, Gossip::encode);
 }
 

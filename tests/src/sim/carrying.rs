@@ -6,7 +6,7 @@ use parlor_node::{
     net::{GossipId, InboundId, NetCommand, NetEvent},
     store::LocalStore as _,
 };
-use parlor_protocol::{LinkCode, RoomCode, TopicId};
+use parlor_protocol::{LinkCode, RoomCode, TopicId, wire::Request};
 
 use super::{
     host::HostId,
@@ -61,7 +61,8 @@ impl Network {
                 match to {
                     Some(to) if !self.chance(self.faults.loss_percent) => {
                         let from_life = self.hosts[host].life;
-                        let delay = self.delay();
+                        let held_up = Request::decode(&bytes).map_or(0, |request| (self.holds_up)(&request));
+                        let delay = self.delay() + held_up;
                         self.schedule(delay, to, Happening::Asked { from: host, from_life, request: id, bytes });
                     }
                     _ => {

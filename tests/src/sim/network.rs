@@ -7,7 +7,9 @@ use parlor_node::{
     net::{InboundId, NetEvent, RequestId},
     store::{Read, Write},
 };
-use parlor_protocol::{DeviceId, LinkCode, Name, RoomCode, TopicId, invite::StretchedCode, link::StretchedLink};
+use parlor_protocol::{
+    DeviceId, LinkCode, Name, RoomCode, TopicId, invite::StretchedCode, link::StretchedLink, wire::Request,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
@@ -88,6 +90,8 @@ pub struct Network {
     pub(super) strangers: BTreeMap<DeviceId, Box<dyn Stranger>>,
     /// Whom which host threw out.
     pub banned: Vec<(HostId, DeviceId)>,
+    /// How much longer than others a request takes, in milliseconds.
+    pub holds_up: fn(&Request) -> u64,
     /// Every gossip message that a host published, in order, whether somebody heard it or not.
     pub published: Vec<(HostId, Bytes)>,
 }
@@ -112,6 +116,7 @@ impl Network {
             cuts: Vec::new(),
             strangers: BTreeMap::new(),
             banned: Vec::new(),
+            holds_up: |_| 0,
             published: Vec::new(),
         };
         for host in 0..hosts {

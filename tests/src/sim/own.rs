@@ -1,6 +1,6 @@
 //! What a person does with the own devices, and who is in a room.
 
-use parlor_node::{Command, CommandResult, DeviceCommand, Member, OwnDevice, Reply, RoomStanding};
+use parlor_node::{Command, CommandResult, DeviceCommand, Member, OwnDevice, Reply, RoomStanding, RoomSummary};
 use parlor_protocol::{DeviceId, LinkCode, Name, RoomId, Text};
 
 use super::{host::HostId, network::Network};
@@ -58,12 +58,17 @@ impl Network {
         }
     }
 
-    /// What a host is in a room; none when it does not have it.
-    pub fn standing(&mut self, host: HostId, room: RoomId) -> Option<RoomStanding> {
+    /// What a host tells of a room; none when it does not have it.
+    pub fn summary(&mut self, host: HostId, room: RoomId) -> Option<RoomSummary> {
         match self.call(host, Command::Rooms) {
-            Ok(Reply::Rooms(rooms)) => rooms.into_iter().find(|known| known.room == room).map(|known| known.standing),
+            Ok(Reply::Rooms(rooms)) => rooms.into_iter().find(|known| known.room == room),
             other => panic!("rooms are told, not {other:?}"),
         }
+    }
+
+    /// What a host is in a room; none when it does not have it.
+    pub fn standing(&mut self, host: HostId, room: RoomId) -> Option<RoomStanding> {
+        self.summary(host, room).map(|summary| summary.standing)
     }
 
     /// Whether a host was removed from a room and knows it.

@@ -21,8 +21,8 @@ const FRESH_FOR: Duration = Duration::from_secs(300);
 /// What is remembered of a device that signs in.
 struct Waiting {
     at: Instant,
-    /// Between the steps of a login.
-    answered: Option<Answered>,
+    /// Between the steps of a login; whether it was counted as a try for the name.
+    answered: Option<(Answered, bool)>,
     /// The user that it proved to be.
     proven: Option<(UserName, Instant)>,
 }
@@ -32,9 +32,9 @@ struct Waiting {
 pub(super) struct Between(Mutex<HashMap<DeviceId, Waiting>>);
 
 impl Between {
-    /// The first step of a device's login was answered.
-    pub(super) fn answered(&self, device: DeviceId, answered: Answered) {
-        self.remember(device, |waiting| waiting.answered = Some(answered));
+    /// The first step of a device's login was answered, and counted for the name or not.
+    pub(super) fn answered(&self, device: DeviceId, answered: Answered, counted: bool) {
+        self.remember(device, |waiting| waiting.answered = Some((answered, counted)));
     }
 
     /// A device has proven to be a user.
@@ -55,7 +55,7 @@ impl Between {
     }
 
     /// What the first step was answered with; once.
-    pub(super) fn take_answered(&self, device: DeviceId) -> Option<Answered> {
+    pub(super) fn take_answered(&self, device: DeviceId) -> Option<(Answered, bool)> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = waiting.get_mut(&device)?;
         let is_late = entry.at.elapsed() > LOG_IN_WITHIN;

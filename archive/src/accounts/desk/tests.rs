@@ -326,6 +326,39 @@ async fn guessing_is_slowed_down_also_after_a_restart_and_not_where_the_person_i
 }
 
 #[tokio::test]
+async fn who_signs_in_to_one_account_again_and_again_gets_no_more_tries_for_another_one() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    // Names share places: a stranger looks for one in the same place, on its own machine.
+    let of = |name: &str| TryPlace::of_name(&user(name));
+    let mallory = (0..).map(|n| format!("mallory{n}")).find(|name| of(name) == of("anna")).unwrap();
+    place.register(2, &mallory, "of a thief", None).await;
+    for stranger in 20..26 {
+        assert!(matches!(guess(&place, stranger, "anna").await, AccountAnswer::LoggingIn(_)));
+    }
+    let counted = async |place: &Place| place.desk.store.accounts().tries(of("anna")).await.unwrap().count;
+    assert_eq!(counted(&place).await, 6);
+    place.logged_in(2, &mallory, "of a thief").await;
+    assert_eq!(counted(&place).await, 6);
+}
+
+#[tokio::test]
+async fn a_right_password_does_not_count_as_a_try() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    for machine in 2..22 {
+        place.logged_in(machine, "anna", "correct horse").await;
+    }
+    let tries = place.desk.store.accounts().tries(TryPlace::of_name(&user("anna"))).await.unwrap();
+    assert_eq!(tries.count, 0);
+    // What was wrong stays counted.
+    assert!(place.log_in(30, "anna", "correct house").await.is_none());
+    place.logged_in(31, "anna", "correct horse").await;
+    let tries = place.desk.store.accounts().tries(TryPlace::of_name(&user("anna"))).await.unwrap();
+    assert_eq!(tries.count, 1);
+}
+
+#[tokio::test]
 async fn a_login_cannot_be_replayed_or_taken_to_another_machine() {
     let place = Place::new(SignUp::Open);
     place.register(1, "anna", "correct horse", None).await;
@@ -352,6 +385,22 @@ async fn tokens_open_registration_once() {
     assert_eq!(place.register(2, "clara", "correct horse", Some(&named)).await, closed);
     assert_eq!(place.register(2, "ben", "correct horse", Some(&named)).await, AccountAnswer::Done);
     assert_eq!(place.register(3, "clara", "correct horse", None).await, AccountAnswer::Refused(AccountRefusal::Closed));
+}
+
+#[tokio::test]
+async fn an_archive_takes_only_so_many_accounts_and_those_of_its_operator() {
+    let mut place = Place::new(SignUp::Open);
+    place.desk = place.desk.with_accounts_max(2);
+    let begun = place.prepared(3, "clara", "correct horse", None).await.unwrap();
+    assert_eq!(place.register(1, "anna", "correct horse", None).await, AccountAnswer::Done);
+    assert_eq!(place.register(2, "ben", "correct horse", None).await, AccountAnswer::Done);
+    assert_eq!(place.refused(3, begun).await, AccountRefusal::Full, "also for those who began before");
+    assert_eq!(place.prepared(3, "clara", "correct horse", None).await.err(), Some(AccountRefusal::Full));
+    let named = token_in(&place.admin(UsersAction::Add { name: "Clara".into() }).await);
+    assert_eq!(place.register(3, "clara", "correct horse", Some(&named)).await, AccountAnswer::Done);
+    place.admin(UsersAction::Remove { name: "anna".into() }).await;
+    place.admin(UsersAction::Remove { name: "ben".into() }).await;
+    assert_eq!(place.register(4, "dora", "correct horse", None).await, AccountAnswer::Done);
 }
 
 #[tokio::test]

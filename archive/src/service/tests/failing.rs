@@ -173,11 +173,15 @@ async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
     switched.is_hanging.store(true, Ordering::SeqCst);
-    let page = in_room(room.id, room.cert(&member), RoomRequest::Page { log: member.log_key(), from: 0 });
-    for _ in 0..super::super::TASKS_MAX {
-        stage.send_raw(member.id(), page.encode().unwrap()).await;
+    let page =
+        |asking: &Writer| in_room(room.id, room.cert(asking), RoomRequest::Page { log: member.log_key(), from: 0 });
+    // Each has only so many under way, so that it takes several to fill the places.
+    for asking in (40..48).map(Writer::new) {
+        for _ in 0..super::super::TASKS_MAX / 8 {
+            stage.send_raw(asking.id(), page(&asking).encode().unwrap()).await;
+        }
     }
-    let answer = stage.ask(member.id(), &page).await;
+    let answer = stage.ask(member.id(), &page(&member)).await;
     assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
     assert!(stage.answers.is_empty());
     let entry = room.content(&mut member, b"sealed");

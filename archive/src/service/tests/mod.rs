@@ -9,6 +9,7 @@ mod listening;
 mod pushing;
 mod reading;
 mod registering;
+mod signing_in;
 mod vanishing;
 
 use bytes::Bytes;
@@ -30,6 +31,7 @@ use tokio::{
 
 use super::{Limits, Service};
 use crate::{
+    accounts::Desk,
     fixture::{TestRoom, Writer},
     metrics::{self, Metrics},
     store::{EmbeddedStore, Store},
@@ -63,11 +65,19 @@ impl Stage {
     }
 
     async fn with_limits(store: Arc<dyn Store>, limits: Limits) -> Self {
+        Self::with_desk(store, limits, None).await
+    }
+
+    async fn with_desk(store: Arc<dyn Store>, limits: Limits, desk: Option<Desk>) -> Self {
         let (to_net, commands) = mpsc::channel(4096);
         let (events, from_net) = mpsc::channel(4096);
         let (stop, stopping) = oneshot::channel();
         let metrics = Arc::new(Metrics::default());
         let service = Service::restore(Arc::clone(&store), to_net, Arc::clone(&metrics), limits).await.unwrap();
+        let service = match desk {
+            Some(desk) => service.with_accounts(Arc::new(desk)),
+            None => service,
+        };
         let task = tokio::spawn(service.run(from_net, async {
             let _ = stopping.await;
         }));

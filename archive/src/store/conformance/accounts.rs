@@ -51,8 +51,10 @@ pub(crate) async fn an_account_comes_back_by_name_and_by_device(place: &dyn Plac
     accounts.add_account(account("ben", &[]), None).await.unwrap();
     let names: Vec<_> = accounts.accounts().await.unwrap().into_iter().map(|row| row.name).collect();
     assert_eq!(names, [name("anna"), name("ben")]);
+    assert_eq!(accounts.account_count().await.unwrap(), 2);
     assert!(accounts.remove_account(&name("anna")).await.unwrap());
     assert!(!accounts.remove_account(&name("anna")).await.unwrap());
+    assert_eq!(accounts.account_count().await.unwrap(), 1);
     assert_eq!(accounts.account_of(device(1).device).await.unwrap(), None);
     store.close().await;
     let store = place.open().await;

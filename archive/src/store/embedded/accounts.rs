@@ -6,7 +6,7 @@ use parlor_protocol::{
     account::{TOKEN_MARK_LEN, UserName},
     log::Height,
 };
-use redb::{ReadableDatabase as _, ReadableTable as _, WriteTransaction};
+use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, WriteTransaction};
 use std::collections::BTreeMap;
 
 use super::{
@@ -180,6 +180,14 @@ impl AccountStore for EmbeddedStore {
             let table = txn.open_table(ACCOUNTS).map_err(fault)?;
             let rows = table.iter().map_err(fault)?;
             rows.map(|row| decode(row.map_err(fault)?.1.value(), "account")).collect()
+        })
+        .await
+    }
+
+    async fn account_count(&self) -> Result<u64, StoreError> {
+        self.read(|db| {
+            let txn = db.begin_read().map_err(fault)?;
+            txn.open_table(ACCOUNTS).map_err(fault)?.len().map_err(fault)
         })
         .await
     }

@@ -125,6 +125,10 @@ impl AccountStore for MongoStore {
         Ok(rows)
     }
 
+    async fn account_count(&self) -> Result<u64, StoreError> {
+        self.tables.accounts.estimated_document_count().await.map_err(|error| self.fault(error))
+    }
+
     async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError> {
         let mut document = fields(&row)?;
         document.insert("_id", row.name.as_str());

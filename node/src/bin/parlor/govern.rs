@@ -51,8 +51,7 @@ async fn carry(
     room: &str,
     command: impl AsyncFnOnce(&Session, RoomId) -> Result<Command, Failure>,
 ) -> Result<(), Failure> {
-    let session = Session::updated(cli).await?;
-    let room = session.room(room).await?;
+    let (session, room) = Session::updated_in(cli, room).await?;
     let command = command(&session, room).await?;
     let reply = session.call(command).await?;
     match &reply {
@@ -125,8 +124,7 @@ pub(crate) async fn policy(cli: &Cli, room: &str, wanted: Wanted<'_>) -> Result<
     changes.extend(wanted.newcomers.map(|role| RoomChange::Newcomers(role.into())));
     changes.extend(wanted.vanish.map(span).transpose()?.map(RoomChange::Lifetime));
     changes.extend(wanted.slow.map(span).transpose()?.map(RoomChange::Slow));
-    let session = Session::updated(cli).await?;
-    let room = session.room(room).await?;
+    let (session, room) = Session::updated_in(cli, room).await?;
     let has_changes = !changes.is_empty();
     for change in changes {
         session.call(Command::ChangeRoom { room, change }).await?;
@@ -198,8 +196,7 @@ pub(crate) async fn codes(cli: &Cli, room: &str, action: CodesDo) -> Result<(), 
 }
 
 async fn list_codes(cli: &Cli, room: &str) -> Result<(), Failure> {
-    let session = Session::updated(cli).await?;
-    let room = session.room(room).await?;
+    let (session, room) = Session::updated_in(cli, room).await?;
     if let Reply::Codes(codes) = session.call(Command::Codes { room }).await? {
         for code in codes {
             if cli.json {

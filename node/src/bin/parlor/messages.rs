@@ -109,8 +109,13 @@ async fn page(
 }
 
 pub(crate) async fn tail(cli: &Cli, room: &str, follow: bool, lines: usize) -> Result<(), Failure> {
-    let session = if follow { Session::online(cli).await? } else { Session::updated(cli).await? };
-    let room = session.room(room).await?;
+    let (session, room) = if follow {
+        let session = Session::online(cli).await?;
+        let room = session.room(room).await?;
+        (session, room)
+    } else {
+        Session::updated_in(cli, room).await?
+    };
     let mut events = session.handle.subscribe();
     for message in newest(&session, room, lines).await? {
         output::message(&message, cli.json);
@@ -177,8 +182,7 @@ fn since_millis(text: &str) -> Result<u64, Failure> {
 
 pub(crate) async fn history(cli: &Cli, room: &str, since: Option<&str>, limit: Option<usize>) -> Result<(), Failure> {
     let since = since.map(since_millis).transpose()?.unwrap_or(0);
-    let session = Session::updated(cli).await?;
-    let room = session.room(room).await?;
+    let (session, room) = Session::updated_in(cli, room).await?;
     for message in collect(&session, room, limit.unwrap_or(usize::MAX), since).await? {
         output::message(&message, cli.json);
     }

@@ -237,8 +237,7 @@ fn role_word(role: Role) -> Option<&'static str> {
 }
 
 pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
-    let session = Session::updated(cli).await?;
-    let room = session.room(room).await?;
+    let (session, room) = Session::updated_in(cli, room).await?;
     for member in session.handle.members(room).await? {
         if cli.json {
             output::json(&member);

@@ -55,6 +55,8 @@ enum Line {
 pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
     let session = Session::online(cli).await?;
     let mut events = session.handle.subscribe();
+    // Before anybody is told that it is up: a signal would end it the hard way until then.
+    let mut stop = std::pin::pin!(stop_signal());
     if let (false, Reply::Me(me)) = (cli.json, session.call(Command::Me).await?) {
         let name = if me.name.is_empty() { "somebody without a name" } else { &me.name };
         output::print(format_args!(
@@ -67,7 +69,6 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
     let mut has_input = cli.json;
     // A join may take a minute; what is asked after it is answered meanwhile.
     let mut joins = FuturesUnordered::new();
-    let mut stop = std::pin::pin!(stop_signal());
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -101,17 +102,25 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Comes when the person or the system wants the program to end.
-pub(crate) async fn stop_signal() {
+/// Comes when the person or the system wants the program to end. From this call on such a signal is
+/// waited for and does not end the program by itself.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+    let signals = {
+        use tokio::signal::unix::{SignalKind, signal};
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    };
+    async move {
+        #[cfg(unix)]
+        if let (Ok(mut terminate), Ok(mut interrupt)) = signals {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            return;
         }
-        return;
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn answer(id: Value, result: Result<Reply, Failure>) {

@@ -45,24 +45,45 @@ impl Session {
     /// A node that has taken what others have, when somebody is there; for commands that only
     /// read. With `--offline` it shows what is here.
     pub(crate) async fn updated(cli: &Cli) -> Result<Self, Failure> {
-        if cli.offline {
-            return Self::start(cli, false).await;
+        let session = Self::start(cli, !cli.offline).await?;
+        session.update(cli, None).await?;
+        Ok(session)
+    }
+
+    /// The same for one room: what others have of it is taken.
+    pub(crate) async fn updated_in(cli: &Cli, wanted: &str) -> Result<(Self, RoomId), Failure> {
+        let session = Self::start(cli, !cli.offline).await?;
+        if let Ok(room) = session.room(wanted).await {
+            session.update(cli, Some(room)).await?;
+            return Ok((session, room));
         }
-        let session = Self::start(cli, true).await?;
-        let mut events = session.handle.subscribe();
+        // It may come from the account or from another device.
+        session.update(cli, None).await?;
+        let room = session.room(wanted).await?;
+        Ok((session, room))
+    }
+
+    /// Waits until all rooms, or one of them, are complete: compared with all who are there. At most as
+    /// long as the person wants, and while nobody is there not for long.
+    async fn update(&self, cli: &Cli, only: Option<RoomId>) -> Result<(), Failure> {
+        if cli.offline {
+            return Ok(());
+        }
+        let mut events = self.handle.subscribe();
         let start = tokio::time::Instant::now();
         let found_within = if cli.connect.is_empty() { FOUND_WITHIN } else { REACHED_WITHIN };
         loop {
-            let rooms = session.handle.rooms().await?;
+            let mut rooms = self.handle.rooms().await?;
+            rooms.retain(|room| only.is_none_or(|only| room.room == only));
             let is_syncing = rooms.iter().any(|room| matches!(room.sync, SyncState::Syncing { .. }));
             let is_alone = rooms.iter().any(|room| room.sync == SyncState::Alone);
             let patience = match (is_syncing, is_alone) {
-                (true, _) => session.wait,
-                (false, true) => session.wait.min(found_within),
-                (false, false) => return Ok(session),
+                (true, _) => self.wait,
+                (false, true) => self.wait.min(found_within),
+                (false, false) => return Ok(()),
             };
             match tokio::time::timeout_at(start + patience, events.next()).await {
-                Ok(Event::Stopped) | Err(_) => return Ok(session),
+                Ok(Event::Stopped) | Err(_) => return Ok(()),
                 Ok(_) => {}
             }
         }
@@ -142,21 +163,11 @@ impl Session {
         }
     }
 
+    /// A question for history is answered once the room was read from the store. Before that it is
+    /// known neither what can be shown nor whether this device may write.
     async fn until_loaded(&self, room: RoomId) -> Result<(), Failure> {
-        let mut events = self.handle.subscribe();
-        loop {
-            let rooms = self.handle.rooms().await?;
-            let is_loading = |summary: &RoomSummary| {
-                // While a room is read from the store nothing of it can be shown yet.
-                summary.room == room && summary.last.is_none() && matches!(summary.sync, SyncState::Syncing { .. })
-            };
-            if !rooms.iter().any(is_loading) {
-                return Ok(());
-            }
-            if matches!(events.next().await, Event::Stopped) {
-                return Err(CommandError::Stopped.into());
-            }
-        }
+        self.call(Command::History { room, before: None, limit: 1 }).await?;
+        Ok(())
     }
 
     pub(crate) async fn end(self) {

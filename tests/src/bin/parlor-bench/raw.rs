@@ -12,7 +12,7 @@ use libp2p::{
     swarm::SwarmEvent,
     tcp, yamux,
 };
-use parlor_protocol::{limits::GOSSIP_MAX, wire::gossip_id};
+use parlor_protocol::{TopicId, limits::GOSSIP_MAX, wire::gossip_id};
 use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
@@ -31,7 +31,7 @@ const QUEUE: usize = 8192;
 fn swarm() -> anyhow::Result<Swarm<gossipsub::Behaviour>> {
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
-        .message_id_fn(|message| MessageId::new(&gossip_id(&message.data)))
+        .message_id_fn(|message| MessageId::new(&gossip_id(TopicId::default(), &message.data)))
         .max_transmit_size(GOSSIP_MAX + 1024)
         .heartbeat_interval(Duration::from_millis(700))
         .heartbeat_initial_delay(Duration::from_millis(200))
