@@ -267,6 +267,17 @@ impl RoomRules {
         self.cut(entry.log_key()).is_none_or(|cut| entry.header().seq < cut.next)
     }
 
+    /// Whether an entry might stand in its log, of which what comes before is not here yet. `certified`
+    /// tells whether a genuine certificate for its epoch came along.
+    #[must_use]
+    pub fn may_stand(&self, entry: &Entry, certified: bool) -> bool {
+        let (device, epoch) = (entry.header().author, entry.header().epoch);
+        let verdict = self.may_write(device, epoch, certified || self.is_certified(device, epoch));
+        // A removed device's logs are cut where the removal says.
+        let is_before_cut = verdict == Err(Refused::Cut) && self.graph.is_removed(device);
+        self.stands(entry) && (verdict.is_ok() || is_before_cut)
+    }
+
     /// Whether an entry may stand in its log, and what it teaches. Chain and signature were
     /// checked before.
     ///

@@ -2,10 +2,10 @@
 
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
-    entry::{Entry, Verified},
+    entry::Entry,
     error::LogError,
     log::{Height, verify_page, verify_suffix},
-    wire::{RoomRequest, Tail},
+    wire::RoomRequest,
 };
 use rand_core::RngCore as _;
 
@@ -17,7 +17,6 @@ use super::{
     sync::{Asked, PeerRoom},
 };
 use crate::{
-    event::Event,
     net::NetCommand,
     store::{Read, ReadResult},
 };
@@ -237,33 +236,5 @@ impl Engine {
         let log = theirs.log_key();
         let read = Read::Run { room, log, from: theirs.header().seq, max: 1 };
         self.read(read, ReadFor::Serve(super::serve::Serving::Fork { room, theirs: Box::new(theirs.clone()) }));
-    }
-
-    pub(super) fn on_tail(&mut self, room_id: RoomId, tail: Tail) {
-        let me = self.me();
-        let mut entries = Vec::new();
-        for suffix in tail.suffixes {
-            let Some(log) = suffix.first().map(Entry::log_key) else { continue };
-            entries.extend(verify_suffix(room_id, log, suffix).unwrap_or_default());
-        }
-        let openers: Vec<Verified<Entry>> = tail
-            .openers
-            .into_iter()
-            .filter(|entry| entry.room() == room_id)
-            .filter_map(|entry| entry.verify().ok())
-            .collect();
-        let Some(effects) = self.with_room(room_id, |room, viewer| room.preview(&entries, &openers, viewer)) else {
-            return;
-        };
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        room.summary_changed = true;
-        let mut messages: Vec<_> = effects.added.iter().map(|message| room.dressed(message, me)).collect();
-        messages.sort_by_key(|message| message.order);
-        if !messages.is_empty() {
-            self.event(Event::MessagesAdded { room: room_id, messages, live: false });
-        }
-        if effects.members_changed {
-            self.tell_members(room_id);
-        }
     }
 }

@@ -194,6 +194,16 @@ impl Membership {
         }
     }
 
+    /// Whether an entry may be shown before its log is here. While the record of its epoch is not known,
+    /// nobody can tell who was removed since: then only what was sealed with the newest key is shown.
+    pub(super) fn may_show_early(&self, entry: &Verified<Entry>, certified: bool) -> bool {
+        let epoch = entry.header().epoch;
+        match self.rules.graph().facts(epoch) {
+            Some(_) => self.rules.may_stand(entry, certified),
+            None => self.current == Some(epoch),
+        }
+    }
+
     /// Learns the record of an epoch, wherever it came from; false when it is known.
     pub(super) fn learn(
         &mut self,

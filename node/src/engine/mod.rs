@@ -12,6 +12,7 @@ mod connection;
 mod contacts;
 mod devices;
 mod direct;
+mod early;
 #[expect(clippy::module_inception, reason = "the table of inputs; the module is its concerns")]
 mod engine;
 mod epochs;

@@ -21,6 +21,7 @@ use std::{
 use super::{
     commands::EarlyQuestion,
     contacts::Contacts,
+    early::Early,
     governing::Changes,
     logs::{Fetching, Logs},
     membership::{Membership, Refused},
@@ -122,6 +123,8 @@ pub(super) struct Room {
     /// Members that were asked for the first screenful.
     pub(super) tails_asked: usize,
     pub(super) has_synced: bool,
+    /// Messages that were shown before their logs were here, until those prove them.
+    pub(super) early_shown: Vec<Early>,
     /// Names as the logs told them so far, for the lines about joining and renaming.
     /// Devices of the other person of a room of two that were asked in.
     pub(super) knocked: BTreeSet<DeviceId>,
@@ -184,6 +187,7 @@ impl Room {
             to_compare: VecDeque::new(),
             tails_asked: 0,
             has_synced: false,
+            early_shown: Vec::new(),
             knocked: BTreeSet::new(),
             asked: false,
             knocks_empty: false,

@@ -195,6 +195,7 @@ impl Engine {
             peers.swap_remove(usize::try_from(chosen).unwrap_or_default());
         }
         peers.extend(self.connections.archives());
+        self.drop_unproven(room);
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
         self.govern_soon(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
@@ -231,7 +232,7 @@ impl Engine {
             (Asked::Page { room, peer, log, from }, Answer::Page(entries)) => {
                 self.on_page(room, peer, log, from, entries);
             }
-            (Asked::Tail { room, .. }, Answer::Tail(tail)) => self.on_tail(room, tail),
+            (Asked::Tail { room, peer }, Answer::Tail(tail)) => self.on_tail(room, peer, tail),
             (Asked::Push { room, peer }, Answer::Pushed(heights)) => self.on_pushed(room, peer, heights),
             (Asked::Register { room, peer }, Answer::Done) => self.on_registered(room, peer),
             (Asked::Epochs { room, peer }, Answer::Epochs { entries, tips }) => {

@@ -51,6 +51,11 @@ impl Timeline {
         self.places.contains_key(&id)
     }
 
+    /// Whether a message was shown early and its log has not proven it.
+    pub(super) fn is_provisional(&self, id: EntryId) -> bool {
+        self.provisional.contains(&id)
+    }
+
     /// Adds a message; `None` when it is there already. Changes that waited for it are applied.
     pub(super) fn insert(&mut self, message: Message, provisional: bool) -> Option<Arc<Message>> {
         let id = message.id;
@@ -139,6 +144,7 @@ impl Timeline {
     }
 
     pub(super) fn remove(&mut self, id: EntryId) {
+        self.provisional.remove(&id);
         if let Some(order) = self.places.remove(&id) {
             self.messages.remove(&order);
         }

@@ -22,7 +22,7 @@ use rand_core::SeedableRng as _;
 use crate::unlock;
 
 /// A program that writes what it likes with the room's keys.
-struct Forger {
+pub(crate) struct Forger {
     key: DeviceKey,
     secrets: EpochSecrets,
     rng: ChaCha20Rng,
@@ -43,13 +43,13 @@ impl Forger {
         Header { kind, room, author, log: LogId(log), seq: at.next, prev: at.head, epoch, session: at.next }
     }
 
-    fn admission(&self, log: u64) -> Entry {
+    pub(crate) fn admission(&self, log: u64) -> Entry {
         let body = self.secrets.admit(self.id()).encode().unwrap();
         Entry::sign(&self.key, self.header(Kind::Admission, log, Height::EMPTY), &body).unwrap().into_inner()
     }
 
     /// A text at a place, in a session of its own.
-    fn text(&mut self, log: u64, at: Height, text: &str) -> Entry {
+    pub(crate) fn text(&mut self, log: u64, at: Height, text: &str) -> Entry {
         self.text_at(log, at, text, 1_800_000_000_000)
     }
 
@@ -68,7 +68,7 @@ fn wire(entry: &Entry) -> Bytes {
 }
 
 /// Three honest members, and a forger who knows the code.
-fn stage(seed: u64) -> (Network, RoomId, RoomCode, Forger) {
+pub(crate) fn stage(seed: u64) -> (Network, RoomId, RoomCode, Forger) {
     let mut network = Network::new(4, seed, Faults::NONE);
     let (room, code) = network.create(0, "kitchen");
     network.join(1, &code).unwrap();
