@@ -96,7 +96,7 @@ pub enum Event {
     DeviceLinked {
         /// The device.
         device: DeviceId,
-        /// What it is called.
+        /// What it is called; a short id when it has not said that within seconds.
         label: String,
     },
     /// The list of the person's devices changed: read it again.

@@ -180,6 +180,39 @@ impl parlor_tests::sim::Stranger for Silent {
 }
 
 #[test]
+fn a_device_that_used_the_code_and_says_nothing_is_told_everywhere() {
+    let (mut network, _) = kitchen(709, Faults::NONE);
+    network.link(0, 2);
+    network.run_for(30_000);
+    let is_told = |event: &Event, device: DeviceId| matches!(event, Event::DeviceLinked { device: new, label } if *new == device && *label == device.short());
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let code = network.offer(0);
+    let stretched = code.stretch().unwrap();
+    let old = network.hosts[0].device();
+    let stranger = DeviceKey::from_seed(&parlor_protocol::keys::Secret::from_bytes([8; 32])).id();
+    network.add_stranger(stranger, Box::new(Silent));
+    network.meet(0, stranger, false);
+    network.run_for(10);
+    let (linking, message) = Linking::start(&stretched, stranger, old, &mut rng).unwrap();
+    // It asks twice, because an answer may be lost, and the answer waits for the disk.
+    for _ in 0..2 {
+        let request = Request::Link { locator: stretched.locator(), message: message.clone() };
+        assert_eq!(network.ask_as(stranger, 0, &request), None);
+        network.run_for(100);
+    }
+    drop(linking);
+    for host in [0, 2] {
+        let told =
+            |network: &Network| network.hosts[host].events.iter().filter(|event| is_told(event, stranger)).count();
+        assert!(network.run_until(|network| told(network) == 1), "host {host}");
+        network.run_for(60_000);
+        assert_eq!(told(&network), 1, "host {host}");
+        assert!(labels(&mut network, host).contains(&stranger.short()), "host {host}");
+    }
+    assert!(!network.hosts[1].events.iter().any(|event| matches!(event, Event::DeviceLinked { .. })));
+}
+
+#[test]
 fn somebody_in_between_can_pass_nothing_on() {
     let (mut network, _) = kitchen(705, Faults::NONE);
     let mut rng = ChaCha20Rng::seed_from_u64(3);

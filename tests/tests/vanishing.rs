@@ -7,7 +7,7 @@ use parlor_node::{
     Command, CommandError, Event, Reply, RoomChange,
     store::{LocalStore as _, Read, Write},
 };
-use parlor_protocol::{LogKey, RoomCode, RoomId, Text};
+use parlor_protocol::{LogKey, Role, RoomCode, RoomId, Text};
 use parlor_tests::sim::{Faults, Network};
 
 type HostId = usize;
@@ -185,4 +185,32 @@ fn a_peer_that_prunes_what_stays_for_ever_is_not_believed() {
     assert!(held(&mut network, 2, room).1.is_empty(), "nothing pruned is taken");
     network.heal();
     all_see(&mut network, &[2], room, &["one", "two", "three"]);
+}
+
+#[test]
+fn who_owned_the_room_under_a_former_key_owns_it_where_messages_vanish_too() {
+    let mut network = Network::new(3, 13, Faults::NONE);
+    // The laptop makes a room with host 2, and becomes a device of host 0's person then.
+    let (room, code) = network.create(1, "kitchen");
+    network.join(2, &code).unwrap();
+    assert!(network.run_until(|network| network.member_count(1, room) == 2));
+    network.link(0, 1);
+    assert!(network.run_until(|network| (0..3).all(|host| network.member_count(host, room) == 3)));
+    network.run_for(35_000);
+    let laptop = network.hosts[1].device();
+    let as_seen = |network: &mut Network| {
+        let member = network.members(2, room).into_iter().find(|member| member.device == laptop).unwrap();
+        (member.user, member.role)
+    };
+    let (owner, role) = as_seen(&mut network);
+    assert_eq!(role, Role::Owner);
+    network.call(1, Command::ChangeRoom { room, change: RoomChange::Lifetime(Some(LIFETIME)) }).unwrap();
+    network.run_for(35_000);
+    // What it says first after a start opens a session.
+    network.quit(1);
+    network.start(1);
+    network.run_for(1_000);
+    text(&mut network, 1, room, "still mine").unwrap();
+    assert!(network.run_until(|network| network.texts(2, room) == ["still mine"]));
+    assert_eq!(as_seen(&mut network), (owner, Role::Owner));
 }

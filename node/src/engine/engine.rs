@@ -256,6 +256,7 @@ impl Engine {
                 Timer::Agree => self.agree(),
                 Timer::Link => self.check_link(),
                 Timer::Offer => self.check_offer(),
+                Timer::FirstWord => self.tell_silent(),
                 Timer::Retry => self.retry_unsaved(),
                 Timer::Flush => self.out.push(Output::Flush),
                 Timer::Tidy => self.out.push(Output::Tidy),

@@ -1,6 +1,6 @@
 //! Leaving a room, and forgetting one that is over.
 
-use parlor_protocol::{RoomId, content::Body};
+use parlor_protocol::{DeviceId, RoomId, content::Body};
 
 use super::{Engine, io::CallId, writing::Pending};
 use crate::{command::Reply, error::CommandError, store::Write};
@@ -34,6 +34,12 @@ impl Engine {
             // Nobody is there who could be told.
             self.forget(room_id, None);
         }
+    }
+
+    /// Whether nobody is left in a room that is being left, and this is another device of the person.
+    pub(super) fn is_last_own(&self, room_id: RoomId, device: DeviceId) -> bool {
+        let Some(room) = self.rooms.get(&room_id).filter(|room| room.record.leaving) else { return false };
+        room.membership.members.is_empty() && self.other_devices().contains(&device)
     }
 
     /// Somebody has the own log up to a place: a room that is being left may be forgotten.

@@ -140,6 +140,11 @@ impl Membership {
         self.rules.is_member(device) && !self.is_revoked(device)
     }
 
+    /// Whether a device is in the room, and its person has not left.
+    pub(super) fn is_in(&self, device: DeviceId) -> bool {
+        self.is_member(device) && self.user_of(device).is_none_or(|user| !self.left.contains_key(&user))
+    }
+
     /// Checks the certificate a peer shows with a request.
     pub(super) fn check_cert(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
         self.rules.check_cert(peer, cert) && !self.is_revoked(peer)

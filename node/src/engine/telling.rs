@@ -131,6 +131,10 @@ impl Engine {
     pub(super) fn save_room_now(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.record_changed = false;
+        if room.is_loaded {
+            // Who is not in the room any more needs no place on the disk.
+            room.received.retain(|device, _| room.membership.is_in(*device));
+        }
         room.record.received = room.received.iter().map(|(device, next)| (*device, *next)).collect();
         if room.is_loaded {
             let signals = room.membership.members.iter().map(|(device, member)| (*device, member.last_signal));

@@ -48,6 +48,8 @@ pub(super) enum Timer {
     Link,
     /// See whether an offer to link a device is over.
     Offer,
+    /// Tell of a new device that has said nothing of itself.
+    FirstWord,
     /// Give the store again what it refused.
     Retry,
     /// Make durable what waits.

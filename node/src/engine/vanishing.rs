@@ -99,6 +99,6 @@ impl Engine {
             return None;
         }
         room.sealing = None;
-        self.profile_body()
+        self.profile_body_in(room_id)
     }
 }

@@ -20,7 +20,7 @@ use super::{
     Engine,
     io::{CallId, WriteId},
     logs::Frozen,
-    room::Effects,
+    room::{Effects, Room},
     unsaved::{Again, Run},
 };
 use crate::{
@@ -444,11 +444,14 @@ impl Engine {
         Some(Body::Profile { name, card: Box::new(card), prekey: Box::new(prekey) })
     }
 
-    /// A peer or archive holds our own log up to `next`.
+    /// A peer or archive holds our own log up to `next`. Of others than members it means nothing:
+    /// anybody can say so, and they pass it on to nobody.
     pub(super) fn note_received(&mut self, room_id: RoomId, peer: DeviceId, next: u64) {
         let me = self.me();
         let archive = self.connections.is_archive(peer);
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let is_last_own = self.is_last_own(room_id, peer);
+        let heeded = |room: &&mut Room| archive || is_last_own || room.membership.is_in(peer);
+        let Some(room) = self.rooms.get_mut(&room_id).filter(heeded) else { return };
         let next = next.min(room.logs.height(room.own_log(me)).next);
         if room.record.leaving {
             return self.forget_when_left(room_id, next);

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 mod codes;
 mod history;
+mod leaving;
 mod moderating;
 mod owners;
 mod removing;

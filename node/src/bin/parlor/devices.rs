@@ -92,7 +92,8 @@ async fn offer(cli: &Cli) -> Result<(), Failure> {
         output::print(format_args!("Code for one new device, for ten minutes: {code}"));
         output::print("Type it there: `parlor devices link CODE`. This program waits until it was used.");
     }
-    let ends = tokio::time::Instant::now() + Duration::from_secs(10 * 60);
+    // A device that used the code at the last moment may say nothing of itself; the node tells of it then.
+    let ends = tokio::time::Instant::now() + Duration::from_secs(10 * 60 + 15);
     let linked = loop {
         match tokio::time::timeout_at(ends, events.next()).await {
             Ok(Event::DeviceLinked { device, label }) => break Some((device, label)),

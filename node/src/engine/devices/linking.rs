@@ -246,6 +246,7 @@ impl Engine {
         }
         if !own.revoked.contains_key(&from) {
             self.person.bundle = Some(own);
+            self.await_word(from);
         }
         Some(gift)
     }

@@ -8,6 +8,7 @@ mod agreeing;
 mod handing;
 mod linking;
 mod revoking;
+mod telling;
 
 use bytes::Bytes;
 use parlor_protocol::{
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Engine,
-    account::{AccountBundle, DeviceNote, Stamp, Stamped},
+    account::Stamped,
     io::{CallId, JobId, Output},
 };
 use crate::{
@@ -39,6 +40,9 @@ pub(super) struct Devices {
     link: Option<Link>,
     /// Requests to other devices.
     pub(super) asked: HashMap<RequestId, DeviceAsked>,
+    /// Devices that were given everything and have said nothing of themselves yet, and up to when that is
+    /// waited for.
+    silent: BTreeMap<DeviceId, u64>,
     /// Devices that are being asked what is new, and whether to ask once more.
     asking: BTreeSet<DeviceId>,
     ask_again: BTreeSet<DeviceId>,
@@ -143,24 +147,6 @@ impl Engine {
         self.touch_vault();
         self.event(Event::DevicesChanged);
         self.reply(Some(call), Ok(Reply::Done));
-    }
-
-    /// What another device knew is known here now: tells people of new devices and changed ones.
-    pub(super) fn tell_devices(&mut self, before: &AccountBundle, after: &AccountBundle) {
-        let me = self.me();
-        // One that was given everything has said nothing of itself before its first word.
-        let spoke = |note: &Stamped<DeviceNote>| note.stamp != Stamp::default();
-        let new = after
-            .devices
-            .iter()
-            .filter(|(device, note)| **device != me && spoke(note) && !before.devices.get(*device).is_some_and(spoke));
-        let new: Vec<_> = new.map(|(device, note)| (*device, label_of(&note.value.label, *device))).collect();
-        for (device, label) in new {
-            self.event(Event::DeviceLinked { device, label });
-        }
-        if (&before.devices, &before.revoked) != (&after.devices, &after.revoked) {
-            self.event(Event::DevicesChanged);
-        }
     }
 
     /// A peer came: it may be one of the own devices, or the one that offers to link this one.
