@@ -27,8 +27,9 @@ impl Counted {
         }
     }
 
-    /// The longest wait, in milliseconds. A stranger can make a person wait this long, no longer, and
-    /// not on machines that are signed in.
+    /// The longest wait between two tries, in milliseconds. A stranger who guesses makes a person wait
+    /// this long, once for each of the stranger's machines that waits before the person's, and never on
+    /// machines that are signed in.
     const fn longest(self) -> u64 {
         match self {
             Self::Name => 5 * 60 * 1_000,
@@ -37,8 +38,9 @@ impl Counted {
     }
 }
 
-/// Counts one more try, or tells how long to wait.
-pub(super) fn one_more(counted: Counted, tries: Tries, now: u64) -> Result<Tries, u64> {
+/// Counts one more try, or tells how long to wait. Where there is a wait, whoever is not the next in line
+/// waits `later` milliseconds longer.
+pub(super) fn one_more(counted: Counted, tries: Tries, now: u64, later: u64) -> Result<Tries, u64> {
     // A clock that was set back does not lock anybody out.
     let passed = now.saturating_sub(tries.last);
     let forgiven = u32::try_from(passed / FORGIVE_EVERY_MS).unwrap_or(u32::MAX);
@@ -46,7 +48,7 @@ pub(super) fn one_more(counted: Counted, tries: Tries, now: u64) -> Result<Tries
     let over = count.saturating_sub(counted.free());
     let wait = match over {
         0 => 0,
-        over => counted.longest().min(1_000 << over.min(20)),
+        over => counted.longest().min(1_000 << over.min(20)).saturating_add(later),
     };
     match wait.saturating_sub(passed) {
         left if left > 0 && now >= tries.last => Err(left),
@@ -63,7 +65,7 @@ mod tests {
     fn tries_in_a_day(counted: Counted) -> u32 {
         let (mut tries, mut now, mut done) = (Tries::default(), 1, 0);
         while now < 24 * 60 * 60 * 1_000 {
-            match one_more(counted, tries, now) {
+            match one_more(counted, tries, now, 0) {
                 Ok(more) => (tries, done) = (more, done + 1),
                 Err(wait) => now += wait,
             }
@@ -75,10 +77,13 @@ mod tests {
     fn people_may_mistype_and_machines_may_not_guess() {
         let mut tries = Tries::default();
         for _ in 0..6 {
-            tries = one_more(Counted::Name, tries, 1_000).unwrap();
+            tries = one_more(Counted::Name, tries, 1_000, 0).unwrap();
         }
-        assert_eq!(one_more(Counted::Name, tries, 1_000), Err(2_000));
-        assert!(one_more(Counted::Name, tries, 3_000).is_ok());
+        assert_eq!(one_more(Counted::Name, tries, 1_000, 0), Err(2_000));
+        assert!(one_more(Counted::Name, tries, 3_000, 0).is_ok());
+        // Who is not the next one waits longer, but only where there is something to wait for.
+        assert_eq!(one_more(Counted::Name, tries, 3_000, 30_000), Err(30_000));
+        assert!(one_more(Counted::Name, Tries::default(), 3_000, 30_000).is_ok());
         assert!(tries_in_a_day(Counted::Name) < 320, "{}", tries_in_a_day(Counted::Name));
         assert!(tries_in_a_day(Counted::Peer) < 1_600);
     }
@@ -86,8 +91,8 @@ mod tests {
     #[test]
     fn tries_are_forgiven_with_time_and_a_clock_set_back_locks_nobody_out() {
         let tries = Tries { count: 30, last: 1_000_000_000 };
-        let later = one_more(Counted::Name, tries, 1_000_000_000 + 40 * FORGIVE_EVERY_MS).unwrap();
+        let later = one_more(Counted::Name, tries, 1_000_000_000 + 40 * FORGIVE_EVERY_MS, 0).unwrap();
         assert_eq!(later.count, 1);
-        assert!(one_more(Counted::Name, tries, 5).is_ok());
+        assert!(one_more(Counted::Name, tries, 5, 0).is_ok());
     }
 }

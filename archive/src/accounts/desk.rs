@@ -1,10 +1,12 @@
 //! Where devices sign in: answers requests about accounts.
 //!
-//! The only thing kept in memory is what lies between the two steps of a login (`between`). Everything
-//! else is in the store, so that several archives on one database serve the same accounts.
+//! The only things kept in memory are what lies between the two steps of a login (`between`) and whose
+//! turn it is to try (`line`). Everything else is in the store, so that several archives on one database
+//! serve the same accounts.
 
 mod between;
 mod counting;
+mod line;
 mod seen;
 
 use futures::future::try_join;
@@ -26,6 +28,7 @@ use crate::{
     store::{AccountRow, Added, Pass, Store, StoreError, TryPlace},
 };
 use between::Between;
+use line::Lines;
 use seen::Seen;
 
 /// How often a change is tried again when another one came first.
@@ -54,6 +57,7 @@ pub(crate) struct Desk {
     sign_up: SignUp,
     accounts_max: u64,
     between: Between,
+    lines: Lines,
     seen: Seen,
     rng: Mutex<ChaCha20Rng>,
 }
@@ -101,6 +105,7 @@ impl Desk {
             sign_up,
             accounts_max: ACCOUNTS_MAX,
             between: Between::default(),
+            lines: Lines::default(),
             seen: Seen::default(),
             rng: Mutex::new(rng),
         }

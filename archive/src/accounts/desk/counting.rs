@@ -31,16 +31,28 @@ impl Desk {
         if row.is_some_and(|row| row.has(from)) {
             return Ok(false);
         }
-        self.count(TryPlace::of_name(name), Counted::Name).await?;
-        Ok(true)
+        let (place, now) = (TryPlace::of_name(name), now_ms());
+        let counted = self.count_in_turn(place, Counted::Name, self.lines.later(place, from, now)).await;
+        match &counted {
+            Ok(()) => self.lines.leave(place, from),
+            Err(Stop::Refused(AccountRefusal::Wait { .. })) => self.lines.stand(place, from, now),
+            Err(_) => {}
+        }
+        counted.map(|()| true)
     }
 
     /// Counts a try, or tells how long to wait.
     pub(super) async fn count(&self, place: TryPlace, counted: Counted) -> Result<(), Stop> {
+        self.count_in_turn(place, counted, 0).await
+    }
+
+    /// The same for somebody who, where there is a wait, waits so much longer than others.
+    async fn count_in_turn(&self, place: TryPlace, counted: Counted, later_ms: u64) -> Result<(), Stop> {
         let store = self.store.accounts();
         for _ in 0..RETRIES {
             let before = store.tries(place).await?;
-            let after = backoff::one_more(counted, before, now_ms()).map_err(|ms| AccountRefusal::Wait { ms })?;
+            let after = backoff::one_more(counted, before, now_ms(), later_ms);
+            let after = after.map_err(|ms| AccountRefusal::Wait { ms })?;
             if store.note_tries(place, before, after).await? {
                 return Ok(());
             }

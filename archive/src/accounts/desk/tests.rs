@@ -9,7 +9,12 @@ use parlor_protocol::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{accounts::UsersAction, accounts::carry_out, fixture::rng, store::EmbeddedStore};
+use crate::{
+    accounts::UsersAction,
+    accounts::carry_out,
+    fixture::rng,
+    store::{EmbeddedStore, Tries},
+};
 
 /// What the machines are called.
 const DESK: Label = Label("desk");
@@ -356,6 +361,43 @@ async fn a_right_password_does_not_count_as_a_try() {
     place.logged_in(31, "anna", "correct horse").await;
     let tries = place.desk.store.accounts().tries(TryPlace::of_name(&user("anna"))).await.unwrap();
     assert_eq!(tries.count, 1);
+}
+
+/// Lets so much time pass for somebody's name, with so many tries behind.
+async fn let_pass(place: &Place, name: &str, count: u32, ms: u64) {
+    let (store, at) = (place.desk.store.accounts(), TryPlace::of_name(&user(name)));
+    let before = store.tries(at).await.unwrap();
+    assert!(store.note_tries(at, before, Tries { count, last: now_ms() - ms }).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_stranger_who_asks_all_the_time_does_not_take_the_turn_of_a_person_who_waits() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    for name in ["anna", "nobody"] {
+        let waits = async |from: u8| {
+            let answer = guess(&place, from, name).await;
+            let AccountAnswer::Refused(AccountRefusal::Wait { ms }) = answer else {
+                panic!("{name} {from}: {answer:?}")
+            };
+            ms
+        };
+        let five_minutes = 5 * 60 * 1_000;
+        let_pass(&place, name, 30, 0).await;
+        assert!(waits(50).await <= five_minutes);
+        assert!(waits(60).await > five_minutes, "the second one waits for the first one's turn");
+        // The wait is over, and everybody comes at once. New machines stand at the end.
+        let_pass(&place, name, 30, five_minutes + 1_000).await;
+        for stranger in [60, 61, 62, 60] {
+            waits(stranger).await;
+        }
+        assert!(matches!(guess(&place, 50, name).await, AccountAnswer::LoggingIn(_)), "{name}");
+        // It was its turn once. Who does not come when it can gives it to the next one.
+        let_pass(&place, name, 30, five_minutes + 1_000).await;
+        waits(50).await;
+        let_pass(&place, name, 30, five_minutes + 31_000).await;
+        assert!(matches!(guess(&place, 61, name).await, AccountAnswer::LoggingIn(_)), "{name}");
+    }
 }
 
 #[tokio::test]

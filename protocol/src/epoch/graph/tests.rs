@@ -200,6 +200,26 @@ fn who_was_removed_promotes_nobody_who_counts() {
 }
 
 #[test]
+fn the_newest_epochs_are_heads_first_and_nobody_who_was_removed_pushes_them_out() {
+    // 3, since removed, goes on in the old epoch and has the longest chain.
+    let mut records = vec![
+        record(10, 1, &[]),
+        record(11, 1, &[10]).removes(&[3]),
+        record(12, 2, &[11]),
+        record(13, 1, &[11]),
+        record(14, 3, &[10]),
+    ];
+    records.extend((15..30).map(|n| record(n, 3, &[n - 1])));
+    let mut graph = EpochGraph::new(device(1), vec![user(1), user(2), user(3)]);
+    for record in records {
+        graph.learn(record.0, record.1).unwrap();
+    }
+    assert_eq!(graph.newest(9), [epoch(13), epoch(12), epoch(11), epoch(10)]);
+    assert_eq!(graph.newest(3), [epoch(13), epoch(12), epoch(11)]);
+    assert_eq!(graph.newest(1), [epoch(13)]);
+}
+
+#[test]
 fn what_somebody_else_did_after_a_void_record_stands() {
     // 3, since removed, changed the key; 2 removed 5 on top of it.
     let graph = converged(&[
