@@ -176,6 +176,9 @@ pub enum CommandError {
     /// No new accounts.
     #[error("this archive takes no new accounts; ask whoever runs it for a token (`parlor-archive users add NAME`)")]
     RegistrationClosed,
+    /// The archive has as many accounts as it may have.
+    #[error("this archive has as many accounts as it may have; ask whoever runs it for more (`--max-accounts`)")]
+    ArchiveFull,
     /// A token is needed or wrong.
     #[error("a token is needed, or this one is wrong, used up or too old; ask whoever runs the archive for one")]
     TokenWrong,

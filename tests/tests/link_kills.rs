@@ -70,13 +70,15 @@ impl Scene {
         (old, serde_json::from_str::<Value>(&line).unwrap()["code"].as_str().unwrap().to_owned())
     }
 
-    /// Links a device undisturbed; how many pieces that was.
+    /// Links a device undisturbed; how many pieces that was until the old one told of it. What follows is the
+    /// rooms' ordinary talk.
     fn link(&self, profile: &str) -> usize {
         self.relay.trap(None);
         let (mut old, code) = self.offer();
-        process::run(&mut self.new_one(profile, &["devices", "link", &code])).unwrap();
-        let pieces = self.relay.passed();
+        let mut new = Background::start(&mut self.new_one(profile, &["devices", "link", &code])).unwrap();
         old.wait_for("linked").unwrap();
+        let pieces = self.relay.passed();
+        assert!(new.ends_well().unwrap());
         assert!(old.ends_well().unwrap());
         pieces
     }

@@ -472,8 +472,7 @@ pub(super) fn refused(refusal: AccountRefusal) -> CommandError {
         AccountRefusal::Wait { ms } => CommandError::TryLater { seconds: ms.div_ceil(1_000) },
         AccountRefusal::Disabled => CommandError::AccountDisabled,
         AccountRefusal::TooManyDevices => CommandError::TooManyDevices,
-        AccountRefusal::LogInAgain | AccountRefusal::Full | AccountRefusal::Unavailable | AccountRefusal::Unfit => {
-            CommandError::ArchiveSilent
-        }
+        AccountRefusal::Full => CommandError::ArchiveFull,
+        AccountRefusal::LogInAgain | AccountRefusal::Unavailable | AccountRefusal::Unfit => CommandError::ArchiveSilent,
     }
 }
