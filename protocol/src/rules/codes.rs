@@ -55,8 +55,8 @@ pub(super) struct Codes {
     kept: HashMap<Locator, Kept>,
     of_signer: HashMap<DeviceId, usize>,
     revoked: HashMap<Locator, Vec<Revocation>>,
-    /// Revocations that came before their codes, the oldest first.
-    early: VecDeque<(Locator, Revocation)>,
+    /// Revocations that came before their codes, the oldest first, and whether their authors may revoke.
+    early: VecDeque<(Locator, Revocation, bool)>,
 }
 
 impl Codes {
@@ -73,11 +73,10 @@ impl Codes {
         if self.kept.len() < INVITES_MAX && *of_signer < INVITES_OF_SIGNER_MAX {
             *of_signer += 1;
             self.kept.insert(invite.locator, Kept { invite: invite.clone(), epoch, age });
-            let (ready, early) =
-                std::mem::take(&mut self.early).into_iter().partition(|(locator, _)| *locator == invite.locator);
+            let (ready, early): (VecDeque<_>, _) =
+                std::mem::take(&mut self.early).into_iter().partition(|(locator, ..)| *locator == invite.locator);
             self.early = early;
-            let ready: VecDeque<_> = ready;
-            ready.into_iter().for_each(|(locator, revocation)| self.revoke(locator, revocation, false));
+            ready.into_iter().for_each(|(locator, revocation, may)| self.revoke(locator, revocation, may));
         }
     }
 
@@ -85,7 +84,7 @@ impl Codes {
     /// made the code, take the places of others.
     pub(super) fn revoke(&mut self, locator: Locator, revocation: Revocation, may: bool) {
         let Some(kept) = self.kept.get(&locator) else {
-            self.revoke_early(locator, revocation);
+            self.revoke_early(locator, revocation, may);
             return;
         };
         let counts = may || kept.invite.signer == revocation.by;
@@ -115,19 +114,19 @@ impl Codes {
     }
 
     /// Where there is no place, somebody gives one up who has the most.
-    fn revoke_early(&mut self, locator: Locator, revocation: Revocation) {
-        if self.early.contains(&(locator, revocation)) {
+    fn revoke_early(&mut self, locator: Locator, revocation: Revocation, may: bool) {
+        if self.early.iter().any(|(code, known, _)| (*code, *known) == (locator, revocation)) {
             return;
         }
         if self.early.len() >= EARLY_MAX {
             let mut of_author = HashMap::<DeviceId, usize>::new();
-            self.early.iter().for_each(|(_, other)| *of_author.entry(other.by).or_default() += 1);
+            self.early.iter().for_each(|(_, other, _)| *of_author.entry(other.by).or_default() += 1);
             let most = of_author.into_iter().max_by_key(|(by, count)| (*count, *by)).map(|(by, _)| by);
-            if let Some(at) = self.early.iter().position(|(_, other)| Some(other.by) == most) {
+            if let Some(at) = self.early.iter().position(|(_, other, _)| Some(other.by) == most) {
                 self.early.remove(at);
             }
         }
-        self.early.push_back((locator, revocation));
+        self.early.push_back((locator, revocation, may));
     }
 
     pub(super) fn standing(&self, locator: Locator) -> Option<Standing<'_>> {

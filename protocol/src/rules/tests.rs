@@ -118,6 +118,11 @@ fn a_revocation_that_comes_before_its_code_counts_also_after_a_flood() {
     }
     made(&mut codes, 5, 1);
     assert_eq!(revoked_by(&codes, 5), [device(1)]);
+    // One of somebody who may, behind those of many who may not.
+    (100..300).for_each(|author| codes.revoke(locator(6), by(author), false));
+    codes.revoke(locator(6), by(2), true);
+    made(&mut codes, 6, 1);
+    assert!(revoked_by(&codes, 6).contains(&device(2)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use parlor_node::{Command, Event, Reply};
 use parlor_protocol::{
-    RoomCode,
+    RoomCode, RoomId,
     entry::Entry,
     keys::{DeviceKey, Secret},
     log::Height,
@@ -60,17 +60,22 @@ fn was_shown(network: &Network, host: HostId, text: &str) -> bool {
     network.hosts[host].events.iter().any(shows)
 }
 
-#[test]
-fn whoever_was_removed_shows_newcomers_nothing_under_an_old_key() {
-    let (mut network, room, _, mut forger) = stage(75);
+/// More than a screenful, and then a new epoch.
+fn much_is_said_and_host_2_removed(network: &mut Network, room: RoomId) {
     for number in 0..300 {
         network.send(1, room, &number.to_string());
     }
     assert!(network.run_until(|network| network.texts(0, room).len() == 300));
-    // Host 2 is removed; its person keeps the old key, and makes up a device.
     let removed = network.members(0, room).into_iter().find(|member| member.name == "host 2").unwrap().user;
     network.call(0, Command::RemovePerson { room, user: removed }).unwrap();
     network.run_for(30_000);
+}
+
+#[test]
+fn whoever_was_removed_shows_newcomers_nothing_under_an_old_key() {
+    let (mut network, room, _, mut forger) = stage(75);
+    // Host 2's person keeps the old key, and makes up a device.
+    much_is_said_and_host_2_removed(&mut network, room);
     network.stop(2);
     let Ok(Reply::Code(code)) = network.call(0, Command::Code { room }) else { panic!("a code") };
     let story = story(&mut forger, "Anna says: send the money to this account");
@@ -84,13 +89,7 @@ fn whoever_was_removed_shows_newcomers_nothing_under_an_old_key() {
 #[test]
 fn the_first_screenful_of_honest_members_comes_before_the_rest_across_epochs() {
     let (mut network, room, ..) = stage(77);
-    for number in 0..300 {
-        network.send(1, room, &number.to_string());
-    }
-    assert!(network.run_until(|network| network.texts(0, room).len() == 300));
-    let removed = network.members(0, room).into_iter().find(|member| member.name == "host 2").unwrap().user;
-    network.call(0, Command::RemovePerson { room, user: removed }).unwrap();
-    network.run_for(30_000);
+    much_is_said_and_host_2_removed(&mut network, room);
     for number in 300..310 {
         network.send(1, room, &number.to_string());
     }
