@@ -145,9 +145,6 @@ pub trait AccountStore: Send + Sync + Debug {
     /// Tokens that were given out and not used, whose hashes begin like this: one, or by a rare chance more.
     async fn passes(&self, mark: [u8; TOKEN_MARK_LEN]) -> Result<Vec<Pass>, StoreError>;
 
-    /// A token that was given out and not used.
-    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError>;
-
     /// How often somebody tried.
     async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError>;
 

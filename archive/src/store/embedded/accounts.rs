@@ -252,16 +252,6 @@ impl AccountStore for EmbeddedStore {
         .await
     }
 
-    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {
-        self.read(move |db| {
-            let txn = db.begin_read().map_err(fault)?;
-            let table = txn.open_table(PASSES).map_err(fault)?;
-            let found = table.get(&hash).map_err(fault)?;
-            found.map(|value| decode(value.value(), "token")).transpose()
-        })
-        .await
-    }
-
     async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError> {
         self.read(move |db| {
             let txn = db.begin_read().map_err(fault)?;

@@ -134,7 +134,8 @@ impl AccountStore for MongoStore {
         document.insert("_id", row.name.as_str());
         document.insert("revision", signed(row.revision));
         if let Some(hash) = pass {
-            if self.pass(hash).await?.is_none() {
+            let found = self.tables.passes.find_one(doc! { "_id": binary(&hash) }).await;
+            if found.map_err(|error| self.fault(error))?.is_none() {
                 return Ok(Added::PassUsed);
             }
             // The unique index makes the token good for one account, whatever happens next.
@@ -213,11 +214,6 @@ impl AccountStore for MongoStore {
         let found = self.tables.passes.find(range).await.map_err(|error| self.fault(error))?;
         let found: Vec<Document> = found.try_collect().await.map_err(|error| self.fault(error))?;
         found.iter().map(read_pass).collect()
-    }
-
-    async fn pass(&self, hash: [u8; 32]) -> Result<Option<Pass>, StoreError> {
-        let found = self.tables.passes.find_one(doc! { "_id": binary(&hash) }).await;
-        found.map_err(|error| self.fault(error))?.as_ref().map(read_pass).transpose()
     }
 
     async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError> {
