@@ -261,7 +261,7 @@ impl Settings {
             limits.room = Usage { bytes: mb.saturating_mul(1024 * 1024), ..limits.room };
         }
         if let Some(kb) = self.max_peer_kb_per_second {
-            limits.rates = Rates { bytes: kb as f64 * 1024.0, ..limits.rates };
+            limits.rates = Rates { bytes: kb.saturating_mul(1024), ..limits.rates };
         }
         config.sign_up = match registration {
             Registration::Open => SignUp::Open,
