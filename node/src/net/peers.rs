@@ -68,6 +68,7 @@ impl Peer {
         NetEvent::PeerConnected {
             peer: self.device,
             address: self.address(peer).to_string(),
+            remote: self.links.values().find_map(|link| address::ip_of(&link.address)),
             transport,
             archive: self.archive,
         }
