@@ -61,7 +61,7 @@ impl Kind {
             3 => Ok(Self::Admission),
             4 => Ok(Self::Invite),
             5 => Ok(Self::Content),
-            other => Err(CodecError::UnknownKind(other)),
+            other => Err(CodecError::UnknownKind(other.into())),
         }
     }
 
@@ -162,7 +162,7 @@ impl Header {
         }
         let [byte] = reader.take::<1>()?;
         let is_pruned = byte & PRUNED != 0;
-        let kind = Kind::from_byte(byte & !PRUNED).map_err(|_| CodecError::UnknownKind(byte))?;
+        let kind = Kind::from_byte(byte & !PRUNED).map_err(|_| CodecError::UnknownKind(byte.into()))?;
         let header = Self {
             kind,
             room: RoomId::from_bytes(reader.take()?),

@@ -10,6 +10,7 @@ mod contents;
 mod corpus;
 mod entries;
 mod epochs;
+mod examples;
 mod fixtures;
 mod founding;
 mod guards;
