@@ -8,7 +8,7 @@ use parlor_protocol::{
 
 #[tokio::test]
 async fn a_question_of_a_kind_that_is_not_known_is_asked_and_answered_and_the_peer_stays() {
-    let (mut a, mut b) = pair(30).await;
+    let (mut a, mut b) = pair(36).await;
     let later = framed(0x0999, &vec![7; 300_000]);
     let answers = [Answer::Refused(Refusal::Unsupported).encode().unwrap().into(), framed(0x8999, b"from later")];
     for (n, answer) in (0..).zip(answers) {
