@@ -2,7 +2,6 @@
 
 use super::{
     Engine,
-    consequences::Consequence,
     engine::ReadFor,
     io::{Output, ReadId},
     logs::Frozen,
@@ -156,7 +155,7 @@ impl Engine {
         if !stored.is_empty() {
             self.write_run(Run { room: room_id, log, entries: stored });
         }
-        self.consequences.push(Consequence::Taken { room: room_id, effects, live });
+        self.tell_effects(room_id, effects, live);
         result.unwrap_or(Err(Refused::NotYet))
     }
 

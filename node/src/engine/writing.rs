@@ -210,7 +210,7 @@ impl Engine {
         self.with_room(room_id, |room, viewer| {
             sealed.into_iter().for_each(|sealed| room.take_own(sealed, viewer, &mut effects));
         });
-        self.consequences.push(Consequence::Taken { room: room_id, effects, live: true });
+        self.consequences.push(Consequence::Taken { room: room_id, effects });
     }
 
     pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {
@@ -278,7 +278,7 @@ impl Engine {
             // What this device decided by the rules that it knows is taken.
             let _ = room.take_in(entry, viewer, &mut effects);
         });
-        self.consequences.push(Consequence::Taken { room: entry.room(), effects, live: true });
+        self.consequences.push(Consequence::Taken { room: entry.room(), effects });
     }
 
     /// The store has answered: the next own entries need not wait for these.
