@@ -38,7 +38,7 @@ use parlor_protocol::{
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -84,6 +84,8 @@ pub struct Limits {
     pub registration: Registration,
     /// What may be asked in a time.
     pub rates: Rates,
+    /// How long the store may take to keep what was pushed.
+    pub store_within: Duration,
 }
 
 impl Default for Limits {
@@ -96,6 +98,7 @@ impl Default for Limits {
             topics: listening::TOPICS_MAX,
             registration: Registration::Open,
             rates: Rates::default(),
+            store_within: storing::STORE_WITHIN,
         }
     }
 }
@@ -397,27 +400,29 @@ impl Service {
             _ => Cost::Request,
         };
         let wait = match &request {
-            Err(_) => None,
-            Ok(_) if self.tasks_under_way() >= TASKS_MAX || !self.in_flight.begin(id, who) => Some(RETRY_MS.into()),
-            Ok(_) => self.meter.take(who, cost, now).err(),
+            Err(error) if !error.is_unsupported() => None,
+            _ if self.tasks_under_way() >= TASKS_MAX || !self.in_flight.begin(id, who) => Some(RETRY_MS.into()),
+            _ => self.meter.take(who, cost, now).err(),
         };
         let answer = match request {
-            Err(error) => {
+            // A newer program may have sent it: no fine, but the rate of all requests.
+            Err(error) if !error.is_unsupported() => {
                 tracing::debug!(%error, "a request that is not understood");
                 self.meter.punish(who, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-            Ok(_) if let Some(wait) = wait => Some(busy(wait)),
+            _ if let Some(wait) = wait => Some(busy(wait)),
+            Err(error) => Some(Answer::unread(&error)),
             // An archive is nobody, and cannot be asked into a room.
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
-                Some(Answer::Refused(Refusal::Malformed))
+                Some(Answer::Refused(Refusal::Unsupported))
             }
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None
             }
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, .. } }) => {
+            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs } }) => {
                 let answer = self.register(Application { inbound: id, who, room, cert, genesis, epochs });
                 self.listen(room).await;
                 answer
