@@ -53,10 +53,7 @@ impl Loot {
     /// The room as the device knew it.
     fn room(&self, room: RoomId) -> Room<'_> {
         let (record, heights) = self.loaded.rooms.iter().find(|(record, _)| record.room == room).unwrap();
-        let secrets = record
-            .epochs
-            .iter()
-            .map(|epoch| epoch.secrets(room).unwrap());
+        let secrets = record.epochs.iter().map(|epoch| epoch.secrets(room).unwrap());
         let log = LogKey { author: self.device(), log: record.own_log };
         Room {
             loot: self,

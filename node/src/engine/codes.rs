@@ -122,7 +122,8 @@ impl Engine {
         let offered = room.offered_step(now);
         // Whether a code is to be sealed anew, and whether that is for another epoch.
         let due = |record: &CodeRecord| {
-            let code = room.membership.rules().code(record.stretched.locator()).filter(|code| code.invite.signer == me)?;
+            let code =
+                room.membership.rules().code(record.stretched.locator()).filter(|code| code.invite.signer == me)?;
             let is_newer = code.epoch != current;
             let offers = || code.invite.open(&record.stretched).ok().map(|invitation| invitation.step);
             let is_in_time = record.expires.is_none_or(|expires| expires > now);

@@ -98,7 +98,8 @@ impl Engine {
         let next = room.logs.height(room.own_log(me)).next;
         let step = room.writing_step(self.now.wall);
         let is_fresh = now.saturating_sub(room.sealing_since) < SESSION_MAX_MS;
-        let goes_on = room.sealing.as_ref().is_some_and(|session| is_fresh && session.step() == step && session.covers(next));
+        let goes_on =
+            room.sealing.as_ref().is_some_and(|session| is_fresh && session.step() == step && session.covers(next));
         if goes_on {
             return None;
         }

@@ -132,7 +132,8 @@ impl EpochRecord {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
         let is_whole = |secrets: &EpochSecrets| secrets.lowest() == Step::FIRST;
-        let linked = |link: &&EpochSecrets| link.room() == secrets.room() && link.id() != secrets.id() && is_whole(link);
+        let linked =
+            |link: &&EpochSecrets| link.room() == secrets.room() && link.id() != secrets.id() && is_whole(link);
         if !is_whole(secrets) || !secrets.follows(&change.parents) || !links.iter().all(linked) {
             return Err(SealError::Unopenable);
         }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::error::CodecError;
+use crate::{error::CodecError, limits::STEP_LAST};
 
 /// Bytes of a step where it stands in the clear, little endian.
 pub const STEP_LEN: usize = 4;
@@ -20,10 +20,10 @@ impl Step {
     /// The first one: who has its key reads all of the epoch.
     pub const FIRST: Self = Self(0);
     /// The last one that is written in, except for what everybody reads.
-    pub const LAST: Self = Self(1_023);
+    pub const LAST: Self = Self(STEP_LAST - 1);
     /// The end of the chain, which everybody in the epoch has: names and rosters are sealed in it, and
     /// what the epoch has once comes of it (settings, admission, the sessions' responder).
-    pub const COMMON: Self = Self(1_024);
+    pub const COMMON: Self = Self(STEP_LAST);
 
     /// A step from its number.
     ///

@@ -126,7 +126,8 @@ fn another_version_asks_for_an_update_everywhere() {
 fn gossip_frames_come_back() {
     let room = Room::new(1);
     let body = SignalBody { at: 1, kind: SignalKind::Online };
-    let signal = Signal::seal(&room.secrets, parlor_protocol::epoch::Step::FIRST, &room.maker.key, body, &mut rng(1)).unwrap();
+    let signal =
+        Signal::seal(&room.secrets, parlor_protocol::epoch::Step::FIRST, &room.maker.key, body, &mut rng(1)).unwrap();
     let runs = [Gossip::Run(entries(2)), Gossip::Run(entries(PAGE_MAX_ENTRIES))];
     for frame in [Gossip::Entry(entries(1).remove(0)), Gossip::Signal(signal)].into_iter().chain(runs) {
         assert_eq!(Gossip::decode(&frame.encode().unwrap()), Ok(frame));

@@ -251,8 +251,10 @@ fn two_sessions_of_one_log_seal_in_turns() {
         resigned(&device, header, &session.seal(seq, &says(text)).unwrap())
     };
     let log = [entry(&texts, 0, "a"), entry(&names, 1, "b"), entry(&texts, 2, "c"), entry(&names, 3, "d")];
-    let (one, other) =
-        (OpeningSession::accept(&room.secrets, &log[0]).unwrap(), OpeningSession::accept(&room.secrets, &log[1]).unwrap());
+    let (one, other) = (
+        OpeningSession::accept(&room.secrets, &log[0]).unwrap(),
+        OpeningSession::accept(&room.secrets, &log[1]).unwrap(),
+    );
     assert_eq!((one.step(), other.step()), (Step::FIRST, Step::COMMON));
     assert_eq!((one.open(&log[2]), other.open(&log[3])), (Ok(says("c")), Ok(says("d"))));
     assert!(one.open(&log[3]).is_err() && other.open(&log[2]).is_err());

@@ -57,7 +57,8 @@ fn all_signals_look_alike() {
     let room = Room::new(1);
     let kinds = [SignalKind::Online, SignalKind::Offline, SignalKind::Typing];
     let lengths = kinds.map(|kind| {
-        let signal = Signal::seal(&room.secrets, Step::FIRST, &Device::new(2).key, SignalBody { kind, ..BODY }, &mut rng(1));
+        let signal =
+            Signal::seal(&room.secrets, Step::FIRST, &Device::new(2).key, SignalBody { kind, ..BODY }, &mut rng(1));
         Gossip::Signal(signal.unwrap()).encode().unwrap().len()
     });
     assert_eq!(lengths, [lengths[0]; 3]);

@@ -79,7 +79,8 @@ fn two_users_have_this_safety_number() {
 fn epochs_derive_these_values() {
     let secrets = epoch_one();
     let key = secrets.key().expose();
-    let chain: Vec<[u8; 32]> = std::iter::successors(Some(*key), |key| Some(derive_bytes("epoch step", key))).take(1_025).collect();
+    let chain: Vec<[u8; 32]> =
+        std::iter::successors(Some(*key), |key| Some(derive_bytes("epoch step", key))).take(1_025).collect();
     let end = &chain[1_024];
     let device = Device::new(1);
     let parents = [EpochId::from_bytes([2; 32])];

@@ -5,12 +5,7 @@
 //! (`devices/agreeing`), and to a new device that is linked (`devices/linking`).
 
 use parlor_protocol::{
-    LogId, Name, RoomId, UserId,
-    card::UserKey,
-    content::Body,
-    entry::Kind,
-    epoch::Genesis,
-    error::CodecError,
+    LogId, Name, RoomId, UserId, card::UserKey, content::Body, entry::Kind, epoch::Genesis, error::CodecError,
     keys::Secret,
 };
 use rand_core::RngCore as _;

@@ -34,7 +34,13 @@ fn genesis(seed: u8) -> Entry {
 }
 
 fn epoch(n: u8) -> EpochKeyRecord {
-    EpochKeyRecord { id: EpochId::from_bytes([n; 32]), parents: vec![], step: Step::FIRST, key: Secret::from_bytes([n; 32]), since: 0 }
+    EpochKeyRecord {
+        id: EpochId::from_bytes([n; 32]),
+        parents: vec![],
+        step: Step::FIRST,
+        key: Secret::from_bytes([n; 32]),
+        since: 0,
+    }
 }
 
 fn stamp(at: u64, device: u8) -> Stamp {
