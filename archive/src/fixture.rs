@@ -70,7 +70,8 @@ impl Writer {
         };
         // What opens a session begins with a step.
         let opens = kind == Kind::Content && session == header.seq;
-        let body = [if opens { Step::FIRST.to_bytes().as_slice() } else { &[] }, body].concat();
+        let step = Step::FIRST.to_bytes();
+        let body = [if opens { step.as_slice() } else { &[] }, body].concat();
         let entry = Entry::sign(&self.key, header, &body).unwrap().into_inner();
         self.height = Height::after(&entry);
         entry
