@@ -159,7 +159,7 @@ impl Engine {
         result.unwrap_or(Err(Refused::NotYet))
     }
 
-    /// Tells subscribers what changed.
+    /// Tells subscribers what entries changed, and does what follows from them.
     pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
         let me = self.me();
         if !effects.profiles.is_empty() {
