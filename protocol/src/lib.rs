@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod account;
 pub mod card;
 pub mod code;
@@ -26,6 +27,7 @@ pub mod log;
 pub mod lookalike;
 pub mod noise;
 mod policy;
+pub mod rate;
 pub mod rules;
 pub mod safety;
 pub mod session;
@@ -37,7 +39,7 @@ pub mod wire;
 pub use code::RoomCode;
 pub use derive::store_key;
 pub use hlc::Hlc;
-pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
+pub use ids::{DeviceId, DoorId, DoorKey, EntryId, EpochId, Locator, LogId, LogKey, OwnId, RoomId, TopicId, UserId};
 pub use link::LinkCode;
 pub use policy::{HistoryPolicy, Role};
 pub use text::{Name, Text};
