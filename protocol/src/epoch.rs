@@ -24,7 +24,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use graph::{EpochFacts, EpochGraph, OneDevice};
+pub use graph::{EpochFacts, EpochGraph, EpochOutline, OneDevice};
 pub use record::{EpochChange, EpochRecord, OwnerChange, PreviousKey, SEALED_KEY_LEN, SealedKey};
 pub use secrets::{EpochSecrets, StepSecrets};
 pub use settings::{RoomSettings, Stamp, Stamped};

@@ -7,7 +7,7 @@
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Name, Role, RoomId, UserId,
     content::{Act, Body, RosterItem},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped, Step},
+    epoch::{EpochChange, EpochFacts, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped, Step},
     keys::{DhPublic, Secret},
     limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, ROSTER_MAX, SPAN_MAX_MS},
     log::Height,
@@ -285,6 +285,11 @@ impl Engine {
         let noise = &self.identity.noise;
         let record = EpochRecord::seal(&secrets, &change, &settings, &links, &card, noise, &mut self.rng)
             .map_err(|error| failed(&error))?;
+        // What others refuse must never stand in the own log.
+        if room.membership.rules().graph().check(&EpochFacts::from(&record)).is_err() {
+            let what = "this cannot be done: so much was decided in this room that nothing more fits".into();
+            return Err(CommandError::Invalid { what });
+        }
         let body = record.encode().map_err(|error| failed(&error))?;
         Ok((body, secrets.id(), decision.acts))
     }
@@ -335,9 +340,8 @@ impl Engine {
         let Some((head, _)) = heads.first().filter(|_| heads.len() == 1) else {
             return (heads.len() > 1).then_some(routine);
         };
-        let facts = graph.facts(*head)?;
         // Who left gets no further key, and owns nothing any more.
-        let has_key = |user: &UserId| membership.all_devices_of(*user).any(|device| facts.keys.contains(&device));
+        let has_key = |user: &UserId| membership.all_devices_of(*user).any(|device| graph.has_key_for(*head, device));
         let gone: Vec<UserId> = membership.left().filter(|user| has_key(user) || membership.is_owner(*user)).collect();
         if !gone.is_empty() {
             let dropped = gone.into_iter().filter(|user| membership.is_owner(*user)).collect();
@@ -351,10 +355,10 @@ impl Engine {
         }
         let lacks_key = |device: &DeviceId| {
             let holds = membership.rules().is_admitted(*device, *head);
-            !facts.keys.contains(device) && !holds
+            !graph.has_key_for(*head, *device) && !holds
         };
         // The founder of a room holds the key that it made.
-        let is_founding = facts.after.is_empty() && membership.members.len() == 1;
+        let is_founding = graph.generation(*head) == Some(0) && membership.members.len() == 1;
         if !is_founding && membership.members.keys().any(lacks_key) {
             return Some(routine);
         }

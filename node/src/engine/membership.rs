@@ -410,11 +410,9 @@ impl Membership {
     pub(super) fn authority(&self, entry: &Verified<Entry>) -> Role {
         let (header, log) = (entry.header(), entry.log_key());
         let mut role = self.role_at(header.author, header.epoch);
-        for demotion in self.rules.graph().demotions(header.author) {
-            let counts_until = demotion.heads.get(&log).map_or(0, |height| height.next);
-            let is_beyond = header.seq >= counts_until && !self.rules.graph().follows(header.epoch, demotion.epoch);
-            if is_beyond {
-                role = role.min(self.role_at(header.author, demotion.epoch));
+        for (epoch, end) in self.rules.graph().demotions(log) {
+            if header.seq >= end.next && !self.rules.graph().follows(header.epoch, epoch) {
+                role = role.min(self.role_at(header.author, epoch));
             }
         }
         role
