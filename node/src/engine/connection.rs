@@ -133,7 +133,7 @@ impl Engine {
             NetEvent::StoppedListening(address) => {
                 self.connections.listening.remove(&address);
             }
-            NetEvent::PeerConnected { peer, address, transport, archive } => {
+            NetEvent::PeerConnected { peer, address, transport, archive, .. } => {
                 self.on_connected(peer, address, transport, archive);
             }
             NetEvent::PeerDisconnected(peer) => self.on_disconnected(peer),

@@ -2,8 +2,12 @@
 
 use bytes::Bytes;
 use parlor_protocol::{DeviceId, TopicId};
+use std::net::IpAddr;
 
-use super::command::{GossipId, InboundId, RequestId};
+use super::{
+    capability::Capabilities,
+    command::{GossipId, InboundId, RequestId},
+};
 
 /// Something that happened on the network.
 #[derive(Clone, Debug)]
@@ -13,8 +17,8 @@ pub enum NetEvent {
     /// An address is gone.
     StoppedListening(String),
     /// A peer is connected (its first connection), before anything else is said about it. Its
-    /// agent is known, or it did not say within three seconds; if it then turns out to be an
-    /// archive, this is sent once more.
+    /// agent is known, or it did not say within three seconds; when it then says what it can do,
+    /// this is sent once more.
     PeerConnected {
         /// The peer.
         peer: DeviceId,
@@ -23,10 +27,15 @@ pub enum NetEvent {
         /// or where a peer that dialed us says it listens, if that is where it came from. Without
         /// that ending it is the peer's passing port.
         address: String,
+        /// Where its connection comes from, or goes to: what a limit may count by, because keys cost
+        /// nothing. `None` where the transport has no such thing.
+        remote: Option<IpAddr>,
         /// `tcp`, `quic` or `websocket`.
         transport: &'static str,
         /// True when the peer runs an archive.
         archive: bool,
+        /// What it can do besides, as it says.
+        capabilities: Capabilities,
     },
     /// The last connection to a peer is closed. Its subscriptions end without further events.
     PeerDisconnected(DeviceId),
