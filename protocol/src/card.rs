@@ -32,6 +32,10 @@ impl UserKey {
         Self(SigningKey::from_bytes(seed.expose()))
     }
 
+    pub(crate) fn seed(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        zeroize::Zeroizing::new(self.0.to_bytes())
+    }
+
     /// The public half.
     #[must_use]
     pub fn id(&self) -> UserId {

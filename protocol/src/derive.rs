@@ -65,6 +65,14 @@ pub(crate) enum Purpose {
     LinkLocator,
     /// The key that seals what one person's devices tell each other.
     OwnDevices,
+    /// Where a code's door is found, from the stretched code.
+    CodeLocator,
+    /// The seed of a code's signing key, its door, from the stretched code.
+    CodeDoor,
+    /// A code's X25519 secret, its lock, from the stretched code.
+    CodeLock,
+    /// The seed of the key that ties a person's devices together in one room.
+    OwnDoor,
 }
 
 impl Purpose {
@@ -98,6 +106,10 @@ impl Purpose {
             Self::LinkPsk => "parlor/v1/link psk",
             Self::LinkLocator => "parlor/v1/link locator",
             Self::OwnDevices => "parlor/v1/own devices",
+            Self::CodeLocator => "parlor/v1/code locator",
+            Self::CodeDoor => "parlor/v1/code door",
+            Self::CodeLock => "parlor/v1/code lock",
+            Self::OwnDoor => "parlor/v1/own door",
         }
     }
 
@@ -140,6 +152,18 @@ pub(crate) enum Label {
     Admission,
     /// A signal, by its device.
     Signal,
+    /// A door that was made, by its code.
+    Door,
+    /// Coming in, by the key that ties a person's devices together.
+    InOwn,
+    /// Coming in, by a code.
+    InByCode,
+    /// Going out, by the key that ties a person's devices together.
+    Out,
+    /// A look for a door, by its code.
+    Look,
+    /// A wrapped key, by the member who wrapped it.
+    Wrap,
 }
 
 impl Label {
@@ -151,6 +175,12 @@ impl Label {
             Self::Invite => b"parlor/v1 signature: invite\0",
             Self::Admission => b"parlor/v1 signature: admission\0",
             Self::Signal => b"parlor/v1 signature: signal\0",
+            Self::Door => b"parlor/v1 signature: door\0",
+            Self::InOwn => b"parlor/v1 signature: in by own\0",
+            Self::InByCode => b"parlor/v1 signature: in by code\0",
+            Self::Out => b"parlor/v1 signature: out\0",
+            Self::Look => b"parlor/v1 signature: look\0",
+            Self::Wrap => b"parlor/v1 signature: wrap\0",
         }
     }
 }

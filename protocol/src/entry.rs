@@ -51,6 +51,10 @@ pub enum Kind {
     Invite = 4,
     /// A sealed content: what people write.
     Content = 5,
+    /// A device comes in, or devices of one person go out; see [`crate::access`].
+    Access = 6,
+    /// The public halves of a code, or its end; see [`crate::access`].
+    Door = 7,
 }
 
 impl Kind {
@@ -61,6 +65,8 @@ impl Kind {
             3 => Ok(Self::Admission),
             4 => Ok(Self::Invite),
             5 => Ok(Self::Content),
+            6 => Ok(Self::Access),
+            7 => Ok(Self::Door),
             other => Err(CodecError::UnknownKind(other)),
         }
     }

@@ -256,6 +256,14 @@ pub struct AdmissionCert {
 }
 
 impl AdmissionCert {
+    pub(crate) const fn from_parts(epoch: EpochId, device: DeviceId, sig: Sig) -> Self {
+        Self { epoch, device, sig }
+    }
+
+    pub(crate) const fn sig(&self) -> Sig {
+        self.sig
+    }
+
     /// Checks the certificate against the epoch's public admission key.
     ///
     /// # Errors

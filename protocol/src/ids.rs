@@ -93,9 +93,34 @@ id32!(
     EntryId
 );
 id32!(
+    /// The door of a code: the id of the entry that made it.
+    DoorId
+);
+id32!(
+    /// The Ed25519 public key that signs for a code.
+    DoorKey
+);
+id32!(
+    /// The Ed25519 public key that ties the devices of one person together in one room. Nothing shows
+    /// whose it is.
+    OwnId
+);
+id32!(
     /// The gossip topic of an epoch. Only holders of the epoch key can compute it.
     TopicId
 );
+
+impl From<EntryId> for DoorId {
+    fn from(entry: EntryId) -> Self {
+        Self(entry.0)
+    }
+}
+
+impl From<DoorId> for EntryId {
+    fn from(door: DoorId) -> Self {
+        Self(door.0)
+    }
+}
 
 /// The random number of one log of a device in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

@@ -119,8 +119,13 @@ impl DeviceKey {
     }
 
     pub(crate) fn sign(&self, label: Label, message: &[u8]) -> Sig {
-        Sig(self.0.sign(&[label.bytes(), message].concat()).to_bytes())
+        sign(&self.0, label, message)
     }
+}
+
+/// Signs a message under its label.
+pub(crate) fn sign(key: &SigningKey, label: Label, message: &[u8]) -> Sig {
+    Sig(key.sign(&[label.bytes(), message].concat()).to_bytes())
 }
 
 impl fmt::Debug for DeviceKey {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod account;
 pub mod card;
 pub mod code;
@@ -38,7 +39,7 @@ pub mod wire;
 pub use code::RoomCode;
 pub use derive::store_key;
 pub use hlc::Hlc;
-pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
+pub use ids::{DeviceId, DoorId, DoorKey, EntryId, EpochId, Locator, LogId, LogKey, OwnId, RoomId, TopicId, UserId};
 pub use link::LinkCode;
 pub use policy::{HistoryPolicy, Role};
 pub use text::{Name, Text};

@@ -85,3 +85,19 @@ pub const LINK_HANDSHAKE_MAX: usize = 96;
 pub const LINK_MAX: usize = VAULT_MAX + 1024;
 /// Longest sealed question of one own device to another, in bytes.
 pub const OWN_ASK_MAX: usize = 128;
+/// The last step of an epoch's chain of keys; its key is what the epoch's id commits to.
+pub const STEP_LAST: u32 = 1024;
+/// Most devices that one entry sends out: all that one person may have in a room.
+pub const OUT_DEVICES_MAX: usize = OWN_DEVICES_MAX;
+/// Most devices of one person in a room.
+pub const OWN_DEVICES_MAX: usize = 64;
+/// Longest wrap of a key for a code, in bytes: with the keys of [`LINKS_MAX`] earlier epochs.
+pub const WRAP_MAX: usize = 12 * 1024;
+/// Most wraps in one message; they fit one with all of them at their longest.
+pub const WRAPS_MAX: usize = 64;
+/// Most offers in the answer to a look: more heads than a room has, and its steps.
+pub const OFFERS_MAX: usize = 64;
+/// Most codes of one person that work at one time in a room.
+pub const DOORS_OF_PERSON_MAX: usize = 64;
+/// Most codes that work at one time in a room.
+pub const DOORS_MAX: usize = 256;

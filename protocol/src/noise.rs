@@ -1,7 +1,7 @@
 //! The only place that talks to snow: builders with our key types, randomness from the caller.
 //!
-//! Two one-way patterns of the Noise framework (revision 34, section 7.4) are in use: `Npsk0` for
-//! messages and `K` for handing out epoch keys; and `NNpsk0` for linking a device. snow accepts keys of any length and
+//! Three one-way patterns of the Noise framework (revision 34, section 7.4) are in use: `Npsk0` for
+//! messages, `K` for handing out epoch keys and `N` for wrapping them to a code; and `NNpsk0` for linking a device. snow accepts keys of any length and
 //! panics on some, so only [`DhSecret`] and [`DhPublic`] pass through here.
 
 use rand_chacha::ChaCha20Rng;
@@ -24,11 +24,14 @@ use crate::{
 pub const MESSAGE_PATTERN: &str = "Noise_Npsk0_25519_ChaChaPoly_BLAKE2s";
 /// The pattern of sealed epoch keys.
 pub const EPOCH_KEY_PATTERN: &str = "Noise_K_25519_ChaChaPoly_BLAKE2s";
+/// The pattern of keys that are wrapped to a code.
+pub const WRAP_PATTERN: &str = "Noise_N_25519_ChaChaPoly_BLAKE2s";
 /// The pattern of linking a device.
 pub const LINK_PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 
 static MESSAGE: LazyLock<Option<NoiseParams>> = LazyLock::new(|| MESSAGE_PATTERN.parse().ok());
 static EPOCH_KEY: LazyLock<Option<NoiseParams>> = LazyLock::new(|| EPOCH_KEY_PATTERN.parse().ok());
+static WRAP: LazyLock<Option<NoiseParams>> = LazyLock::new(|| WRAP_PATTERN.parse().ok());
 static LINK: LazyLock<Option<NoiseParams>> = LazyLock::new(|| LINK_PATTERN.parse().ok());
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -142,6 +145,28 @@ pub(crate) fn epoch_key_responder(
         .prologue(prologue)
         .and_then(|b| b.local_private_key(prekey.expose()))
         .and_then(|b| b.remote_public_key(owner.as_bytes()))
+        .and_then(Builder::build_responder)
+        .map_err(|_| SealError::Unopenable)
+}
+
+/// The wrapping side of keys for a code.
+pub(crate) fn wrap_initiator(
+    rng: &mut dyn CryptoRng,
+    prologue: &[u8],
+    lock: &DhPublic,
+) -> Result<HandshakeState, SealError> {
+    builder(&WRAP, seed(rng))?
+        .prologue(prologue)
+        .and_then(|b| b.remote_public_key(lock.as_bytes()))
+        .and_then(Builder::build_initiator)
+        .map_err(|_| SealError::Unopenable)
+}
+
+/// The side of who has the code.
+pub(crate) fn wrap_responder(prologue: &[u8], lock: &DhSecret) -> Result<HandshakeState, SealError> {
+    builder(&WRAP, Zeroizing::new([0; 32]))?
+        .prologue(prologue)
+        .and_then(|b| b.local_private_key(lock.expose()))
         .and_then(Builder::build_responder)
         .map_err(|_| SealError::Unopenable)
 }

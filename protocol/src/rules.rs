@@ -309,6 +309,8 @@ impl RoomRules {
                 self.learn_invite(entry, may_end_codes)?
             }
             Kind::Content => self.require_admitted(entry.inner()).map(|()| Learned::Nothing)?,
+            // `access::Rules` knows these.
+            Kind::Access | Kind::Door => return Err(Refused::Never),
         };
         self.note_span(entry);
         Ok(learned)

@@ -10,10 +10,9 @@ use std::{collections::HashMap, time::Instant};
 
 /// Peers whose use is remembered; those beyond share.
 const PEERS_MAX: usize = 4096;
-/// A bucket holds ten seconds' worth.
-const BURST_SECONDS: u64 = 10;
-/// What a malformed request costs, in seconds of the peer's requests.
-const FINE_SECONDS: u64 = 2;
+/// What a malformed request costs, as a part of what a peer may ask at once.
+const FINE_PART: u64 = 5;
+const MIB: u64 = 1024 * 1024;
 /// Most bytes of all peers together that wait to be stored.
 const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
 /// Most requests of one peer that wait for their answer: twice what members ask at the same time.
@@ -22,18 +21,22 @@ const OF_PEER_MAX: usize = 32;
 /// How much a peer may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// Requests a second, as many as the network itself lets a peer make.
-    pub requests: u64,
-    /// Look-ups of codes, and steps of signing in or up, a second. Kept low: a code cannot be guessed, and
-    /// nobody types faster.
-    pub look_ups: u64,
-    /// Bytes a second to be stored.
-    pub bytes: u64,
+    /// Requests, as many as the network itself lets a peer make.
+    pub requests: Rate,
+    /// Look-ups of codes, and steps of signing in or up. Kept low: a code cannot be guessed, and nobody
+    /// types faster.
+    pub look_ups: Rate,
+    /// Bytes to be stored.
+    pub bytes: Rate,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: 200, look_ups: 1, bytes: 32 * 1024 * 1024 }
+        Self {
+            requests: Rate::per_second(200, 2_000),
+            look_ups: Rate::per_second(1, 10),
+            bytes: Rate::per_second(32 * MIB, 320 * MIB),
+        }
     }
 }
 
@@ -57,13 +60,10 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(rates: Rates, now: Instant) -> Self {
-        let buckets = |rate: u64| {
-            let rate = Rate::per_second(rate, rate.saturating_mul(BURST_SECONDS));
-            TokenBuckets::new(rate, PEERS_MAX, 0)
-        };
+        let buckets = |rate| TokenBuckets::new(rate, PEERS_MAX, 0);
         Self {
             start: now,
-            fine: rates.requests.saturating_mul(FINE_SECONDS),
+            fine: rates.requests.burst() / FINE_PART,
             requests: buckets(rates.requests),
             look_ups: buckets(rates.look_ups),
             bytes: buckets(rates.bytes),
@@ -154,7 +154,7 @@ mod tests {
     fn a_peer_that_asks_too_fast_is_held_back_and_recovers() {
         let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
         let start = Instant::now();
-        let mut meter = Meter::new(Rates { look_ups: 1, ..Rates::default() }, start);
+        let mut meter = Meter::new(Rates::default(), start);
         let allowed = (0..100).filter(|_| meter.allows(peer, Cost::LookUp, start)).count();
         assert_eq!(allowed, 10);
         assert!(meter.allows(other, Cost::LookUp, start));

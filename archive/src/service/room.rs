@@ -356,7 +356,7 @@ impl<W> RoomState<W> {
             return false;
         }
         match header.kind {
-            Kind::Genesis => false,
+            Kind::Genesis | Kind::Access | Kind::Door => false,
             Kind::Epoch => self.rules.graph().contains(entry.id()),
             Kind::Admission => AdmissionCert::decode(entry.body())
                 .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),

@@ -236,7 +236,7 @@ impl Room {
         match entry.header().kind {
             Kind::Admission => self.membership.look_at(entry.header().author),
             Kind::Content => self.read(entry, viewer, effects),
-            Kind::Genesis | Kind::Epoch | Kind::Invite => {}
+            Kind::Genesis | Kind::Epoch | Kind::Invite | Kind::Access | Kind::Door => {}
         }
         Ok(())
     }

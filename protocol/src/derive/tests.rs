@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 28] = [
+const PURPOSES: [Purpose; 32] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -33,8 +33,25 @@ const PURPOSES: [Purpose; 28] = [
     Purpose::LinkPsk,
     Purpose::LinkLocator,
     Purpose::OwnDevices,
+    Purpose::CodeLocator,
+    Purpose::CodeDoor,
+    Purpose::CodeLock,
+    Purpose::OwnDoor,
 ];
-const LABELS: [Label; 6] = [Label::Entry, Label::Card, Label::Prekey, Label::Invite, Label::Admission, Label::Signal];
+const LABELS: [Label; 12] = [
+    Label::Entry,
+    Label::Card,
+    Label::Prekey,
+    Label::Invite,
+    Label::Admission,
+    Label::Signal,
+    Label::Door,
+    Label::InOwn,
+    Label::InByCode,
+    Label::Out,
+    Label::Look,
+    Label::Wrap,
+];
 
 #[test]
 fn no_two_purposes_share_a_context() {

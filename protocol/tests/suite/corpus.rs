@@ -127,6 +127,9 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("link_code", vec![link.to_string().into_bytes(), link.link().into_bytes(), b"parlor:link:7KQ2".to_vec()]),
         ("link", vec![message, Answer::Link(Some(gift)).encode().unwrap()]),
         ("stretch", vec![code.stretching().encode().to_vec(), link.stretching().encode().to_vec()]),
+        ("door", crate::doors::example_doors()),
+        ("access", crate::doors::example_access()),
+        ("wrap", vec![crate::doors::wrap(&room, &crate::doors::CODES[0]).encode().unwrap()]),
     ]
 }
 

@@ -6,6 +6,7 @@
 
 use parlor_protocol::{
     DeviceId, LinkCode, RoomCode, RoomId, TopicId,
+    access::{AccessBody, DoorBody, Wrap},
     account::{Password, RecoveryKey, UserName},
     code::read_typed,
     content::Content,
@@ -26,7 +27,7 @@ use rand_core::SeedableRng as _;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -47,6 +48,9 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("link_code", link_code),
     ("link", link),
     ("stretch", stretch),
+    ("door", door),
+    ("access", access),
+    ("wrap", wrap),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -212,4 +216,22 @@ pub fn link(bytes: &[u8]) {
     }
     let key = OwnKey::of(&parlor_protocol::keys::Secret::from_bytes([5; 32]));
     assert!(key.open(OwnMessage::Tell, new, old, bytes).is_err(), "nor is one of the devices");
+}
+
+/// The body of a door's entry.
+pub fn door(bytes: &[u8]) {
+    comes_back(bytes, DoorBody::decode, DoorBody::encode);
+}
+
+/// The body of an entry of coming in or going out.
+pub fn access(bytes: &[u8]) {
+    comes_back(bytes, AccessBody::decode, AccessBody::encode);
+}
+
+/// A wrapped key, signature and all.
+pub fn wrap(bytes: &[u8]) {
+    comes_back(bytes, Wrap::decode, Wrap::encode);
+    if let Ok(wrap) = Wrap::decode(bytes) {
+        let _ = wrap.check();
+    }
 }
