@@ -20,6 +20,7 @@ use parlor_protocol::{
     link::{LinkAnswering, Linking, OwnKey, OwnMessage},
     log::{Height, Heights, digest},
     safety::SafetyNumber,
+    signal::{Signal, SignalBody, SignalKind},
     wire::{Answer, Gossip, Request, gossip_id},
 };
 use serde_json::{Value, json};
