@@ -1,6 +1,6 @@
 //! Settings: flags before environment before the config file before the defaults.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use directories::ProjectDirs;
 use parlor_node::net::{InterfaceFilter, Port, Ports};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,22 @@ pub struct Cli {
     /// Shows more, and the causes of errors.
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+impl Cli {
+    /// Whether a login of MongoDB stands on the command line, where other users of the computer can read it.
+    #[must_use]
+    pub fn shows_login(&self, typed: &ArgMatches) -> bool {
+        let has_login = self.settings.mongodb.as_deref().is_some_and(|uri| without_login(uri) != uri);
+        let mut level = Some(typed);
+        while let Some(matches) = level {
+            if has_login && matches.value_source("mongodb") == Some(ValueSource::CommandLine) {
+                return true;
+            }
+            level = matches.subcommand().map(|(_, inner)| inner);
+        }
+        false
+    }
 }
 
 /// What else the program can do.
@@ -357,6 +373,7 @@ impl std::fmt::Debug for ArchiveConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use clap::{CommandFactory as _, FromArgMatches as _};
 
     #[test]
     fn flags_win_over_the_config_file() {
@@ -407,6 +424,18 @@ mod tests {
         let shown: Vec<_> = settings.to_file().unwrap().lines().map(str::to_owned).collect();
         assert_eq!(shown.len(), all.len());
         assert_eq!(settings.max_peer_kb_per_second, Some(32 * 1024));
+    }
+
+    #[test]
+    fn a_login_on_the_command_line_is_noticed_wherever_it_stands() {
+        let shows = |args: &[&str]| {
+            let typed = Cli::command().get_matches_from([&["parlor-archive"], args].concat());
+            Cli::from_arg_matches(&typed).unwrap().shows_login(&typed)
+        };
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["verify", "--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db", "users", "list"]));
+        assert!(!shows(&["--mongodb", "mongodb://host/db"]) && !shows(&["--mongodb-file", "uri"]) && !shows(&[]));
     }
 
     #[test]

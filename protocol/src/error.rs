@@ -41,6 +41,9 @@ pub enum TextError {
         /// Byte offset.
         at: usize,
     },
+    /// Somebody could take the name for the id of something else.
+    #[error("it looks like an id: eight or more of the digits 0 to 9 and a to f, and nothing else; add another letter")]
+    LooksLikeId,
 }
 
 /// Why a typed code is not a room code. Groups and symbols count from 1.

@@ -40,4 +40,4 @@ pub use hlc::Hlc;
 pub use ids::{DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, TopicId, UserId};
 pub use link::LinkCode;
 pub use policy::{HistoryPolicy, Role};
-pub use text::{Name, Text};
+pub use text::{Name, Text, looks_like_id};
