@@ -107,8 +107,8 @@ pub struct Settings {
     /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// WebSocket port for pages that another web server hands out. Every website that somebody on the network
-    /// opens can reach it too. Absent: browsers come through the page's own address only.
+    /// WebSocket port for a web server that hands the page out and passes /ws on. Every website that somebody on
+    /// the network opens can reach it too. Absent: browsers come through the page's own address only.
     #[arg(long)]
     pub ws_port: Option<u16>,
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
@@ -411,6 +411,8 @@ mod tests {
         let debug = format!("{settings:?}");
         assert!(!debug.contains("hunter2"), "{debug}");
         assert_eq!(without_login("mongodb://host/db"), "mongodb://host/db");
+        let socket = without_login("mongodb://anna:hunter2@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
+        assert_eq!(socket, "mongodb://USER:PASSWORD@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
     }
 
     #[test]

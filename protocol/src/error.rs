@@ -86,7 +86,7 @@ pub enum CodeError {
     Scrambled,
     /// It is a code that links a device, where a room's code is wanted.
     #[error(
-        "this code is not for a room: it links a new device to a person. Type it on the new device, where it says \"link this device\" (`parlor devices link CODE`)"
+        "this code is not for a room: it links a new device to a person. Type it on the new device, where it says \"link this device\" (`parlor devices link`)"
     )]
     ForDevice,
     /// It is a room's code, where one that links a device is wanted.

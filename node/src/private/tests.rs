@@ -76,7 +76,7 @@ mod unix {
             set(path, open);
         }
         let mended = mend(home, |name| name.starts_with("archive."));
-        assert_eq!(mended.into_iter().map(|mended| mended.path).collect::<Vec<_>>(), [key.clone()]);
+        assert_eq!(mended.into_iter().map(|mended| mended.path).collect::<Vec<_>>(), std::slice::from_ref(&key));
         assert_eq!([mode(home), mode(&key), mode(&letter)], [0o755, 0o600, 0o644]);
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn the_one<T: Clone + PartialEq>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::{Candidate, Found, find, the_one};
 
     const KITCHEN: &str = "cfc8042c0d00b4c4a1a2a3a4a5a6a7a8cfc8042c0d00b4c4a1a2a3a4a5a6a7a8";
