@@ -14,7 +14,7 @@ use parlor_protocol::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use crate::store::{Kept, RoomRow, Run};
+use crate::store::{Kept, Registrant, RoomRow, Run};
 
 /// Randomness that is the same in every run.
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -114,7 +114,7 @@ impl TestRoom {
     }
 
     pub(crate) fn row(&self) -> RoomRow {
-        RoomRow { room: self.id, genesis: self.genesis.clone(), registered: 5 }
+        RoomRow { room: self.id, genesis: self.genesis.clone(), registered: 5, by: Registrant([6; 16]) }
     }
 
     pub(crate) fn cert(&self, writer: &Writer) -> AdmissionCert {

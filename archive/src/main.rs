@@ -86,10 +86,11 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
         None => println!("  web       off"),
     }
     println!(
-        "  limits    {} MB a room, {} rooms, registration {}",
+        "  limits    {} MB a room, {} rooms{}, registration {}",
         limits.room.bytes / 1024 / 1024,
         limits.rooms,
-        if limits.is_open { "open" } else { "closed" }
+        limits.bytes.map_or_else(String::new, |bytes| format!(", {} MB in all", bytes / 1024 / 1024)),
+        limits.registration
     );
     if is_found {
         println!("Machines with Parlor on this network find it by themselves (mDNS). Where that is filtered, give");

@@ -13,7 +13,7 @@ mod server;
 
 /// Where the fixture looks for the store's words.
 mod store {
-    pub(crate) use parlor_archive::store::{Kept, RoomRow, Run};
+    pub(crate) use parlor_archive::store::{Kept, Registrant, RoomRow, Run};
 }
 
 use fixture::{TestRoom, Writer, rng};

@@ -48,12 +48,15 @@ fn an_account_is_made_used_elsewhere_changed_recovered_and_deleted() {
         assert!(history.contains("anna: on my way"), "{history}");
         assert_eq!(house.ask("anna", &["account", "devices"]).unwrap().lines().count(), 2);
 
-        // Another password: the old one opens nothing any more, machines that are signed in stay so.
+        // Another password: the old one opens nothing any more, and other machines are signed out.
         let (old, new) = (house.file(PASSWORD).unwrap(), house.file(SECOND).unwrap());
         let passwd = ["account", "passwd", "--password-file", &old, "--new-password-file", &new];
         assert!(house.ask("laptop", &passwd).unwrap().contains("is changed"));
         assert!(!house.opens("phone", "anna", PASSWORD).unwrap());
         assert!(house.opens("phone", "anna", SECOND).unwrap());
+        assert!(house.refused("anna", &["account", "devices"]).unwrap().contains("not signed in"));
+        house.ask("anna", &["account", "logout"]).unwrap();
+        house.log_in("anna", "anna", SECOND).unwrap();
         assert!(house.ask("anna", &["account", "devices"]).unwrap().contains("this one"));
 
         // Forgotten: a token sets a new password, and only the recovery key opens what is in the account.

@@ -11,7 +11,7 @@ use parlor_protocol::{
     DeviceId, LogId, LogKey, Name, RoomCode, RoomId,
     account::{
         AccountAnswer, AccountRefusal, AccountRequest, LogInProof, Password, RegisterUpload, Registering, UserName,
-        VaultRecord, WrappedKey,
+        VaultRecord,
     },
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind},
@@ -338,21 +338,21 @@ async fn a_revoked_device_gets_nothing_from_an_archive_also_not_with_its_old_ses
     let before = house.archive.accounts().account(&record.name).await.unwrap().unwrap();
     let version = before.vault.version;
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let sealed = record.vault_key.seal(&record.name, version + 1, b"nothing", &mut rng).unwrap();
-    let by_password: WrappedKey = before.vault.by_password.clone().unwrap();
-    let vault = VaultRecord { version: version + 1, sealed: sealed.clone(), ..before.vault.clone() };
+    let kept = house.archive.accounts().vault(&record.name).await.unwrap().unwrap();
+    let sealed = record.vault_key.seal(&record.name, version + 1, &record.lock, b"nothing", &mut rng).unwrap();
+    let vault = VaultRecord { version: version + 1, sealed: sealed.clone(), ..kept.clone() };
     let mine = Password::new("the thief's own").unwrap();
     let (_, message) = Registering::start(record.name.clone(), mine, &mut rng).unwrap();
     let upload = RegisterUpload::try_from([4; 192].as_slice()).unwrap();
     let asks = [
         AccountRequest::Vault,
         AccountRequest::PutVault { expected: version, sealed },
-        AccountRequest::PutVaultAndKeys { expected: version, vault },
+        AccountRequest::PutVaultAndKeys { expected: version, vault: vault.clone() },
         AccountRequest::Devices,
         AccountRequest::RenameDevice { device: desktop, name: Name::new("mine").unwrap() },
         AccountRequest::RevokeDevice { device: desktop },
         AccountRequest::StartChange { message },
-        AccountRequest::FinishChange { record: upload, by_password },
+        AccountRequest::FinishChange { record: upload, expected: version, vault },
         AccountRequest::FinishLogIn {
             proof: LogInProof::try_from([1; 64].as_slice()).unwrap(),
             device: Name::new("desk").unwrap(),
@@ -368,7 +368,8 @@ async fn a_revoked_device_gets_nothing_from_an_archive_also_not_with_its_old_ses
     let status = attacker.ask(&Request::Account(AccountRequest::Status)).await;
     assert_eq!(status, Answer::Account(AccountAnswer::Status(None)));
     let after = house.archive.accounts().account(&record.name).await.unwrap().unwrap();
-    assert_eq!((after.record, after.vault.by_password), (before.record, before.vault.by_password));
+    let vault = house.archive.accounts().vault(&record.name).await.unwrap().unwrap();
+    assert_eq!((after.record, vault.by_password), (before.record, kept.by_password));
     assert_eq!(signed_in().await, [desktop]);
     house.ends_unharmed(attacker).await;
 }

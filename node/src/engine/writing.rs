@@ -237,6 +237,10 @@ impl Engine {
                 self.on_gift_saved(gift.0, gift.1);
                 None
             }
+            Again::NewKey(job) => {
+                self.on_new_key_saved(job);
+                None
+            }
             _ => None,
         };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));

@@ -2,7 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
-    account::{UserName, VaultKey},
+    account::{RecoveryLock, UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
     epoch::{EpochSecrets, Step},
@@ -259,6 +259,10 @@ pub struct AccountRecord {
     pub archive: DeviceId,
     /// The key of the vault.
     pub vault_key: VaultKey,
+    /// The key that it has instead, when the archive heard of a new password and this device did not.
+    pub next_key: Option<VaultKey>,
+    /// What keys are wrapped for, so that the recovery key opens them.
+    pub lock: RecoveryLock,
     /// The highest version of the vault that was seen.
     pub version: u64,
     /// False once the archive said that this device was signed out.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, SealedVault,
-    TokenProof, UserName, VaultRecord, WrappedKey,
+    TokenProof, UserName, VaultRecord,
 };
 use crate::{
     codec,
@@ -67,12 +67,16 @@ pub enum AccountRequest {
         /// The new password, blinded.
         message: RegisterRequest,
     },
-    /// A new password, last step: record and wrapped key change together.
+    /// A new password, last step: the record, the vault under a new key and that key's wraps change
+    /// together, when `expected` is the version that is there. Only right after logging in. All other
+    /// devices are signed out.
     FinishChange {
         /// The new password's record.
         record: RegisterUpload,
-        /// The vault's key under the new password.
-        by_password: WrappedKey,
+        /// The version that this one replaces.
+        expected: u64,
+        /// The next version.
+        vault: VaultRecord,
     },
     /// A new password by a one-time token, first step.
     StartReset {
@@ -102,7 +106,8 @@ pub enum AccountRequest {
         /// The contents, sealed as the next version.
         sealed: SealedVault,
     },
-    /// Writes vault and keys when `expected` is the version that is there: after a reset.
+    /// Writes vault and keys when `expected` is the version that is there: after a reset. Only right after
+    /// logging in. All other devices are signed out.
     PutVaultAndKeys {
         /// The version that this one replaces.
         expected: u64,
@@ -227,7 +232,7 @@ impl AccountRequest {
             Self::FinishRegister { vault, .. } if vault.version != 1 || vault.by_password.is_none() => {
                 Err(CodecError::Malformed("first vault"))
             }
-            Self::PutVaultAndKeys { expected, vault }
+            Self::PutVaultAndKeys { expected, vault } | Self::FinishChange { expected, vault, .. }
                 if Some(vault.version) != expected.checked_add(1) || vault.by_password.is_none() =>
             {
                 Err(CodecError::Malformed("vault version"))

@@ -122,7 +122,9 @@ fn tell(cli: &Cli, action: &AccountDo, reply: &Reply) {
         (AccountDo::Login { .. } | AccountDo::Recover { .. }, _) => {
             output::print("You are signed in. Your rooms are here: `parlor rooms`.");
         }
-        (AccountDo::Passwd { .. }, _) => output::print("The password is changed."),
+        (AccountDo::Passwd { .. }, _) => {
+            output::print("The password is changed. Your other devices are signed out; sign in there with the new one.")
+        }
         (AccountDo::Logout { .. }, _) => output::print("This device is signed out."),
         (AccountDo::Delete { .. }, _) => output::print("The account is gone."),
         _ => {}

@@ -9,6 +9,7 @@ mod keeping;
 mod people;
 pub(super) mod person;
 mod questions;
+mod rekeying;
 mod work;
 
 pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
