@@ -23,6 +23,7 @@ mod names;
 #[cfg(test)]
 mod oracle;
 mod owners;
+mod reach;
 mod resolve;
 mod telling;
 #[cfg(test)]
