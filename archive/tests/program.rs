@@ -180,11 +180,7 @@ fn what_cannot_work_is_told_with_a_remedy_and_without_passwords() {
 async fn founded(archive: &Running, seed: u64) -> (Member, TestRoom) {
     let room = TestRoom::new(seed);
     let mut member = Member::connect(&room.owner, archive.tcp_port()).await;
-    let register = RoomRequest::Register {
-        genesis: room.genesis.clone(),
-        epochs: vec![room.epoch.clone()],
-        topics: vec![room.secrets.topic()],
-    };
+    let register = RoomRequest::Register { genesis: room.genesis.clone(), epochs: vec![room.epoch.clone()] };
     assert_eq!(member.ask(&room, register).await, Answer::Done);
     let owner = &room.owner;
     let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    EpochId,
     content::Content,
     entry::{Entry, Header, Kind, Verified},
     epoch::EpochSecrets,
@@ -55,6 +56,7 @@ const fn in_reach(start: u64, seq: u64) -> bool {
 /// restored state can seal twice under one nonce.
 pub struct SealingSession {
     state: StatelessTransportState,
+    epoch: EpochId,
     start: u64,
     handshake: [u8; HANDSHAKE_LEN],
     /// The first place that was not sealed yet: no nonce is used twice.
@@ -73,7 +75,7 @@ impl SealingSession {
         let mut handshake = [0; HANDSHAKE_LEN];
         state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, start: opener.seq, handshake, unused: AtomicU64::new(opener.seq) })
+        Ok(Self { state, epoch: opener.epoch, start: opener.seq, handshake, unused: AtomicU64::new(opener.seq) })
     }
 
     /// Place of the opening entry: the `session` field of every header sealed with it.
@@ -82,10 +84,11 @@ impl SealingSession {
         self.start
     }
 
-    /// Whether the session may still seal the entry at this place.
+    /// Whether the session may still seal the entry at this place of an epoch: it seals in the epoch in
+    /// which it was opened.
     #[must_use]
-    pub fn covers(&self, seq: u64) -> bool {
-        seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
+    pub fn covers(&self, epoch: EpochId, seq: u64) -> bool {
+        epoch == self.epoch && seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
     }
 
     /// Seals a content as the body of the entry at `seq`. No place is sealed twice, not even when

@@ -10,7 +10,7 @@ use parlor_protocol::{
 };
 use std::collections::BTreeSet;
 
-use super::{Engine, io::CallId, join::Job, room::Room};
+use super::{Engine, io::CallId, join::Job, room::Room, sealing::Piece};
 use crate::{
     command::{CodeInfo, Reply},
     error::CommandError,
@@ -79,16 +79,9 @@ impl Engine {
             room.record.codes.push(CodeRecord { code: code.clone(), expires, stretched, uses });
         }
         self.save_room_now(room_id);
-        self.tell_limit(room_id, locator, uses);
         let reply = if created { Reply::Created { room: room_id, code } } else { Reply::Code(code) };
-        self.write_plain(room_id, Kind::Invite, &body, call, reply);
-    }
-
-    /// Tells members how many may join with a code, so that each of them can count.
-    fn tell_limit(&mut self, room_id: RoomId, locator: Locator, uses: Option<u32>) {
-        if let Some(uses) = uses {
-            self.write_contents(room_id, vec![Body::CodeLimit { locator, uses }], None, |_| Reply::Done);
-        }
+        let pieces = limit(locator, uses).into_iter().chain([Piece::Plain(Kind::Invite, body)]).collect();
+        self.append_own(room_id, pieces, call, |_| reply);
     }
 
     fn seal_invite(&mut self, room_id: RoomId, stretched: &StretchedCode, expires: Option<u64>) -> Option<Vec<u8>> {
@@ -124,11 +117,15 @@ impl Engine {
         let due: Vec<CodeRecord> = room.record.codes.iter().filter(is_due).cloned().collect();
         // Who joins from now on may not be able to read what was said in earlier epochs.
         let is_read_on = room.membership.history() == HistoryPolicy::Everything;
+        let mut pieces = Vec::new();
         for CodeRecord { stretched, expires, uses, .. } in due {
             if let Some(body) = self.seal_invite(room_id, &stretched, expires) {
-                self.tell_limit(room_id, stretched.locator(), uses.filter(|_| !is_read_on));
-                self.write_plain(room_id, Kind::Invite, &body, None, Reply::Done);
+                pieces.extend(limit(stretched.locator(), uses.filter(|_| !is_read_on)));
+                pieces.push(Piece::Plain(Kind::Invite, body));
             }
+        }
+        if !pieces.is_empty() {
+            self.append_own(room_id, pieces, None, |_| Reply::Done);
         }
     }
 
@@ -173,7 +170,7 @@ impl Engine {
 
     fn end_code(&mut self, room_id: RoomId, locator: Locator, call: Option<CallId>) {
         match InviteBody::Revoked(locator).encode() {
-            Ok(body) => self.write_plain(room_id, Kind::Invite, &body, call, Reply::Done),
+            Ok(body) => self.write_plain(room_id, Kind::Invite, body, call, Reply::Done),
             Err(_) => self.reply(call, Err(CommandError::NoSuchCode)),
         }
     }
@@ -220,6 +217,11 @@ impl Engine {
         let ended: Vec<_> = locators.into_iter().filter(is_due).collect();
         ended.into_iter().for_each(|locator| self.end_code(room_id, locator, None));
     }
+}
+
+/// Tells members how many may join with a code, so that each of them can count.
+fn limit(locator: Locator, uses: Option<u32>) -> Option<Piece> {
+    uses.map(|uses| Piece::Content(Body::CodeLimit { locator, uses }))
 }
 
 /// Keys of earlier epochs for who joins: where newcomers may read the last days, those of the epochs

@@ -94,7 +94,7 @@ fn versions_kinds_lengths_and_sessions_are_checked() {
     };
     assert_eq!(with(0, &[2]), CodecError::Version { theirs: 2, ours: 1 });
     assert_eq!(with(1, &[0]), CodecError::UnknownKind(0));
-    assert_eq!(with(1, &[6]), CodecError::UnknownKind(6));
+    assert_eq!(with(1, &[99]), CodecError::UnknownKind(99));
     let len = u32::try_from(BODY_MAX + 1).unwrap();
     assert_eq!(with(154, &len.to_le_bytes()), CodecError::TooLong { max: BODY_MAX, got: BODY_MAX + 1 });
     assert_eq!(with(146, &1u64.to_le_bytes()), CodecError::Malformed("session of an entry"));

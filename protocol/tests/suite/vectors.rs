@@ -4,7 +4,10 @@
 //! Whatever draws randomness in them draws it from ChaCha20 with the seed that is given: the key is
 //! the number in 8 bytes little endian expanded as `rand_core`'s `seed_from_u64` does.
 
-use crate::fixtures::{Device, Room, conversation, hex, rng, says};
+use crate::{
+    examples,
+    fixtures::{Device, Room, conversation, hex, rng, says},
+};
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId, UserId,
     content::{Body, Content, padded_len},
@@ -17,7 +20,7 @@ use parlor_protocol::{
     link::{LinkAnswering, Linking, OwnKey, OwnMessage},
     log::{Height, Heights, digest},
     safety::SafetyNumber,
-    wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
+    wire::{Answer, Gossip, Request, gossip_id},
 };
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -222,32 +225,19 @@ fn lengths_are_padded_to_these() {
 }
 
 #[test]
-fn requests_and_answers_have_these_bytes() {
-    let (room, device) = (Room::new(1), Device::new(2));
+fn messages_have_these_bytes() {
+    let (device, mut vectors) = (Device::new(2), serde_json::Map::new());
     let log = LogKey { author: device.id(), log: LogId(7) };
-    let height = Height { next: 300, head: EntryId::from_bytes([9; 32]) };
-    let heights: Heights = [(log, height)].into();
-    let ask = |ask| Request::Room { room: room.id(), cert: room.secrets.admit(device.id()), ask };
-    let bytes = |request: Request| hex(&request.encode().unwrap());
-    let genesis = room.genesis.inner().clone();
-    let topics = vec![TopicId::from_bytes([5; 32])];
-    compare(
-        "messages.json",
-        &json!({
-            "digest": hex(&digest(&heights)),
-            "request_invite": bytes(Request::Invite(Locator([1; 16]))),
-            "request_heights": bytes(ask(RoomRequest::Heights { digest: digest(&heights), epochs: [9; 32] })),
-            "request_page": bytes(ask(RoomRequest::Page { log, from: 300 })),
-            "request_tail": bytes(ask(RoomRequest::Tail { limit: 50 })),
-            "request_push": bytes(ask(RoomRequest::Push { entries: vec![genesis.clone()] })),
-            "request_register": bytes(ask(RoomRequest::Register { genesis: genesis.clone(), epochs: vec![], topics })),
-            "request_received": bytes(ask(RoomRequest::Received { heights: vec![(log, 300)] })),
-            "answer_same": hex(&Answer::Same.encode().unwrap()),
-            "answer_heights": hex(&Answer::Heights(vec![(log, height)]).encode().unwrap()),
-            "answer_page": hex(&Answer::Page(vec![genesis]).encode().unwrap()),
-            "answer_done": hex(&Answer::Done.encode().unwrap()),
-        }),
-    );
+    let heights: Heights = [(log, Height { next: 300, head: EntryId::from_bytes([9; 32]) })].into();
+    vectors.insert("digest".to_owned(), json!(hex(&digest(&heights))));
+    let messages = (examples::requests().into_iter())
+        .map(|(name, request)| (format!("request_{name}"), request.encode().unwrap()))
+        .chain(examples::answers().into_iter().map(|(name, it)| (format!("answer_{name}"), it.encode().unwrap())))
+        .chain(examples::gossip().into_iter().map(|(name, it)| (format!("gossip_{name}"), it.encode().unwrap())));
+    for (name, bytes) in messages {
+        assert!(vectors.insert(name, json!(hex(&bytes))).is_none(), "one name each");
+    }
+    compare("messages.json", &serde_json::Value::Object(vectors));
 }
 
 #[test]

@@ -49,7 +49,12 @@ async fn rubbish_is_rejected_and_strangers_are_not_passed_on() {
     let topic = room.secrets.topic();
     let entry = room.content(&mut member, b"sealed");
     let from = member.id();
-    assert_eq!(stage.gossip_raw(from, topic, b"rubbish".to_vec()).await, Verdict::Reject);
+    let mut rubbish = Gossip::Entry(entry.clone()).encode().unwrap();
+    rubbish.pop();
+    assert_eq!(stage.gossip_raw(from, topic, rubbish).await, Verdict::Reject);
+    // A kind of frame that only later versions know: not passed on, and not held against anybody.
+    let later = [1, 0x99, 0x49, 1, 0, 0, 0, 7];
+    assert_eq!(stage.gossip_raw(from, topic, later.to_vec()).await, Verdict::Ignore);
     assert_eq!(stage.gossip(&room, from, &forged(&entry)).await, Verdict::Reject);
     assert_eq!(stage.gossip(&other, from, &entry).await, Verdict::Reject, "in another room's topic");
     let bytes = Gossip::Entry(entry.clone()).encode().unwrap();
