@@ -47,13 +47,6 @@ impl EpochGraph {
         self.node_of(epoch).map(|(_, node)| &node.outline)
     }
 
-    /// Whether the record of an epoch has its key for a device.
-    #[must_use]
-    pub fn has_key_for(&self, epoch: EpochId, device: DeviceId) -> bool {
-        let mentions = self.devices.mentions(device).zip(self.node_of(epoch));
-        mentions.is_some_and(|(mentions, (at, _))| mentions.roles(at) & KEYED != 0)
-    }
-
     /// Epochs whose records stand, at most this many: those that no other one follows, then the youngest.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<EpochId> {
@@ -190,15 +183,6 @@ impl EpochGraph {
     pub fn lets_in(&self, epoch: EpochId) -> bool {
         let Some((at, node)) = self.node_of(epoch) else { return true };
         self.view.barriers.are_within(&node.ancestors, at) && self.shuts_out_all(at)
-    }
-
-    /// Whether an epoch is another one or follows it.
-    #[must_use]
-    pub fn follows(&self, later: EpochId, earlier: EpochId) -> bool {
-        match (self.node_of(later), self.node_of(earlier)) {
-            (Some((later, _)), Some((earlier, _))) => self.reaches(later, earlier),
-            _ => false,
-        }
     }
 
     /// Standing records that name where the logs of a device ended for them, though it stays: a

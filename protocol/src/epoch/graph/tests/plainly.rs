@@ -1,6 +1,10 @@
 //! The graph comes to the same as the plain rules, with whatever rooms chance makes up.
 
-use super::{Act, Record, act, device, log, random_room, record, user};
+use super::{
+    Record,
+    chance::{Act, act, random_room},
+    device, log, record, user,
+};
 use crate::{
     epoch::{
         EpochFacts,
