@@ -23,7 +23,7 @@ pub(super) fn encode_request(ask: &AccountRequest) -> Result<Vec<u8>, CodecError
         Ask::FinishLogIn { proof, device } => frame::encode(Kind::FinishLogIn, &(proof, device)),
         Ask::LogOut => frame::wrap(Kind::LogOut, Ok),
         Ask::StartChange { message } => frame::encode(Kind::StartChange, message),
-        Ask::FinishChange { record, by_password } => frame::encode(Kind::FinishChange, &(record, by_password)),
+        Ask::FinishChange { record, expected, vault } => frame::encode(Kind::FinishChange, &(record, expected, vault)),
         Ask::StartReset { name, token, message } => frame::encode(Kind::StartReset, &(name, token, message)),
         Ask::FinishReset { name, token, record } => frame::encode(Kind::FinishReset, &(name, token, record)),
         Ask::Vault => frame::wrap(Kind::Vault, Ok),
@@ -59,8 +59,8 @@ pub(super) fn decode_request(kind: RequestKind, body: Body<'_>) -> Result<Accoun
         Kind::LogOut => body.empty().map(|()| Ask::LogOut)?,
         Kind::StartChange => Ask::StartChange { message: body.read()? },
         Kind::FinishChange => {
-            let (record, by_password) = body.read()?;
-            Ask::FinishChange { record, by_password }
+            let (record, expected, vault) = body.read()?;
+            Ask::FinishChange { record, expected, vault }
         }
         Kind::StartReset => {
             let (name, token, message) = body.read()?;

@@ -60,7 +60,7 @@ kinds! {
         FinishLogIn = 0x0204, SMALL;
         LogOut = 0x0205, 0;
         StartChange = 0x0206, SMALL;
-        FinishChange = 0x0207, SMALL;
+        FinishChange = 0x0207, VAULT;
         StartReset = 0x0208, SMALL;
         FinishReset = 0x0209, SMALL;
         Vault = 0x020a, 0;
