@@ -5,6 +5,7 @@
 //! says that the file is whole. Entries stay as sealed as they are in the store.
 
 use anyhow::{Context as _, bail, ensure};
+use parlor_node::private;
 use parlor_protocol::{
     LogKey, RoomId,
     account::VaultRecord,
@@ -18,7 +19,7 @@ use parlor_protocol::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{BufReader, BufWriter, Read as _, Write as _},
     path::Path,
 };
@@ -90,7 +91,8 @@ pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<
 }
 
 async fn backup(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
-    let file = OpenOptions::new().create_new(true).write(true).open(path);
+    // It shows whoever has it what the archive knows.
+    let file = private::options().create_new(true).write(true).open(path);
     let file = file.with_context(|| format!("cannot create {}; choose a new file", path.display()))?;
     let written = write_all(store, file).await;
     if written.is_err() {

@@ -1,6 +1,6 @@
 //! Settings: flags before environment before the config file before the defaults.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use directories::ProjectDirs;
 use parlor_node::net::{InterfaceFilter, Port, Ports};
 use parlor_protocol::rate::Rate;
@@ -38,6 +38,22 @@ pub struct Cli {
     /// Shows more, and the causes of errors.
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+impl Cli {
+    /// Whether a login of MongoDB stands on the command line, where other users of the computer can read it.
+    #[must_use]
+    pub fn shows_login(&self, typed: &ArgMatches) -> bool {
+        let has_login = self.settings.mongodb.as_deref().is_some_and(|uri| without_login(uri) != uri);
+        let mut level = Some(typed);
+        while let Some(matches) = level {
+            if has_login && matches.value_source("mongodb") == Some(ValueSource::CommandLine) {
+                return true;
+            }
+            level = matches.subcommand().map(|(_, inner)| inner);
+        }
+        false
+    }
 }
 
 /// What else the program can do.
@@ -108,8 +124,8 @@ pub struct Settings {
     /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// WebSocket port for pages that another web server hands out. Every website that somebody on the network
-    /// opens can reach it too. Absent: browsers come through the page's own address only.
+    /// WebSocket port for a web server that hands the page out and passes /ws on. Every website that somebody on
+    /// the network opens can reach it too. Absent: browsers come through the page's own address only.
     #[arg(long)]
     pub ws_port: Option<u16>,
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
@@ -386,6 +402,7 @@ impl std::fmt::Debug for ArchiveConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use clap::{CommandFactory as _, FromArgMatches as _};
 
     #[test]
     fn flags_win_over_the_config_file() {
@@ -423,6 +440,8 @@ mod tests {
         let debug = format!("{settings:?}");
         assert!(!debug.contains("hunter2"), "{debug}");
         assert_eq!(without_login("mongodb://host/db"), "mongodb://host/db");
+        let socket = without_login("mongodb://anna:hunter2@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
+        assert_eq!(socket, "mongodb://USER:PASSWORD@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
     }
 
     #[test]
@@ -436,6 +455,18 @@ mod tests {
         let shown: Vec<_> = settings.to_file().unwrap().lines().map(str::to_owned).collect();
         assert_eq!(shown.len(), all.len());
         assert_eq!(settings.max_peer_kb_per_second, Some(32 * 1024));
+    }
+
+    #[test]
+    fn a_login_on_the_command_line_is_noticed_wherever_it_stands() {
+        let shows = |args: &[&str]| {
+            let typed = Cli::command().get_matches_from([&["parlor-archive"], args].concat());
+            Cli::from_arg_matches(&typed).unwrap().shows_login(&typed)
+        };
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["verify", "--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db", "users", "list"]));
+        assert!(!shows(&["--mongodb", "mongodb://host/db"]) && !shows(&["--mongodb-file", "uri"]) && !shows(&[]));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Archive {
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let registry = metrics.registry();
         let health = listener.map(|listener| {
-            tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping.clone())))
+            let hosts = config.web.hosts.clone();
+            tokio::spawn(http::serve(listener, Arc::clone(&store), registry, hosts, stopped(stopping.clone())))
         });
         // Without a WebSocket there is nothing that a page could talk to.
         let site = site.zip(net.ws_port());

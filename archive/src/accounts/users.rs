@@ -113,7 +113,7 @@ async fn token(
     let who = name.as_ref().map_or_else(|| "one account".to_owned(), |name| format!("the account {name}"));
     let pass = Pass { hash: token.hash(), expires: now + TOKEN_FOR_MS, name };
     store.put_pass(pass, now).await.map_err(|error| error.to_string())?;
-    Ok(format!("Token: {token}\nIt makes {who}, once, within a week: `parlor account register --token ...`."))
+    Ok(format!("Token: {token}\nIt makes {who}, once, within a week: `parlor account register --token -` asks for it."))
 }
 
 async fn change(store: &dyn AccountStore, name: &str, change: impl Fn(&mut AccountRow)) -> Result<(), String> {

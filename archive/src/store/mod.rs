@@ -8,6 +8,7 @@ mod mongo;
 
 pub use accounts::{AccountRow, AccountStore, Added, Pass, Tries, TryPlace, VaultNote};
 pub use embedded::EmbeddedStore;
+pub(crate) use embedded::STORE_FILE;
 pub use mongo::MongoStore;
 
 use crate::{config::ArchiveConfig, error::StartError};

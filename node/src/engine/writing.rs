@@ -21,6 +21,7 @@ use super::{
     logs::Frozen,
     room::{Effects, Room},
     sealing::{Piece, Sealed, Sealer},
+    steps::Sessions,
     unsaved::{Again, Run},
 };
 use crate::{
@@ -362,7 +363,7 @@ impl Engine {
         let state = room.logs.entry(log);
         if state.height.next > seq {
             state.height = Height { next: seq, head: first.header().prev };
-            state.session = None;
+            state.sessions = Sessions::default();
             // Another session must seal that place: this one has used its nonce.
             room.sealing = None;
         }

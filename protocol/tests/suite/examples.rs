@@ -53,7 +53,14 @@ pub static LINK: LazyLock<(Vec<u8>, LinkGift)> = LazyLock::new(|| {
 
 pub fn signal() -> Signal {
     let room = Room::new(1);
-    Signal::seal(&room.secrets, &room.maker.key, SignalBody { at: 1, kind: SignalKind::Online }, &mut rng(3)).unwrap()
+    Signal::seal(
+        &room.secrets,
+        parlor_protocol::epoch::Step::FIRST,
+        &room.maker.key,
+        SignalBody { at: 1, kind: SignalKind::Online },
+        &mut rng(3),
+    )
+    .unwrap()
 }
 
 /// Requests of every kind, with a name each.

@@ -14,7 +14,7 @@ mod signing_in;
 mod vanishing;
 
 use bytes::Bytes;
-use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_node::net::{Capabilities, GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
     account::Server,
@@ -118,7 +118,14 @@ impl Stage {
     async fn connect(&mut self, peer: DeviceId, address: [u8; 4]) {
         let remote = Some(std::net::IpAddr::from(address));
         let (address, transport) = ("/ip4/192.0.2.1/tcp/1".to_owned(), "tcp");
-        let event = NetEvent::PeerConnected { peer, address, remote, transport, archive: false };
+        let event = NetEvent::PeerConnected {
+            peer,
+            address,
+            remote,
+            transport,
+            archive: false,
+            capabilities: Capabilities::default(),
+        };
         self.events.send(event).await.unwrap();
     }
 

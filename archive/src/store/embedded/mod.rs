@@ -32,7 +32,7 @@ use handle::Handle;
 use write::{Change, Job};
 
 /// The name of the file in the data folder.
-const STORE_FILE: &str = "archive.redb";
+pub(crate) const STORE_FILE: &str = "archive.redb";
 /// Writes that may wait; whoever brings more waits as well.
 const QUEUE: usize = 1024;
 /// Bytes of them.

@@ -1,6 +1,7 @@
 //! Tables and keys of the embedded store. All numbers in keys are big endian, so that ranges are
 //! in order.
 
+use parlor_node::private;
 use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde::{Serialize, de::DeserializeOwned};
@@ -74,6 +75,8 @@ fn is_full(error: &std::io::Error) -> bool {
 
 pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
     let damaged = |what: String| StoreError::Damaged { what: format!("{}: {what}", file.display()) };
+    // redb would make it readable for everybody.
+    private::make_file(file).map_err(|error| fault(redb::Error::Io(error)))?;
     let db = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => {
             StoreError::Other(format!("{} is in use by another parlor-archive", file.display()))

@@ -120,7 +120,7 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
 
 /// MongoDB 5 and later do not start on older processors, which spare computers often have.
 fn with_hint(name: &str, error: &Error) -> String {
-    let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| name.contains(host));
+    let is_local = ["localhost", "127.0.0.1", "[::1]", ".sock"].iter().any(|host| name.contains(host));
     let reason = first_line(&error.to_string());
     match std::fs::read_to_string("/proc/cpuinfo") {
         Ok(info) if is_local && is_too_old(&info) => format!(
