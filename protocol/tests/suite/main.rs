@@ -8,6 +8,7 @@ mod accounts;
 mod codes;
 mod contents;
 mod corpus;
+mod door_vectors;
 mod doors;
 mod entries;
 mod epochs;

@@ -26,7 +26,7 @@ use parlor_protocol::{
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-fn compare(name: &str, actual: &Value) {
+pub fn compare(name: &str, actual: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
     if std::env::var_os("PARLOR_WRITE_VECTORS").is_some() {
         fs::write(&path, format!("{actual:#}\n")).unwrap();

@@ -170,12 +170,15 @@ impl Rules {
         named.max()
     }
 
-    /// The person of a device that is or was let in: of the first entry that counts.
+    /// The person of a device that is or was let in: of the entries by which it is in, else was let in, the
+    /// oldest.
     #[must_use]
     pub fn own_of(&self, device: DeviceId) -> Option<OwnId> {
         let who = self.who();
-        let number = who.states.counted(device).iter().chain(who.now.ins_of(device)).chain(who.kept.ins_of(device));
-        number.into_iter().min().and_then(|number| self.facts.ins().get(*number)).map(|fact| fact.own)
+        let lists = [who.states.counted(device), who.now.ins_of(device), who.kept.ins_of(device)];
+        let list = lists.into_iter().find(|list| !list.is_empty())?;
+        let facts = list.iter().filter_map(|number| self.facts.ins().get(*number));
+        facts.min_by_key(|fact| self.age(fact)).map(|fact| fact.own)
     }
 
     /// Whether a person owns the room, as far as records of epochs by one of its devices show.

@@ -20,7 +20,9 @@ impl Rules {
 
     fn is_known_outside(&self, head: EpochId) -> bool {
         let outs = &self.who().outs;
-        let lies_before = |epoch: EpochId| epoch == head || !self.graph.follows(head, epoch);
+        // One that does not stand is followed by none, and nobody writes in it.
+        let lies_before =
+            |epoch: EpochId| !self.graph.is_void(epoch) && (epoch == head || !self.graph.follows(head, epoch));
         let mut out = outs.devices().filter(|device| !self.is_in(*device));
         outs.epochs().any(lies_before) || out.any(|device| self.has_key_of(device, head))
     }

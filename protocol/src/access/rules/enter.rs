@@ -8,7 +8,7 @@ use crate::{
         wire::{NotEntered, Offer},
     },
     entry::{Entry, Kind, Verified},
-    ids::DeviceId,
+    ids::{DeviceId, EpochId},
     limits::{DEVICES_MAX, OWN_DEVICES_MAX},
     rules::Refused,
 };
@@ -132,13 +132,19 @@ impl Rules {
     fn check_step(&self, fact: &InFact, entering: &Entering<'_>) -> Result<(), Stop> {
         let Way::ByCode { step, .. } = fact.way else { return Ok(()) };
         let offer = Offer { epoch: fact.at.epoch, step };
-        let highest = || entering.offers.iter().filter(|of| of.epoch == offer.epoch).map(|of| of.step).max();
         let fits = if entering.for_keys {
             entering.offers.contains(&offer)
         } else {
-            // Nobody uses up steps by showing one that was never reached.
-            self.world().names(fact.device()) || highest().is_none_or(|highest| step <= highest)
+            self.world().names(fact.device()) || step <= self.highest_open(offer.epoch, entering.offers)
         };
         if fits { Ok(()) } else { Err(Stop::Again) }
+    }
+
+    /// The highest step of an epoch that somebody may have come in at, as far as is known here: nobody uses
+    /// up steps by showing one that was never reached.
+    fn highest_open(&self, epoch: EpochId, offers: &[Offer]) -> u32 {
+        let offered = offers.iter().filter(|offer| offer.epoch == epoch).map(|offer| offer.step).max();
+        let next = self.highest_named(epoch).map_or(0, |named| named.saturating_add(1));
+        offered.unwrap_or_default().max(next)
     }
 }

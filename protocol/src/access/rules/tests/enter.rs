@@ -104,8 +104,16 @@ fn keys_are_given_at_a_step_on_offer_and_nobody_uses_up_steps() {
     assert_eq!((at(3, true), at(5, true)), (Ok(()), Ok(())));
     assert_eq!((at(4, true), at(6, true)), (Err(Stop::Again), Err(Stop::Again)));
     assert_eq!((at(0, false), at(5, false), at(6, false)), (Ok(()), Ok(()), Err(Stop::Again)));
+    // Where nothing is on offer, the next after what somebody named.
+    let shows = |rules: &Rules, number, step| {
+        let log = Log::new(number, 9).comes_at(10, number * 10, 1, founder.door(), step, Hours::NONE);
+        let is_ended = |_| false;
+        rules.check_gossiped(log.last(), &Entering { living: living(&is_ended), offers: &[], for_keys: false })
+    };
+    assert_eq!((shows(&rules, 6, 0), shows(&rules, 6, 1)), (Ok(()), Err(Stop::Again)));
     let five = Log::new(5, 9).comes_at(10, 50, 1, founder.door(), 5, Hours::NONE);
     let rules = room(&records, &[&founder, &five]);
+    assert_eq!((shows(&rules, 6, 6), shows(&rules, 6, 1023)), (Ok(()), Err(Stop::Again)));
     assert_eq!((rules.highest_named(epoch(10)), rules.highest_named(epoch(11))), (Some(5), None));
 }
 

@@ -179,7 +179,7 @@ impl Log {
     }
 
     pub(super) fn says(self, number: u8) -> Self {
-        self.write(Kind::Content, number, b"sealed")
+        self.write(Kind::Content, number, b"\0\0\0\0sealed")
     }
 
     pub(super) fn makes(self, number: u8, with: u8) -> Self {

@@ -204,3 +204,23 @@ fn an_epoch_is_wanted_until_one_follows_that_names_nobody_who_is_out() {
     assert!(wants(&[record(11, 1, &[10], &[1])], &[&six]));
     assert!(!wants(&[record(11, 1, &[10], &[1, 6])], &[&six]));
 }
+
+#[test]
+fn leaving_in_an_epoch_that_does_not_stand_wants_no_epoch_for_ever() {
+    let (records, founder, four) = begin();
+    let beside = [record(11, 1, &[10], &[1]).drops(2), record(12, 2, &[10], &[2, 4])];
+    let four = four.leaves(12, 40);
+    let rules = room(&[records.as_slice(), &beside].concat(), &[&founder, &four]);
+    assert!(rules.graph().is_void(epoch(12)));
+    assert_eq!((rules.presence(device(4)), rules.wants_epoch(NOW_MS, |_| true)), (Presence::Left, false));
+}
+
+#[test]
+fn whose_device_it_is_does_not_depend_on_the_order_of_its_entries() {
+    let (records, founder, _) = begin();
+    let logs = [40, 41].map(|person| Log::new(4, u64::from(person)).comes_by(10, person, 1, founder.door()));
+    let [one, other] = logs;
+    let forth = room(&records, &[&founder, &one, &other]).own_of(device(4));
+    assert_eq!(forth, room(&records, &[&founder, &other, &one]).own_of(device(4)));
+    assert!(forth == Some(own_id(40)) || forth == Some(own_id(41)));
+}

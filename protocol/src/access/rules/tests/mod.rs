@@ -7,6 +7,7 @@ mod enter;
 mod kit;
 mod leaving;
 mod linking;
+mod many;
 mod orders;
 mod removing;
 mod wraps;
