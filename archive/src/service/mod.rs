@@ -7,6 +7,7 @@
 mod answering;
 mod ending;
 mod gossip;
+mod known;
 mod listening;
 mod rates;
 mod room;
@@ -81,6 +82,8 @@ impl Default for Limits {
 #[derive(Debug)]
 enum Done {
     Answer(InboundId, Answer),
+    /// An answer to somebody who is signed in.
+    SignedIn(InboundId, DeviceId, Answer),
     Appended {
         room: RoomId,
         log: LogKey,
@@ -157,6 +160,7 @@ pub(crate) struct Service {
     /// What is listened to, and whose it is.
     topics: HashMap<TopicId, RoomId>,
     peers: BTreeSet<DeviceId>,
+    known: known::Known,
     meter: Meter,
     in_flight: InFlight,
     /// When rooms of a shared store were read anew.
@@ -190,6 +194,7 @@ impl Service {
             rooms: HashMap::new(),
             topics: HashMap::new(),
             peers: BTreeSet::new(),
+            known: known::Known::default(),
             meter: Meter::new(limits.rates, Instant::now()),
             in_flight: InFlight::default(),
             refreshed: HashMap::new(),
@@ -205,6 +210,8 @@ impl Service {
             let loaded = storing::load_room(&*service.store, &row).await?;
             service.open_room(&row, Some(loaded)).await;
         }
+        let signed_in = service.store.accounts().signed_in(known::KNOWN_MAX).await?;
+        service.know_signed_in(signed_in).await;
         service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
         Ok(service)
     }
@@ -329,7 +336,10 @@ impl Service {
                 Some(known) if !known.rules.check_cert(from, &cert) || known.rules.graph().dissolved_by().is_some() => {
                     Some(Answer::Refused(Refusal::NotAdmitted))
                 }
-                Some(_) => self.serve(id, from, room, ask),
+                Some(_) => {
+                    self.know([from]).await;
+                    self.serve(id, from, room, ask)
+                }
             },
         };
         if let Some(answer) = answer {

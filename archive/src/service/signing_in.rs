@@ -10,7 +10,7 @@ use parlor_protocol::{
 use std::{sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
-use super::{Done, RETRY_MS, Service, TASKS_MAX, rates::Cost};
+use super::{Done, RETRY_MS, Service, TASKS_MAX, known::shows_signed_in, rates::Cost};
 use crate::accounts::Desk;
 
 /// Questions that are worked on at once; more wait. Each is half a millisecond of processor, for which
@@ -55,6 +55,9 @@ impl Service {
             let _turn = turns.acquire().await;
             let answer = desk.answer(from, ask).await;
             drop(place);
+            if shows_signed_in(&answer) {
+                return Done::SignedIn(id, from, Answer::Account(answer));
+            }
             Done::Answer(id, Answer::Account(answer))
         });
         None

@@ -75,6 +75,7 @@ impl Service {
             room.absorb(*loaded);
         }
         self.listen(row.room).await;
+        self.know_room(row.room).await;
         self.metrics.rooms.set(i64::try_from(self.rooms.len()).unwrap_or(i64::MAX));
     }
 
@@ -197,6 +198,10 @@ impl Service {
     pub(super) async fn on_done(&mut self, done: Done) {
         match done {
             Done::Answer(inbound, answer) => self.answer(inbound, &answer).await,
+            Done::SignedIn(inbound, device, answer) => {
+                self.know_signed_in(vec![device]).await;
+                self.answer(inbound, &answer).await;
+            }
             Done::Appended { room, log, waiter, planned, added, news, result } => {
                 let answer = self.on_appended(room, log, planned, added, result);
                 self.listen(room).await;

@@ -117,6 +117,9 @@ pub trait AccountStore: Send + Sync + Debug {
     /// The account that a device is signed in to.
     async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError>;
 
+    /// Devices that are signed in to any account, at most so many.
+    async fn signed_in(&self, most: usize) -> Result<Vec<DeviceId>, StoreError>;
+
     /// All accounts, by name.
     async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError>;
 

@@ -89,7 +89,6 @@ impl Peer {
         NetEvent::PeerConnected {
             peer: self.device,
             address: self.address(peer).to_string(),
-            remote: self.links.values().find_map(|link| address::ip_of(&link.address)),
             transport,
             remote: self.links.values().find_map(|link| link.remote),
             archive: self.capabilities.has(Capability::Archive),
