@@ -4,7 +4,7 @@
 
 use parlor_node::Command;
 use parlor_tests::{
-    real::{self, address, archive, create, join, node, send, texts, until, until_archived, until_texts},
+    real::{address, archive, create, join, node, send, texts, until, until_archived, until_texts},
     strangers::{Manner, Strangers},
 };
 use std::{
@@ -87,12 +87,14 @@ async fn strangers_leave_places_for_members_and_for_whom_a_person_dials() {
     // She comes back.
     let anna = tokio::time::timeout(SOON, node(dir.path(), "anna", &at)).await.unwrap();
     send(&ben.handle(), room, "are you there?").await;
-    let reads = tokio::time::timeout(SOON, until_texts(&anna.handle(), room, &["before", "are you there?"]));
+    let handle = anna.handle();
+    let reads = tokio::time::timeout(SOON, until_texts(&handle, room, &["before", "are you there?"]));
     reads.await.expect("strangers keep her out");
     // And whom ben points at is dialed all the same.
     let clara = node(dir.path(), "clara", &[]).await;
     ben.handle().call(Command::AddAddress(address(clara.net().unwrap()))).await.unwrap();
-    let met = tokio::time::timeout(SOON, join(&clara.handle(), &code));
+    let handle = clara.handle();
+    let met = tokio::time::timeout(SOON, join(&handle, &code));
     assert_eq!(met.await.expect("ben has no place to dial her"), room);
     drop(siege);
     for node in [anna, ben, clara] {
@@ -116,5 +118,4 @@ async fn strangers_that_do_nothing_are_let_go_and_one_address_has_only_its_share
     assert!(there <= 2 * share, "{there} connections of one address");
     drop(siege);
     archive.shutdown().await;
-    let _ = real::PATIENCE;
 }
