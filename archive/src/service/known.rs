@@ -5,7 +5,7 @@
 //! first, and where there are too many whoever was known first stays (`parlor_node::net`, known devices).
 
 use parlor_node::net::{KNOWN_BATCH, NetCommand};
-use parlor_protocol::{DeviceId, RoomId, account::AccountAnswer};
+use parlor_protocol::{DeviceId, RoomId};
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Service, room::RoomState};
@@ -21,22 +21,15 @@ pub(super) struct Known {
     signed_in: HashSet<DeviceId>,
 }
 
-/// Whether an answer is one that only devices get that are signed in.
-pub(super) fn shows_signed_in(answer: &AccountAnswer) -> bool {
-    matches!(
-        answer,
-        AccountAnswer::Status(Some(_))
-            | AccountAnswer::LoggedIn(_)
-            | AccountAnswer::Vault(_)
-            | AccountAnswer::VaultChanged(_)
-            | AccountAnswer::Devices(_)
-    )
-}
-
 impl<W> RoomState<W> {
     /// Who writes in the room, and who wrote there and is no member any more.
     fn authors(&self) -> (BTreeSet<DeviceId>, BTreeSet<DeviceId>) {
         self.heights().keys().map(|log| log.author).partition(|device| self.is_member(*device))
+    }
+
+    /// Everybody who wrote in the room.
+    pub(super) fn devices(&self) -> BTreeSet<DeviceId> {
+        self.heights().keys().map(|log| log.author).collect()
     }
 }
 
@@ -59,6 +52,13 @@ impl Service {
         let places = KNOWN_MAX.saturating_sub(self.known.signed_in.len());
         self.known.signed_in.extend(devices.iter().take(places).copied());
         self.know(devices).await;
+    }
+
+    /// A device is not signed in any more.
+    pub(super) async fn forget_signed_in(&mut self, device: DeviceId) {
+        if self.known.signed_in.remove(&device) {
+            self.forget([device]).await;
+        }
     }
 
     /// The members of a room who write there are known, and whoever is no member any more is a stranger.

@@ -10,7 +10,7 @@
 //! all, the time for a request's head and its length are bounded; who does nothing is let go.
 
 mod browser;
-mod hosts;
+pub(crate) mod hosts;
 mod page;
 mod places;
 mod tls;

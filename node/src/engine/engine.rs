@@ -4,7 +4,7 @@ use parlor_protocol::{
     DeviceId, RoomId, TopicId,
     card::UserKey,
     entry::Entry,
-    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    epoch::{AdmissionCert, Genesis},
     keys::{DeviceKey, DhSecret},
     wire::Introduction,
 };
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     account::{Account, person::Person},
     connection::Connections,
+    consequences::Consequences,
     contacts::Contacts,
     devices::Devices,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
@@ -89,6 +90,7 @@ pub struct Engine {
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
     pub(super) to_publish: ToPublish,
+    pub(super) consequences: Consequences,
     /// What was signed last for people nearby.
     pub(super) introduced: Option<Introduction>,
     counter: u64,
@@ -132,6 +134,7 @@ impl Engine {
             timers: Timers::default(),
             unsaved: Unsaved::default(),
             to_publish: ToPublish::default(),
+            consequences: Consequences::default(),
             introduced: None,
             counter: 0,
             is_stopping: false,
@@ -166,6 +169,7 @@ impl Engine {
         engine.touch_vault();
         engine.tell_known();
         engine.greet_strangers();
+        engine.follow();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
@@ -200,6 +204,7 @@ impl Engine {
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
+        self.follow();
     }
 
     /// When the engine wants an [`Input::Tick`] at the latest, on the monotonic clock.
@@ -270,6 +275,7 @@ impl Engine {
                 Timer::Contacts => self.save_contacts(),
                 Timer::Knock(room) => self.knock(room),
             }
+            self.follow();
         }
     }
 
@@ -400,9 +406,6 @@ impl Engine {
 /// Rebuilds a room from its record; `None` when the record contradicts itself.
 fn restore(record: RoomRecord, heights: &parlor_protocol::log::Heights) -> Option<Room> {
     let genesis = Genesis::decode(record.genesis.body()).ok()?;
-    let secrets = |epoch: &crate::store::EpochKeyRecord| {
-        EpochSecrets::derive_checked(record.room, &epoch.parents, epoch.key.clone(), epoch.id).ok()
-    };
-    let epochs: Vec<_> = record.epochs.iter().filter_map(secrets).collect();
+    let epochs: Vec<_> = record.epochs.iter().filter_map(|epoch| epoch.secrets(record.room).ok()).collect();
     (!epochs.is_empty()).then(|| Room::new(record, genesis, epochs, heights))
 }

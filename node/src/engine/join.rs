@@ -21,6 +21,7 @@ use super::{
     governing::DAYS_MAX,
     io::{CallId, JobId, Output},
     room::Room,
+    sealing::Piece,
     sync::Asked,
     timers::Timer,
     unsaved::Again,
@@ -76,10 +77,6 @@ pub(super) struct Join {
     started: u64,
 }
 
-pub(super) fn epoch_record(secrets: &EpochSecrets, since: u64) -> EpochKeyRecord {
-    EpochKeyRecord { id: secrets.id(), parents: secrets.parents().to_vec(), key: secrets.key().clone(), since }
-}
-
 impl Engine {
     // Making.
 
@@ -133,24 +130,26 @@ impl Engine {
         let change = EpochChange { recipients, ..EpochChange::default() };
         let settings = RoomSettings::founding(&genesis);
         let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &noise, &mut self.rng).ok()?;
+        let record = record.encode().ok()?;
         let founding = Founding { genesis_entry: entry.inner().clone(), genesis, epochs: vec![secrets] };
         self.add_room(id, String::new(), founding, log, None, false);
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.logs.entry(entry.log_key()).height = Height::after(&entry);
-        }
-        self.commit(id, vec![entry], Vec::new(), None, Reply::Done);
-        let silent = |engine: &mut Self, kind, body: &[u8]| engine.write_plain(id, kind, body, None, Reply::Done);
-        silent(self, Kind::Epoch, &record.encode().ok()?);
-        self.write_admission(id);
-        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name })).collect();
-        self.write_contents(id, bodies, call, |_| Reply::Joined(id));
+        let mut pieces = vec![Piece::Founding(entry), Piece::Plain(Kind::Epoch, record)];
+        pieces.extend(self.admission(id));
+        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name }));
+        pieces.extend(bodies.map(Piece::Content));
+        self.append_own(id, pieces, call, |_| Reply::Joined(id));
         Some(id)
     }
 
-    pub(super) fn write_admission(&mut self, room: RoomId) {
-        if let Some(body) = self.cert(room).and_then(|cert| cert.encode().ok()) {
-            self.write_plain(room, Kind::Admission, &body, None, Reply::Done);
-        }
+    /// Enters a room whose key is here: says that this device is let in, who it is, and `more`.
+    pub(super) fn enter_as_member(&mut self, room: RoomId, more: Option<Body>, call: Option<CallId>) {
+        let mut pieces: Vec<_> = self.admission(room).into_iter().collect();
+        pieces.extend(self.profile_body_in(room).into_iter().chain(more).map(Piece::Content));
+        self.append_own(room, pieces, call, |_| Reply::Joined(room));
+    }
+
+    fn admission(&self, room: RoomId) -> Option<Piece> {
+        Some(Piece::Plain(Kind::Admission, self.cert(room)?.encode().ok()?))
     }
 
     pub(super) fn add_room(
@@ -168,7 +167,7 @@ impl Engine {
             name,
             joined: wall,
             genesis: founding.genesis_entry,
-            epochs: founding.epochs.iter().map(|secrets| epoch_record(secrets, wall)).collect(),
+            epochs: founding.epochs.iter().map(|secrets| EpochKeyRecord::of(secrets, wall)).collect(),
             own_log,
             codes: code.into_iter().collect(),
             unread: 0,
@@ -346,9 +345,7 @@ impl Engine {
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.is_fresh = true;
         }
-        self.write_admission(room_id);
-        let bodies = self.profile_body_in(room_id).into_iter().chain([Body::JoinedBy(locator)]).collect();
-        self.write_contents(room_id, bodies, join.call, |_| Reply::Joined(room_id));
+        self.enter_as_member(room_id, Some(Body::JoinedBy(locator)), join.call);
         self.connections.note_in_room(from, room_id);
         self.sync_with(room_id, from);
     }

@@ -44,6 +44,8 @@ impl Liar {
         let all = entries(network);
         let mut logs: BTreeMap<LogKey, Vec<Entry>> = BTreeMap::new();
         all.iter().for_each(|entry| logs.entry(entry.log_key()).or_default().push(entry.clone()));
+        // An owner's decision goes ahead of what was written with it.
+        logs.values_mut().for_each(|log| log.sort_by_key(|entry| entry.header().seq));
         Rc::new(RefCell::new(Self { lie, logs, invites: invites(&all), asked: 0 }))
     }
 

@@ -56,9 +56,9 @@ mod tests {
         let first = PeerId::random();
         assert!(known.add(first) && !known.add(first));
         let others: Vec<_> = (0..KNOWN_MAX + 10).map(|_| PeerId::random()).collect();
-        others.iter().for_each(|peer| {
+        for peer in &others {
             known.add(*peer);
-        });
+        }
         assert_eq!(known.ranks.len(), KNOWN_MAX);
         assert!(others.last().is_some_and(|last| !known.contains(last)));
         assert_eq!(known.rank(&first), Some(0));

@@ -101,9 +101,9 @@ impl Author {
     /// Seals and signs a content as the next entry, as a node does.
     pub fn write(&mut self, secrets: &EpochSecrets, body: Body, wall: u64) -> anyhow::Result<Verified<Entry>> {
         let mut header = self.header(Kind::Content, secrets.room(), secrets.id());
-        let session = match self.session.take().filter(|session| session.covers(header.seq)) {
+        let session = match self.session.take().filter(|session| session.covers(header.epoch, header.seq)) {
             Some(session) => session,
-            None => SealingSession::open(secrets, &header, &mut self.rng)?,
+            None => SealingSession::open(secrets, secrets.lowest(), &header, &mut self.rng)?,
         };
         header.session = session.start();
         self.hlc = self.hlc.next(wall);
@@ -160,6 +160,7 @@ impl Founded {
             genesis: self.genesis.clone(),
             epoch: self.secrets.id(),
             parents: Vec::new(),
+            step: parlor_protocol::epoch::Step::FIRST,
             key: self.secrets.key().clone(),
             earlier: Vec::new(),
             expires: None,
