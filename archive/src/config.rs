@@ -2,11 +2,11 @@
 
 use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use directories::ProjectDirs;
-use parlor_node::net::{InterfaceFilter, Port, Ports};
+use parlor_node::net::{ConnectionLimits, InterfaceFilter, Port, Ports};
 use parlor_protocol::rate::Rate;
 use serde::{Deserialize, Serialize};
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -141,6 +141,10 @@ pub struct Settings {
     /// may be repeated. Behind a reverse proxy: the proxy's.
     #[arg(long = "web-host", value_name = "NAME")]
     pub web_hosts: Vec<String>,
+    /// The address of a reverse proxy before the web page; may be repeated. What it says of where browsers are
+    /// (X-Forwarded-For) is believed, so that they are not all counted as one.
+    #[arg(long = "web-proxy", value_name = "ADDRESS")]
+    pub web_proxies: Vec<IpAddr>,
     /// Serves the web page over https with this certificate (PEM, with its chain).
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -173,6 +177,13 @@ pub struct Settings {
     /// Most rooms.
     #[arg(long, value_name = "N")]
     pub max_rooms: Option<usize>,
+    /// Most connections of machines that the archive does not know, all together.
+    #[arg(long, value_name = "N")]
+    pub max_strangers: Option<usize>,
+    /// Most connections of machines that the archive does not know from one address; also of browsers, and of
+    /// their WebSockets. Machines behind a router share an address.
+    #[arg(long, value_name = "N")]
+    pub max_per_address: Option<usize>,
     /// Most megabytes all rooms together may take; as many as the disk has room for when absent.
     #[arg(long, value_name = "MB")]
     pub max_total_mb: Option<u64>,
@@ -216,6 +227,7 @@ impl Settings {
             web: self.web.or(file.web),
             web_dir: self.web_dir.or(file.web_dir),
             web_hosts: or(self.web_hosts, file.web_hosts),
+            web_proxies: if self.web_proxies.is_empty() { file.web_proxies } else { self.web_proxies },
             // What was given by hand is not mixed with the file's.
             tls_self_signed: self.tls_self_signed || self.tls_cert.is_none() && file.tls_self_signed,
             tls_key: self.tls_key.or(if self.tls_self_signed { None } else { file.tls_key }),
@@ -227,6 +239,8 @@ impl Settings {
             account_key: self.account_key.or(file.account_key),
             max_room_mb: self.max_room_mb.or(file.max_room_mb),
             max_rooms: self.max_rooms.or(file.max_rooms),
+            max_strangers: self.max_strangers.or(file.max_strangers),
+            max_per_address: self.max_per_address.or(file.max_per_address),
             max_total_mb: self.max_total_mb.or(file.max_total_mb),
             min_free_mb: self.min_free_mb.or(file.min_free_mb),
             max_accounts: self.max_accounts.or(file.max_accounts),
@@ -282,6 +296,11 @@ impl Settings {
         };
         config.web.dir.clone_from(&self.web_dir);
         config.web.hosts.clone_from(&self.web_hosts);
+        config.web.proxies.clone_from(&self.web_proxies);
+        if let Some(most) = self.max_per_address {
+            (config.web.of_address, config.connections.of_address) = (most, most);
+        }
+        config.connections.strangers = self.max_strangers.unwrap_or(config.connections.strangers);
         config.web.tls = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => Tls::Files { cert: cert.clone(), key: key.clone() },
             (None, None) if self.tls_self_signed => Tls::SelfSigned,
@@ -348,6 +367,8 @@ pub struct ArchiveConfig {
     pub http: Option<SocketAddr>,
     /// How the web page is served.
     pub web: WebConfig,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// Which interfaces take part in discovery.
     pub interfaces: InterfaceFilter,
     /// Whether to be found by mDNS.
@@ -376,6 +397,7 @@ impl ArchiveConfig {
             ports: Ports { ws: Port::Local, ..Ports::default() },
             http: Some(DEFAULT_HTTP),
             web: WebConfig::default(),
+            connections: ConnectionLimits::default(),
             interfaces: InterfaceFilter::default(),
             mdns: true,
             limits: Limits::default(),

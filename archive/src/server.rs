@@ -1,6 +1,6 @@
 //! A running archive: folder, store, network, service and HTTP put together.
 
-use parlor_node::net::{Net, NetConfig};
+use parlor_node::net::{Capabilities, Capability, Net, NetConfig};
 use parlor_protocol::{DeviceId, wire::gossip_id};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{sync::watch, task::JoinHandle};
@@ -70,6 +70,8 @@ impl Archive {
         net.ports = config.ports;
         net.interfaces = config.interfaces.clone();
         net.mdns = config.mdns;
+        net.connections = config.connections;
+        net.capabilities = Capabilities::default().with([Capability::Accounts]);
         let (handle, events, net) = Net::start(net).await?;
         let (to_net, of_service) = (handle.sender().clone(), Arc::clone(&metrics));
         let service = Service::restore(Arc::clone(&store), to_net, of_service, config.limits, blind).await?;
@@ -86,7 +88,9 @@ impl Archive {
         let site = site.zip(net.ws_port());
         let page = site.as_ref().map(|(site, _)| site.served.clone());
         let peer = net.peer_id();
-        let web = site.map(|(site, port)| tokio::spawn(async move { site.serve(&peer, port, stopping).await }));
+        let tunnels = net.tunnels().clone();
+        let web =
+            site.map(|(site, port)| tokio::spawn(async move { site.serve(&peer, port, tunnels, stopping).await }));
         Ok(Self { net, store, http: address, stop, service, control, health, web, page, _lock: lock })
     }
 

@@ -14,5 +14,6 @@ pub mod relay;
 pub mod secrecy;
 pub mod sim;
 pub mod site;
+pub mod strangers;
 pub mod visitor;
 pub mod window;

@@ -44,7 +44,7 @@ pub async fn archive_with(page: PathBuf, dir: &Path) -> (Archive, String) {
 /// When it does not start.
 pub async fn archive_over(tls: Tls, page: PathBuf, dir: &Path) -> (Archive, String) {
     let mut config = archive_config(&dir.join("archive"));
-    config.web = WebConfig { address: Some(([127, 0, 0, 1], 0).into()), dir: Some(page), tls, hosts: Vec::new() };
+    config.web = WebConfig { address: Some(([127, 0, 0, 1], 0).into()), dir: Some(page), tls, ..WebConfig::default() };
     let archive = Archive::start(config).await.expect("an archive starts");
     let site = archive.page().expect("it serves the page").links().swap_remove(0);
     (archive, site)

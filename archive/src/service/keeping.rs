@@ -125,6 +125,7 @@ impl Service {
         let Some(mut room) = self.rooms.remove(&room_id) else { return };
         self.refreshed.remove(&room_id);
         self.unhear(&mut room).await;
+        self.forget(room.devices()).await;
         self.count_rooms();
     }
 

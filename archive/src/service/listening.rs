@@ -62,6 +62,8 @@ impl Service {
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.hearing.topics = heard;
         }
+        // A new epoch may have removed somebody.
+        self.know_room(room_id).await;
     }
 
     /// A room is kept no longer.

@@ -9,6 +9,7 @@ mod ending;
 mod flight;
 mod gossip;
 mod keeping;
+mod known;
 mod listening;
 mod loading;
 mod peers;
@@ -236,6 +237,7 @@ pub(crate) struct Service {
     /// What is listened to, and whose it is.
     topics: HashMap<TopicId, RoomId>,
     peers: Peers,
+    known: known::Known,
     meter: Meter,
     in_flight: InFlight,
     gossip: GossipInFlight,
@@ -279,6 +281,7 @@ impl Service {
             blind,
             topics: HashMap::new(),
             peers: Peers::default(),
+            known: known::Known::default(),
             meter: Meter::new(limits.rates, Instant::now()),
             in_flight: InFlight::default(),
             gossip: GossipInFlight::default(),
@@ -301,6 +304,8 @@ impl Service {
             let room = loading::load(&*service.store, &row).await?;
             service.open_room(room).await;
         }
+        let signed_in = service.store.accounts().signed_in(known::KNOWN_MAX).await?;
+        service.know_signed_in(signed_in).await;
         service.count_rooms();
         service.count_bytes();
         service.measure();
@@ -443,7 +448,10 @@ impl Service {
                 Some(known) if !known.rules.check_cert(from, &cert) || known.has_ended() => {
                     Some(Answer::Refused(Refusal::NotAdmitted))
                 }
-                Some(_) => self.serve(id, from, room, ask),
+                Some(_) => {
+                    self.know([from]).await;
+                    self.serve(id, from, room, ask)
+                }
             },
         };
         if let Some(answer) = answer {

@@ -59,6 +59,7 @@ impl Service {
         }
         self.rooms.entry(id).or_insert(*room);
         self.listen(id).await;
+        self.know_room(id).await;
         self.count_rooms();
     }
 
@@ -269,6 +270,10 @@ impl Service {
             Done::AtDesk { inbound, from, registers, answer } => {
                 if let Some(is_signed_in) = peers::shows_signed_in(registers, &answer) {
                     self.peers.note_signed_in(from, is_signed_in);
+                    match is_signed_in {
+                        true => self.know_signed_in(vec![from]).await,
+                        false => self.forget_signed_in(from).await,
+                    }
                 }
                 self.answer(inbound, &Answer::Account(answer)).await;
             }

@@ -120,6 +120,9 @@ pub trait AccountStore: Send + Sync + Debug {
     /// The account that a device is signed in to.
     async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError>;
 
+    /// Devices that are signed in to any account, at most so many.
+    async fn signed_in(&self, most: usize) -> Result<Vec<DeviceId>, StoreError>;
+
     /// The vault of an account, which is the one that its row names.
     async fn vault(&self, name: &UserName) -> Result<Option<VaultRecord>, StoreError>;
 

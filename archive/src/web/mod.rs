@@ -6,13 +6,16 @@
 //! | `/parlor.json` | `{"version", "peer", "ws_path", "page"}`: protocol version, the archive's peer id, path of the WebSocket, state of the page |
 //! | `/ws` | the archive's WebSocket |
 //!
-//! Nothing is taken from a browser but the name of a file. Connections, tunnels, the time for a
-//! request's head and its length are bounded.
+//! Nothing is taken from a browser but the name of a file. Connections and tunnels of one address and of
+//! all, the time for a request's head and its length are bounded; who does nothing is let go.
 
+mod browser;
 pub(crate) mod hosts;
 mod page;
+mod places;
 mod tls;
 mod tunnel;
+mod watched;
 
 use axum::{
     Router,
@@ -22,40 +25,30 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use parlor_node::net::{ConnectionLimits, Source, Tunnels};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use self::page::{File, INDEX, Page};
+use self::{
+    browser::Connection,
+    page::{File, INDEX, Page},
+    places::Places,
+    tunnel::Tunnel,
+};
 use crate::error::StartError;
 
 pub use tls::Tls;
 
-/// Connections of browsers at once; more wait.
+/// Connections of browsers at once.
 const CONNECTIONS_MAX: usize = 512;
-/// WebSockets of browsers at once.
+/// WebSockets at once of browsers that are not known.
 const TUNNELS_MAX: usize = 256;
-/// How long a browser may take for the head of a request, and for the handshake of TLS.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Longest head of a request, in bytes.
-const HEAD_MAX: usize = 16 * 1024;
-/// How long a connection may last that is no WebSocket: time for the whole page over a slow line. Browsers
-/// open another one when they need it.
-const CONNECTION_MAX: Duration = Duration::from_secs(300);
 /// How long requests that are under way may take when the archive stops.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// How long to wait when the system gives no connection, because too many files are open.
@@ -91,6 +84,10 @@ pub struct WebConfig {
     pub tls: Tls,
     /// Names by which browsers open the page, besides addresses and names that only local networks have.
     pub hosts: Vec<String>,
+    /// Reverse proxies: what they say of where a browser is, is believed.
+    pub proxies: Vec<IpAddr>,
+    /// Most connections, and most WebSockets, of browsers at one address that are not known.
+    pub of_address: usize,
 }
 
 /// Where the page is served unless told otherwise: on every interface.
@@ -98,7 +95,15 @@ pub const DEFAULT_WEB: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Add
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self { address: Some(DEFAULT_WEB), dir: None, tls: Tls::Off, hosts: Vec::new() }
+        let of_address = ConnectionLimits::default().of_address;
+        Self {
+            address: Some(DEFAULT_WEB),
+            dir: None,
+            tls: Tls::Off,
+            hosts: Vec::new(),
+            proxies: Vec::new(),
+            of_address,
+        }
     }
 }
 
@@ -137,7 +142,10 @@ struct Shared {
     ws_port: u16,
     /// Names that count as this archive's; `None` where a certificate says so.
     hosts: Option<Vec<String>>,
-    tunnels: Arc<Semaphore>,
+    proxies: Vec<IpAddr>,
+    /// Where the network is told from where tunnels come.
+    tunnels: Tunnels,
+    tunnel_places: Arc<Mutex<Places<Tunnel>>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -147,6 +155,8 @@ pub(crate) struct Site {
     page: Page,
     tls: Option<TlsAcceptor>,
     hosts: Vec<String>,
+    proxies: Vec<IpAddr>,
+    of_address: usize,
     /// For people.
     pub(crate) served: Served,
 }
@@ -172,45 +182,59 @@ impl Site {
         let listener = bind(address).await?;
         let address = listener.local_addr().map_err(|error| taken(address, &error))?;
         let (tls, fingerprint) = tls.map(|ready| (ready.acceptor, ready.fingerprint)).unzip();
-        let hosts = config.hosts.clone();
-        Ok(Some(Self { listener, page, tls, hosts, served: Served { address, fingerprint } }))
+        let (hosts, proxies, of_address) = (config.hosts.clone(), config.proxies.clone(), config.of_address);
+        let served = Served { address, fingerprint };
+        Ok(Some(Self { listener, page, tls, hosts, proxies, of_address, served }))
     }
 
-    /// Serves until `stop` says so. `peer` is the archive's peer id, `ws_port` where its WebSocket is.
-    pub(crate) async fn serve(self, peer: &str, ws_port: u16, stop: watch::Receiver<bool>) {
+    /// Serves until `stop` says so. `peer` is the archive's peer id, `ws_port` where its WebSocket is,
+    /// `tunnels` where the network is told from where browsers come.
+    pub(crate) async fn serve(self, peer: &str, ws_port: u16, tunnels: Tunnels, stop: watch::Receiver<bool>) {
         let about = serde_json::json!({
             "version": parlor_node::net::VERSION,
             "peer": peer,
             "ws_path": WS_PATH,
             "page": self.page.version(),
         });
-        let tunnels = Arc::new(Semaphore::new(TUNNELS_MAX));
         let (about, hosts) = (about.to_string(), self.tls.is_none().then_some(self.hosts));
-        let shared = Arc::new(Shared { page: self.page, about, ws_port, hosts, tunnels, stop: stop.clone() });
+        let shared = Arc::new(Shared {
+            page: self.page,
+            about,
+            ws_port,
+            hosts,
+            proxies: self.proxies.clone(),
+            tunnels,
+            tunnel_places: Arc::new(Mutex::new(Places::new(TUNNELS_MAX, self.of_address))),
+            stop: stop.clone(),
+        });
         let router = Router::new()
             .route(WS_PATH, get(tunnel::open))
             .fallback(answer)
             .layer(from_fn_with_state(Arc::clone(&shared), hosts::check))
             .layer(map_response(guarded))
             .with_state(shared);
-        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut places = Places::new(CONNECTIONS_MAX, self.of_address);
         let mut connections = JoinSet::new();
         loop {
-            let next = async {
-                let permit = Arc::clone(&free).acquire_owned().await;
-                (self.listener.accept().await, permit)
-            };
-            let (accepted, permit) = tokio::select! {
-                next = next => next,
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                Some(done) = connections.join_next(), if !connections.is_empty() => {
+                    // One that ended badly has given nothing back.
+                    done.into_iter().for_each(|place| places.leave(place));
+                    continue;
+                }
                 () = stopped(stop.clone()) => break,
             };
-            while connections.try_join_next().is_some() {}
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
+                    // Proxies bring many browsers, which are told apart by what the proxy says of them.
+                    let source = (!self.proxies.contains(&from.ip())).then(|| Source::of(from.ip()));
+                    let (connection, holder) = Connection::new(stream, from.ip());
+                    let Some(place) = places.take(source, holder, Instant::now()) else { continue };
                     let (router, tls, stop) = (router.clone(), self.tls.clone(), stop.clone());
                     connections.spawn(async move {
-                        let _permit = permit;
-                        connection(stream, tls, router, stop).await;
+                        connection.serve(tls, router, stop).await;
+                        place
                     });
                 }
                 Err(error) => {
@@ -249,41 +273,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
         }
         bound => bound.map_err(|error| taken(address, &error)),
     }
-}
-
-/// One connection of a browser.
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, stop: watch::Receiver<bool>) {
-    // Small answers and the messages of the WebSocket are not to wait for company.
-    let _ = stream.set_nodelay(true);
-    match tls {
-        None => requests(stream, router, stop).await,
-        // A browser that does not trust the certificate goes away: nothing to tell anybody.
-        Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream)).await {
-                requests(stream, router, stop).await;
-            }
-        }
-    }
-}
-
-async fn requests(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    stop: watch::Receiver<bool>,
-) {
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .with_upgrades();
-    let mut served = std::pin::pin!(served);
-    tokio::select! {
-        // A browser that went away in the middle is the ordinary case.
-        _ = tokio::time::timeout(CONNECTION_MAX, served.as_mut()) => return,
-        () = stopped(stop) => served.as_mut().graceful_shutdown(),
-    }
-    let _ = served.await;
 }
 
 /// Answers with a file of the page, or with what the archive says about itself.

@@ -2,8 +2,12 @@
 
 use super::*;
 use flate2::{Compression, write::GzEncoder};
+use parlor_node::net::Carries;
 use std::{io::Write as _, path::Path};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 const SCRIPT: &str = "parlor-0123456789abcdef.js";
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -21,6 +25,7 @@ fn page(dir: &Path) {
 
 struct Running {
     served: Served,
+    tunnels: Tunnels,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
     dir: tempfile::TempDir,
@@ -28,14 +33,20 @@ struct Running {
 
 /// Serves a page whose WebSocket is at `ws_port`.
 async fn running(ws_port: u16, tls: Tls) -> Running {
+    running_for(ws_port, tls, WebConfig::default().of_address).await
+}
+
+async fn running_for(ws_port: u16, tls: Tls, of_address: usize) -> Running {
     let dir = tempfile::tempdir().unwrap();
     page(dir.path());
     let address = Some(([127, 0, 0, 1], 0).into());
-    let config = WebConfig { address, dir: Some(dir.path().to_owned()), tls, hosts: Vec::new() };
+    let config = WebConfig { address, dir: Some(dir.path().to_owned()), tls, of_address, ..WebConfig::default() };
     let site = Site::open(&config, dir.path()).await.unwrap().unwrap();
     let (served, (stop, stopping)) = (site.served.clone(), watch::channel(false));
-    let task = tokio::spawn(async move { site.serve("12D3KooWArchive", ws_port, stopping).await });
-    Running { served, stop, task, dir }
+    let tunnels = Tunnels::default();
+    let noted = tunnels.clone();
+    let task = tokio::spawn(async move { site.serve("12D3KooWArchive", ws_port, noted, stopping).await });
+    Running { served, tunnels, stop, task, dir }
 }
 
 impl Running {
@@ -127,7 +138,7 @@ async fn it_says_who_the_archive_is_and_answers_nothing_else() {
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
     }
     assert!(running.ask("POST /", "Content-Length: 0\r\n").await.starts_with("HTTP/1.1 405"));
-    let long = running.ask("GET /", &format!("X: {}\r\n", "x".repeat(2 * HEAD_MAX))).await;
+    let long = running.ask("GET /", &format!("X: {}\r\n", "x".repeat(2 * browser::HEAD_MAX))).await;
     assert!(long.starts_with("HTTP/1.1 431"), "{long}");
     running.end().await;
 }
@@ -190,6 +201,63 @@ async fn a_browser_that_stays_silent_is_let_go_when_the_archive_closes() {
     let mut got = Vec::new();
     tokio::time::timeout(SOON, stream.read_to_end(&mut got)).await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&got).starts_with("HTTP/1.1 101"));
+    running.end().await;
+}
+
+/// Opens a tunnel and waits for the greeting behind it; none when there is no place.
+async fn tunnel(running: &Running) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(running.served.address).await.unwrap();
+    let ask = upgrade("Connection: Upgrade\r\n");
+    stream.write_all(format!("GET /ws HTTP/1.1\r\nHost: archive\r\n{ask}\r\n").as_bytes()).await.unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"hello") {
+        if tokio::time::timeout(SOON, stream.read_buf(&mut got)).await.unwrap().unwrap_or(0) == 0 {
+            return None;
+        }
+        if got.starts_with(b"HTTP/1.1 503") {
+            return None;
+        }
+    }
+    Some(stream)
+}
+
+#[tokio::test]
+async fn tunnels_of_one_address_are_bounded_and_those_of_known_devices_stay() {
+    let running = running_for(echo().await, Tls::Off, 2).await;
+    let (first, second) = (tunnel(&running).await.unwrap(), tunnel(&running).await.unwrap());
+    assert!(tunnel(&running).await.is_none(), "two of one address");
+    // The network finds out that both carry members: they take nobody's place any more.
+    let ports: Vec<_> = (1..=u16::MAX).filter(|port| running.tunnels.is_open(*port)).collect();
+    assert_eq!(ports.len(), 2);
+    ports.into_iter().for_each(|port| running.tunnels.set(port, Carries::Known));
+    let strangers = (tunnel(&running).await.unwrap(), tunnel(&running).await.unwrap());
+    assert!(tunnel(&running).await.is_none());
+    drop(strangers);
+    for mut member in [first, second] {
+        member.write_all(b"still here").await.unwrap();
+        let mut got = [0; 10];
+        tokio::time::timeout(SOON, member.read_exact(&mut got)).await.unwrap().unwrap();
+    }
+    running.end().await;
+}
+
+#[tokio::test]
+async fn connections_of_one_address_are_bounded_and_whoever_does_nothing_is_let_go() {
+    let running = running_for(1, Tls::Off, 3).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        idle.push(TcpStream::connect(running.served.address).await.unwrap());
+    }
+    // The fourth is closed without an answer.
+    let mut more = TcpStream::connect(running.served.address).await.unwrap();
+    let closed = tokio::time::timeout(SOON, more.read(&mut [0; 1])).await.unwrap();
+    assert_eq!(closed.unwrap_or(0), 0);
+    // And so are those that ask nothing, which makes place.
+    for mut stream in idle {
+        let closed = tokio::time::timeout(SOON, stream.read_to_end(&mut Vec::new())).await.unwrap();
+        assert!(closed.is_ok());
+    }
+    assert!(running.ask("GET /", "").await.starts_with("HTTP/1.1 200"));
     running.end().await;
 }
 

@@ -4,19 +4,31 @@
 //! WebSocket too. What passes is Noise between browser and archive all the same.
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use hyper_util::rt::TokioIo;
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use parlor_node::net::{Carries, Source, TunnelGuard, Tunnels};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
+    sync::Notify,
 };
 
-use super::{Shared, stopped};
+use super::{
+    Shared,
+    browser::Peer,
+    places::{Holder, Places},
+    stopped,
+};
 
 /// How long the archive's own port may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -25,8 +37,58 @@ const HEAD_MAX: usize = 4096;
 /// Length of a WebSocket's key: 16 bytes in base64 (RFC 6455, section 4.1).
 const KEY_LENGTH: usize = 24;
 
+/// A tunnel's place.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    guard: Arc<TunnelGuard>,
+    opened: Instant,
+    leave: Arc<Notify>,
+}
+
+impl Holder for Tunnel {
+    fn is_known(&self) -> bool {
+        self.guard.carries() == Carries::Known
+    }
+
+    fn active(&self) -> Instant {
+        self.opened
+    }
+
+    fn give_way(self) {
+        self.leave.notify_one();
+    }
+}
+
+/// Gives the place back when the tunnel ends.
+struct Place {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, from: Option<IpAddr>, tunnel: Tunnel) -> Option<Self> {
+        let number = places(shared).take(from.map(Source::of), tunnel, Instant::now())?;
+        Some(Self { shared: Arc::clone(shared), number })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        places(&self.shared).leave(self.number);
+    }
+}
+
+fn places(shared: &Shared) -> MutexGuard<'_, Places<Tunnel>> {
+    // Nobody panics while holding it; if somebody did, the table is still whole.
+    shared.tunnel_places.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Answers a request for the WebSocket.
-pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+pub(super) async fn open(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+) -> Response {
     let headers = request.headers();
     let Some(key) = websocket_key(headers) else {
         return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "this address is a WebSocket\n")
@@ -36,19 +98,24 @@ pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request
     if !is_own_page(headers) {
         return (StatusCode::FORBIDDEN, "open the page from this archive\n").into_response();
     }
-    let Ok(permit) = Arc::clone(&shared.tunnels).try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers at once; try again in a moment\n").into_response();
-    };
+    let from = peer.browser(headers, &shared.proxies);
     let Some(upgrade) = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let opened = tokio::time::timeout(ANSWER_WITHIN, shake_hands(shared.ws_port, &key)).await;
-    let Ok(Ok((mut inner, accept, first))) = opened else {
-        return (StatusCode::BAD_GATEWAY, "the archive's WebSocket does not answer\n").into_response();
+    let no_answer = || (StatusCode::BAD_GATEWAY, "the archive's WebSocket does not answer\n").into_response();
+    // Behind a proxy that does not say where browsers are, they count as the proxy.
+    let Ok((socket, guard)) = own_end(&shared.tunnels, from.unwrap_or(peer.0)) else { return no_answer() };
+    let (guard, leave) = (Arc::new(guard), Arc::new(Notify::new()));
+    let tunnel = Tunnel { guard: Arc::clone(&guard), opened: Instant::now(), leave: Arc::clone(&leave) };
+    let Some(place) = Place::take(&shared, from, tunnel) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers at once; try again in a moment\n").into_response();
     };
+    let opened = tokio::time::timeout(ANSWER_WITHIN, shake_hands(socket, shared.ws_port, &key)).await;
+    let Ok(Ok((mut inner, accept, first))) = opened else { return no_answer() };
     let stop = shared.stop.clone();
     tokio::spawn(async move {
-        let _permit = permit;
+        // Given back before the sockets are closed, because the port may be somebody else's right after.
+        let (_place, _guard) = (place, guard);
         let Ok(outer) = upgrade.await else { return };
         let mut outer = TokioIo::new(outer);
         if outer.write_all(&first).await.is_err() {
@@ -61,8 +128,10 @@ pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request
             // browser that vanished is noticed by the archive, whose pings it does not answer.
             _ = tokio::io::copy(&mut from_browser, &mut to_archive) => {}
             _ = tokio::io::copy(&mut from_archive, &mut to_browser) => {}
+            () = leave.notified() => {}
             () = stopped(stop) => {}
         }
+        drop((_guard, _place));
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -93,11 +162,19 @@ fn is_own_page(headers: &HeaderMap) -> bool {
     asked.into_iter().filter_map(text).any(|asked| asked.eq_ignore_ascii_case(host))
 }
 
+/// A socket for the way to the archive's own WebSocket, and the note from where what it carries comes.
+fn own_end(tunnels: &Tunnels, from: IpAddr) -> std::io::Result<(TcpSocket, TunnelGuard)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let guard = tunnels.open(socket.local_addr()?.port(), from);
+    Ok((socket, guard))
+}
+
 /// Opens the archive's own WebSocket with the browser's key: the connection, the answer to the key,
 /// and what came right behind it.
-async fn shake_hands(port: u16, key: &str) -> std::io::Result<(TcpStream, HeaderValue, Vec<u8>)> {
+async fn shake_hands(socket: TcpSocket, port: u16, key: &str) -> std::io::Result<(TcpStream, HeaderValue, Vec<u8>)> {
     let bad = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, text.to_owned());
-    let mut inner = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut inner = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
     inner.set_nodelay(true)?;
     let ask = format!(
         "GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -32,6 +32,7 @@ impl Engine {
             let state = room.peers.entry(archive).or_default();
             state.registering = false;
             state.registered = true;
+            self.recognise_archive(archive);
             self.sync_with(room_id, archive);
             self.ask_epochs(room_id, archive);
         }

@@ -78,6 +78,11 @@ impl Connections {
         self.peers.keys().copied().collect()
     }
 
+    /// Machines remembered from earlier.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = DeviceId> {
+        self.remembered.iter().map(|record| record.device)
+    }
+
     /// Connected machines of people.
     pub(super) fn members(&self) -> Vec<DeviceId> {
         self.peers.iter().filter(|(_, peer)| !peer.archive).map(|(id, _)| *id).collect()
@@ -165,10 +170,6 @@ impl Engine {
     }
 
     fn on_connected(&mut self, peer: DeviceId, address: String, transport: &'static str, archive: bool) {
-        // Only an address that names the peer can be dialed again.
-        if address.contains("/p2p/") {
-            self.remember(peer, &address);
-        }
         // A peer may be told twice, the second time as an archive: what is known of it stays.
         let connected = match self.connections.peers.remove(&peer) {
             Some(known) => Connected { address, transport, archive, rtt_us: None, ..known },
@@ -184,6 +185,9 @@ impl Engine {
             },
         };
         self.connections.peers.insert(peer, connected);
+        if self.is_known(peer) {
+            self.remember_connected(peer);
+        }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             // Somebody who was away for long may listen to none of our topics any more.
@@ -224,6 +228,16 @@ impl Engine {
         self.heard(room, peer);
         self.sync_with(room, peer);
         self.signal_soon(room);
+    }
+
+    /// Remembers where a machine is that is known. Strangers are not, however often they come.
+    pub(super) fn remember_connected(&mut self, device: DeviceId) {
+        let Some(peer) = self.connections.peers.get(&device) else { return };
+        // Only an address that names the peer can be dialed again.
+        if peer.address.contains("/p2p/") {
+            let address = peer.address.clone();
+            self.remember(device, &address);
+        }
     }
 
     fn remember(&mut self, device: DeviceId, address: &str) {

@@ -20,6 +20,7 @@ use super::{
     devices::Devices,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
     join::Job,
+    known::Known,
     publishing::ToPublish,
     room::{Room, Viewer},
     serve::Serving,
@@ -80,6 +81,7 @@ pub struct Engine {
     pub(super) topics: HashMap<TopicId, RoomId>,
     pub(super) connections: Connections,
     pub(super) contacts: Contacts,
+    pub(super) known: Known,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) locking: BTreeMap<JobId, CallId>,
     pub(super) asked: HashMap<RequestId, Asked>,
@@ -113,6 +115,7 @@ impl Engine {
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
             contacts: Contacts::new(loaded.contacts),
+            known: Known::default(),
             former: person.former(),
             account,
             person,
@@ -164,6 +167,8 @@ impl Engine {
             engine.enter_rooms(&bundle);
         }
         engine.touch_vault();
+        engine.tell_known();
+        engine.greet_strangers();
         engine.follow();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
@@ -245,6 +250,8 @@ impl Engine {
                 Timer::Summary(room) => self.rooms.get_mut(&room).into_iter().for_each(|r| r.summary_changed = true),
                 Timer::Connection => self.tell_connection(),
                 Timer::Nearby => self.tell_nearby(),
+                Timer::Known => self.tell_known(),
+                Timer::Greet => self.greet_strangers(),
                 Timer::Members(room) => self.tell_members(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
@@ -296,6 +303,7 @@ impl Engine {
         let is_empty = room.logs.total() == 0;
         room.is_loaded = is_empty;
         self.rooms.insert(id, room);
+        self.look_at_known();
         if !is_empty {
             self.read(Read::Scan { room: id, after: None }, ReadFor::Load(id));
         }

@@ -24,6 +24,7 @@ mod hello;
 mod intake;
 mod io;
 mod join;
+mod known;
 mod leaving;
 mod locking;
 mod logs;

@@ -96,6 +96,7 @@ impl Engine {
 
     /// Serves an admitted device; `None` when the store has to be read first.
     fn serve(&mut self, inbound: InboundId, from: DeviceId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
+        self.recognise(from);
         self.connections.note_in_room(from, room_id);
         self.heard(room_id, from);
         let me = self.me();

@@ -96,6 +96,7 @@ impl Engine {
 
     /// Tells who is in a room, now or as soon as it is time again.
     pub(super) fn tell_members(&mut self, room_id: RoomId) {
+        self.look_at_known();
         let now = self.now.mono;
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let due = room.members_sent + SUMMARY_EVERY_MS;

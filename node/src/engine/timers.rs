@@ -24,6 +24,10 @@ pub(super) enum Timer {
     Connection,
     /// Tell who is on the network.
     Nearby,
+    /// Tell the network who is no stranger.
+    Known,
+    /// Greet strangers again.
+    Greet,
     /// Write the room's record.
     Save(RoomId),
     /// See whether a conversation is over.

@@ -5,6 +5,7 @@
 mod failing;
 mod gossip;
 mod governing;
+mod known;
 mod limits;
 mod listening;
 mod pushing;
@@ -23,7 +24,11 @@ use parlor_protocol::{
     log::Height,
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -56,6 +61,8 @@ struct Stage {
     verdicts: HashMap<GossipId, Verdict>,
     subscribed: Vec<TopicId>,
     published: Vec<(TopicId, Bytes)>,
+    /// Whom the network was told to be no strangers.
+    known: BTreeSet<DeviceId>,
 }
 
 fn embedded(folder: &TempDir) -> Arc<dyn Store> {
@@ -97,6 +104,7 @@ impl Stage {
             verdicts: HashMap::new(),
             subscribed: Vec::new(),
             published: Vec::new(),
+            known: BTreeSet::new(),
         }
     }
 
@@ -110,6 +118,8 @@ impl Stage {
             NetCommand::Subscribe(topic) => self.subscribed.push(topic),
             NetCommand::Unsubscribe(topic) => self.subscribed.retain(|known| *known != topic),
             NetCommand::Publish { topic, bytes } => self.published.push((topic, bytes)),
+            NetCommand::Know(devices) => self.known.extend(devices),
+            NetCommand::Forget(devices) => self.known.retain(|known| !devices.contains(known)),
             other => panic!("an archive does not do {other:?}"),
         }
     }

@@ -65,6 +65,10 @@ pub(crate) async fn an_account_comes_back_by_name_and_by_device(place: &dyn Plac
     let names: Vec<_> = accounts.accounts().await.unwrap().into_iter().map(|row| row.name).collect();
     assert_eq!(names, [name("anna"), name("ben")]);
     assert_eq!(accounts.account_count().await.unwrap(), 2);
+    let mut signed_in = accounts.signed_in(10).await.unwrap();
+    signed_in.sort_unstable();
+    assert_eq!(signed_in, [device(1).device, device(2).device]);
+    assert_eq!(accounts.signed_in(1).await.unwrap().len(), 1);
     assert!(accounts.remove_account(&name("anna")).await.unwrap());
     assert!(!accounts.remove_account(&name("anna")).await.unwrap());
     assert_eq!(accounts.account_count().await.unwrap(), 1);

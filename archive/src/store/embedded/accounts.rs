@@ -238,6 +238,16 @@ impl AccountStore for EmbeddedStore {
         .await
     }
 
+    async fn signed_in(&self, most: usize) -> Result<Vec<DeviceId>, StoreError> {
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(SIGNED_IN).map_err(fault)?;
+            let rows = table.iter().map_err(fault)?.take(most);
+            rows.map(|row| Ok(DeviceId::from_bytes(*row.map_err(fault)?.0.value()))).collect()
+        })
+        .await
+    }
+
     async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         self.read(|db| {
             let txn = db.begin_read().map_err(fault)?;

@@ -180,6 +180,24 @@ impl AccountStore for MongoStore {
         found.map_err(|error| self.fault(error))?.as_ref().map(read_account).transpose()
     }
 
+    async fn signed_in(&self, most: usize) -> Result<Vec<DeviceId>, StoreError> {
+        // Without the vaults, which are large.
+        let find = self.tables.accounts.find(doc! {}).projection(doc! { "_id": 0, "devices.device": 1 });
+        let mut found = find.await.map_err(|error| self.fault(error))?;
+        let mut devices = Vec::new();
+        while let Some(row) = found.try_next().await.map_err(|error| self.fault(error))? {
+            for device in row.get_array("devices").map_err(|_| damaged(WHAT))? {
+                if devices.len() == most {
+                    return Ok(devices);
+                }
+                let device = device.as_document().ok_or_else(|| damaged(WHAT))?;
+                let id = bytes(device, "device", WHAT)?.try_into().map_err(|_| damaged(WHAT))?;
+                devices.push(DeviceId::from_bytes(id));
+            }
+        }
+        Ok(devices)
+    }
+
     async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         let mut rows: Vec<AccountRow> =
             self.all(&self.tables.accounts, doc! {}).await?.iter().map(read_account).collect::<Result<_, _>>()?;

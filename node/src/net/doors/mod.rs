@@ -87,7 +87,7 @@ impl Doors {
     /// Tells the page whom a connection belongs to, if it is a tunnel of it.
     pub(super) fn carries(&self, address: &Multiaddr, known: bool) {
         if let Some(port) = tunnel_port(address) {
-            self.tunnels.carries(port, if known { Carries::Known } else { Carries::Stranger });
+            self.tunnels.set(port, if known { Carries::Known } else { Carries::Stranger });
         }
     }
 }

@@ -50,8 +50,14 @@ impl Tunnels {
         self.lock().get(&port).map(|tunnel| tunnel.from)
     }
 
-    /// Who is at the other end.
-    pub(super) fn carries(&self, port: u16, carries: Carries) {
+    /// Whether there is such a tunnel.
+    #[must_use]
+    pub fn is_open(&self, port: u16) -> bool {
+        self.lock().contains_key(&port)
+    }
+
+    /// Notes whom a tunnel carries. The network does.
+    pub fn set(&self, port: u16, carries: Carries) {
         if let Some(tunnel) = self.lock().get_mut(&port) {
             tunnel.carries = carries;
         }
@@ -88,7 +94,7 @@ mod tests {
         let guard = tunnels.open(5, browser);
         assert_eq!((tunnels.from(5), tunnels.from(6)), (Some(browser), None));
         assert_eq!(guard.carries(), Carries::Stranger);
-        tunnels.carries(5, Carries::Known);
+        tunnels.set(5, Carries::Known);
         assert_eq!(guard.carries(), Carries::Known);
         drop(guard);
         assert_eq!(tunnels.from(5), None);

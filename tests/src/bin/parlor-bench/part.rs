@@ -36,6 +36,9 @@ pub fn carry_out(part: &str, args: &[String]) -> anyhow::Result<()> {
         ("crowd", [people, archive]) => crowd::part(people.parse()?, archive),
         ("members", [members]) => growth_members::part(members.parse()?),
         ("nodes", [nodes]) => growth_nodes::part(nodes.parse()?),
+        ("strangers", [at, many, manner, apart]) => {
+            parlor_tests::strangers::part(at, many.parse()?, manner.parse()?, *apart == "apart")
+        }
         _ => anyhow::bail!("there is no part {part:?} with {} arguments", args.len()),
     }
 }
