@@ -142,6 +142,7 @@ pub struct EpochSecrets {
     room_secret: DhSecret,
     room_public: DhPublic,
     psk: Secret,
+    inner: Secret,
     admission: SigningKey,
     signal: Secret,
 }
@@ -162,6 +163,7 @@ impl EpochSecrets {
             room_secret,
             room_public,
             psk: Secret::from_bytes(*Purpose::EpochPsk.secret(bytes)),
+            inner: Secret::from_bytes(*Purpose::EpochInner.secret(bytes)),
             admission: SigningKey::from_bytes(&Purpose::EpochAdmission.secret(bytes)),
             signal: Secret::from_bytes(*Purpose::EpochSignal.secret(bytes)),
             key,
@@ -209,6 +211,11 @@ impl EpochSecrets {
 
     pub(crate) const fn psk(&self) -> &Secret {
         &self.psk
+    }
+
+    /// The key of what contents are put through before a session seals them.
+    pub(crate) const fn inner_key(&self) -> &Secret {
+        &self.inner
     }
 
     pub(crate) const fn room_public(&self) -> &DhPublic {

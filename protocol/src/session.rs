@@ -5,13 +5,23 @@
 //! stateless transport, the nonce being the distance from the opening entry. Any member can open
 //! any entry in any order once it has the handshake. Authorship is not proven here but by the
 //! entry's signature, which is why opening takes only verified entries.
+//!
+//! A copy of a running machine (a snapshot with its memory) shares session and nonce. So a content is
+//! first put through XChaCha20 under the epoch's inner key, with a nonce that follows the device, fresh
+//! random bytes, the place and the content: what two copies seal at one place has nothing in common.
+//! Noise stays the seal; this layer has no tag.
 
+use chacha20::{
+    XChaCha20,
+    cipher::{KeyIvInit as _, StreamCipher as _},
+};
 use rand_core::CryptoRng;
 use snow::StatelessTransportState;
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     EpochId,
@@ -19,6 +29,8 @@ use crate::{
     entry::{Entry, Header, Kind, Verified},
     epoch::EpochSecrets,
     error::SealError,
+    hedge::{self, NONCE_LEN},
+    keys::Secret,
     limits::{BODY_MAX, SESSION_ENTRIES_MAX},
     noise,
 };
@@ -27,18 +39,42 @@ use crate::{
 pub const HANDSHAKE_LEN: usize = 48;
 /// Bytes of an authentication tag.
 pub const TAG_LEN: usize = 16;
+/// Most bytes of a padded content: with nonce, handshake and tag it fills a body.
+const CONTENT_MAX: usize = BODY_MAX - HANDSHAKE_LEN - TAG_LEN - NONCE_LEN;
 
 /// What the handshake is bound to: the place of the opening entry. `prev` chains it to
 /// everything before.
 fn prologue(opener: &Header) -> Vec<u8> {
-    let mut out = b"parlor/v1 session\0".to_vec();
-    out.extend_from_slice(opener.room.as_bytes());
-    out.extend_from_slice(opener.epoch.as_bytes());
-    out.extend_from_slice(opener.author.as_bytes());
-    out.extend_from_slice(&opener.log.0.to_le_bytes());
-    out.extend_from_slice(&opener.seq.to_le_bytes());
-    out.extend_from_slice(opener.prev.as_bytes());
+    [b"parlor/v1 session\0".as_slice(), &place(opener)].concat()
+}
+
+/// Where an entry stands, as bytes.
+fn place(header: &Header) -> Vec<u8> {
+    let mut out = Vec::with_capacity(144);
+    out.extend_from_slice(header.room.as_bytes());
+    out.extend_from_slice(header.epoch.as_bytes());
+    out.extend_from_slice(header.author.as_bytes());
+    out.extend_from_slice(&header.log.0.to_le_bytes());
+    out.extend_from_slice(&header.seq.to_le_bytes());
+    out.extend_from_slice(header.prev.as_bytes());
     out
+}
+
+/// Puts a padded content through the inner cipher: nonce, then what is hidden.
+fn veil(inner: &Secret, header: &Header, padded: &[u8], rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
+    let nonce = hedge::nonce(rng, inner.expose(), &place(header), padded);
+    let mut out = Zeroizing::new([nonce.as_slice(), padded].concat());
+    let (_, hidden) = out.split_at_mut(NONCE_LEN);
+    XChaCha20::new(inner.expose().into(), &nonce.into()).apply_keystream(hidden);
+    out
+}
+
+/// The padded content again.
+fn unveil<'a>(inner: &Secret, veiled: &'a mut [u8]) -> Result<&'a [u8], SealError> {
+    let too_short = SealError::TooShort { min: NONCE_LEN, got: veiled.len() };
+    let (nonce, hidden) = veiled.split_first_chunk_mut::<NONCE_LEN>().ok_or(too_short)?;
+    XChaCha20::new(inner.expose().into(), (&*nonce).into()).apply_keystream(hidden);
+    Ok(hidden)
 }
 
 fn check_opener(secrets: &EpochSecrets, opener: &Header) -> Result<(), SealError> {
@@ -56,6 +92,7 @@ const fn in_reach(start: u64, seq: u64) -> bool {
 /// restored state can seal twice under one nonce.
 pub struct SealingSession {
     state: StatelessTransportState,
+    inner: Secret,
     epoch: EpochId,
     start: u64,
     handshake: [u8; HANDSHAKE_LEN],
@@ -64,18 +101,32 @@ pub struct SealingSession {
 }
 
 impl SealingSession {
-    /// Opens a session whose first entry will have this header (its `session` is its `seq`).
+    /// Opens a session whose first entry will have this header (its `session` is its `seq`) and hold
+    /// `first`: two sessions that begin otherwise share nothing, whatever `rng` gives.
     ///
     /// # Errors
-    /// [`SealError::OutOfSession`] when the header is not one that opens a session of this epoch.
-    pub fn open(secrets: &EpochSecrets, opener: &Header, rng: &mut dyn CryptoRng) -> Result<Self, SealError> {
+    /// [`SealError::OutOfSession`] when the header is not one that opens a session of this epoch, or
+    /// the content is too long.
+    pub fn open(
+        secrets: &EpochSecrets,
+        opener: &Header,
+        first: &Content,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, SealError> {
         check_opener(secrets, opener)?;
-        let prologue = prologue(opener);
-        let mut state = noise::message_initiator(rng, &prologue, secrets.psk(), secrets.room_public())?;
+        let (prologue, first) = (prologue(opener), first.encode(CONTENT_MAX)?);
+        let mut state = noise::message_initiator(rng, &prologue, secrets.psk(), secrets.room_public(), &first)?;
         let mut handshake = [0; HANDSHAKE_LEN];
         state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, epoch: opener.epoch, start: opener.seq, handshake, unused: AtomicU64::new(opener.seq) })
+        Ok(Self {
+            state,
+            inner: secrets.inner_key().clone(),
+            epoch: opener.epoch,
+            start: opener.seq,
+            handshake,
+            unused: AtomicU64::new(opener.seq),
+        })
     }
 
     /// Place of the opening entry: the `session` field of every header sealed with it.
@@ -91,17 +142,20 @@ impl SealingSession {
         epoch == self.epoch && seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
     }
 
-    /// Seals a content as the body of the entry at `seq`. No place is sealed twice, not even when
-    /// the first body was thrown away: for that a new session is opened at the place.
+    /// Seals a content as the body of the entry with this header. No place is sealed twice, not even
+    /// when the first body was thrown away: for that a new session is opened at the place.
     ///
     /// # Errors
     /// [`SealError`] when the content is too long or the place is outside the session or used.
-    pub fn seal(&self, seq: u64, content: &Content) -> Result<Vec<u8>, SealError> {
-        let plain = content.encode(BODY_MAX - HANDSHAKE_LEN - TAG_LEN)?;
-        let fits = in_reach(self.start, seq) && self.unused.fetch_max(seq.saturating_add(1), Ordering::Relaxed) <= seq;
+    pub fn seal(&self, header: &Header, content: &Content, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
+        let padded = content.encode(CONTENT_MAX)?;
+        let Header { seq, session, epoch, .. } = *header;
+        let is_here = session == self.start && epoch == self.epoch && in_reach(self.start, seq);
+        let fits = is_here && self.unused.fetch_max(seq.saturating_add(1), Ordering::Relaxed) <= seq;
         if !fits {
             return Err(SealError::OutOfSession { session: self.start, seq });
         }
+        let plain = veil(&self.inner, header, &padded, rng);
         let mut body = if seq == self.start { self.handshake.to_vec() } else { Vec::new() };
         let offset = body.len();
         body.resize(offset + plain.len() + TAG_LEN, 0);
@@ -120,6 +174,7 @@ impl fmt::Debug for SealingSession {
 /// The reading side.
 pub struct OpeningSession {
     state: StatelessTransportState,
+    inner: Secret,
     opener: Header,
 }
 
@@ -137,7 +192,7 @@ impl OpeningSession {
         let mut state = noise::message_responder(&prologue(header), secrets.psk(), secrets.room_secret())?;
         state.read_message(handshake, &mut []).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, opener: *header })
+        Ok(Self { state, inner: secrets.inner_key().clone(), opener: *header })
     }
 
     /// Opens an entry of this session.
@@ -152,11 +207,12 @@ impl OpeningSession {
             return Err(SealError::OutOfSession { session: self.opener.seq, seq });
         }
         let skip = if seq == session { HANDSHAKE_LEN } else { 0 };
-        let too_short = SealError::TooShort { min: skip + TAG_LEN, got: entry.body().len() };
-        let sealed = entry.body().get(skip..).filter(|sealed| sealed.len() >= TAG_LEN).ok_or(too_short)?;
-        let mut plain = zeroize::Zeroizing::new(vec![0; sealed.len()]);
+        let min = TAG_LEN + NONCE_LEN;
+        let too_short = SealError::TooShort { min: skip + min, got: entry.body().len() };
+        let sealed = entry.body().get(skip..).filter(|sealed| sealed.len() >= min).ok_or(too_short)?;
+        let mut plain = Zeroizing::new(vec![0; sealed.len()]);
         let len = self.state.read_message(seq - session, sealed, &mut plain).map_err(|_| SealError::Unopenable)?;
-        Ok(Content::decode(plain.get(..len).unwrap_or_default())?)
+        Ok(Content::decode(unveil(&self.inner, plain.get_mut(..len).unwrap_or_default())?)?)
     }
 }
 

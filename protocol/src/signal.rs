@@ -9,6 +9,7 @@ use crate::{
     derive::Label,
     epoch::EpochSecrets,
     error::{CodecError, KeyError, SealError},
+    hedge,
     ids::{DeviceId, EpochId, RoomId},
     keys::{self, DeviceKey, Sig},
 };
@@ -59,9 +60,8 @@ impl Signal {
         body: SignalBody,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
-        let mut nonce = [0; 24];
-        rng.fill_bytes(&mut nonce);
         let plain = codec::encode(&body, SEALED_MAX)?;
+        let nonce = hedge::nonce(rng, secrets.signal_key().expose(), key.id().as_bytes(), &plain);
         let sealed = XChaCha20Poly1305::new(secrets.signal_key().expose().into())
             .encrypt(XNonce::from_slice(&nonce), plain.as_slice())
             .map_err(|_| SealError::Unopenable)?;

@@ -134,18 +134,18 @@ impl Room {
     ) -> Result<(Verified<Entry>, Content), CommandError> {
         let mut header = self.next_header(sealer, Kind::Content)?;
         let secrets = self.membership.current().ok_or(CommandError::RoomChanging)?;
+        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
         let goes_on = self.sealing.as_ref().filter(|session| session.covers(header.epoch, header.seq));
         let session = match goes_on {
             Some(session) => session,
             None => {
-                let session = SealingSession::open(secrets, &header, sealer.rng);
+                let session = SealingSession::open(secrets, &header, &content, sealer.rng);
                 self.sealing_since = sealer.now.mono;
                 self.sealing.insert(session.map_err(|error| cannot_be_sent(&error))?)
             }
         };
         header.session = session.start();
-        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
-        let sealed = session.seal(header.seq, &content).map_err(|error| cannot_be_sent(&error))?;
+        let sealed = session.seal(&header, &content, sealer.rng).map_err(|error| cannot_be_sent(&error))?;
         let entry = Entry::sign(sealer.key, header, &sealed).map_err(|error| cannot_be_sent(&error))?;
         Ok((entry, content))
     }

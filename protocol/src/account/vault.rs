@@ -16,6 +16,7 @@ use crate::{
     content::padded_len,
     derive::Purpose,
     error::SealError,
+    hedge,
     keys::Secret,
     limits::{VAULT_FLOOR, VAULT_MAX},
 };
@@ -139,8 +140,7 @@ fn wrapped_data(user: &UserName) -> Vec<u8> {
 }
 
 fn seal(key: &Secret, aad: &[u8], plain: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
-    let mut sealed = vec![0; NONCE_LEN];
-    rng.fill_bytes(&mut sealed);
+    let mut sealed = hedge::nonce(rng, key.expose(), aad, plain).to_vec();
     let body = XChaCha20Poly1305::new(key.expose().into())
         .encrypt(XNonce::from_slice(&sealed), Payload { msg: plain, aad })
         .map_err(|_| SealError::Unopenable)?;

@@ -13,6 +13,7 @@ use crate::{
     codec,
     derive::Purpose,
     error::{CodecError, SealError},
+    hedge,
     ids::{DeviceId, EntryId, EpochId, LogKey, RoomId, UserId},
     keys::{DhPublic, DhSecret, Secret},
     limits::{DEVICES_MAX, EPOCH_BODY_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, SETTINGS_MAX, SPAN_MAX_MS},
@@ -295,9 +296,8 @@ fn prologue(change_hash: &[u8; 32], recipient: DeviceId) -> Vec<u8> {
 }
 
 fn seal_previous(secrets: &EpochSecrets, parent: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
-    let mut out = vec![0; 24];
-    rng.fill_bytes(&mut out);
     let key = Purpose::EpochPrevious.secret(secrets.key.expose());
+    let mut out = hedge::nonce(rng, &key, parent.id.as_bytes(), parent.key.expose()).to_vec();
     let sealed = XChaCha20Poly1305::new(key.as_ref().into())
         .encrypt(XNonce::from_slice(&out), parent.key.expose().as_slice())
         .map_err(|_| SealError::Unopenable)?;

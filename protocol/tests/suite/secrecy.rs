@@ -50,7 +50,7 @@ fn epochs_sessions_and_invitations_are_never_printed() {
     let shown = format!("{:?}", room.secrets);
     assert_eq!(shown, format!("EpochSecrets({} of {})", room.secrets.id().short(), room.id().short()));
     let header = room.content_header(&device, parlor_protocol::log::Height::EMPTY);
-    let sealing = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    let sealing = SealingSession::open(&room.secrets, &header, &crate::fixtures::says("a"), &mut rng(1)).unwrap();
     let log = conversation(&room, &device, &["a"], 1);
     let opening = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
     assert_eq!(format!("{sealing:?} {opening:?}"), "SealingSession(from 0) OpeningSession(from 0)");

@@ -119,10 +119,10 @@ fn short_bodies_are_refused() {
         assert_eq!(error, Some(SealError::TooShort { min: 48, got: len }));
     }
     assert!(OpeningSession::accept(&room.secrets, &opener(48)).is_ok());
-    assert_eq!(session.open(&opener(60)), Err(SealError::TooShort { min: 64, got: 60 }));
-    let short = resigned(&device, *log[1].header(), &[0; 15]);
-    assert_eq!(session.open(&short), Err(SealError::TooShort { min: 16, got: 15 }));
-    let bare_tag = resigned(&device, *log[1].header(), &[0; 16]);
+    assert_eq!(session.open(&opener(60)), Err(SealError::TooShort { min: 88, got: 60 }));
+    let short = resigned(&device, *log[1].header(), &[0; 39]);
+    assert_eq!(session.open(&short), Err(SealError::TooShort { min: 40, got: 39 }));
+    let bare_tag = resigned(&device, *log[1].header(), &[0; 40]);
     assert_eq!(session.open(&bare_tag), Err(SealError::Unopenable));
 }
 
@@ -153,19 +153,22 @@ fn a_session_ends_after_its_last_entry() {
     let (room, device) = (Room::new(1), Device::new(2));
     let start = 10;
     let header = room.content_header(&device, Height { next: start, head: crate::fixtures::entry_id(1) });
-    let sealing = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
-    let opener = resigned(&device, header, &sealing.seal(start, &says("first")).unwrap());
+    let sealing = SealingSession::open(&room.secrets, &header, &says("first"), &mut rng(1)).unwrap();
+    let opener = resigned(&device, header, &sealing.seal(&header, &says("first"), &mut rng(2)).unwrap());
     let opening = OpeningSession::accept(&room.secrets, &opener).unwrap();
 
     let last = start + SESSION_ENTRIES_MAX - 1;
-    let body = sealing.seal(last, &says("last")).unwrap();
+    let body = sealing.seal(&Header { seq: last, ..header }, &says("last"), &mut rng(2)).unwrap();
     let last_entry = resigned(&device, Header { seq: last, ..header }, &body);
     assert_eq!(opening.open(&last_entry), Ok(says("last")));
 
     let beyond = last + 1;
     assert!(!sealing.covers(header.epoch, beyond));
-    assert_eq!(sealing.seal(beyond, &says("x")), Err(SealError::OutOfSession { session: start, seq: beyond }));
-    assert!(sealing.seal(start - 1, &says("x")).is_err());
+    assert_eq!(
+        sealing.seal(&Header { seq: beyond, ..header }, &says("x"), &mut rng(2)),
+        Err(SealError::OutOfSession { session: start, seq: beyond })
+    );
+    assert!(sealing.seal(&Header { seq: start - 1, ..header }, &says("x"), &mut rng(2)).is_err());
     let entry = resigned(&device, Header { seq: beyond, ..header }, &body);
     assert_eq!(opening.open(&entry), Err(SealError::OutOfSession { session: start, seq: beyond }));
 }
@@ -174,23 +177,24 @@ fn a_session_ends_after_its_last_entry() {
 fn no_place_is_sealed_twice() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = room.content_header(&device, Height::EMPTY);
-    let session = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    let session = SealingSession::open(&room.secrets, &header, &says("first"), &mut rng(1)).unwrap();
+    let seal = |seq, text| session.seal(&Header { seq, ..header }, &says(text), &mut rng(2));
     let epoch = room.secrets.id();
     assert!(session.covers(epoch, 0));
-    session.seal(0, &says("a")).unwrap();
+    seal(0, "a").unwrap();
     assert!(!session.covers(parlor_protocol::EpochId::default(), 0), "it seals in one epoch");
     assert!(!session.covers(epoch, 0), "so that its owner opens a new session instead");
-    assert_eq!(session.seal(0, &says("b")), Err(SealError::OutOfSession { session: 0, seq: 0 }));
-    session.seal(2, &says("c")).unwrap();
-    assert!(session.seal(1, &says("d")).is_err());
-    assert!(session.seal(3, &says("e")).is_ok());
+    assert_eq!(seal(0, "b"), Err(SealError::OutOfSession { session: 0, seq: 0 }));
+    seal(2, "c").unwrap();
+    assert!(seal(1, "d").is_err());
+    assert!(seal(3, "e").is_ok());
 }
 
 #[test]
 fn a_session_opens_only_at_its_own_place_and_epoch() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = room.content_header(&device, Height { next: 4, head: crate::fixtures::entry_id(1) });
-    let open = |header: Header| SealingSession::open(&room.secrets, &header, &mut rng(1)).is_ok();
+    let open = |header: Header| SealingSession::open(&room.secrets, &header, &says("first"), &mut rng(1)).is_ok();
     assert!(open(header));
     assert!(!open(Header { session: 3, ..header }));
     assert!(!open(Header { epoch: EpochId::default(), ..header }));
