@@ -1,22 +1,25 @@
 //! Backup, restore and verify, for both stores.
 //!
-//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 2\n`, then for each record its length
+//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 3\n`, then for each record its length
 //! (4 bytes little endian), its BLAKE3 hash (32 bytes) and the record itself; the last record
 //! says that the file is whole. Entries stay as sealed as they are in the store.
 
 use anyhow::{Context as _, bail, ensure};
+use parlor_node::private;
 use parlor_protocol::{
-    LogKey, RoomId, codec,
+    LogKey, RoomId,
+    account::VaultRecord,
+    codec,
     entry::Entry,
     invite::InviteBody,
     limits::{PAGE_MAX_ENTRIES, WIRE_MAX},
     log::{ForkProof, Height, verify_page},
-    rules::{Learned, Refused, RoomRules},
+    rules::{Refused, RoomRules},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{BufReader, BufWriter, Read as _, Write as _},
     path::Path,
 };
@@ -26,12 +29,12 @@ use crate::{
     config::{Action, ArchiveConfig},
     folder,
     service::now_ms,
-    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store},
+    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store, VaultNote, each_plain},
 };
 
 /// Longest record: a run that was pushed as one, and what describes it.
 const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
-const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 2\n";
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 3\n";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Record {
@@ -45,7 +48,7 @@ enum Record {
     /// The end, with the number of entries.
     End(u64),
     /// An account with its sealed vault.
-    Account(Box<AccountRow>),
+    Account(Box<AccountRow>, Box<VaultRecord>),
     /// The account key that the accounts work with, by name. The key itself is a file.
     AccountKey([u8; 32]),
     /// The record of an epoch of a room that has ended; nothing else is kept of it.
@@ -88,7 +91,8 @@ pub async fn maintain(config: &ArchiveConfig, action: Action) -> anyhow::Result<
 }
 
 async fn backup(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
-    let file = OpenOptions::new().create_new(true).write(true).open(path);
+    // It shows whoever has it what the archive knows.
+    let file = private::options().create_new(true).write(true).open(path);
     let file = file.with_context(|| format!("cannot create {}; choose a new file", path.display()))?;
     let written = write_all(store, file).await;
     if written.is_err() {
@@ -129,7 +133,11 @@ async fn write_all(store: &dyn Store, file: File) -> anyhow::Result<(u64, u64)> 
         put(&mut out, &Record::AccountKey(store.accounts().claim_account_key([0; 32]).await?))?;
     }
     for account in accounts {
-        put(&mut out, &Record::Account(Box::new(account)))?;
+        // One that was deleted meanwhile has no vault any more.
+        if let Some(vault) = store.accounts().vault(&account.name).await? {
+            let account = AccountRow { vault: VaultNote::of(&vault), ..account };
+            put(&mut out, &Record::Account(Box::new(account), Box::new(vault)))?;
+        }
     }
     put(&mut out, &Record::End(entries))?;
     out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
@@ -169,7 +177,7 @@ async fn restore(store: &dyn Store, path: &Path) -> anyhow::Result<String> {
                 ensure!(held == id, "the store has accounts of another account key; restore into an empty store");
             }
             // An account that is there stays as it is.
-            Record::Account(row) => drop(store.accounts().add_account(*row, None).await?),
+            Record::Account(row, vault) => drop(store.accounts().add_account(*row, *vault, None).await?),
             Record::Ended { room, record } => ended.entry(room).or_default().push(*record),
             Record::Run { room, entries: run } => entries += restore_run(store, room, run).await?,
             Record::End(expected) => {
@@ -231,13 +239,18 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
     ensure!(genesis.room() == row.room, "its genesis entry is of another room");
     let founded = parlor_protocol::epoch::Genesis::decode(genesis.body())?;
     let mut rules = RoomRules::new(row.room, genesis.header().author, founded);
-    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
+    let mut before = usize::MAX;
     loop {
-        let before = plain.len();
-        plain.retain(|entry| !matches!(rules.admit(entry), Ok(Learned::Epoch(_) | Learned::Admitted(_))));
-        if plain.len() == before {
+        // An admission may need an epoch that arrived after it: again, until nothing changes.
+        let mut waiting = 0;
+        let mut admit = |page: Vec<Kept>| {
+            waiting += page.iter().filter(|kept| rules.admit(&kept.entry) == Err(Refused::NotYet)).count();
+        };
+        each_plain(store, row.room, &mut admit).await?;
+        if waiting == 0 || waiting >= before {
             break;
         }
+        before = waiting;
     }
     let mut total = 0;
     for (log, end) in store.heights(row.room).await? {

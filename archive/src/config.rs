@@ -1,6 +1,6 @@
 //! Settings: flags before environment before the config file before the defaults.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use directories::ProjectDirs;
 use parlor_node::net::{InterfaceFilter, Port, Ports};
 use parlor_protocol::rate::Rate;
@@ -13,10 +13,12 @@ use std::{
 use crate::{
     accounts::{ACCOUNTS_MAX, SignUp, UsersAction},
     error::StartError,
-    service::Limits,
+    service::{Limits, Share},
     store::Usage,
     web::{Tls, WebConfig},
 };
+
+const MIB: u64 = 1024 * 1024;
 
 /// Keeps the history of Parlor rooms on a spare computer. It stores only ciphertext.
 ///
@@ -36,6 +38,22 @@ pub struct Cli {
     /// Shows more, and the causes of errors.
     #[arg(long, short, global = true)]
     pub verbose: bool,
+}
+
+impl Cli {
+    /// Whether a login of MongoDB stands on the command line, where other users of the computer can read it.
+    #[must_use]
+    pub fn shows_login(&self, typed: &ArgMatches) -> bool {
+        let has_login = self.settings.mongodb.as_deref().is_some_and(|uri| without_login(uri) != uri);
+        let mut level = Some(typed);
+        while let Some(matches) = level {
+            if has_login && matches.value_source("mongodb") == Some(ValueSource::CommandLine) {
+                return true;
+            }
+            level = matches.subcommand().map(|(_, inner)| inner);
+        }
+        false
+    }
 }
 
 /// What else the program can do.
@@ -62,13 +80,27 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
-    /// Everybody on the network may register rooms and make accounts.
+    /// Everybody on the network may register rooms and make accounts, within limits.
     #[default]
     Open,
-    /// Everybody may register rooms; accounts need a token from `parlor-archive users token`.
+    /// Rooms need a device that is signed in, or that has shown a token; accounts need a token. Tokens come from
+    /// `parlor-archive users token`.
     Token,
+    /// Rooms need a device that is signed in; everybody on the network may make an account.
+    Accounts,
     /// Only rooms that are known already are served; accounts need a token that names the user.
     Closed,
+}
+
+impl std::fmt::Display for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Token => "token",
+            Self::Accounts => "accounts",
+            Self::Closed => "closed",
+        })
+    }
 }
 
 /// The settings. All of them are optional.
@@ -92,8 +124,8 @@ pub struct Settings {
     /// TCP and UDP (QUIC) port; 47801, or a free one when that is taken.
     #[arg(long)]
     pub port: Option<u16>,
-    /// WebSocket port for pages that another web server hands out. Every website that somebody on the network
-    /// opens can reach it too. Absent: browsers come through the page's own address only.
+    /// WebSocket port for a web server that hands the page out and passes /ws on. Every website that somebody on
+    /// the network opens can reach it too. Absent: browsers come through the page's own address only.
     #[arg(long)]
     pub ws_port: Option<u16>,
     /// Where health and metrics are served; 127.0.0.1:47880 when absent, `off` for nowhere.
@@ -128,7 +160,7 @@ pub struct Settings {
     /// Is not found by mDNS; machines have to be given the address.
     #[arg(long)]
     pub no_mdns: bool,
-    /// Whether new rooms and accounts may be registered: open, token (accounts need one) or closed.
+    /// Who may register rooms and make accounts: open, token, accounts (rooms need one) or closed.
     #[arg(long, value_enum)]
     pub registration: Option<Registration>,
     /// The file with the account key, when several archives share one MongoDB; `opaque.key` in the
@@ -141,6 +173,12 @@ pub struct Settings {
     /// Most rooms.
     #[arg(long, value_name = "N")]
     pub max_rooms: Option<usize>,
+    /// Most megabytes all rooms together may take; as many as the disk has room for when absent.
+    #[arg(long, value_name = "MB")]
+    pub max_total_mb: Option<u64>,
+    /// Megabytes of the disk that stay free for others.
+    #[arg(long, value_name = "MB")]
+    pub min_free_mb: Option<u64>,
     /// Most accounts that are made without a token.
     #[arg(long, value_name = "N")]
     pub max_accounts: Option<u64>,
@@ -189,6 +227,8 @@ impl Settings {
             account_key: self.account_key.or(file.account_key),
             max_room_mb: self.max_room_mb.or(file.max_room_mb),
             max_rooms: self.max_rooms.or(file.max_rooms),
+            max_total_mb: self.max_total_mb.or(file.max_total_mb),
+            min_free_mb: self.min_free_mb.or(file.min_free_mb),
             max_accounts: self.max_accounts.or(file.max_accounts),
             max_peer_kb_per_second: self.max_peer_kb_per_second.or(file.max_peer_kb_per_second),
         })
@@ -256,17 +296,20 @@ impl Settings {
         config.mdns = !self.no_mdns;
         let limits = &mut config.limits;
         let registration = self.registration.unwrap_or_default();
-        limits.is_open = registration != Registration::Closed;
+        limits.registration = registration;
+        limits.bytes = self.max_total_mb.map(|mb| mb.saturating_mul(MIB));
+        limits.free_bytes = self.min_free_mb.map_or(limits.free_bytes, |mb| mb.saturating_mul(MIB));
         limits.rooms = self.max_rooms.unwrap_or(limits.rooms);
         if let Some(mb) = self.max_room_mb {
-            limits.room = Usage { bytes: mb.saturating_mul(1024 * 1024), ..limits.room };
+            limits.room = Usage { bytes: mb.saturating_mul(MIB), ..limits.room };
         }
         if let Some(kb) = self.max_peer_kb_per_second {
             let bytes = kb.saturating_mul(1024);
-            limits.rates.bytes = Rate::per_second(bytes, bytes.saturating_mul(10));
+            let device = Rate::per_second(bytes, bytes.saturating_mul(10));
+            limits.rates.bytes = Share { device, address: device.times(4), ..limits.rates.bytes };
         }
         config.sign_up = match registration {
-            Registration::Open => SignUp::Open,
+            Registration::Open | Registration::Accounts => SignUp::Open,
             Registration::Token => SignUp::Token,
             Registration::Closed => SignUp::Closed,
         };
@@ -359,6 +402,7 @@ impl std::fmt::Debug for ArchiveConfig {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use clap::{CommandFactory as _, FromArgMatches as _};
 
     #[test]
     fn flags_win_over_the_config_file() {
@@ -368,7 +412,7 @@ mod tests {
         let cli = Cli::parse_from(["parlor-archive", "--port", "2", "--config", file.to_str().unwrap()]);
         let settings = cli.settings.with_file().unwrap();
         assert_eq!((settings.port, settings.max_rooms), (Some(2), Some(7)));
-        assert!(!settings.resolve().unwrap().limits.is_open);
+        assert_eq!(settings.resolve().unwrap().limits.registration, Registration::Closed);
     }
 
     #[test]
@@ -396,6 +440,8 @@ mod tests {
         let debug = format!("{settings:?}");
         assert!(!debug.contains("hunter2"), "{debug}");
         assert_eq!(without_login("mongodb://host/db"), "mongodb://host/db");
+        let socket = without_login("mongodb://anna:hunter2@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
+        assert_eq!(socket, "mongodb://USER:PASSWORD@%2Frun%2Fmongodb-27017.sock/db?authSource=admin");
     }
 
     #[test]
@@ -409,6 +455,18 @@ mod tests {
         let shown: Vec<_> = settings.to_file().unwrap().lines().map(str::to_owned).collect();
         assert_eq!(shown.len(), all.len());
         assert_eq!(settings.max_peer_kb_per_second, Some(32 * 1024));
+    }
+
+    #[test]
+    fn a_login_on_the_command_line_is_noticed_wherever_it_stands() {
+        let shows = |args: &[&str]| {
+            let typed = Cli::command().get_matches_from([&["parlor-archive"], args].concat());
+            Cli::from_arg_matches(&typed).unwrap().shows_login(&typed)
+        };
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["verify", "--mongodb", "mongodb://anna:hunter2@host/db"]));
+        assert!(shows(&["--mongodb", "mongodb://anna:hunter2@host/db", "users", "list"]));
+        assert!(!shows(&["--mongodb", "mongodb://host/db"]) && !shows(&["--mongodb-file", "uri"]) && !shows(&[]));
     }
 
     #[test]
@@ -428,7 +486,8 @@ mod tests {
         let settings = Settings { data_dir: Some("x".into()), ..Settings::default() };
         let config = settings.resolve().unwrap();
         assert_eq!((config.http, config.mongodb, config.mdns), (Some(DEFAULT_HTTP), None, true));
-        assert!(DEFAULT_HTTP.ip().is_loopback() && config.limits.is_open);
+        assert!(DEFAULT_HTTP.ip().is_loopback());
+        assert_eq!((config.limits.registration, config.limits.bytes), (Registration::Open, None));
         let off = Settings { http: Some("off".into()), ..settings.clone() };
         assert_eq!(off.resolve().unwrap().http, None);
         let wrong = Settings { http: Some("nowhere".into()), ..settings };

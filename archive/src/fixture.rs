@@ -6,7 +6,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomCode, RoomId,
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
+    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings, Step},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -14,7 +14,7 @@ use parlor_protocol::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use crate::store::{Kept, RoomRow, Run};
+use crate::store::{Kept, Registrant, RoomRow, Run};
 
 /// Randomness that is the same in every run.
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -68,7 +68,11 @@ impl Writer {
             epoch,
             session,
         };
-        let entry = Entry::sign(&self.key, header, body).unwrap().into_inner();
+        // What opens a session begins with a step.
+        let opens = kind == Kind::Content && session == header.seq;
+        let step = Step::FIRST.to_bytes();
+        let body = [if opens { step.as_slice() } else { &[] }, body].concat();
+        let entry = Entry::sign(&self.key, header, &body).unwrap().into_inner();
         self.height = Height::after(&entry);
         entry
     }
@@ -110,7 +114,7 @@ impl TestRoom {
     }
 
     pub(crate) fn row(&self) -> RoomRow {
-        RoomRow { room: self.id, genesis: self.genesis.clone(), registered: 5 }
+        RoomRow { room: self.id, genesis: self.genesis.clone(), registered: 5, by: Registrant([6; 16]) }
     }
 
     pub(crate) fn cert(&self, writer: &Writer) -> AdmissionCert {
@@ -205,6 +209,7 @@ impl TestRoom {
             genesis: self.genesis.clone(),
             epoch: self.secrets.id(),
             parents: Vec::new(),
+            step: Step::FIRST,
             key: self.secrets.key().clone(),
             earlier: Vec::new(),
             expires: None,

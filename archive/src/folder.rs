@@ -1,21 +1,26 @@
-//! The data folder: one process at a time, and the archive's device key.
+//! The data folder: one process at a time, the archive's device key, and nothing in it that other users of the
+//! computer may read.
 
+use parlor_node::private;
 use parlor_protocol::{
     account::Server,
     keys::{DeviceKey, Secret},
 };
 use rand_core::{OsRng, TryRngCore as _};
-use std::{
-    fs::{File, OpenOptions},
-    io::Write as _,
-    path::Path,
-};
+use std::{fs::File, path::Path};
 
-use crate::{accounts::system_rng, error::StartError};
+use crate::{accounts::system_rng, error::StartError, store::STORE_FILE};
 
 const LOCK_FILE: &str = "archive.lock";
 const KEY_FILE: &str = "archive.key";
 const ACCOUNT_KEY_FILE: &str = "opaque.key";
+/// Where a running archive is reached by whoever runs it.
+pub(crate) const CONTROL_FILE: &str = "control.json";
+/// The certificate that the archive made itself, and its key.
+pub(crate) const CERT_FILE: &str = "web.crt";
+pub(crate) const CERT_KEY_FILE: &str = "web.key";
+/// Everything that lies in a data folder.
+const FILES: [&str; 7] = [LOCK_FILE, KEY_FILE, ACCOUNT_KEY_FILE, STORE_FILE, CONTROL_FILE, CERT_FILE, CERT_KEY_FILE];
 
 /// Held as long as this process uses the folder.
 #[derive(Debug)]
@@ -27,33 +32,25 @@ pub(crate) struct FolderLock(#[expect(dead_code, reason = "the lock ends when th
 /// [`StartError::InUse`], or [`StartError::DataDir`] with the system's reason.
 pub(crate) fn lock(dir: &Path) -> Result<FolderLock, StartError> {
     let bad = |error: std::io::Error| StartError::DataDir { dir: dir.to_owned(), reason: error.to_string() };
-    std::fs::create_dir_all(dir).map_err(bad)?;
+    private::make_folder(dir).map_err(bad)?;
     let path = dir.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(bad)?;
+    let file = private::options().create(true).truncate(false).write(true).open(path).map_err(bad)?;
     match file.try_lock() {
-        Ok(()) => Ok(FolderLock(file)),
+        Ok(()) => {
+            for mended in private::mend(dir, is_ours) {
+                tracing::warn!("{mended}");
+            }
+            Ok(FolderLock(file))
+        }
         Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse { dir: dir.to_owned() }),
         Err(std::fs::TryLockError::Error(error)) => Err(bad(error)),
     }
 }
 
-/// Writes a file that only the person who runs the archive may read; another one of that name is replaced.
-///
-/// # Errors
-/// The system's.
-pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let draft = path.with_extension("new");
-    match std::fs::remove_file(&draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = options.open(&draft)?;
-    file.write_all(bytes).and_then(|()| file.sync_all())?;
-    std::fs::rename(draft, path)
+/// Whether the archive made a file of this name, or its administrator put it there for it.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_suffix(".new").unwrap_or(name);
+    FILES.contains(&name)
 }
 
 /// Reads the archive's device key, or makes it. It opens no message; it only names the archive.
@@ -71,12 +68,7 @@ pub(crate) fn device_key(dir: &Path) -> Result<DeviceKey, StartError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut seed = zeroize::Zeroizing::new([0; 32]);
             OsRng.try_fill_bytes(seed.as_mut()).map_err(|error| bad(error.to_string()))?;
-            let mut options = OpenOptions::new();
-            options.create_new(true).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&path).map_err(|error| bad(error.to_string()))?;
-            file.write_all(seed.as_ref()).and_then(|()| file.sync_all()).map_err(|error| bad(error.to_string()))?;
+            private::write(&path, seed.as_ref()).map_err(|error| bad(error.to_string()))?;
             Ok(DeviceKey::from_seed(&Secret::from_bytes(*seed)))
         }
         Err(error) => Err(bad(error.to_string())),
@@ -99,7 +91,7 @@ pub(crate) fn account_key(dir: &Path, given: Option<&Path>) -> Result<Server, St
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let server = Server::random(&mut system_rng().map_err(bad)?);
             // Half a key would lock everybody out: it is whole before it has its name.
-            write_secret(&path, &server.to_bytes()).map_err(|error| bad(error.to_string()))?;
+            private::write(&path, &server.to_bytes()).map_err(|error| bad(error.to_string()))?;
             Ok(server)
         }
         Err(error) => Err(bad(error.to_string())),

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod backup;
+mod blind;
 mod config;
 mod error;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod http;
 mod metrics;
 mod server;
 mod service;
+mod source;
 pub mod store;
 mod web;
 
@@ -23,5 +25,5 @@ pub use backup::maintain;
 pub use config::{Action, ArchiveConfig, Cli, DEFAULT_HTTP, Registration, Settings};
 pub use error::StartError;
 pub use server::Archive;
-pub use service::{Limits, Rates};
+pub use service::{Limits, Rates, Share};
 pub use web::{DEFAULT_WEB, Served, Tls, WebConfig};

@@ -2,17 +2,28 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use parlor_archive::{Archive, ArchiveConfig, Cli, StartError};
+use parlor_node::private;
 use std::{io::IsTerminal as _, process::ExitCode};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let typed = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&typed).unwrap_or_else(|error| error.exit());
     let level = if cli.verbose { "parlor_archive=debug,parlor_node=debug,info" } else { "parlor_archive=info,warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let is_terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
+    if let Err(error) = private::no_core_dumps() {
+        tracing::warn!(%error, "should the archive crash, the system may keep what is in its memory");
+    }
+    if cli.shows_login(&typed) {
+        tracing::warn!(
+            "other users of this computer can see the login of MongoDB on the command line; better give the address in a \
+             file (--mongodb-file) or in the environment (PARLOR_MONGODB)"
+        );
+    }
     let verbose = cli.verbose;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -75,10 +86,11 @@ async fn serve(config: ArchiveConfig) -> Result<(), StartError> {
         None => println!("  web       off"),
     }
     println!(
-        "  limits    {} MB a room, {} rooms, registration {}",
+        "  limits    {} MB a room, {} rooms{}, registration {}",
         limits.room.bytes / 1024 / 1024,
         limits.rooms,
-        if limits.is_open { "open" } else { "closed" }
+        limits.bytes.map_or_else(String::new, |bytes| format!(", {} MB in all", bytes / 1024 / 1024)),
+        limits.registration
     );
     if is_found {
         println!("Machines with Parlor on this network find it by themselves (mDNS). Where that is filtered, give");

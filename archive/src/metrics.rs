@@ -17,6 +17,8 @@ struct Why {
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     pub(crate) rooms: Gauge,
+    pub(crate) kept: Gauge,
+    pub(crate) let_go: Counter,
     pub(crate) peers: Gauge,
     pub(crate) entries: Counter,
     pub(crate) bytes: Counter,
@@ -38,6 +40,8 @@ impl Metrics {
             Refusal::StoreUnavailable => "store",
             Refusal::RegistrationClosed => "closed",
             Refusal::Malformed => "malformed",
+            Refusal::Unsupported => "unsupported",
+            Refusal::Other { .. } => "other",
         };
         self.refusals.get_or_create(&Why { reason }).inc();
     }
@@ -55,6 +59,8 @@ impl Metrics {
     pub(crate) fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("parlor_archive");
         registry.register("rooms", "Rooms registered", self.rooms.clone());
+        registry.register("kept_bytes", "Bytes of the entries of all rooms", self.kept.clone());
+        registry.register("rooms_let_go", "Rooms that went because places or disk were short", self.let_go.clone());
         registry.register("peers", "Peers connected", self.peers.clone());
         registry.register("entries", "Entries stored since the start", self.entries.clone());
         registry.register("stored_bytes", "Bytes of entries stored since the start", self.bytes.clone());

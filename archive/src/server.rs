@@ -7,6 +7,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     accounts::{self, Control, Desk},
+    blind::Blind,
     config::ArchiveConfig,
     error::StartError,
     folder::{self, FolderLock},
@@ -53,6 +54,7 @@ impl Archive {
         }
         let system = |reason: String| StartError::DataDir { dir: dir.clone(), reason };
         let rng = accounts::system_rng().map_err(system)?;
+        let blind = Blind::of(&accounts);
         let desk = Desk::new(Arc::clone(&store), accounts, key.id(), config.sign_up, rng);
         let desk = Arc::new(desk.with_accounts_max(config.accounts_max));
         let control = Control::open(&dir).await.map_err(|error| system(error.to_string()))?;
@@ -69,15 +71,16 @@ impl Archive {
         net.interfaces = config.interfaces.clone();
         net.mdns = config.mdns;
         let (handle, events, net) = Net::start(net).await?;
-        let service =
-            Service::restore(Arc::clone(&store), handle.sender().clone(), Arc::clone(&metrics), config.limits).await?;
+        let (to_net, of_service) = (handle.sender().clone(), Arc::clone(&metrics));
+        let service = Service::restore(Arc::clone(&store), to_net, of_service, config.limits, blind).await?;
         let service = service.with_accounts(desk);
         let control = tokio::spawn(control.serve(Arc::clone(&store), stopped(stopping.clone())));
         let service = tokio::spawn(service.run(events, stopped(stopping.clone())));
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let registry = metrics.registry();
         let health = listener.map(|listener| {
-            tokio::spawn(http::serve(listener, Arc::clone(&store), registry, stopped(stopping.clone())))
+            let hosts = config.web.hosts.clone();
+            tokio::spawn(http::serve(listener, Arc::clone(&store), registry, hosts, stopped(stopping.clone())))
         });
         // Without a WebSocket there is nothing that a page could talk to.
         let site = site.zip(net.ws_port());

@@ -13,7 +13,7 @@ mod server;
 
 /// Where the fixture looks for the store's words.
 mod store {
-    pub(crate) use parlor_archive::store::{Kept, RoomRow, Run};
+    pub(crate) use parlor_archive::store::{Kept, Registrant, RoomRow, Run};
 }
 
 use fixture::{TestRoom, Writer, rng};
@@ -180,11 +180,7 @@ fn what_cannot_work_is_told_with_a_remedy_and_without_passwords() {
 async fn founded(archive: &Running, seed: u64) -> (Member, TestRoom) {
     let room = TestRoom::new(seed);
     let mut member = Member::connect(&room.owner, archive.tcp_port()).await;
-    let register = RoomRequest::Register {
-        genesis: room.genesis.clone(),
-        epochs: vec![room.epoch.clone()],
-        topics: vec![room.secrets.topic()],
-    };
+    let register = RoomRequest::Register { genesis: room.genesis.clone(), epochs: vec![room.epoch.clone()] };
     assert_eq!(member.ask(&room, register).await, Answer::Done);
     let owner = &room.owner;
     let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
@@ -301,7 +297,8 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
         epoch: room.secrets.id(),
         session: owner.height.next,
     };
-    let session = SealingSession::open(&room.secrets, &opener, &text("plaintextmarker 0"), &mut rng(9)).unwrap();
+    let first = text("plaintextmarker 0");
+    let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &first, &mut rng(9)).unwrap();
     let mut entries: Vec<_> =
         (0..30).map(|n| sealed(&room, &mut owner, &session, &format!("plaintextmarker {n}"))).collect();
     // The invite that the fixture makes has the room's name, "kitchen", inside.

@@ -174,6 +174,12 @@ impl<B: Backend> App<B> {
         app
     }
 
+    /// Tells the person something to be careful about that was found before the app was there.
+    pub fn tell(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.model.now_ms = self.sight.now_ms;
+        self.model.toast(what, remedy, true);
+    }
+
     /// What the app knows.
     #[must_use]
     pub fn model(&self) -> &Model {

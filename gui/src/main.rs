@@ -6,6 +6,11 @@
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
     use clap::Parser as _;
+    // Not more than that: portals, which choose files and show notifications, refuse a program that they cannot
+    // look at.
+    if let Err(error) = parlor_node::private::no_core_files() {
+        eprintln!("parlor-gui: should it crash, the system may keep what is in its memory ({error})");
+    }
     let arguments = parlor_gui::native::Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("PARLOR_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,winit=error"));

@@ -279,7 +279,7 @@ pub fn text_problem(error: &TextError) -> String {
                 bytes(*max)
             )
         }
-        TextError::ControlCharacter { .. } => {
+        TextError::ControlCharacter { .. } | TextError::LooksLikeId => {
             "It has invisible control characters, which no screen can show. Remove them; your text is kept.".to_owned()
         }
     }
@@ -293,6 +293,9 @@ pub fn name_problem(error: &TextError) -> String {
         TextError::TooLong { max, .. } => format!("Too long: use at most {}.", bytes(*max)),
         TextError::ControlCharacter { .. } => {
             "It has invisible control characters. Type it by hand instead of pasting.".to_owned()
+        }
+        TextError::LooksLikeId => {
+            "It looks like the id of something: only digits and the letters a to f. Add another letter.".to_owned()
         }
     }
 }

@@ -359,6 +359,26 @@ pub enum AccountCommand {
     },
 }
 
+impl Command {
+    /// The name that somebody gives to something with this command.
+    pub(crate) fn given_name(&self) -> Option<&Name> {
+        match self {
+            Self::SetName(name)
+            | Self::CreateRoom { name, .. }
+            | Self::ChangeRoom { change: RoomChange::Name(name), .. } => Some(name),
+            Self::Device(command) => match &**command {
+                DeviceCommand::Rename { label, .. } => Some(label),
+                _ => None,
+            },
+            Self::Account(command) => match &**command {
+                AccountCommand::RenameDevice { name, .. } => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// Something about the person's own devices. No account is needed.
 #[derive(Clone, Debug)]
 pub enum DeviceCommand {

@@ -20,6 +20,9 @@ pub mod net;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod node;
 pub mod people;
+#[cfg(not(target_arch = "wasm32"))]
+#[allow(clippy::disallowed_methods, reason = "only native systems have files")]
+pub mod private;
 mod runtime;
 mod stop;
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]

@@ -17,6 +17,7 @@ use crate::{
     engine::Now,
     handle::{COMMAND_QUEUE, EVENT_QUEUE, NodeHandle},
     net::{InterfaceFilter, Net, NetConfig, NetError, Ports as NetPortsConfig},
+    private::{self, Mended},
     stop::stop,
     store::{DiskStore, Identity, Loaded, LocalStore, LockKeeper, ProfileLock, StoreError, Unlock, Write, task},
 };
@@ -116,7 +117,7 @@ pub struct Node {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     net: Option<Net>,
-    _lock: ProfileLock,
+    lock: ProfileLock,
 }
 
 impl Node {
@@ -145,7 +146,7 @@ impl Node {
         let keeper = LockKeeper { dir: dir.clone(), keychain: config.unlock.keychain };
         let ports = Ports { calls: call_queue, events, store, net: ports, keeper, stop: stopped };
         let task = tokio::spawn(actor::run(loaded, seed, ports));
-        Ok(Self { handle, dir, stop: Some(stop), task, net, _lock: lock })
+        Ok(Self { handle, dir, stop: Some(stop), task, net, lock })
     }
 
     /// The door to the node.
@@ -158,6 +159,12 @@ impl Node {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What of the profile other users of this computer could get at until this start; people should know.
+    #[must_use]
+    pub fn mended(&self) -> &[Mended] {
+        self.lock.mended()
     }
 
     /// The network, when the node is online: for its ports.
@@ -173,7 +180,7 @@ impl Node {
 }
 
 fn open(dir: &Path, profile: &str, unlock: &Unlock) -> Result<(ProfileLock, Box<dyn LocalStore>, Loaded), StartError> {
-    std::fs::create_dir_all(dir).map_err(|error| StoreError::system(dir, error))?;
+    private::make_folder(dir).map_err(|error| StoreError::system(dir, error))?;
     let lock = ProfileLock::take(dir, profile)?;
     let mut store = DiskStore::open_with(dir, unlock)?;
     let mut loaded = store.load()?;

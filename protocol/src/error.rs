@@ -41,6 +41,9 @@ pub enum TextError {
         /// Byte offset.
         at: usize,
     },
+    /// Somebody could take the name for the id of something else.
+    #[error("it looks like an id: eight or more of the digits 0 to 9 and a to f, and nothing else; add another letter")]
+    LooksLikeId,
 }
 
 /// Why a typed code is not a room code. Groups and symbols count from 1.
@@ -83,7 +86,7 @@ pub enum CodeError {
     Scrambled,
     /// It is a code that links a device, where a room's code is wanted.
     #[error(
-        "this code is not for a room: it links a new device to a person. Type it on the new device, where it says \"link this device\" (`parlor devices link CODE`)"
+        "this code is not for a room: it links a new device to a person. Type it on the new device, where it says \"link this device\" (`parlor devices link`)"
     )]
     ForDevice,
     /// It is a room's code, where one that links a device is wanted.
@@ -118,6 +121,15 @@ pub enum SealError {
     /// The key does not open it: wrong key, or altered bytes.
     #[error("the key does not open these bytes")]
     Unopenable,
+    /// It was sealed in a step of the epoch that lies before those whose keys are known here. Nothing is
+    /// wrong with it: it is for those who joined earlier.
+    #[error("sealed in step {step} of the epoch; what is known here begins with step {lowest}")]
+    StepBefore {
+        /// The step.
+        step: u32,
+        /// The lowest that is known.
+        lowest: u32,
+    },
     /// A key was refused.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -180,12 +192,22 @@ pub enum CodecError {
         /// The count.
         got: usize,
     },
-    /// A kind byte nobody knows.
-    #[error("unknown kind {0}")]
-    UnknownKind(u8),
+    /// A kind that is not known here.
+    #[error("kind {0} is not known here: update Parlor")]
+    UnknownKind(u16),
     /// The encoding is malformed.
     #[error("malformed {0}")]
     Malformed(&'static str),
+}
+
+impl CodecError {
+    /// Whether the message is of a kind or version that is not known here. It need not be wrong: a newer
+    /// program may have sent it. So nobody is fined for it; every other error is of somebody who does not
+    /// keep to the protocol.
+    #[must_use]
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(self, Self::UnknownKind(_) | Self::Version { .. })
+    }
 }
 
 /// Why an entry does not belong in its log.

@@ -43,4 +43,4 @@ pub use hlc::Hlc;
 pub use ids::{DeviceId, DoorId, DoorKey, EntryId, EpochId, Locator, LogId, LogKey, OwnId, RoomId, TopicId, UserId};
 pub use link::LinkCode;
 pub use policy::{HistoryPolicy, Role};
-pub use text::{Name, Text};
+pub use text::{Name, Text, looks_like_id};

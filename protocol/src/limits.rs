@@ -15,7 +15,8 @@ pub const GOSSIP_MAX: usize = EPOCH_BODY_MAX + 1024;
 pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
 /// Most entries in one page. One signature authenticates a page.
 pub const PAGE_MAX_ENTRIES: usize = 256;
-/// Longest request or answer, in bytes: a page and what describes it.
+/// Longest frame of a request or an answer, in bytes, header included: a page and what describes it.
+/// Each kind has a limit of its own below it (`wire/request.rs`, `wire/answer.rs`).
 pub const WIRE_MAX: usize = PAGE_MAX_BYTES + 128 * 1024;
 /// Most devices in a room.
 pub const DEVICES_MAX: usize = 512;
@@ -31,6 +32,18 @@ pub const EPOCHS_MAX: usize = 4096;
 /// Most epochs that devices of one person begin in a room, so that one who was an owner cannot use
 /// up all places.
 pub const EPOCHS_OF_USER_MAX: usize = 2048;
+/// Most owners of a room at one time: everybody in it.
+pub const OWNERS_MAX: usize = DEVICES_MAX;
+/// Most devices that the records of one person remove, among the ancestors of each: a whole room,
+/// eight times.
+pub const EPOCH_REMOVED_OF_USER_MAX: usize = 8 * DEVICES_MAX;
+/// Most bytes of memory that the records of one person take, among the ancestors of each. A change of
+/// the key of a full room takes five kilobytes.
+pub const EPOCH_BYTES_OF_USER_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of memory that all records of a room take: two people at their limit.
+pub const EPOCH_BYTES_MAX: usize = 2 * EPOCH_BYTES_OF_USER_MAX;
+/// Most devices and people that the records of a room name, ever.
+pub const EPOCH_NAMES_MAX: usize = 65_536;
 /// Most epochs that are named to say what is known.
 pub const EPOCH_TIPS_MAX: usize = 64;
 /// Longest sealed settings of an epoch, in bytes: 512 roles of some 75 bytes.

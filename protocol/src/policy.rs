@@ -9,9 +9,9 @@ pub enum HistoryPolicy {
     /// Everything from the room's first message on.
     #[default]
     Everything,
-    /// Only what is written from their joining on: every joining changes the epoch.
+    /// Only what is written from their joining on: each is given a later step of the epoch's keys.
     FromJoining,
-    /// What was written in the last so many days: the epoch changes every day.
+    /// What was written in the last so many days: the epoch's keys go a step on every day.
     LastDays(u16),
 }
 

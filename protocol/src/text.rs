@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::fmt;
+use unicode_security::confusable_detection::skeleton;
 
 use crate::{
     error::TextError,
@@ -31,11 +32,47 @@ impl Name {
         }
     }
 
+    /// Checks a name that somebody gives to something now. Names that others gave are read with [`Name::new`].
+    ///
+    /// # Errors
+    /// As [`Name::new`], and [`TextError::LooksLikeId`] for a name that could be taken for an id.
+    pub fn choose(name: &str) -> Result<Self, TextError> {
+        let name = Self::new(name)?;
+        if looks_like_id(name.as_str()) { Err(TextError::LooksLikeId) } else { Ok(name) }
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a name could be taken for an id, or for the part of one that screens show: eight or more hex digits and
+/// nothing else, white space and what looks like such a digit in another script included.
+#[must_use]
+pub fn looks_like_id(name: &str) -> bool {
+    let mut digits = 0_usize;
+    for c in name.chars().filter(|c| !c.is_whitespace() && !is_forbidden_in_name(*c)) {
+        if !is_like_hex_digit(c) {
+            return false;
+        }
+        digits += 1;
+    }
+    digits >= ID_SHORT
+}
+
+/// Digits of an id on screens; see [`crate::RoomId::short`].
+const ID_SHORT: usize = 8;
+
+fn is_like_hex_digit(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_hexdigit();
+    }
+    // The skeleton of a digit may be a letter: that of 0 is O, that of 1 is l.
+    let bare = |text: &str| -> String { skeleton(text).collect::<String>().to_lowercase() };
+    let looks = bare(c.encode_utf8(&mut [0; 4]));
+    "0123456789abcdef".chars().any(|digit| bare(digit.encode_utf8(&mut [0; 4])) == looks)
 }
 
 /// Control characters, and the invisible marks that let one name pass for another or

@@ -11,7 +11,7 @@ use parlor_protocol::{
     epoch::{EpochRecord, Genesis},
     invite::InviteBody,
     limits::WIRE_MAX,
-    wire::{Answer, Gossip, Request},
+    wire::{Answer, AnswerKind, Gossip, GossipKind, Request, RequestKind},
 };
 
 /// The address space in KiB, now (`VmSize`) or at its largest (`VmPeak`). A large request to the
@@ -22,16 +22,31 @@ fn kib(what: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// A frame of this kind around the body.
+fn framed(kind: u16, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap();
+    [[1].as_slice(), &kind.to_le_bytes(), &len.to_le_bytes(), body].concat()
+}
+
 /// Reads the bytes with every parser, also as they would be behind the first few variant bytes.
 fn read_with_all(claim: &[u8]) {
     for variant in 0..8u8 {
         let bytes = [[1, variant].as_slice(), claim].concat();
-        let _ = (Request::decode(&bytes), Answer::decode(&bytes), Gossip::decode(&bytes));
         let _ = (Genesis::decode(&bytes), EpochRecord::decode(&bytes), InviteBody::decode(&bytes));
         let _ = (Entry::decode(bytes.as_slice()), Content::decode(&bytes));
-        // A room request: room, certificate (epoch, device, signature), then its own variant.
-        let inner = [[1, 1].as_slice(), &[0; 160], &[variant], claim].concat();
-        let _ = Request::decode(&inner);
+    }
+    // At the beginning of a body, and in requests about rooms behind room and certificate (epoch, device,
+    // signature).
+    for body in [claim.to_vec(), [[0; 160].as_slice(), claim].concat()] {
+        for kind in RequestKind::ALL {
+            let _ = Request::decode(&framed(kind.number(), &body));
+        }
+        for kind in AnswerKind::ALL {
+            let _ = Answer::decode(&framed(kind.number(), &body));
+        }
+        for kind in GossipKind::ALL {
+            let _ = Gossip::decode(&framed(kind.number(), &body));
+        }
     }
 }
 
@@ -52,7 +67,7 @@ fn hostile_lengths_allocate_little() {
     }
     // As many empty lists as fit in a message, each of which would be 24 bytes in memory.
     let claim = [[252].as_slice(), &1_100_000u32.to_le_bytes(), &vec![0; WIRE_MAX - 16]].concat();
-    let _ = Answer::decode(&[[1, 4].as_slice(), &claim].concat());
+    let _ = Answer::decode(&framed(AnswerKind::Tail.number(), &claim));
     let grown = kib("VmPeak") - before;
     println!("the address space grew by {grown} KiB");
     assert!(grown < 8 * 1024, "the address space grew by {grown} KiB");

@@ -118,6 +118,19 @@ pub fn run(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8(stdout)?)
 }
 
+/// The same with something to read.
+///
+/// # Errors
+/// When it does not start, or fails: then with what it said.
+pub fn run_with(command: &mut Command, input: &str) -> anyhow::Result<String> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // It may stop reading early, and is right to.
+    let _ = child.stdin.take().context("no input")?.write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output()?;
+    anyhow::ensure!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr).trim());
+    Ok(String::from_utf8(stdout)?)
+}
+
 /// A program in the background with what it prints. It is killed when dropped.
 #[derive(Debug)]
 pub struct Background {

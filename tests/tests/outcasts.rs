@@ -11,7 +11,7 @@ use parlor_protocol::{
     DeviceId, LogId, LogKey, Name, RoomCode, RoomId,
     account::{
         AccountAnswer, AccountRefusal, AccountRequest, LogInProof, Password, RegisterUpload, Registering, UserName,
-        VaultRecord, WrappedKey,
+        VaultRecord,
     },
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind},
@@ -53,10 +53,7 @@ impl Loot {
     /// The room as the device knew it.
     fn room(&self, room: RoomId) -> Room<'_> {
         let (record, heights) = self.loaded.rooms.iter().find(|(record, _)| record.room == room).unwrap();
-        let secrets = record
-            .epochs
-            .iter()
-            .map(|epoch| EpochSecrets::derive_checked(room, &epoch.parents, epoch.key.clone(), epoch.id).unwrap());
+        let secrets = record.epochs.iter().map(|epoch| epoch.secrets(room).unwrap());
         let log = LogKey { author: self.device(), log: record.own_log };
         Room {
             loot: self,
@@ -102,7 +99,7 @@ impl Room<'_> {
 
     /// The next words in the device's own log.
     fn words(&self) -> Entry {
-        self.entry(Kind::Content, self.log.log, self.height, self.newest(), &[7; 300])
+        self.entry(Kind::Content, self.log.log, self.height, self.newest(), &[0; 300])
     }
 
     /// The beginning of a new log of the device, with words.
@@ -110,7 +107,7 @@ impl Room<'_> {
         let (log, epoch) = (LogId(77), self.newest());
         let admission = epoch.admit(self.loot.device()).encode().unwrap();
         let admission = self.entry(Kind::Admission, log, Height::EMPTY, epoch, &admission);
-        let words = self.entry(Kind::Content, log, Height::after(&admission), epoch, &[7; 300]);
+        let words = self.entry(Kind::Content, log, Height::after(&admission), epoch, &[0; 300]);
         vec![admission, words]
     }
 
@@ -136,8 +133,7 @@ impl Room<'_> {
     }
 
     fn register(&self, epochs: Vec<Entry>) -> RoomRequest {
-        let topics = self.secrets.iter().map(EpochSecrets::topic).collect();
-        RoomRequest::Register { genesis: self.genesis.clone(), epochs, topics }
+        RoomRequest::Register { genesis: self.genesis.clone(), epochs }
     }
 
     async fn ask(&self, attacker: &mut Attacker, epoch: &EpochSecrets, ask: RoomRequest) -> Answer {
@@ -342,21 +338,21 @@ async fn a_revoked_device_gets_nothing_from_an_archive_also_not_with_its_old_ses
     let before = house.archive.accounts().account(&record.name).await.unwrap().unwrap();
     let version = before.vault.version;
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let sealed = record.vault_key.seal(&record.name, version + 1, b"nothing", &mut rng).unwrap();
-    let by_password: WrappedKey = before.vault.by_password.clone().unwrap();
-    let vault = VaultRecord { version: version + 1, sealed: sealed.clone(), ..before.vault.clone() };
+    let kept = house.archive.accounts().vault(&record.name).await.unwrap().unwrap();
+    let sealed = record.vault_key.seal(&record.name, version + 1, &record.lock, b"nothing", &mut rng).unwrap();
+    let vault = VaultRecord { version: version + 1, sealed: sealed.clone(), ..kept.clone() };
     let mine = Password::new("the thief's own").unwrap();
     let (_, message) = Registering::start(record.name.clone(), mine, &mut rng).unwrap();
     let upload = RegisterUpload::try_from([4; 192].as_slice()).unwrap();
     let asks = [
         AccountRequest::Vault,
         AccountRequest::PutVault { expected: version, sealed },
-        AccountRequest::PutVaultAndKeys { expected: version, vault },
+        AccountRequest::PutVaultAndKeys { expected: version, vault: vault.clone() },
         AccountRequest::Devices,
         AccountRequest::RenameDevice { device: desktop, name: Name::new("mine").unwrap() },
         AccountRequest::RevokeDevice { device: desktop },
         AccountRequest::StartChange { message },
-        AccountRequest::FinishChange { record: upload, by_password },
+        AccountRequest::FinishChange { record: upload, expected: version, vault },
         AccountRequest::FinishLogIn {
             proof: LogInProof::try_from([1; 64].as_slice()).unwrap(),
             device: Name::new("desk").unwrap(),
@@ -372,7 +368,8 @@ async fn a_revoked_device_gets_nothing_from_an_archive_also_not_with_its_old_ses
     let status = attacker.ask(&Request::Account(AccountRequest::Status)).await;
     assert_eq!(status, Answer::Account(AccountAnswer::Status(None)));
     let after = house.archive.accounts().account(&record.name).await.unwrap().unwrap();
-    assert_eq!((after.record, after.vault.by_password), (before.record, before.vault.by_password));
+    let vault = house.archive.accounts().vault(&record.name).await.unwrap().unwrap();
+    assert_eq!((after.record, vault.by_password), (before.record, kept.by_password));
     assert_eq!(signed_in().await, [desktop]);
     house.ends_unharmed(attacker).await;
 }

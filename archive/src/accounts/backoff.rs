@@ -52,8 +52,13 @@ pub(super) fn one_more(counted: Counted, tries: Tries, now: u64, later: u64) -> 
     };
     match wait.saturating_sub(passed) {
         left if left > 0 && now >= tries.last => Err(left),
-        _ => Ok(Tries { count: count.saturating_add(1), last: now }),
+        _ => Ok(with_count(Tries { last: now, ..tries }, count.saturating_add(1))),
     }
+}
+
+/// The same with another count.
+pub(super) fn with_count(tries: Tries, count: u32) -> Tries {
+    Tries { count, until: tries.last.saturating_add(FORGIVE_EVERY_MS.saturating_mul(count.into())), ..tries }
 }
 
 #[cfg(test)]
@@ -90,7 +95,8 @@ mod tests {
 
     #[test]
     fn tries_are_forgiven_with_time_and_a_clock_set_back_locks_nobody_out() {
-        let tries = Tries { count: 30, last: 1_000_000_000 };
+        let tries = with_count(Tries { last: 1_000_000_000, ..Tries::default() }, 30);
+        assert_eq!(tries.until, 1_000_000_000 + 30 * FORGIVE_EVERY_MS);
         let later = one_more(Counted::Name, tries, 1_000_000_000 + 40 * FORGIVE_EVERY_MS, 0).unwrap();
         assert_eq!(later.count, 1);
         assert!(one_more(Counted::Name, tries, 5, 0).is_ok());

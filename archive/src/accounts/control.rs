@@ -3,30 +3,47 @@
 //! The embedded store is open in the running archive, and only there. So the archive listens on a
 //! free port of the loopback interface and writes the port and a random secret into a file of its
 //! data folder that only its owner can read. `parlor-archive users` reads that file and asks. One
-//! line of JSON each way.
+//! line of JSON each way. Every user of the computer can connect. Who does not show the secret at once goes, the longest
+//! silent first when there are many, so that nobody is held up.
 
+use parlor_node::private;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use subtle::ConstantTimeEq as _;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::{AbortHandle, JoinSet},
 };
 
 use super::{UsersAction, carry_out, system_rng};
-use crate::{service::now_ms, store::Store};
+use crate::{folder::CONTROL_FILE, service::now_ms, store::Store};
 
-const FILE: &str = "control.json";
 /// Longest line; a list of accounts is the longest answer.
 const LINE_MAX: u64 = 16 * 1024 * 1024;
 const QUESTION_MAX: u64 = 64 * 1024;
-/// How long either side waits for the other.
+/// How long carrying out may take, and how long who asks waits for it.
 const WITHIN: Duration = Duration::from_secs(30);
+/// How long somebody who connects may take to show the secret.
+const SHOWN_WITHIN: Duration = Duration::from_secs(3);
+/// Connections at once that have not shown it; the oldest goes when one more comes.
+const STRANGERS_MAX: usize = 32;
+/// Actions at once.
+const ACTIONS_MAX: usize = 4;
+/// How long to wait when the system gives no connection, because too many files are open.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How often it is asked again where others pushed the question out.
+const TRIES: usize = 5;
 
 #[derive(Serialize, Deserialize)]
 struct Door {
@@ -58,48 +75,83 @@ impl Control {
         let mut bytes = [0; 32];
         rand_core::RngCore::fill_bytes(&mut system_rng().map_err(io::Error::other)?, &mut bytes);
         let secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let file = dir.join(FILE);
+        let file = dir.join(CONTROL_FILE);
         let door = serde_json::to_vec(&Door { port: listener.local_addr()?.port(), secret: secret.clone() })?;
-        write_private(&file, &door)?;
+        private::write(&file, &door)?;
         Ok(Self { listener, secret, file })
     }
 
     /// Answers until `stop` resolves.
     pub(crate) async fn serve(self, store: Arc<dyn Store>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
+        let room = Arc::new(Room { secret: self.secret, store, actions: Semaphore::new(ACTIONS_MAX) });
+        let mut connections = JoinSet::new();
+        let mut strangers: VecDeque<Stranger> = VecDeque::new();
         loop {
-            let stream = tokio::select! {
+            let accepted = tokio::select! {
                 () = &mut stop => break,
                 accepted = self.listener.accept() => accepted,
             };
-            let Ok((stream, _)) = stream else { continue };
-            if let Err(error) = tokio::time::timeout(WITHIN, self.answer(stream, &*store)).await {
-                tracing::debug!(%error, "nobody finished asking");
+            while connections.try_join_next().is_some() {}
+            strangers.retain(|stranger| !stranger.task.is_finished() && !stranger.is_known.load(Ordering::Acquire));
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            if strangers.len() >= STRANGERS_MAX
+                && let Some(oldest) = strangers.pop_front()
+            {
+                oldest.task.abort();
             }
+            let is_known = Arc::new(AtomicBool::new(false));
+            let (room, known) = (Arc::clone(&room), Arc::clone(&is_known));
+            let task = connections.spawn(async move { room.answer(stream, &known).await });
+            strangers.push_back(Stranger { task, is_known });
         }
         // A file that is left behind only names a closed door.
         let _ = std::fs::remove_file(&self.file);
     }
+}
 
-    async fn answer(&self, stream: TcpStream, store: &dyn Store) {
+/// Somebody who connected and has not shown the secret yet.
+struct Stranger {
+    task: AbortHandle,
+    is_known: Arc<AtomicBool>,
+}
+
+/// What connections need.
+struct Room {
+    secret: String,
+    store: Arc<dyn Store>,
+    actions: Semaphore,
+}
+
+impl Room {
+    async fn answer(&self, stream: TcpStream, is_known: &AtomicBool) {
         let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        if (&mut stream).take(QUESTION_MAX).read_line(&mut line).await.is_err() {
-            return;
-        }
-        let Ok(question) = serde_json::from_str::<Question>(&line) else { return };
-        if !bool::from(question.secret.as_bytes().ct_eq(self.secret.as_bytes())) {
-            return;
-        }
-        let result = match system_rng() {
-            Ok(mut rng) => carry_out(store.accounts(), question.action, &mut rng, now_ms()).await,
-            Err(reason) => Err(reason),
+        let Ok(Some(action)) = tokio::time::timeout(SHOWN_WITHIN, self.question(&mut stream)).await else { return };
+        is_known.store(true, Ordering::Release);
+        let done = async {
+            let _permit = self.actions.acquire().await;
+            match system_rng() {
+                Ok(mut rng) => carry_out(self.store.accounts(), action, &mut rng, now_ms()).await,
+                Err(reason) => Err(reason),
+            }
         };
+        let Ok(result) = tokio::time::timeout(WITHIN, done).await else { return };
         let mut answer = serde_json::to_vec(&result).unwrap_or_default();
         answer.push(b'\n');
-        // Whoever asked may have left.
-        let _ = stream.get_mut().write_all(&answer).await;
+        // Whoever asked may have left, or may never read.
+        let _ = tokio::time::timeout(WITHIN, stream.get_mut().write_all(&answer)).await;
         let _ = stream.get_mut().shutdown().await;
+    }
+
+    /// What is asked for by somebody who shows the secret.
+    async fn question(&self, stream: &mut BufReader<TcpStream>) -> Option<UsersAction> {
+        let mut line = String::new();
+        stream.take(QUESTION_MAX).read_line(&mut line).await.ok()?;
+        let question = serde_json::from_str::<Question>(&line).ok()?;
+        bool::from(question.secret.as_bytes().ct_eq(self.secret.as_bytes())).then_some(question.action)
     }
 }
 
@@ -108,16 +160,26 @@ impl Control {
 /// # Errors
 /// What went wrong, in words.
 pub(crate) async fn ask(dir: &Path, action: &UsersAction) -> Option<Result<String, String>> {
-    let door: Door = serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()?;
-    let mut stream = TcpStream::connect(("127.0.0.1", door.port)).await.ok()?;
+    let door: Door = serde_json::from_slice(&std::fs::read(dir.join(CONTROL_FILE)).ok()?).ok()?;
+    let first = TcpStream::connect(("127.0.0.1", door.port)).await.ok()?;
     let asked = async {
-        let question = Question { secret: door.secret, action: action.clone() };
-        let mut line = serde_json::to_vec(&question)?;
-        line.push(b'\n');
-        stream.write_all(&line).await?;
-        let mut answer = String::new();
-        BufReader::new(stream).take(LINE_MAX).read_line(&mut answer).await?;
-        Ok::<_, io::Error>(serde_json::from_str::<Result<String, String>>(&answer)?)
+        let mut stream = Some(first);
+        for _ in 0..TRIES {
+            let stream = match stream.take() {
+                Some(first) => first,
+                None => TcpStream::connect(("127.0.0.1", door.port)).await?,
+            };
+            // One that was pushed out before the archive read the question ends without a word.
+            match ask_once(stream, &door, action).await {
+                Ok(answer) if !answer.is_empty() => {
+                    return Ok(serde_json::from_str::<Result<String, String>>(&answer)?);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("it closes every connection"))
     };
     Some(match tokio::time::timeout(WITHIN, asked).await {
         Ok(Ok(result)) => result,
@@ -126,17 +188,16 @@ pub(crate) async fn ask(dir: &Path, action: &UsersAction) -> Option<Result<Strin
     })
 }
 
-/// Writes a file that only its owner can read, as a whole or not at all.
-fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    let draft = file.with_extension("new");
-    let _ = std::fs::remove_file(&draft);
-    let mut options = std::fs::OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(&draft)?;
-    out.write_all(bytes)?;
-    out.sync_all()?;
-    std::fs::rename(&draft, file)
+/// The line that comes for a question; empty when the connection ends without one.
+async fn ask_once(mut stream: TcpStream, door: &Door, action: &UsersAction) -> io::Result<String> {
+    let question = Question { secret: door.secret.clone(), action: action.clone() };
+    let mut line = serde_json::to_vec(&question)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut answer = String::new();
+    BufReader::new(stream).take(LINE_MAX).read_line(&mut answer).await?;
+    Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use parlor_protocol::{
     DeviceId, Name,
     account::{
         AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, RegisterUpload, SeenDevice, Server,
-        SignedInDevice, TokenProof, UserName, VaultRecord, WrappedKey,
+        SignedInDevice, TokenProof, UserName, VaultRecord,
     },
     limits::ACCOUNT_DEVICES_MAX,
 };
@@ -24,8 +24,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::backoff::Counted;
 use crate::{
+    blind::Blind,
     service::now_ms,
-    store::{AccountRow, Added, Pass, Store, StoreError, TryPlace},
+    source::Source,
+    store::{AccountRow, Added, Pass, Store, StoreError, VaultNote},
 };
 use between::Between;
 use line::Lines;
@@ -56,6 +58,7 @@ pub(crate) struct Desk {
     archive: DeviceId,
     sign_up: SignUp,
     accounts_max: u64,
+    blind: Blind,
     between: Between,
     lines: Lines,
     seen: Seen,
@@ -100,6 +103,7 @@ impl Desk {
     ) -> Self {
         Self {
             store,
+            blind: Blind::of(&server),
             server,
             archive,
             sign_up,
@@ -117,9 +121,14 @@ impl Desk {
         self
     }
 
+    /// A device's connection is closed: what it proved on it is over.
+    pub(crate) fn disconnected(&self, device: DeviceId) {
+        self.between.forget(device);
+    }
+
     /// Answers a request of a device.
-    pub(crate) async fn answer(&self, from: DeviceId, request: AccountRequest) -> AccountAnswer {
-        match self.carry_out(from, request).await {
+    pub(crate) async fn answer(&self, from: DeviceId, source: Source, request: AccountRequest) -> AccountAnswer {
+        match self.carry_out(from, source, request).await {
             Ok(answer) => answer,
             Err(Stop::Refused(refusal)) => AccountAnswer::Refused(refusal),
             Err(Stop::Changed(vault)) => AccountAnswer::VaultChanged(*vault),
@@ -130,7 +139,7 @@ impl Desk {
         }
     }
 
-    async fn carry_out(&self, from: DeviceId, request: AccountRequest) -> Done {
+    async fn carry_out(&self, from: DeviceId, source: Source, request: AccountRequest) -> Done {
         match request {
             AccountRequest::Status => {
                 let row = self.store.accounts().account_of(from).await?;
@@ -145,8 +154,8 @@ impl Desk {
                 self.register(from, name, token, record, vault, device).await
             }
             AccountRequest::StartLogIn { name, message } => {
-                let row = self.store.accounts().account(&name).await?;
-                let counted = self.count_try(from, &name, row.as_ref()).await?;
+                let row = self.store.accounts().account_evenly(&name).await?;
+                let counted = self.count_try(from, source, &name, row.as_ref()).await?;
                 let binding = self.binding(from);
                 let record = row.as_ref().map(|row| &row.record);
                 let answered = {
@@ -155,7 +164,7 @@ impl Desk {
                 };
                 let answered = answered.map_err(|_| AccountRefusal::Unfit)?;
                 let message = answered.message.clone();
-                self.between.answered(from, answered, counted);
+                self.between.answered(from, source, answered, counted);
                 Ok(AccountAnswer::LoggingIn(message))
             }
             AccountRequest::FinishLogIn { proof, device } => {
@@ -174,24 +183,27 @@ impl Desk {
                 let name = self.fresh(from).await?;
                 self.registering(&name, &message)
             }
-            AccountRequest::FinishChange { record, by_password } => {
-                let name = self.fresh(from).await?;
-                self.change_password(from, &name, record, by_password).await
+            AccountRequest::FinishChange { record, expected, vault } => {
+                self.replace_keys(from, Some(record), expected, vault).await
             }
             AccountRequest::StartReset { name, token, message } => {
                 self.check_reset(from, &name, &token).await?;
                 self.registering(&name, &message)
             }
             AccountRequest::FinishReset { name, token, record } => self.reset(from, &name, &token, record).await,
-            AccountRequest::Vault => Ok(AccountAnswer::Vault(self.signed_in(from).await?.vault)),
+            AccountRequest::Vault => {
+                let row = self.signed_in(from).await?;
+                Ok(AccountAnswer::Vault(self.vault_of(&row.name).await?))
+            }
             AccountRequest::PutVault { expected, sealed } => {
                 let next = expected.checked_add(1).ok_or(AccountRefusal::Unfit)?;
-                self.put_vault(from, expected, |held| VaultRecord { version: next, sealed: sealed.clone(), ..held })
-                    .await
+                let name = self.signed_in(from).await?.name;
+                self.put_vault(from, &name, expected, |_, held| {
+                    Ok(VaultRecord { version: next, sealed: sealed.clone(), ..held.clone() })
+                })
+                .await
             }
-            AccountRequest::PutVaultAndKeys { expected, vault } => {
-                self.put_vault(from, expected, |_| vault.clone()).await
-            }
+            AccountRequest::PutVaultAndKeys { expected, vault } => self.replace_keys(from, None, expected, vault).await,
             AccountRequest::Devices => self.devices(from).await,
             AccountRequest::RenameDevice { device, name } => {
                 self.change_own(from, |row| {
@@ -251,7 +263,7 @@ impl Desk {
             Some(pass) => Ok(Some(pass.hash)),
             None => {
                 // Tokens are too long to be guessed; counting keeps it quiet.
-                self.count(TryPlace::of_peer(from), Counted::Peer).await?;
+                self.count(self.blind.tries_of_machine(from), Counted::Peer).await?;
                 Err(AccountRefusal::Token.into())
             }
         }
@@ -278,14 +290,14 @@ impl Desk {
         let row = AccountRow {
             name: name.clone(),
             record,
-            vault,
+            vault: VaultNote::of(&vault),
             devices: vec![SignedInDevice { device: from, name: device, since: now }],
             disabled: false,
             reset: None,
             created: now,
             revision: 0,
         };
-        match store.add_account(row, pass).await? {
+        match store.add_account(row, vault, pass).await? {
             Added::Stored => {
                 tracing::info!("an account was made");
                 self.note_seen(from).await;
@@ -300,26 +312,26 @@ impl Desk {
 
     async fn log_in(&self, from: DeviceId, name: UserName, device: Name, counted: bool) -> Done {
         self.leave_other(from, &name).await?;
-        let row = self
-            .change(&name, |row| {
-                if row.disabled {
-                    return Err(AccountRefusal::Disabled);
+        self.change(&name, |row| {
+            if row.disabled {
+                return Err(AccountRefusal::Disabled);
+            }
+            if !row.has(from) {
+                if row.devices.len() >= ACCOUNT_DEVICES_MAX {
+                    return Err(AccountRefusal::TooManyDevices);
                 }
-                if !row.has(from) {
-                    if row.devices.len() >= ACCOUNT_DEVICES_MAX {
-                        return Err(AccountRefusal::TooManyDevices);
-                    }
-                    row.devices.push(SignedInDevice { device: from, name: device.clone(), since: now_ms() });
-                }
-                Ok(())
-            })
-            .await?;
+                row.devices.push(SignedInDevice { device: from, name: device.clone(), since: now_ms() });
+            }
+            Ok(())
+        })
+        .await?;
+        let vault = self.vault_of(&name).await?;
         // Both at once: the store makes them durable together.
         let of_name = async { if counted { self.take_back(&name).await } else { Ok(()) } };
         try_join(of_name, self.forgive_machine(from)).await?;
         self.note_seen(from).await;
         self.between.has_proven(from, name);
-        Ok(AccountAnswer::LoggedIn(row.vault))
+        Ok(AccountAnswer::LoggedIn(vault))
     }
 
     /// A device is signed in to one account: it leaves another one first.
@@ -355,24 +367,38 @@ impl Desk {
         if row.name == name { Ok(name) } else { Err(AccountRefusal::LogInAgain.into()) }
     }
 
-    async fn change_password(
+    /// Replaces the vault together with the keys that open it, and the password's record when it is a new
+    /// one. Only right after a login: whoever finds a device unlocked could lock its person out of every new
+    /// machine. The other devices are signed out, for what they have opens nothing any more.
+    async fn replace_keys(
         &self,
         from: DeviceId,
-        name: &UserName,
-        record: RegisterUpload,
-        by_password: WrappedKey,
+        record: Option<RegisterUpload>,
+        expected: u64,
+        vault: VaultRecord,
     ) -> Done {
-        self.change(name, |row| {
-            if !row.has(from) {
-                return Err(AccountRefusal::NotSignedIn);
+        // The answer may have been lost on the way, together with the connection.
+        let row = self.signed_in(from).await?;
+        let is_same = record.as_ref().is_none_or(|record| *record == row.record);
+        if is_same && row.vault == VaultNote::of(&vault) && self.vault_of(&row.name).await? == vault {
+            return Ok(AccountAnswer::Done);
+        }
+        let name = self.fresh(from).await?;
+        let mut gone = Vec::new();
+        let done = self.put_vault(from, &name, expected, |row, _| {
+            if let Some(record) = &record {
+                row.record = record.clone();
+                row.reset = None;
             }
-            row.record = record.clone();
-            row.vault.by_password = Some(by_password.clone());
-            row.reset = None;
-            Ok(())
-        })
-        .await?;
-        Ok(AccountAnswer::Done)
+            gone = row.devices.extract_if(.., |known| known.device != from).map(|known| known.device).collect();
+            Ok(vault.clone())
+        });
+        let done = done.await?;
+        for device in gone {
+            self.between.forget(device);
+            self.seen.forget(device);
+        }
+        Ok(done)
     }
 
     async fn check_reset(&self, from: DeviceId, name: &UserName, token: &TokenProof) -> Result<AccountRow, Stop> {
@@ -381,7 +407,7 @@ impl Desk {
         match row.filter(fits) {
             Some(row) => Ok(row),
             None => {
-                self.count(TryPlace::of_peer(from), Counted::Peer).await?;
+                self.count(self.blind.tries_of_machine(from), Counted::Peer).await?;
                 Err(AccountRefusal::Token.into())
             }
         }
@@ -394,15 +420,14 @@ impl Desk {
             return Ok(AccountAnswer::Done);
         }
         self.check_reset(from, name, token).await?;
-        self.change(name, |row| {
+        self.change_vault(name, |row, vault| {
             if !opens_reset(row, token, &self.binding(from)) {
-                return Err(AccountRefusal::Token);
+                return Err(AccountRefusal::Token.into());
             }
             row.record = record.clone();
-            // What the old password wrapped, the new one does not open.
-            row.vault.by_password = None;
             row.reset = None;
-            Ok(())
+            // What the old password wrapped, the new one does not open.
+            Ok(VaultRecord { by_password: None, ..vault.clone() })
         })
         .await?;
         Ok(AccountAnswer::Done)
@@ -410,32 +435,31 @@ impl Desk {
 
     // Vaults and rows.
 
-    async fn put_vault(&self, from: DeviceId, expected: u64, next: impl Fn(VaultRecord) -> VaultRecord) -> Done {
-        let row = self.signed_in(from).await?;
-        let mut changed = None;
-        let done = self
-            .change(&row.name, |row| {
-                // A device that was signed out meanwhile writes nothing.
-                if !row.has(from) {
-                    return Err(AccountRefusal::NotSignedIn);
-                }
-                let new = next(row.vault.clone());
-                // The very same once more: its answer was lost.
-                if row.vault == new {
-                    return Ok(());
-                }
-                if row.vault.version != expected {
-                    changed = Some(row.vault.clone());
-                    return Err(AccountRefusal::Unfit);
-                }
-                row.vault = new;
-                Ok(())
-            })
-            .await;
-        match (done, changed) {
-            (_, Some(vault)) => Err(Stop::Changed(Box::new(vault))),
-            (done, None) => done.map(|_| AccountAnswer::Done),
-        }
+    async fn put_vault(
+        &self,
+        from: DeviceId,
+        name: &UserName,
+        expected: u64,
+        mut next: impl FnMut(&mut AccountRow, &VaultRecord) -> Result<VaultRecord, AccountRefusal>,
+    ) -> Done {
+        self.change_vault(name, |row, held| {
+            // A device that was signed out meanwhile writes nothing.
+            if !row.has(from) {
+                return Err(AccountRefusal::NotSignedIn.into());
+            }
+            let new = next(row, held)?;
+            // The very same once more: its answer was lost.
+            if new != *held && held.version != expected {
+                return Err(Stop::Changed(Box::new(held.clone())));
+            }
+            Ok(new)
+        })
+        .await?;
+        Ok(AccountAnswer::Done)
+    }
+
+    async fn vault_of(&self, name: &UserName) -> Result<VaultRecord, Stop> {
+        Ok(self.store.accounts().vault(name).await?.ok_or(AccountRefusal::NotSignedIn)?)
     }
 
     async fn signed_in(&self, device: DeviceId) -> Result<AccountRow, Stop> {
@@ -482,8 +506,29 @@ impl Desk {
             let mut row = store.account(name).await?.ok_or(AccountRefusal::WrongLogIn)?;
             let before = row.clone();
             change(&mut row)?;
-            if row == before || store.change_account(row.clone()).await? {
+            if row == before || store.change_account(row.clone(), None).await? {
                 return Ok(row);
+            }
+        }
+        Err(AccountRefusal::Unavailable.into())
+    }
+
+    /// Changes a row together with its vault, again when somebody else changed one of them meanwhile.
+    async fn change_vault(
+        &self,
+        name: &UserName,
+        mut change: impl FnMut(&mut AccountRow, &VaultRecord) -> Result<VaultRecord, Stop>,
+    ) -> Result<(), Stop> {
+        let store = self.store.accounts();
+        for _ in 0..RETRIES {
+            let mut row = store.account(name).await?.ok_or(AccountRefusal::WrongLogIn)?;
+            let held = store.vault(name).await?.ok_or(AccountRefusal::WrongLogIn)?;
+            let before = row.clone();
+            let next = change(&mut row, &held)?;
+            let is_new = next != held;
+            row.vault = VaultNote::of(&next);
+            if row == before && !is_new || store.change_account(row, is_new.then_some(next)).await? {
+                return Ok(());
             }
         }
         Err(AccountRefusal::Unavailable.into())

@@ -113,7 +113,7 @@ async fn token(
     let who = name.as_ref().map_or_else(|| "one account".to_owned(), |name| format!("the account {name}"));
     let pass = Pass { hash: token.hash(), expires: now + TOKEN_FOR_MS, name };
     store.put_pass(pass, now).await.map_err(|error| error.to_string())?;
-    Ok(format!("Token: {token}\nIt makes {who}, once, within a week: `parlor account register --token ...`."))
+    Ok(format!("Token: {token}\nIt makes {who}, once, within a week: `parlor account register --token -` asks for it."))
 }
 
 async fn change(store: &dyn AccountStore, name: &str, change: impl Fn(&mut AccountRow)) -> Result<(), String> {
@@ -122,7 +122,7 @@ async fn change(store: &dyn AccountStore, name: &str, change: impl Fn(&mut Accou
         let row = store.account(&user).await.map_err(|error| error.to_string())?;
         let mut row = row.ok_or_else(|| no_such(name))?;
         change(&mut row);
-        if store.change_account(row).await.map_err(|error| error.to_string())? {
+        if store.change_account(row, None).await.map_err(|error| error.to_string())? {
             return Ok(());
         }
     }
@@ -141,7 +141,7 @@ fn list(rows: &[AccountRow]) -> String {
             devices => format!("{devices} devices"),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{}  {devices}, vault {} KiB{state}", row.name, row.vault.sealed.as_bytes().len() / 1024);
+        let _ = writeln!(out, "{}  {devices}, vault {} KiB{state}", row.name, row.vault.len / 1024);
     }
     out.trim_end().to_owned()
 }

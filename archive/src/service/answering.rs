@@ -13,10 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
-    storing::{in_time, load_room},
-};
+use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, loading::load, storing::in_time};
 use crate::store::{Kept, Store, StoreError};
 
 /// First entries of a log that a tail brings along: admission and profile stand there.
@@ -43,8 +40,7 @@ impl Service {
             let reading = async {
                 let Some((room, _)) = store.invite(locator).await? else { return Ok(None) };
                 let Some(row) = store.room(room).await? else { return Ok(None) };
-                let loaded = load_room(&*store, &row).await?;
-                Ok(Some((Box::new(row), loaded)))
+                load(&*store, &row).await.map(Some)
             };
             Done::Invited { inbound, locator, result: in_time(reading).await }
         });
@@ -90,7 +86,7 @@ impl Service {
     fn refresh(&mut self, room: RoomId) {
         let now = Instant::now();
         let is_due = self.refreshed.get(&room).is_none_or(|at| now.duration_since(*at) >= REFRESH_EVERY);
-        if self.is_shared && is_due && self.tasks.len() < TASKS_MAX {
+        if self.is_shared && is_due && self.tasks_under_way() < TASKS_MAX {
             self.refreshed.insert(room, now);
             self.reload(room);
         }

@@ -8,7 +8,7 @@
 use parlor_protocol::{RoomId, entry::Entry};
 use std::sync::Arc;
 
-use super::{Done, Service, TASKS_MAX};
+use super::{Done, Service};
 use crate::store::{Store, StoreError, Usage};
 
 /// How long what was in a dissolved room is kept, in milliseconds.
@@ -43,24 +43,24 @@ impl Ending {
 }
 
 impl Service {
-    /// Deletes dissolved rooms whose time is over.
-    pub(super) fn end_rooms(&mut self, now: u64) {
-        for (id, room) in &mut self.rooms {
-            if room.rules.graph().dissolved_by().is_none() {
-                room.ending.is_done = false;
-                continue;
-            }
-            let waits = room.ending.is_done || room.ending.is_under_way || room.ending.due > now;
-            if waits || self.tasks.len() >= TASKS_MAX {
-                continue;
-            }
-            room.ending.is_under_way = true;
-            let (store, heard, room, records) = (Arc::clone(&self.store), room.ending.heard, *id, room.records());
-            self.tasks.spawn(async move {
-                let result = end_if_due(&*store, room, records, heard, now).await;
-                Done::Ended { room, result }
-            });
+    /// Deletes what was in a dissolved room when its time is over; false when there is nothing to be done.
+    pub(super) fn end_room(&mut self, id: RoomId, now: u64) -> bool {
+        let Some(room) = self.rooms.get_mut(&id) else { return false };
+        if !room.has_ended() {
+            // It turned out that it goes on.
+            room.ending.is_done = false;
+            return false;
         }
+        if room.ending.is_done || room.ending.is_under_way || room.ending.due > now {
+            return false;
+        }
+        room.ending.is_under_way = true;
+        let (store, heard, records) = (Arc::clone(&self.store), room.ending.heard, room.records());
+        self.tasks.spawn(async move {
+            let result = end_if_due(&*store, id, records, heard, now).await;
+            Done::Ended { room: id, result }
+        });
+        true
     }
 
     pub(super) fn on_ended(&mut self, room_id: RoomId, result: Result<Ended, StoreError>) {

@@ -11,12 +11,14 @@ use parlor_protocol::{
 };
 use std::time::Instant;
 
-use super::{Service, TASKS_MAX, rates::Cost, room::Work};
+use super::{Service, Waiter, rates::Cost, room::Work};
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
         let room = self.topics.get(&topic).copied();
         let verdict = match (room, Gossip::decode(bytes)) {
+            // A newer program may have sent it. What cannot be checked is not passed on.
+            (_, Err(error)) if error.is_unsupported() => Verdict::Ignore,
             (_, Err(_)) => Verdict::Reject,
             (None, _) => Verdict::Ignore,
             (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entries(room, from, vec![entry]),
@@ -53,7 +55,8 @@ impl Service {
             return Verdict::Ignore;
         }
         let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
-        if !self.meter.allows(from, Cost::Bytes(bytes), now) {
+        let who = self.peers.asker(from);
+        if self.meter.take(who, Cost::Bytes(bytes), now).is_err() {
             return Verdict::Ignore;
         }
         let Ok(verified) = verify_suffix(room_id, log, entries) else { return Verdict::Reject };
@@ -65,15 +68,17 @@ impl Service {
         let may_pass = room.may_pass_on(&verified);
         if end < height.next {
             // Held already, or the other half of a fork.
-            if self.tasks.len() < TASKS_MAX {
-                self.compare(room_id, log, last, None);
+            if let Some(place) = self.gossip.compare(who.source) {
+                self.compare(room_id, log, last, Waiter::Gossip { _place: place });
             }
             return Verdict::Ignore;
         }
-        if (begin..=end).contains(&room.expected(log)) {
+        if (begin..=end).contains(&room.expected(log))
+            && let Some(place) = self.gossip.bring(who.source, bytes)
+        {
             // When too much waits the member pushes it again later.
             let entries = verified.into_iter().map(|entry| entry.into_inner()).collect();
-            let _ = room.enqueue(log, Work { entries, waiter: None });
+            let _ = room.enqueue(log, Work { entries, waiter: Waiter::Gossip { _place: place } });
             self.to_start.insert((room_id, log));
         }
         if may_pass { Verdict::Accept } else { Verdict::Ignore }

@@ -9,7 +9,7 @@ use parlor_node::net::NetCommand;
 use parlor_protocol::{RoomId, TopicId, epoch::topic_of};
 use std::collections::BTreeSet;
 
-use super::{Service, room::RoomState};
+use super::{Service, Waiter, room::RoomState};
 
 /// Epochs of a room that are listened to: as many as its members hear, with the one that is beginning.
 const TOPICS_OF_ROOM: usize = 17;
@@ -61,6 +61,13 @@ impl Service {
         }
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.hearing.topics = heard;
+        }
+    }
+
+    /// A room is kept no longer.
+    pub(super) async fn unhear(&mut self, room: &mut RoomState<Waiter>) {
+        for topic in std::mem::take(&mut room.hearing.topics) {
+            self.leave(topic).await;
         }
     }
 

@@ -6,9 +6,16 @@
 
 mod answering;
 mod ending;
+mod flight;
 mod gossip;
+mod keeping;
 mod listening;
+mod loading;
+mod peers;
+mod places;
+mod plain;
 mod rates;
+mod registering;
 mod room;
 mod signing_in;
 mod storing;
@@ -16,17 +23,16 @@ mod sweeping;
 #[cfg(test)]
 mod tests;
 
-pub use rates::Rates;
+pub use rates::{Rates, Share};
 pub(crate) use storing::now_ms;
 
 use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, Locator, LogKey, RoomId, TopicId,
-    entry::{Entry, Kind},
-    epoch::{AdmissionCert, Genesis},
+    account::{AccountAnswer, UserName},
+    entry::Entry,
     log::Height,
-    rules::{Refused, RoomRules},
     wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
@@ -38,15 +44,26 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     accounts::Desk,
+    blind::Blind,
+    config::Registration,
     metrics::Metrics,
     store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
 };
-use rates::{Cost, InFlight, Meter};
-use room::{Loaded, RoomState};
+use flight::{GossipInFlight, InFlight, Place};
+use keeping::Keeping;
+use loading::Rest;
+use peers::Peers;
+use rates::{Cost, Meter};
+use registering::Application;
+use room::RoomState;
 use signing_in::DeskQueue;
 
 /// Reads and writes under way at the same time; more are told to come again.
 const TASKS_MAX: usize = 256;
+/// Pages of rooms that are read anew and wait to be looked at.
+const PAGES: usize = 4;
+/// Of these, what nobody waits for: sweeps, rooms that end or go.
+const UPKEEP_MAX: usize = TASKS_MAX / 16;
 /// When to come again, in milliseconds.
 const RETRY_MS: u32 = 250;
 
@@ -55,13 +72,17 @@ const RETRY_MS: u32 = 250;
 pub struct Limits {
     /// Entries and bytes of one room.
     pub room: Usage,
-    /// Rooms in all.
+    /// Rooms in all, those that were dissolved aside.
     pub rooms: usize,
+    /// Bytes of the entries of all rooms together; as many as the disk has room for when absent.
+    pub bytes: Option<u64>,
+    /// Bytes of the disk that stay free for others.
+    pub free_bytes: u64,
     /// Gossip topics that are listened to, of all rooms.
     pub topics: usize,
-    /// Whether rooms that are not known yet may be registered.
-    pub is_open: bool,
-    /// What one peer may ask.
+    /// Who may register rooms that are not known yet.
+    pub registration: Registration,
+    /// What may be asked in a time.
     pub rates: Rates,
 }
 
@@ -70,8 +91,10 @@ impl Default for Limits {
         Self {
             room: Usage { entries: 100_000_000, bytes: 20 * 1024 * 1024 * 1024 },
             rooms: 10_000,
+            bytes: None,
+            free_bytes: 1024 * 1024 * 1024,
             topics: listening::TOPICS_MAX,
-            is_open: true,
+            registration: Registration::Open,
             rates: Rates::default(),
         }
     }
@@ -84,7 +107,7 @@ enum Done {
     Appended {
         room: RoomId,
         log: LogKey,
-        waiter: Option<InboundId>,
+        waiter: Waiter,
         /// How far the log is held when everything went as planned.
         planned: Height,
         added: Usage,
@@ -92,21 +115,27 @@ enum Done {
         news: Option<Box<Entry>>,
         result: Result<Appended, StoreError>,
     },
+    /// What is known of a device that wants its room to be kept.
+    Applied {
+        application: Box<Application>,
+        account: Result<Option<UserName>, StoreError>,
+    },
     Registered {
         inbound: InboundId,
         row: Box<RoomRow>,
         epochs: Vec<Entry>,
         /// What the store held already; not asked for rooms that are open here.
-        result: Result<Option<Box<Loaded>>, StoreError>,
+        result: Result<Option<Opened>, StoreError>,
     },
     /// A room that was asked for and is not open here.
     Found {
         inbound: InboundId,
         result: Result<Option<Opened>, StoreError>,
     },
+    /// All plain entries were read; what else is known of a room that is open here.
     Reloaded {
         room: RoomId,
-        result: Result<Option<Box<Loaded>>, StoreError>,
+        result: Result<Option<Box<Rest>>, StoreError>,
     },
     /// Where a code leads to, in a room that was not open here.
     Invited {
@@ -117,7 +146,7 @@ enum Done {
     Compared {
         room: RoomId,
         log: LogKey,
-        waiter: Option<InboundId>,
+        waiter: Waiter,
         result: Result<Compared, StoreError>,
     },
     Swept {
@@ -128,11 +157,52 @@ enum Done {
         room: RoomId,
         result: Result<ending::Ended, StoreError>,
     },
+    /// A room is gone from the store.
+    Left {
+        room: RoomId,
+        result: Result<(), StoreError>,
+    },
+    /// How many bytes of entries the store has room for in all.
+    Measured {
+        result: Result<Option<u64>, StoreError>,
+    },
+    /// A question about accounts was answered.
+    AtDesk {
+        inbound: InboundId,
+        from: DeviceId,
+        registers: bool,
+        answer: AccountAnswer,
+    },
     Nothing,
 }
 
-/// A room and what the store holds of it.
-type Opened = (Box<RoomRow>, Box<Loaded>);
+/// Who waits for a run to be stored or compared.
+#[derive(Debug)]
+enum Waiter {
+    /// A member that pushed it.
+    Asked(InboundId),
+    /// Nobody: it came by gossip, and has this place until it is done.
+    Gossip { _place: Place },
+}
+
+impl Waiter {
+    const fn asked(&self) -> Option<InboundId> {
+        match self {
+            Self::Asked(inbound) => Some(*inbound),
+            Self::Gossip { .. } => None,
+        }
+    }
+}
+
+/// A room with all that the store holds of it.
+type Opened = Box<RoomState<Waiter>>;
+
+/// Some of the plain entries of a room that is read anew.
+#[derive(Debug)]
+struct Page {
+    room: RoomId,
+    plain: Vec<Kept>,
+}
 
 /// How an entry compares with the one that is held at its place.
 #[derive(Debug)]
@@ -153,15 +223,25 @@ pub(crate) struct Service {
     limits: Limits,
     /// Whether other archives may write to the same store.
     is_shared: bool,
-    rooms: HashMap<RoomId, RoomState<InboundId>>,
+    rooms: HashMap<RoomId, RoomState<Waiter>>,
+    /// Rooms that are being stored for the first time, and rooms that are being deleted.
+    arriving: BTreeSet<RoomId>,
+    leaving: BTreeSet<RoomId>,
+    keeping: Keeping,
+    /// Who registered what, under hashes.
+    blind: Blind,
     /// What is listened to, and whose it is.
     topics: HashMap<TopicId, RoomId>,
-    peers: BTreeSet<DeviceId>,
+    peers: Peers,
     meter: Meter,
     in_flight: InFlight,
+    gossip: GossipInFlight,
     /// When rooms of a shared store were read anew.
     refreshed: HashMap<RoomId, Instant>,
     tasks: JoinSet<Done>,
+    /// Where rooms that are read anew come in, a page at a time.
+    pages: mpsc::Receiver<Page>,
+    to_pages: mpsc::Sender<Page>,
     /// Logs in which something waits to be stored.
     to_start: BTreeSet<(RoomId, LogKey)>,
     /// The store failed last time.
@@ -180,7 +260,9 @@ impl Service {
         net: mpsc::Sender<NetCommand>,
         metrics: Arc<Metrics>,
         limits: Limits,
+        blind: Blind,
     ) -> Result<Self, StoreError> {
+        let (to_pages, pages) = mpsc::channel(PAGES);
         let mut service = Self {
             is_shared: store.is_shared(),
             store,
@@ -188,12 +270,19 @@ impl Service {
             metrics,
             limits,
             rooms: HashMap::new(),
+            arriving: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            keeping: Keeping::default(),
+            blind,
             topics: HashMap::new(),
-            peers: BTreeSet::new(),
+            peers: Peers::default(),
             meter: Meter::new(limits.rates, Instant::now()),
             in_flight: InFlight::default(),
+            gossip: GossipInFlight::default(),
             refreshed: HashMap::new(),
             tasks: JoinSet::new(),
+            pages,
+            to_pages,
             to_start: BTreeSet::new(),
             is_failing: false,
             desk: None,
@@ -202,10 +291,16 @@ impl Service {
         // Whoever makes up rooms takes nobody's place.
         rows.sort_by_key(|row| row.registered);
         for row in rows {
-            let loaded = storing::load_room(&*service.store, &row).await?;
-            service.open_room(&row, Some(loaded)).await;
+            if let Err(error) = RoomState::<Waiter>::new(&row) {
+                tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
+                continue;
+            }
+            let room = loading::load(&*service.store, &row).await?;
+            service.open_room(room).await;
         }
-        service.metrics.rooms.set(i64::try_from(service.rooms.len()).unwrap_or(i64::MAX));
+        service.count_rooms();
+        service.count_bytes();
+        service.measure();
         Ok(service)
     }
 
@@ -224,18 +319,20 @@ impl Service {
             tokio::select! {
                 () = &mut stop => break,
                 _ = sweep.tick() => {
-                    self.sweep(now_ms());
-                    self.end_rooms(now_ms());
+                    self.keep_up(now_ms()).await;
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }
+                Some(page) = self.pages.recv() => self.on_page(page),
                 event = events.recv() => match event {
                     Some(event) => self.on_event(event).await,
                     None => break,
                 },
             }
         }
+        // Whoever reads a room anew stops.
+        self.pages.close();
         while let Some(done) = self.tasks.join_next().await {
             self.on_done(done.unwrap_or(Done::Nothing)).await;
         }
@@ -259,18 +356,26 @@ impl Service {
         match event {
             NetEvent::Gossip { message, from, topic, bytes } => self.on_gossip(message, from, topic, &bytes).await,
             NetEvent::Asked { id, from, bytes } => self.on_asked(id, from, &bytes).await,
-            NetEvent::PeerConnected { peer, .. } => {
-                self.peers.insert(peer);
+            NetEvent::PeerConnected { peer, remote, .. } => {
+                self.peers.connected(peer, remote);
                 self.count_peers();
             }
             NetEvent::PeerDisconnected(peer) => {
-                self.peers.remove(&peer);
+                self.peers.disconnected(peer);
+                if let Some(desk) = &self.desk {
+                    desk.disconnected(peer);
+                }
                 self.count_peers();
             }
             NetEvent::Listening(address) => tracing::debug!(%address, "listening"),
             NetEvent::Hint { text: Some(text), .. } => tracing::warn!("{text}"),
             _ => {}
         }
+    }
+
+    /// Tasks that somebody waits for.
+    fn tasks_under_way(&self) -> usize {
+        self.tasks.len().saturating_sub(self.gossip.len() + self.keeping.under_way())
     }
 
     fn count_peers(&self) {
@@ -280,36 +385,42 @@ impl Service {
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
         let now = Instant::now();
         let request = Request::decode(bytes);
+        if let Ok(Request::Room { room, .. }) = &request
+            && self.rooms.get(room).is_some_and(|room| room.is_member(from))
+        {
+            self.peers.note_member(from);
+        }
+        let who = self.peers.asker(from);
         let cost = match &request {
             Ok(Request::Invite(_)) => Cost::LookUp,
             Ok(Request::Account(ask)) if signing_in::begins(ask) => Cost::LookUp,
             _ => Cost::Request,
         };
-        let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
+        let wait = match &request {
+            Err(error) if !error.is_unsupported() => None,
+            _ if self.tasks_under_way() >= TASKS_MAX || !self.in_flight.begin(id, who) => Some(RETRY_MS.into()),
+            _ => self.meter.take(who, cost, now).err(),
+        };
         let answer = match request {
-            Err(error) => {
+            // A newer program may have sent it: no fine, but the rate of all requests.
+            Err(error) if !error.is_unsupported() => {
                 tracing::debug!(%error, "a request that is not understood");
-                self.meter.punish(from, now);
+                self.meter.punish(who, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-            Ok(_)
-                if self.tasks.len() >= TASKS_MAX
-                    || !self.in_flight.begin(id, from)
-                    || !self.meter.allows(from, cost, now) =>
-            {
-                Some(busy)
-            }
+            _ if let Some(wait) = wait => Some(busy(wait)),
+            Err(error) => Some(Answer::unread(&error)),
             // An archive is nobody, and cannot be asked into a room.
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
-                Some(Answer::Refused(Refusal::Malformed))
+                Some(Answer::Refused(Refusal::Unsupported))
             }
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None
             }
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, .. } }) => {
-                let answer = self.register(id, from, room, &cert, genesis, epochs);
+            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs } }) => {
+                let answer = self.register(Application { inbound: id, who, room, cert, genesis, epochs });
                 self.listen(room).await;
                 answer
             }
@@ -326,7 +437,7 @@ impl Service {
                     Some(Answer::Epochs { entries, tips })
                 }
                 // A room that has ended is served to nobody.
-                Some(known) if !known.rules.check_cert(from, &cert) || known.rules.graph().dissolved_by().is_some() => {
+                Some(known) if !known.rules.check_cert(from, &cert) || known.has_ended() => {
                     Some(Answer::Refused(Refusal::NotAdmitted))
                 }
                 Some(_) => self.serve(id, from, room, ask),
@@ -336,62 +447,13 @@ impl Service {
             self.answer(id, &answer).await;
         }
         self.start_waiting();
+        self.ease().await;
     }
+}
 
-    /// A member makes its room known.
-    fn register(
-        &mut self,
-        inbound: InboundId,
-        from: DeviceId,
-        room: RoomId,
-        cert: &AdmissionCert,
-        genesis: Entry,
-        epochs: Vec<Entry>,
-    ) -> Option<Answer> {
-        if !self.rooms.contains_key(&room) && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
-            return Some(Answer::Refused(Refusal::RegistrationClosed));
-        }
-        let founds = genesis.header().kind == Kind::Genesis && genesis.room() == room;
-        let Some(body) = founds.then(|| Genesis::decode(genesis.body()).ok()).flatten() else {
-            return Some(Answer::Refused(Refusal::Malformed));
-        };
-        if genesis.clone().verify().is_err() {
-            return Some(Answer::Refused(Refusal::Malformed));
-        }
-        let founder = genesis.header().author;
-        let epochs: Option<Vec<_>> = epochs.into_iter().map(|epoch| epoch.verify().ok()).collect();
-        let Some(epochs) = epochs else { return Some(Answer::Refused(Refusal::Malformed)) };
-        let may = match self.rooms.get_mut(&room) {
-            // Records show by themselves that an owner made them; whether they count, and for whom, is
-            // worked out from all of them.
-            Some(known) => {
-                let had_ended = known.rules.graph().dissolved_by().is_some();
-                if epochs.iter().any(|epoch| known.learn_epoch(epoch) == Err(Refused::Never)) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                if !had_ended && known.rules.graph().dissolved_by().is_some() {
-                    // No entry of that time may ever be stored, and the week begins now.
-                    known.ending.heard(storing::now_ms());
-                }
-                known.rules.check_cert(from, cert)
-            }
-            None => {
-                let mut rules = RoomRules::new(room, founder, body);
-                if epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                rules.check_cert(from, cert)
-            }
-        };
-        let has_ended = self.rooms.get(&room).is_some_and(|known| known.rules.graph().dissolved_by().is_some());
-        if !may || has_ended {
-            return Some(Answer::Refused(Refusal::NotAdmitted));
-        }
-        let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
-        let row = RoomRow { room, genesis, registered: storing::now_ms() };
-        self.store_room(inbound, row, epochs, !self.rooms.contains_key(&room));
-        None
-    }
+/// Asks a peer to come again, after some milliseconds.
+fn busy(wait_ms: u64) -> Answer {
+    Answer::Refused(Refusal::Busy { retry_ms: u32::try_from(wait_ms).unwrap_or(u32::MAX) })
 }
 
 /// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.

@@ -1,43 +1,96 @@
-//! Rates: how much one peer may ask of an archive.
+//! Rates: how much may be asked of an archive, by one device, by one address, and by all strangers
+//! together. Keys are free, so nothing is counted by key alone.
+//!
+//! A device that is known here, because it is in a room that is kept or signed in to an account, is no
+//! stranger: what strangers do together takes nothing from it.
 
-use parlor_node::net::InboundId;
 use parlor_protocol::{
     DeviceId,
-    limits::PEER_IN_FLIGHT_MAX,
-    rate::{Rate, TokenBuckets},
+    rate::{Rate, TokenBucket, TokenBuckets},
 };
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
-/// Peers whose use is remembered; those beyond share.
-const PEERS_MAX: usize = 4096;
-/// What a malformed request costs, as a part of what a peer may ask at once.
-const FINE_PART: u64 = 5;
+use crate::source::Source;
+
+/// Devices or addresses whose use is remembered while it is not made good; those beyond share.
+const REMEMBERED_MAX: usize = 4096;
 const MIB: u64 = 1024 * 1024;
-/// Most bytes of all peers together that wait to be stored.
-const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
-/// Most requests of one peer that wait for their answer: twice what members ask at the same time.
-const OF_PEER_MAX: usize = 32;
+const GIB: u64 = 1024 * MIB;
+const MINUTE: u64 = 60 * 1_000;
+const DAY: u64 = 24 * 60 * MINUTE;
 
-/// How much a peer may ask.
+/// How much of one kind may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// By one device.
+    pub device: Rate,
+    /// By all devices at one address, known or not.
+    pub address: Rate,
+    /// By all strangers together.
+    pub strangers: Rate,
+}
+
+/// How much may be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// Requests, as many as the network itself lets a peer make.
-    pub requests: Rate,
+    /// Requests, as many of a device as the network itself lets one make.
+    pub requests: Share,
     /// Look-ups of codes, and steps of signing in or up. Kept low: a code cannot be guessed, and nobody
     /// types faster.
-    pub look_ups: Rate,
-    /// Bytes to be stored.
-    pub bytes: Rate,
+    pub look_ups: Share,
+    /// Rooms that are registered.
+    pub rooms: Share,
+    /// Accounts that are made without a token.
+    pub accounts: Share,
+    /// Bytes to be stored or kept in mind.
+    pub bytes: Share,
+    /// Bytes that an address may bring over a longer time, but for devices that are signed in.
+    pub daily_bytes: Rate,
 }
 
 impl Default for Rates {
     fn default() -> Self {
         Self {
-            requests: Rate::per_second(200, 2_000),
-            look_ups: Rate::per_second(1, 10),
-            bytes: Rate::per_second(32 * MIB, 320 * MIB),
+            requests: Share {
+                device: Rate::per_second(200, 2_000),
+                address: Rate::per_second(2_000, 20_000),
+                strangers: Rate::per_second(1_000, 10_000),
+            },
+            look_ups: Share {
+                device: Rate::per_second(1, 10),
+                // A class behind one router comes at once.
+                address: Rate::per_second(20, 200),
+                strangers: Rate::per_second(50, 500),
+            },
+            rooms: Share {
+                device: Rate::one_every(10_000, 64),
+                address: Rate::one_every(10_000, 256),
+                strangers: Rate::one_every(2_000, 1_024),
+            },
+            accounts: Share {
+                device: Rate::one_every(MINUTE, 4),
+                address: Rate::one_every(MINUTE, 64),
+                strangers: Rate::one_every(10_000, 256),
+            },
+            bytes: Share {
+                device: Rate::per_second(32 * MIB, 320 * MIB),
+                address: Rate::per_second(128 * MIB, 1_280 * MIB),
+                strangers: Rate::per_second(8 * MIB, 80 * MIB),
+            },
+            daily_bytes: Rate::new(64 * GIB, DAY, 64 * GIB),
         }
     }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) device: DeviceId,
+    pub(super) source: Source,
+    /// It is in a room that is kept here, or signed in.
+    pub(super) is_known: bool,
+    /// It is signed in.
+    pub(super) is_signed_in: bool,
 }
 
 /// What is asked.
@@ -45,45 +98,111 @@ impl Default for Rates {
 pub(super) enum Cost {
     Request,
     LookUp,
+    Room,
+    Account,
     Bytes(usize),
 }
 
-/// What all peers have used.
+/// What was used of one kind.
+#[derive(Debug)]
+struct Used {
+    devices: TokenBuckets<DeviceId>,
+    addresses: TokenBuckets<Source>,
+    strangers: TokenBucket,
+}
+
+impl Used {
+    fn new(share: Share) -> Self {
+        Self {
+            devices: TokenBuckets::new(share.device, REMEMBERED_MAX, 0),
+            addresses: TokenBuckets::new(share.address, REMEMBERED_MAX, 0),
+            strangers: TokenBucket::full(share.strangers, 0),
+        }
+    }
+
+    /// Takes from all buckets that count, or from none.
+    ///
+    /// # Errors
+    /// How long to wait, in milliseconds.
+    fn take(&mut self, who: Asker, amount: u64, now: u64) -> Result<(), u64> {
+        let (device, address) = (self.devices.of(who.device, now), self.addresses.of(who.source, now));
+        let strangers = if who.is_known { None } else { Some(&mut self.strangers) };
+        let mut buckets = [Some(device), Some(address), strangers];
+        let waits = buckets.iter_mut().flatten().map(|bucket| bucket.wait_ms(amount, now));
+        match waits.max() {
+            Some(wait) if wait > 0 => Err(wait),
+            _ => {
+                for bucket in buckets.into_iter().flatten() {
+                    bucket.take_many(amount, now);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What was used.
 #[derive(Debug)]
 pub(super) struct Meter {
     start: Instant,
     fine: u64,
-    requests: TokenBuckets<DeviceId>,
-    look_ups: TokenBuckets<DeviceId>,
-    bytes: TokenBuckets<DeviceId>,
+    requests: Used,
+    look_ups: Used,
+    rooms: Used,
+    accounts: Used,
+    bytes: Used,
+    daily_bytes: TokenBuckets<Source>,
 }
 
 impl Meter {
     pub(super) fn new(rates: Rates, now: Instant) -> Self {
-        let buckets = |rate| TokenBuckets::new(rate, PEERS_MAX, 0);
         Self {
             start: now,
-            fine: rates.requests.burst() / FINE_PART,
-            requests: buckets(rates.requests),
-            look_ups: buckets(rates.look_ups),
-            bytes: buckets(rates.bytes),
+            // What a malformed request costs: a good part of what a device may ask at once.
+            fine: rates.requests.device.burst() / 5,
+            requests: Used::new(rates.requests),
+            look_ups: Used::new(rates.look_ups),
+            rooms: Used::new(rates.rooms),
+            accounts: Used::new(rates.accounts),
+            bytes: Used::new(rates.bytes),
+            daily_bytes: TokenBuckets::new(rates.daily_bytes, REMEMBERED_MAX, 0),
         }
     }
 
-    /// Takes a cost from a peer's bucket; false when it is empty.
-    pub(super) fn allows(&mut self, peer: DeviceId, cost: Cost, now: Instant) -> bool {
+    /// Takes a cost.
+    ///
+    /// # Errors
+    /// How long to wait, in milliseconds.
+    pub(super) fn take(&mut self, who: Asker, cost: Cost, now: Instant) -> Result<(), u64> {
         let now = self.since_start(now);
         match cost {
-            Cost::Request => self.requests.of(peer, now).take(now),
-            Cost::LookUp => self.look_ups.of(peer, now).take(now),
-            Cost::Bytes(bytes) => self.bytes.of(peer, now).take_many(bytes as u64, now),
+            Cost::Request => self.requests.take(who, 1, now),
+            Cost::LookUp => self.look_ups.take(who, 1, now),
+            Cost::Room => self.rooms.take(who, 1, now),
+            Cost::Account => self.accounts.take(who, 1, now),
+            Cost::Bytes(bytes) => {
+                let bytes = bytes as u64;
+                let daily = (!who.is_signed_in).then(|| self.daily_bytes.of(who.source, now));
+                if let Some(daily) = daily {
+                    match daily.wait_ms(bytes, now) {
+                        0 => {}
+                        wait => return Err(wait),
+                    }
+                }
+                self.bytes.take(who, bytes, now)?;
+                if !who.is_signed_in {
+                    self.daily_bytes.of(who.source, now).take_many(bytes, now);
+                }
+                Ok(())
+            }
         }
     }
 
     /// A peer sent something that no honest one sends: it is served less for a while.
-    pub(super) fn punish(&mut self, peer: DeviceId, now: Instant) {
+    pub(super) fn punish(&mut self, who: Asker, now: Instant) {
         let (fine, now) = (self.fine, self.since_start(now));
-        self.requests.of(peer, now).charge(fine, fine, now);
+        self.requests.devices.of(who.device, now).charge(fine, fine, now);
+        self.requests.addresses.of(who.source, now).charge(fine, fine, now);
     }
 
     fn since_start(&self, now: Instant) -> u64 {
@@ -91,107 +210,72 @@ impl Meter {
     }
 }
 
-/// What a peer has under way.
-#[derive(Debug, Default)]
-struct Load {
-    requests: usize,
-    bytes: usize,
-}
-
-/// Requests that are not answered yet, and bytes that peers have brought and that are not stored yet.
-#[derive(Debug, Default)]
-pub(super) struct InFlight {
-    requests: HashMap<InboundId, (DeviceId, usize)>,
-    of_peer: HashMap<DeviceId, Load>,
-    total: usize,
-}
-
-impl InFlight {
-    /// Takes note of a request; false when its peer has too many under way already.
-    pub(super) fn begin(&mut self, id: InboundId, peer: DeviceId) -> bool {
-        let load = self.of_peer.entry(peer).or_default();
-        if load.requests >= OF_PEER_MAX {
-            return false;
-        }
-        load.requests += 1;
-        self.requests.insert(id, (peer, 0));
-        true
-    }
-
-    /// Takes note of bytes that a request brings; false when too much is under way already.
-    pub(super) fn bring(&mut self, id: InboundId, bytes: usize) -> bool {
-        let Some((peer, brought)) = self.requests.get_mut(&id) else { return false };
-        let Some(load) = self.of_peer.get_mut(peer) else { return false };
-        if load.bytes + bytes > PEER_IN_FLIGHT_MAX || self.total + bytes > IN_FLIGHT_MAX {
-            return false;
-        }
-        *brought += bytes;
-        load.bytes += bytes;
-        self.total += bytes;
-        true
-    }
-
-    /// The request was answered.
-    pub(super) fn end(&mut self, id: InboundId) {
-        let Some((peer, bytes)) = self.requests.remove(&id) else { return };
-        self.total -= bytes;
-        if let Some(load) = self.of_peer.get_mut(&peer) {
-            load.requests -= 1;
-            load.bytes -= bytes;
-            if load.requests == 0 {
-                self.of_peer.remove(&peer);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::time::Duration;
+    use std::{net::Ipv4Addr, time::Duration};
+
+    fn asker(device: u16, address: u8) -> Asker {
+        let [a, b] = device.to_be_bytes();
+        let device = DeviceId::from_bytes([[a; 16], [b; 16]].concat().try_into().unwrap());
+        let source = Source::V4(Ipv4Addr::new(192, 0, 2, address));
+        Asker { device, source, is_known: false, is_signed_in: false }
+    }
 
     #[test]
-    fn a_peer_that_asks_too_fast_is_held_back_and_recovers() {
-        let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
+    fn a_device_that_asks_too_fast_is_held_back_and_recovers() {
         let start = Instant::now();
         let mut meter = Meter::new(Rates::default(), start);
-        let allowed = (0..100).filter(|_| meter.allows(peer, Cost::LookUp, start)).count();
+        let allowed = (0..100).filter(|_| meter.take(asker(1, 1), Cost::LookUp, start).is_ok()).count();
         assert_eq!(allowed, 10);
-        assert!(meter.allows(other, Cost::LookUp, start));
-        assert!(meter.allows(peer, Cost::LookUp, start + Duration::from_secs(2)));
+        assert_eq!(meter.take(asker(1, 1), Cost::LookUp, start), Err(1_000));
+        assert_eq!(meter.take(asker(2, 1), Cost::LookUp, start), Ok(()));
+        assert_eq!(meter.take(asker(1, 1), Cost::LookUp, start + Duration::from_secs(2)), Ok(()));
     }
 
     #[test]
-    fn a_peer_that_sends_rubbish_is_served_less_and_recovers() {
-        let (peer, start) = (DeviceId::from_bytes([1; 32]), Instant::now());
+    fn many_keys_at_one_address_get_no_more_than_an_address() {
+        let start = Instant::now();
         let mut meter = Meter::new(Rates::default(), start);
-        (0..10).for_each(|_| meter.punish(peer, start));
-        assert!(!meter.allows(peer, Cost::Request, start));
-        assert!(meter.allows(peer, Cost::Request, start + Duration::from_secs(10)));
+        let allowed = (0..5_000).filter(|key| meter.take(asker(*key, 1), Cost::Room, start).is_ok()).count();
+        assert_eq!(allowed, 256);
+        assert_eq!(meter.take(asker(1, 2), Cost::Room, start), Ok(()), "another address");
     }
 
     #[test]
-    fn a_peer_has_only_so_much_under_way() {
-        let mut in_flight = InFlight::default();
-        let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
-        assert!(in_flight.begin(InboundId(1), peer) && in_flight.bring(InboundId(1), PEER_IN_FLIGHT_MAX));
-        assert!(in_flight.begin(InboundId(2), peer) && !in_flight.bring(InboundId(2), 1));
-        assert!(in_flight.begin(InboundId(3), other) && in_flight.bring(InboundId(3), 1));
-        in_flight.end(InboundId(4));
-        in_flight.end(InboundId(1));
-        assert!(in_flight.bring(InboundId(2), 1));
+    fn many_addresses_get_no_more_than_all_strangers_and_take_nothing_from_who_is_known() {
+        let start = Instant::now();
+        let mut meter = Meter::new(Rates::default(), start);
+        let all =
+            (0..250_u8).flat_map(|address| (0..250).map(move |key| asker(u16::from(address) * 250 + key, address)));
+        assert_eq!(all.filter(|who| meter.take(*who, Cost::LookUp, start).is_ok()).count(), 500);
+        let (member, newcomer) = (Asker { is_known: true, ..asker(1, 251) }, asker(2, 252));
+        assert_eq!(meter.take(member, Cost::LookUp, start), Ok(()));
+        assert!(meter.take(newcomer, Cost::LookUp, start).is_err());
     }
 
     #[test]
-    fn a_peer_has_only_so_many_requests_under_way_and_others_are_not_held_up() {
-        let mut in_flight = InFlight::default();
-        let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
-        let begun = (0..100).filter(|id| in_flight.begin(InboundId(*id), peer)).count();
-        assert_eq!(begun, OF_PEER_MAX);
-        assert!(in_flight.begin(InboundId(200), other));
-        in_flight.end(InboundId(99));
-        assert!(!in_flight.begin(InboundId(201), peer), "that one was not under way");
-        in_flight.end(InboundId(0));
-        assert!(in_flight.begin(InboundId(201), peer));
+    fn an_address_brings_only_so_much_in_a_day_unless_its_devices_are_signed_in() {
+        let start = Instant::now();
+        let daily_bytes = Rate::new(1_000, DAY, 1_000);
+        let mut meter = Meter::new(Rates { daily_bytes, ..Rates::default() }, start);
+        let member = Asker { is_known: true, ..asker(1, 1) };
+        assert_eq!(meter.take(member, Cost::Bytes(1_000), start), Ok(()));
+        assert!(meter.take(Asker { is_known: true, ..asker(2, 1) }, Cost::Bytes(1), start).is_err());
+        assert_eq!(meter.take(Asker { is_signed_in: true, ..member }, Cost::Bytes(1_000), start), Ok(()));
+        assert_eq!(meter.take(member, Cost::Bytes(500), start + Duration::from_secs(12 * 60 * 60)), Ok(()));
+    }
+
+    #[test]
+    fn who_sends_rubbish_is_served_less_and_recovers_and_new_keys_help_little() {
+        let start = Instant::now();
+        let mut meter = Meter::new(Rates::default(), start);
+        (0..10).for_each(|_| meter.punish(asker(1, 1), start));
+        assert!(meter.take(asker(1, 1), Cost::Request, start).is_err());
+        assert_eq!(meter.take(asker(1, 1), Cost::Request, start + Duration::from_secs(10)), Ok(()));
+        (0..100).for_each(|key| meter.punish(asker(key, 2), start));
+        assert!(meter.take(asker(999, 2), Cost::Request, start).is_err());
+        assert_eq!(meter.take(asker(999, 3), Cost::Request, start), Ok(()));
     }
 }

@@ -1,10 +1,10 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, LogKey, RoomId,
+    DeviceId, EntryId, EpochId, LogKey,
     entry::{Entry, Kind, Verified},
     epoch::{AdmissionCert, Genesis},
-    error::LogError,
+    error::{CodecError, LogError},
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
     log::{ForkProof, Height, Heights, may_open, verify_page},
     rules::{Learned, Refused, RoomRules},
@@ -12,8 +12,8 @@ use parlor_protocol::{
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{ending::Ending, listening::Hearing, sweeping::Sweeping};
-use crate::store::{InviteChange, Kept, Usage};
+use super::{ending::Ending, listening::Hearing, loading::Rest, plain::PlainUse, sweeping::Sweeping};
+use crate::store::{InviteChange, Kept, Registrant, RoomRow, Usage};
 
 /// Runs of one log that may wait while one is being stored.
 const QUEUE_MAX: usize = 64;
@@ -22,8 +22,8 @@ const QUEUE_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Work<W> {
     pub(super) entries: Vec<Entry>,
-    /// Who waits for it; nobody when it came by gossip.
-    pub(super) waiter: Option<W>,
+    /// Who waits for it.
+    pub(super) waiter: W,
 }
 
 /// A run that may be stored.
@@ -47,17 +47,6 @@ pub(super) enum Prepared {
     Refused(Refusal),
 }
 
-/// What the store holds of a room.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) heights: Heights,
-    pub(super) plain: Vec<Kept>,
-    pub(super) forks: Vec<ForkProof>,
-    pub(super) usage: Usage,
-    /// Records of epochs that were kept of a room that has ended.
-    pub(super) records: Vec<Entry>,
-}
-
 /// One log.
 #[derive(Debug)]
 pub(super) struct LogState<W> {
@@ -66,6 +55,8 @@ pub(super) struct LogState<W> {
     pub(super) is_busy: bool,
     /// How far it will be held when that is done.
     pub(super) planned: u64,
+    /// Plain entries below this place are counted.
+    plain_counted: u64,
     /// Where it ends for everybody, because its device was removed or shut out.
     cut: Option<Height>,
     pub(super) queue: VecDeque<Work<W>>,
@@ -73,7 +64,7 @@ pub(super) struct LogState<W> {
 
 impl<W> Default for LogState<W> {
     fn default() -> Self {
-        Self { height: Height::EMPTY, is_busy: false, planned: 0, cut: None, queue: VecDeque::new() }
+        Self { height: Height::EMPTY, is_busy: false, planned: 0, plain_counted: 0, cut: None, queue: VecDeque::new() }
     }
 }
 
@@ -92,6 +83,16 @@ pub(super) struct RoomState<W> {
     epochs: HashMap<EntryId, Entry>,
     pub(super) hearing: Hearing,
     pub(super) usage: Usage,
+    /// When it was registered, in milliseconds since 1970, and by whom.
+    pub(super) registered: u64,
+    pub(super) by: Registrant,
+    /// When something was stored in it last since the archive began, in milliseconds since 1970, or 0.
+    pub(super) active: u64,
+    /// Plain entries that were read anew and follow something that was not known yet, and how many those
+    /// were the time before.
+    pub(super) waiting: usize,
+    pub(super) waited: usize,
+    plain: PlainUse,
     pub(super) sweeping: Sweeping,
     pub(super) ending: Ending,
     logs: HashMap<LogKey, LogState<W>>,
@@ -99,43 +100,89 @@ pub(super) struct RoomState<W> {
 }
 
 impl<W> RoomState<W> {
-    pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis) -> Self {
-        Self {
-            rules: RoomRules::new(room, founder, genesis),
+    /// A registered room of which nothing is held yet.
+    ///
+    /// # Errors
+    /// [`CodecError`] when its genesis is damaged.
+    pub(super) fn new(row: &RoomRow) -> Result<Self, CodecError> {
+        let genesis = Genesis::decode(row.genesis.body())?;
+        Ok(Self {
+            rules: RoomRules::new(row.room, row.genesis.header().author, genesis),
             epochs: HashMap::new(),
             hearing: Hearing::default(),
             usage: Usage::default(),
+            registered: row.registered,
+            by: row.by,
+            active: 0,
+            waiting: 0,
+            waited: usize::MAX,
+            plain: PlainUse::default(),
             sweeping: Sweeping::default(),
             ending: Ending::default(),
             logs: HashMap::new(),
             frozen: HashSet::new(),
-        }
+        })
     }
 
-    /// Takes over what the store holds. What is under way here goes on.
-    pub(super) fn absorb(&mut self, loaded: Loaded) {
-        for (key, height) in loaded.heights {
+    /// Whether an owner has dissolved it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.rules.graph().dissolved_by().is_some()
+    }
+
+    /// Whether something of it is being stored, or waits to be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.sweeping.is_under_way() || self.logs.values().any(|log| log.is_busy || !log.queue.is_empty())
+    }
+
+    /// Whether one device wrote everything in it, and nobody can join by a code.
+    pub(super) fn is_lone(&self) -> bool {
+        let mut held = self.logs.iter().filter(|(_, log)| log.height.next > 0).map(|(key, _)| key.author);
+        let first = held.next();
+        let is_of_one = held.all(|author| Some(author) == first);
+        is_of_one && !self.rules.codes().any(|code| self.rules.invite(code.invite.locator).is_some())
+    }
+
+    /// Takes over what the store holds besides plain entries. What is under way here goes on.
+    pub(super) fn absorb(&mut self, rest: Rest) {
+        for (key, height) in rest.heights {
             let log = self.log(key);
             if !log.is_busy && height.next > log.height.next {
                 log.height = height;
             }
         }
-        for record in loaded.records.into_iter().filter_map(|record| record.verify().ok()) {
+        for record in rest.records.into_iter().filter_map(|record| record.verify().ok()) {
             // Each follows those before it.
             let _ = self.learn_epoch(&record);
         }
-        // An admission may need an epoch that arrived after it: try until nothing changes.
-        let mut waiting: Vec<Verified<Entry>> = loaded.plain.into_iter().map(|kept| kept.entry).collect();
-        loop {
-            let before = waiting.len();
-            waiting.retain(|entry| self.admit(entry) == Err(Refused::NotYet));
-            if waiting.is_empty() || waiting.len() == before {
-                break;
+        self.frozen.extend(rest.forks.iter().map(ForkProof::log_key));
+        self.usage = rest.usage;
+    }
+
+    /// Takes over plain entries that the store holds; how many of them follow something that is not known yet.
+    pub(super) fn take_plain(&mut self, plain: Vec<Kept>) -> usize {
+        let mut waiting = 0;
+        for Kept { entry, .. } in plain {
+            match self.admit(&entry) {
+                Err(Refused::NotYet) => waiting += 1,
+                _ => self.count_plain(&entry),
             }
         }
+        waiting
+    }
+
+    /// Counts an entry that is kept, once.
+    fn count_plain(&mut self, entry: &Entry) {
+        let (key, header) = (entry.log_key(), entry.header());
+        let log = self.logs.entry(key).or_default();
+        if header.kind != Kind::Content && header.seq >= log.plain_counted {
+            log.plain_counted = header.seq + 1;
+            self.plain.note(entry);
+        }
+    }
+
+    /// Everything was taken over.
+    pub(super) fn settle(&mut self) {
         self.recut();
-        self.frozen.extend(loaded.forks.iter().map(ForkProof::log_key));
-        self.usage = loaded.usage;
     }
 
     /// Applies the rules to an entry, and keeps it when it is the record of an epoch.
@@ -237,7 +284,7 @@ impl<W> RoomState<W> {
     ///
     /// # Errors
     /// The run's waiter, when too much waits already.
-    pub(super) fn enqueue(&mut self, log: LogKey, work: Work<W>) -> Result<(), Option<W>> {
+    pub(super) fn enqueue(&mut self, log: LogKey, work: Work<W>) -> Result<(), W> {
         // A log of which nothing was good yet takes no place; one that is being stored does.
         let is_begun = |log: &LogState<W>| log.height.next > 0 || log.is_busy;
         if !self.logs.get(&log).is_some_and(is_begun) {
@@ -309,6 +356,10 @@ impl<W> RoomState<W> {
                 refused = Some(Refusal::Malformed);
                 break;
             }
+            if !self.plain.has_room_for(entry.inner()) {
+                refused = Some(Refusal::QuotaReached);
+                break;
+            }
             match self.admit(&entry) {
                 Ok(Learned::InviteMade(invite)) => ready.invites.push(InviteChange::Put(*invite)),
                 Ok(Learned::InviteRevoked(locator)) => ready.invites.push(InviteChange::Revoke(locator)),
@@ -319,6 +370,7 @@ impl<W> RoomState<W> {
             if refused.is_some() {
                 break;
             }
+            self.count_plain(entry.inner());
             ready.entries.push(Kept { entry, checked: at == last });
         }
         if self.rules.graph().len() > epochs {

@@ -5,12 +5,12 @@ use parlor_node::net::InboundId;
 use parlor_protocol::{
     DeviceId,
     account::{AccountAnswer, AccountRefusal, AccountRequest},
-    wire::{Answer, Refusal},
+    wire::Answer,
 };
 use std::{sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
-use super::{Done, RETRY_MS, Service, TASKS_MAX, rates::Cost};
+use super::{Done, RETRY_MS, Service, TASKS_MAX, busy, peers, rates::Cost};
 use crate::accounts::Desk;
 
 /// Questions that are worked on at once; more wait. Each is half a millisecond of processor, for which
@@ -29,6 +29,16 @@ pub(super) struct DeskQueue {
 }
 
 impl DeskQueue {
+    /// The desk itself.
+    pub(super) fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
+
+    /// A peer is gone: what it proved on its connection is over.
+    pub(super) fn disconnected(&self, peer: DeviceId) {
+        self.desk.disconnected(peer);
+    }
+
     pub(super) fn new(desk: Arc<Desk>) -> Self {
         let (places, turns) = (Semaphore::new(WAITING_MAX), Semaphore::new(AT_ONCE));
         Self { desk, places: Arc::new(places), turns: Arc::new(turns) }
@@ -40,22 +50,32 @@ impl Service {
         let Some(queue) = &self.desk else {
             return Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed)));
         };
-        let busy = Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }));
+        let who = self.peers.asker(from);
+        let mut costs = Vec::new();
         let bytes = brings(&ask);
         if bytes > 0 {
-            let may = self.meter.allows(from, Cost::Bytes(bytes), Instant::now());
-            if !may || !self.in_flight.bring(id, bytes) {
-                return busy;
-            }
+            costs.push(Cost::Bytes(bytes));
         }
-        let Ok(place) = Arc::clone(&queue.places).try_acquire_owned() else { return busy };
+        if matches!(ask, AccountRequest::FinishRegister { token: None, .. }) {
+            costs.push(Cost::Account);
+        }
+        let now = Instant::now();
+        if let Some(wait) = costs.into_iter().find_map(|cost| self.meter.take(who, cost, now).err()) {
+            return Some(busy(wait));
+        }
+        let again = Some(busy(RETRY_MS.into()));
+        if !self.in_flight.bring(id, bytes) {
+            return again;
+        }
+        let Ok(place) = Arc::clone(&queue.places).try_acquire_owned() else { return again };
         let (desk, turns) = (Arc::clone(&queue.desk), Arc::clone(&queue.turns));
         self.tasks.spawn(async move {
             // Nobody closes it.
             let _turn = turns.acquire().await;
-            let answer = desk.answer(from, ask).await;
+            let registers = peers::makes_account(&ask);
+            let answer = desk.answer(from, who.source, ask).await;
             drop(place);
-            Done::Answer(id, Answer::Account(answer))
+            Done::AtDesk { inbound: id, from, registers, answer }
         });
         None
     }
@@ -71,9 +91,9 @@ pub(super) fn begins(ask: &AccountRequest) -> bool {
 fn brings(ask: &AccountRequest) -> usize {
     match ask {
         AccountRequest::PutVault { sealed, .. } => sealed.as_bytes().len(),
-        AccountRequest::FinishRegister { vault, .. } | AccountRequest::PutVaultAndKeys { vault, .. } => {
-            vault.sealed.as_bytes().len()
-        }
+        AccountRequest::FinishRegister { vault, .. }
+        | AccountRequest::FinishChange { vault, .. }
+        | AccountRequest::PutVaultAndKeys { vault, .. } => vault.sealed.as_bytes().len(),
         _ => 0,
     }
 }

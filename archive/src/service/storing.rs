@@ -5,43 +5,31 @@ use parlor_node::net::{InboundId, NetCommand};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
     entry::{Entry, Kind},
-    epoch::{Genesis, topic_of},
+    epoch::topic_of,
     log::{ForkProof, Height},
     wire::{Answer, Gossip, Refusal},
 };
 use std::{
-    collections::hash_map,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 use tokio::time::timeout;
 
 use super::{
-    Compared, Done, RETRY_MS, Service,
+    Compared, Done, Opened, RETRY_MS, Service, Waiter, busy,
+    loading::load,
+    peers,
     rates::Cost,
-    room::{Loaded, Prepared, Ready, RoomState, Work},
+    room::{Prepared, Ready, Work},
 };
 use crate::store::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 
 /// How long the store may take to answer; far more than a healthy one needs.
-const STORE_WITHIN: Duration = Duration::from_secs(30);
+const STORE_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Reads everything that a room's state follows from.
-pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Loaded>, StoreError> {
-    let room = row.room;
-    Ok(Box::new(Loaded {
-        // Heights first: what arrives meanwhile only makes the rest newer.
-        heights: store.heights(room).await?,
-        plain: store.plain(room).await?,
-        forks: store.forks(room).await?,
-        usage: store.usage(room).await?,
-        records: store.records(room).await?,
-    }))
 }
 
 /// Waits for the store, but not for ever: a database that hangs must not hold up the archive.
@@ -59,43 +47,40 @@ fn refusal(error: &StoreError) -> Refusal {
 }
 
 impl Service {
-    /// Makes a room known here, or adds to what is known of it, and listens to it.
-    pub(super) async fn open_room(&mut self, row: &RoomRow, loaded: Option<Box<Loaded>>) {
-        let room = match self.rooms.entry(row.room) {
-            hash_map::Entry::Occupied(room) => room.into_mut(),
-            hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
-                Ok(genesis) => vacant.insert(RoomState::new(row.room, row.genesis.header().author, genesis)),
-                Err(error) => {
-                    tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
-                    return;
-                }
-            },
-        };
-        if let Some(loaded) = loaded {
-            room.absorb(*loaded);
+    /// Makes a room known here that was read, and listens to it. One that is known already goes on.
+    pub(super) async fn open_room(&mut self, room: Opened) {
+        let id = room.rules.room();
+        if self.leaving.contains(&id) {
+            return;
         }
-        self.listen(row.room).await;
-        self.metrics.rooms.set(i64::try_from(self.rooms.len()).unwrap_or(i64::MAX));
+        self.rooms.entry(id).or_insert(*room);
+        self.listen(id).await;
+        self.count_rooms();
     }
 
     pub(super) fn store_room(&mut self, inbound: InboundId, row: RoomRow, epochs: Vec<Entry>, is_new: bool) {
+        if is_new {
+            self.arriving.insert(row.room);
+        }
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
             let result = async {
                 store.put_room(row.clone()).await?;
                 // Another archive with the same store may hold a lot of it already.
-                if is_new { load_room(&*store, &row).await.map(Some) } else { Ok(None) }
+                if is_new { load(&*store, &row).await.map(Some) } else { Ok(None) }
             };
             let result = in_time(result).await;
             Done::Registered { inbound, row: Box::new(row), epochs, result }
         });
     }
 
-    async fn on_registered(&mut self, row: RoomRow, epochs: Vec<Entry>, loaded: Option<Box<Loaded>>) {
+    async fn on_registered(&mut self, row: RoomRow, epochs: Vec<Entry>, loaded: Option<Opened>) {
         if !self.rooms.contains_key(&row.room) {
             tracing::info!(rooms = self.rooms.len() + 1, "a room was registered");
         }
-        self.open_room(&row, loaded).await;
+        if let Some(room) = loaded {
+            self.open_room(room).await;
+        }
         if let Some(room) = self.rooms.get_mut(&row.room) {
             // The entries come again in their log; until then they let members in. Each follows those
             // before it.
@@ -116,25 +101,29 @@ impl Service {
     ) -> Option<Answer> {
         let Some(log) = entries.first().map(Entry::log_key) else { return Some(Answer::Refused(Refusal::Malformed)) };
         let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
-        let may = self.meter.allows(from, Cost::Bytes(bytes), Instant::now());
-        if !may || !self.in_flight.bring(inbound, bytes) {
-            return Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }));
+        if let Err(wait) = self.meter.take(self.peers.asker(from), Cost::Bytes(bytes), Instant::now()) {
+            return Some(busy(wait));
+        }
+        if !self.in_flight.bring(inbound, bytes) {
+            return Some(busy(RETRY_MS.into()));
         }
         let room = self.rooms.get_mut(&room_id)?;
-        match room.enqueue(log, Work { entries, waiter: Some(inbound) }) {
+        match room.enqueue(log, Work { entries, waiter: Waiter::Asked(inbound) }) {
             Ok(()) => {
                 self.to_start.insert((room_id, log));
                 None
             }
-            Err(_) => Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS })),
+            Err(_) => Some(busy(RETRY_MS.into())),
         }
     }
 
     /// Starts storing whatever waits in logs that are not busy.
     pub(super) fn start_waiting(&mut self) {
         for (room_id, log) in std::mem::take(&mut self.to_start) {
+            let left = self.bytes_left();
             while let Some(room) = self.rooms.get_mut(&room_id) {
-                let max = self.limits.room;
+                let bytes = self.limits.room.bytes.min(room.usage.bytes.saturating_add(left));
+                let max = Usage { bytes, ..self.limits.room };
                 let state = room.log(log);
                 if state.is_busy {
                     break;
@@ -145,7 +134,10 @@ impl Service {
                 match room.prepare(log, entries, max) {
                     Prepared::Store(ready) => self.append(room_id, log, ready, waiter),
                     Prepared::Held => self.answer_later(waiter, Answer::Pushed(vec![(log, height)])),
-                    Prepared::Refused(refusal) => self.answer_later(waiter, Answer::Refused(refusal)),
+                    Prepared::Refused(refusal) => {
+                        self.keeping.is_short |= refusal == Refusal::QuotaReached && bytes < self.limits.room.bytes;
+                        self.answer_later(waiter, Answer::Refused(refusal));
+                    }
                     Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
                 }
             }
@@ -155,13 +147,13 @@ impl Service {
         }
     }
 
-    fn answer_later(&mut self, waiter: Option<InboundId>, answer: Answer) {
-        if let Some(inbound) = waiter {
+    fn answer_later(&mut self, waiter: Waiter, answer: Answer) {
+        if let Some(inbound) = waiter.asked() {
             self.tasks.spawn(std::future::ready(Done::Answer(inbound, answer)));
         }
     }
 
-    fn append(&mut self, room: RoomId, log: LogKey, ready: Ready, waiter: Option<InboundId>) {
+    fn append(&mut self, room: RoomId, log: LogKey, ready: Ready, waiter: Waiter) {
         let Some(planned) = ready.entries.last().map(|kept| Height::after(kept.entry.inner())) else { return };
         if let Some(state) = self.rooms.get_mut(&room) {
             let log = state.log(log);
@@ -174,18 +166,19 @@ impl Service {
         };
         // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
         // it shows them that something is missing.
-        let tells = |kept: &&Kept| waiter.is_some() && kept.checked && !kept.entry.is_pruned();
+        let tells = |kept: &&Kept| waiter.asked().is_some() && kept.checked && !kept.entry.is_pruned();
         let news = ready.entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
-            let result = store.append(run).await;
+            // What comes of it nevertheless is found when the entries come again.
+            let result = in_time(store.append(run)).await;
             Done::Appended { room, log, waiter, planned, added, news, result }
         });
     }
 
     /// Compares an entry with what is held at its place, or before it when its place is free: a
     /// contradiction is kept as proof and freezes the log.
-    pub(super) fn compare(&mut self, room: RoomId, log: LogKey, theirs: Entry, waiter: Option<InboundId>) {
+    pub(super) fn compare(&mut self, room: RoomId, log: LogKey, theirs: Entry, waiter: Waiter) {
         let store = Arc::clone(&self.store);
         let next = self.rooms.get(&room).map_or(0, |room| room.height(log).next);
         self.tasks.spawn(async move {
@@ -203,12 +196,19 @@ impl Service {
                 if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
                     self.pass_on(*news).await;
                 }
-                if let Some(inbound) = waiter {
+                if let Some(inbound) = waiter.asked() {
                     self.answer(inbound, &answer).await;
                 }
                 self.to_start.insert((room, log));
             }
+            Done::Applied { application, account } => {
+                let inbound = application.inbound;
+                if let Some(answer) = self.on_applied(*application, account).await {
+                    self.answer(inbound, &answer).await;
+                }
+            }
             Done::Registered { inbound, row, epochs, result } => {
+                self.arriving.remove(&row.room);
                 let answer = match result {
                     Ok(loaded) => {
                         self.on_registered(*row, epochs, loaded).await;
@@ -220,8 +220,8 @@ impl Service {
             }
             Done::Found { inbound, result } => {
                 let answer = match result {
-                    Ok(Some((row, loaded))) => {
-                        self.open_room(&row, Some(loaded)).await;
+                    Ok(Some(room)) => {
+                        self.open_room(room).await;
                         Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS })
                     }
                     Ok(None) => Answer::Refused(Refusal::UnknownRoom),
@@ -231,9 +231,10 @@ impl Service {
             }
             Done::Invited { inbound, locator, result } => {
                 let answer = match result {
-                    Ok(Some((row, loaded))) => {
-                        self.open_room(&row, Some(loaded)).await;
-                        let room = self.rooms.get(&row.room);
+                    Ok(Some(room)) => {
+                        let id = room.rules.room();
+                        self.open_room(room).await;
+                        let room = self.rooms.get(&id);
                         Answer::Invite(room.and_then(|room| room.rules.invite(locator)).cloned())
                     }
                     Ok(None) => Answer::Invite(None),
@@ -241,25 +242,36 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Reloaded { room, result } => {
-                match (result, self.rooms.get_mut(&room)) {
-                    (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
-                    (Ok(_), _) => {}
-                    (Err(error), _) => drop(self.note_failure(&error)),
-                }
-                self.listen(room).await;
-            }
+            Done::Reloaded { room, result } => self.on_reloaded(room, result).await,
             Done::Compared { room, log, waiter, result } => {
                 let answer = self.on_compared(room, log, result);
-                if let Some(inbound) = waiter {
+                if let Some(inbound) = waiter.asked() {
                     self.answer(inbound, &answer).await;
                 }
             }
-            Done::Swept { room, result } => self.on_swept(room, result),
-            Done::Ended { room, result } => self.on_ended(room, result),
+            Done::Swept { room, result } => {
+                self.on_swept(room, result);
+                self.chore_done(now_ms());
+            }
+            Done::Ended { room, result } => {
+                self.on_ended(room, result);
+                self.chore_done(now_ms());
+            }
+            Done::Left { room, result } => {
+                self.on_left(room, result);
+                self.chore_done(now_ms());
+            }
+            Done::Measured { result } => self.on_measured(result),
+            Done::AtDesk { inbound, from, registers, answer } => {
+                if let Some(is_signed_in) = peers::shows_signed_in(registers, &answer) {
+                    self.peers.note_signed_in(from, is_signed_in);
+                }
+                self.answer(inbound, &Answer::Account(answer)).await;
+            }
             Done::Nothing => {}
         }
         self.start_waiting();
+        self.ease().await;
     }
 
     /// Tells the members: those who can open it, and everybody when an epoch begins.
@@ -290,6 +302,8 @@ impl Service {
                 room.log(log).height = height;
                 room.usage.entries += added.entries;
                 room.usage.bytes += added.bytes;
+                room.active = now_ms();
+                self.keeping.bytes = self.keeping.bytes.saturating_add(added.bytes);
                 self.metrics.entries.inc_by(added.entries);
                 self.metrics.bytes.inc_by(added.bytes);
                 if std::mem::replace(&mut self.is_failing, false) {
@@ -333,25 +347,11 @@ impl Service {
         self.tasks.spawn(async move {
             let reading = async {
                 match store.room(room).await? {
-                    Some(row) => load_room(&*store, &row).await.map(|loaded| Some((Box::new(row), loaded))),
+                    Some(row) => load(&*store, &row).await.map(Some),
                     None => Ok(None),
                 }
             };
             Done::Found { inbound, result: in_time(reading).await }
-        });
-    }
-
-    /// Reads a room anew, because another archive writes to the same store.
-    pub(super) fn reload(&mut self, room: RoomId) {
-        let store = Arc::clone(&self.store);
-        self.tasks.spawn(async move {
-            let reading = async {
-                match store.room(room).await? {
-                    Some(row) => load_room(&*store, &row).await.map(Some),
-                    None => Ok(None),
-                }
-            };
-            Done::Reloaded { room, result: in_time(reading).await }
         });
     }
 

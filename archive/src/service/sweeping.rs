@@ -7,7 +7,7 @@
 use parlor_protocol::{EpochId, RoomId, entry::Header};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use super::{Done, Service, TASKS_MAX};
+use super::{Done, Service};
 use crate::store::{Store, StoreError, Usage};
 
 /// How often all rooms where messages vanish are swept.
@@ -36,21 +36,28 @@ pub(super) struct Sweeping {
     is_under_way: bool,
 }
 
+impl Sweeping {
+    /// Whether the room is being swept.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+}
+
 impl Service {
-    /// Sweeps all rooms where messages vanish.
-    pub(super) fn sweep(&mut self, now: u64) {
-        for (id, room) in &mut self.rooms {
-            let lifetimes: Lifetimes = room.rules.graph().lifetimes().collect();
-            if lifetimes.is_empty() || room.sweeping.is_under_way || self.tasks.len() >= TASKS_MAX {
-                continue;
-            }
-            room.sweeping.is_under_way = true;
-            let (store, room, from) = (Arc::clone(&self.store), *id, room.sweeping.settled);
-            self.tasks.spawn(async move {
-                let result = sweep_room(&*store, room, from, &lifetimes, now).await;
-                Done::Swept { room, result }
-            });
+    /// Sweeps a room where messages vanish; false when there is nothing to be done.
+    pub(super) fn sweep_room(&mut self, id: RoomId, now: u64) -> bool {
+        let Some(room) = self.rooms.get_mut(&id) else { return false };
+        let lifetimes: Lifetimes = room.rules.graph().lifetimes().collect();
+        if lifetimes.is_empty() || room.sweeping.is_under_way {
+            return false;
         }
+        room.sweeping.is_under_way = true;
+        let (store, from) = (Arc::clone(&self.store), room.sweeping.settled);
+        self.tasks.spawn(async move {
+            let result = sweep(&*store, id, from, &lifetimes, now).await;
+            Done::Swept { room: id, result }
+        });
+        true
     }
 
     pub(super) fn on_swept(&mut self, room_id: RoomId, result: Result<Swept, StoreError>) {
@@ -68,7 +75,7 @@ impl Service {
 }
 
 /// Prunes what has expired of one room.
-async fn sweep_room(
+async fn sweep(
     store: &dyn Store,
     room: RoomId,
     from: u64,
@@ -112,7 +119,7 @@ fn lifetime_of(header: &Header, lifetimes: &Lifetimes) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-    use super::{Lifetimes, STEP, sweep_room};
+    use super::{Lifetimes, STEP, sweep};
     use crate::{
         fixture::Writer,
         service::now_ms,
@@ -135,15 +142,15 @@ mod tests {
             run.iter().map(|kept| kept.entry.is_pruned()).collect()
         };
         let now = now_ms();
-        let none = sweep_room(&store, room.id, 0, &Lifetimes::new(), now + 900 * HOUR).await.unwrap();
+        let none = sweep(&store, room.id, 0, &Lifetimes::new(), now + 900 * HOUR).await.unwrap();
         assert_eq!(none.pruned, 0);
         let lifetimes = Lifetimes::from([(room.secrets.id(), HOUR)]);
-        let early = sweep_room(&store, room.id, 0, &lifetimes, now).await.unwrap();
+        let early = sweep(&store, room.id, 0, &lifetimes, now).await.unwrap();
         assert_eq!(early.pruned, 0);
-        let late = sweep_room(&store, room.id, early.settled, &lifetimes, now + 2 * HOUR).await.unwrap();
+        let late = sweep(&store, room.id, early.settled, &lifetimes, now + 2 * HOUR).await.unwrap();
         assert_eq!(late.pruned, 3);
         assert_eq!(is_pruned().await, [false, false, true, true, true]);
-        let again = sweep_room(&store, room.id, late.settled, &lifetimes, now + 2 * HOUR).await.unwrap();
+        let again = sweep(&store, room.id, late.settled, &lifetimes, now + 2 * HOUR).await.unwrap();
         assert_eq!((again.pruned, again.settled), (0, late.settled), "nothing is looked at twice");
         store.close().await;
     }
@@ -161,7 +168,7 @@ mod tests {
             store.append(room.run(part.to_vec())).await.unwrap();
         }
         let lifetimes = Lifetimes::from([(room.secrets.id(), 1)]);
-        let swept = sweep_room(&store, room.id, 0, &lifetimes, now_ms() + HOUR).await.unwrap();
+        let swept = sweep(&store, room.id, 0, &lifetimes, now_ms() + HOUR).await.unwrap();
         assert_eq!(swept.pruned, STEP as u64 + 9);
         assert_eq!(swept.usage, store.usage(room.id).await.unwrap());
         store.close().await;

@@ -20,8 +20,9 @@ pub struct AccountRow {
     pub name: UserName,
     /// The password's record.
     pub record: RegisterUpload,
-    /// The vault, sealed.
-    pub vault: VaultRecord,
+    /// Which vault belongs to it. The vault itself lies beside it, so that whoever signs in is answered as
+    /// fast whatever is in it.
+    pub vault: VaultNote,
     /// The devices that are signed in.
     pub devices: Vec<SignedInDevice>,
     /// Closed by the archive's operator.
@@ -39,6 +40,23 @@ impl AccountRow {
     #[must_use]
     pub fn has(&self, device: DeviceId) -> bool {
         self.devices.iter().any(|known| known.device == device)
+    }
+}
+
+/// A vault, without what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultNote {
+    /// Its version.
+    pub version: u64,
+    /// How many bytes its contents take, sealed.
+    pub len: u64,
+}
+
+impl VaultNote {
+    /// The note of a vault.
+    #[must_use]
+    pub fn of(vault: &VaultRecord) -> Self {
+        Self { version: vault.version, len: vault.sealed.as_bytes().len() as u64 }
     }
 }
 
@@ -74,30 +92,10 @@ pub enum Added {
     PassUsed,
 }
 
-/// Whose tries are counted: one of a fixed number of places for each kind, so that nobody fills the
-/// store with made-up names.
+/// Whose tries are counted, under a keyed hash. Made-up names fill the store with nothing that lasts: what
+/// is forgiven is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TryPlace(pub u32);
-
-impl TryPlace {
-    /// The place of a user name, whether there is such an account or not.
-    #[must_use]
-    pub fn of_name(name: &UserName) -> Self {
-        Self::of(0, name.as_str().as_bytes())
-    }
-
-    /// The place of a machine.
-    #[must_use]
-    pub fn of_peer(peer: DeviceId) -> Self {
-        Self::of(1, peer.as_bytes())
-    }
-
-    fn of(kind: u32, id: &[u8]) -> Self {
-        let hash = blake3::hash(id);
-        let [a, b, ..] = *hash.as_bytes();
-        Self(kind << 16 | u32::from(u16::from_be_bytes([a, b])))
-    }
-}
+pub struct TryPlace(pub u64);
 
 /// How often somebody tried, and when last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -106,6 +104,8 @@ pub struct Tries {
     pub count: u32,
     /// When last, in milliseconds since 1970.
     pub last: u64,
+    /// When all of it is forgiven, in milliseconds since 1970.
+    pub until: u64,
 }
 
 /// What an archive keeps of accounts. All writes are durable when they return.
@@ -114,8 +114,14 @@ pub trait AccountStore: Send + Sync + Debug {
     /// The account with a name.
     async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError>;
 
+    /// The same with as much work where there is none: for whoever may not learn by time whether there is.
+    async fn account_evenly(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError>;
+
     /// The account that a device is signed in to.
     async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError>;
+
+    /// The vault of an account, which is the one that its row names.
+    async fn vault(&self, name: &UserName) -> Result<Option<VaultRecord>, StoreError>;
 
     /// All accounts, by name.
     async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError>;
@@ -123,11 +129,17 @@ pub trait AccountStore: Send + Sync + Debug {
     /// How many accounts there are, at least about.
     async fn account_count(&self) -> Result<u64, StoreError>;
 
-    /// Makes an account; with a token, if one is needed, which is used up by the same write.
-    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError>;
+    /// Makes an account with its vault; with a token, if one is needed, which is used up by the same write.
+    async fn add_account(
+        &self,
+        row: AccountRow,
+        vault: VaultRecord,
+        pass: Option<[u8; 32]>,
+    ) -> Result<Added, StoreError>;
 
-    /// Replaces an account's row; false when it has another revision by now, or is gone.
-    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError>;
+    /// Replaces an account's row, and its vault where one comes along, together; false when it has another
+    /// revision by now, or is gone. The row names the vault that it has afterwards.
+    async fn change_account(&self, row: AccountRow, vault: Option<VaultRecord>) -> Result<bool, StoreError>;
 
     /// Notes when a device that is signed in was last seen, in milliseconds since 1970; the same time
     /// again costs no write. It goes when the device is signed out.
@@ -150,6 +162,9 @@ pub trait AccountStore: Send + Sync + Debug {
 
     /// Notes tries; false when they are not `before` any more.
     async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError>;
+
+    /// Forgets tries that are all forgiven by `now`.
+    async fn forget_tries(&self, now: u64) -> Result<(), StoreError>;
 
     /// Names the account key that the accounts work with. The first one stays; it is returned.
     async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError>;

@@ -6,8 +6,9 @@ pub(crate) mod conformance;
 mod embedded;
 mod mongo;
 
-pub use accounts::{AccountRow, AccountStore, Added, Pass, Tries, TryPlace};
+pub use accounts::{AccountRow, AccountStore, Added, Pass, Tries, TryPlace, VaultNote};
 pub use embedded::EmbeddedStore;
+pub(crate) use embedded::STORE_FILE;
 pub use mongo::MongoStore;
 
 use crate::{config::ArchiveConfig, error::StartError};
@@ -31,6 +32,10 @@ pub struct Kept {
     pub checked: bool,
 }
 
+/// Who registered a room, under a keyed hash: an account, or the address of somebody who has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Registrant(pub [u8; 16]);
+
 /// A registered room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomRow {
@@ -40,6 +45,8 @@ pub struct RoomRow {
     pub genesis: Entry,
     /// When it was registered, in milliseconds since 1970.
     pub registered: u64,
+    /// By whom.
+    pub by: Registrant,
 }
 
 /// A change of the code index.
@@ -225,12 +232,17 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// those who have not heard yet. Again it does no harm, and finishes what was cut off.
     async fn end_room(&self, room: RoomId, records: Vec<Entry>) -> Result<(), StoreError>;
 
+    /// Deletes a room with everything that is kept of it. Again it does no harm, and finishes what was cut
+    /// off; until it is finished the room is still among the registered ones.
+    async fn remove_room(&self, room: RoomId) -> Result<(), StoreError>;
+
     /// The records that were kept of a room that has ended; none of others.
     async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError>;
 
-    /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
-    /// what a room's rules follow from.
-    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
+    /// Up to `max` entries and `max_bytes` bytes of those that are not contents (genesis, epochs, admissions,
+    /// invites) in arrival order, from a number on: what a room's rules follow from. Those that share a number
+    /// come together, and one at least comes when there is one, however large.
+    async fn plain(&self, room: RoomId, from: u64, max: usize, max_bytes: usize) -> Result<Vec<Arrived>, StoreError>;
 
     /// The record behind a code that was not revoked.
     async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError>;
@@ -243,6 +255,10 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// How much a room takes.
     async fn usage(&self, room: RoomId) -> Result<Usage, StoreError>;
+
+    /// How many bytes of entries there is room for in all, when `kept` are kept now and `free` bytes of the
+    /// disk are to stay free for others. None when the store cannot know.
+    async fn room_for(&self, kept: u64, free: u64) -> Result<Option<u64>, StoreError>;
 
     /// What it keeps of accounts.
     fn accounts(&self) -> &dyn AccountStore;
@@ -258,6 +274,28 @@ pub trait Store: Send + Sync + Debug + 'static {
 
     /// What it is, for people; without passwords.
     fn describe(&self) -> String;
+}
+
+/// Entries, and bytes, that are read at once where all plain ones of a room are.
+pub(crate) const PLAIN_STEP: usize = 256;
+pub(crate) const PLAIN_STEP_BYTES: usize = 1024 * 1024;
+
+/// Reads all plain entries of a room from a number on, a page after the other, however many there are.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn each_plain(
+    store: &dyn Store,
+    room: RoomId,
+    mut page: impl FnMut(Vec<Kept>) + Send,
+) -> Result<(), StoreError> {
+    let mut from = 0;
+    loop {
+        let arrived = store.plain(room, from, PLAIN_STEP, PLAIN_STEP_BYTES).await?;
+        let Some(last) = arrived.last() else { return Ok(()) };
+        from = last.number.saturating_add(1);
+        page(arrived.into_iter().map(|arrived| arrived.kept).collect());
+    }
 }
 
 #[cfg(test)]

@@ -21,12 +21,18 @@ const UNKNOWN: &str = "This archive does not know the name by which you opened i
 /// Answers only who asks for a host that can be this one.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     match &shared.hosts {
-        Some(hosts) if !is_own(request.headers(), hosts) => (StatusCode::MISDIRECTED_REQUEST, UNKNOWN).into_response(),
+        Some(hosts) if !is_own(request.headers(), hosts) => unknown(),
         _ => next.run(request).await,
     }
 }
 
-fn is_own(headers: &HeaderMap, hosts: &[String]) -> bool {
+/// The answer to who asks for another one.
+pub(crate) fn unknown() -> Response {
+    (StatusCode::MISDIRECTED_REQUEST, UNKNOWN).into_response()
+}
+
+/// Whether the host that is asked for can be this one: an address, a name that no website can have, or one of `hosts`.
+pub(crate) fn is_own(headers: &HeaderMap, hosts: &[String]) -> bool {
     // Programs that name no host are no browsers.
     let Some(asked) = headers.get(header::HOST) else { return true };
     let asked = asked.to_str().unwrap_or(".");

@@ -9,7 +9,7 @@
 //! Nothing is taken from a browser but the name of a file. Connections, tunnels, the time for a
 //! request's head and its length are bounded.
 
-mod hosts;
+pub(crate) mod hosts;
 mod page;
 mod tls;
 mod tunnel;

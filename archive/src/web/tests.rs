@@ -240,3 +240,24 @@ async fn a_folder_without_a_page_and_an_address_that_is_taken_are_named() {
     let error = Site::open(&config, dir.path()).await.err().unwrap().to_string();
     assert!(error.contains(&address.to_string()) && error.contains("--web"), "{error}");
 }
+
+/// The sources that a policy allows for each kind of thing.
+fn directives(policy: &str) -> std::collections::BTreeMap<String, Vec<String>> {
+    let words = policy.split(';').map(|part| part.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    words.filter_map(|mut words| (!words.is_empty()).then(|| (words.remove(0), words))).collect()
+}
+
+#[test]
+fn the_page_talks_to_its_own_host_only_whoever_hands_it_out() {
+    let page = include_str!("../../../gui/web/index.html");
+    let (_, rest) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"").unwrap();
+    let (own, given) = (directives(rest.split_once('"').unwrap().0), directives(POLICY));
+    assert_eq!(own["default-src"], ["'none'"]);
+    for (kind, sources) in &own {
+        assert!(sources.iter().all(|source| given[kind].contains(source)), "{kind}: the archive allows no more");
+        // No scheme (ws:), no wildcard, no host by name: only where it came from, and what is written in the page.
+        let is_own = |source: &String| source.starts_with('\'') || kind == "img-src" && source == "data:";
+        assert!(sources.iter().all(is_own), "{kind}: {sources:?}");
+    }
+    assert_eq!((&own["connect-src"], &given["connect-src"]), (&vec!["'self'".to_owned()], &vec!["'self'".to_owned()]));
+}

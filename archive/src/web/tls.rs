@@ -1,5 +1,6 @@
 //! HTTPS for the page: a certificate from files, or one that the archive makes for itself.
 
+use parlor_node::private;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::{
     ServerConfig,
@@ -14,11 +15,11 @@ use std::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{error::StartError, folder};
+use crate::{
+    error::StartError,
+    folder::{CERT_FILE, CERT_KEY_FILE as KEY_FILE},
+};
 
-/// Where the certificate that the archive made itself is kept, in its data folder.
-const CERT_FILE: &str = "web.crt";
-const KEY_FILE: &str = "web.key";
 /// How long such a certificate is good for, in days: browsers take none that lasts longer than 825.
 const VALID_DAYS: i64 = 800;
 /// After this age, in days, a start makes a new one.
@@ -101,8 +102,8 @@ fn own(dir: &Path, hosts: &[String]) -> Result<(PathBuf, PathBuf), StartError> {
     // A clock that is a day behind elsewhere is no reason to refuse.
     (params.not_before, params.not_after) = (now - time::Duration::days(1), now + time::Duration::days(VALID_DAYS));
     let made = params.self_signed(&pair).map_err(|error| bad(error.to_string()))?;
-    folder::write_secret(&key, zeroize::Zeroizing::new(pair.serialize_pem()).as_bytes())
-        .and_then(|()| folder::write_secret(&cert, made.pem().as_bytes()))
+    private::write(&key, zeroize::Zeroizing::new(pair.serialize_pem()).as_bytes())
+        .and_then(|()| private::write(&cert, made.pem().as_bytes()))
         .map_err(|error| bad(error.to_string()))?;
     Ok((cert, key))
 }

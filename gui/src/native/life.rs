@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{
     Arguments,
     bridge::Bridge,
-    runtime::{NodeRuntime, Started},
+    runtime::{NodeRuntime, Started, Up},
     start::{self, NotStarted},
 };
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 const CLOSING: &str = "Locking. What is under way is written first.";
 const TRYING: &str = "One moment.";
 const WRONG: &str = "That is not the passphrase. Try again. It cannot be reset: who has forgotten it for good has to start a new profile and join the rooms again.";
+const OTHERS_CAN: &str = "Other users of this computer can get at your data.";
+const OTHERS_COULD: &str = "Other users of this computer could get at your data.";
+const CLOSED: &str = "It is closed to them now.";
 
 /// Where the node stands.
 pub(super) enum Stage {
@@ -97,14 +100,23 @@ impl Life {
     pub(super) fn go_on(&mut self, ctx: &Context, look: Look) {
         match &mut self.stage {
             Stage::Starting(started) => match started.try_recv() {
-                Ok(Ok((handle, data_folder))) => {
+                Ok(Ok(Up { handle, data_folder, mended })) => {
                     let bridge = {
                         let _runtime = self.node.as_ref().and_then(NodeRuntime::enter);
                         Bridge::new(handle, ctx.clone())
                     };
                     let setting = Setting { look, data_folder, machine: start::machine(), ..Setting::default() };
                     self.unlocking = Unlocking::fresh();
-                    self.stage = Stage::Running(Box::new(App::new(ctx, bridge, setting)));
+                    let mut app = App::new(ctx, bridge, setting);
+                    for mended in &mended {
+                        tracing::warn!("{mended}");
+                    }
+                    match mended.iter().find(|mended| mended.still_open.is_some()).or(mended.first()) {
+                        Some(worst) if worst.still_open.is_some() => app.tell(OTHERS_CAN, worst.to_string()),
+                        Some(_) => app.tell(OTHERS_COULD, CLOSED),
+                        None => {}
+                    }
+                    self.stage = Stage::Running(Box::new(app));
                 }
                 Ok(Err(NotStarted::Locked)) => self.locked(None),
                 Ok(Err(NotStarted::WrongPassphrase)) => self.locked(Some(WRONG.to_owned())),

@@ -1,11 +1,12 @@
 //! Picture files: the person chooses one to be read, or where one is saved. Choosing takes as long as it
 //! takes, so it happens on a thread of its own, and the window is woken when there is something to say.
 
+use parlor_node::private;
 use rfd::AsyncFileDialog;
 use std::{
     fs::File,
     future::Future,
-    io::Read as _,
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::mpsc,
 };
@@ -56,7 +57,7 @@ impl Pictures {
         let chooser = AsyncFileDialog::new().add_filter("Picture", &["png"]).set_file_name(FILE_NAME);
         let chosen = chooser.set_title("Save the picture").save_file();
         self.choose(chosen, move |path| {
-            let problem = std::fs::write(path, file).err();
+            let problem = save_file(&path, &file).err();
             Came::Saved(problem.map(|error| format!("{error}. Choose another folder.")))
         });
     }
@@ -92,6 +93,11 @@ impl Pictures {
         }
         came.into_iter().flatten().collect()
     }
+}
+
+/// Writes a picture that only its owner may read, over one of that name.
+fn save_file(path: &Path, picture: &[u8]) -> io::Result<()> {
+    private::options().write(true).create(true).truncate(true).open(path)?.write_all(picture)
 }
 
 /// The text of the QR code in a picture file.

@@ -1,6 +1,6 @@
 //! The node's runtime, beside the window's loop: starts the node, and stops it at the end.
 
-use parlor_node::{Node, NodeHandle};
+use parlor_node::{Node, NodeHandle, private::Mended};
 use parlor_protocol::guard::Passphrase;
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
@@ -12,8 +12,17 @@ use super::{
 /// How long the end waits for the node to write and to say good-bye.
 const STOP_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// A node that runs.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) handle: NodeHandle,
+    pub(super) data_folder: String,
+    /// What of the folder other users of this computer could get at.
+    pub(super) mended: Vec<Mended>,
+}
+
 /// What became of starting.
-pub(super) type Started = Result<(NodeHandle, String), NotStarted>;
+pub(super) type Started = Result<Up, NotStarted>;
 
 /// A node that starts or runs on threads of its own.
 #[derive(Debug)]
@@ -37,9 +46,10 @@ impl NodeRuntime {
         let node = runtime.spawn(async move {
             match Box::pin(start::start_node(config)).await {
                 Ok(node) => {
-                    let dir = node.dir().display().to_string();
+                    let data_folder = node.dir().display().to_string();
+                    let up = Up { handle: node.handle(), data_folder, mended: node.mended().to_vec() };
                     // When the window is gone already there is nobody to tell.
-                    let _ = told.send(Ok((node.handle(), dir)));
+                    let _ = told.send(Ok(up));
                     ctx.request_repaint();
                     run(node, stopped).await;
                     // Whoever waits for the end looks again.

@@ -1,6 +1,7 @@
 //! Keeps how the app looks in `gui.json` in the profile's folder. A damaged file is not worth
 //! stopping for: it is replaced by the defaults.
 
+use parlor_node::private;
 use std::{io, path::Path};
 
 use crate::config::Look;
@@ -31,9 +32,7 @@ pub(super) fn read(dir: &Path) -> Look {
 /// Writes the settings in one step, so that a crash leaves the old ones.
 pub(super) fn write(dir: &Path, look: &Look) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(look).map_err(io::Error::other)?;
-    let fresh = dir.join(format!("{FILE}.new"));
-    std::fs::write(&fresh, text)?;
-    std::fs::rename(fresh, dir.join(FILE))
+    private::write(&dir.join(FILE), &text)
 }
 
 #[cfg(test)]

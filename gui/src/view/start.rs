@@ -124,7 +124,7 @@ pub fn welcome(ui: &mut Ui, state: &mut Welcome, model: &Model, sight: &Sight) -
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(space::S);
         if main_button(ui, "Start", !state.name.trim().is_empty()).clicked() || entered {
-            match Name::new(&state.name) {
+            match Name::choose(&state.name) {
                 Ok(name) => actions.push(Action::SetName(name)),
                 Err(error) => {
                     state.problem = Some(words::name_problem(&error));

@@ -1,17 +1,14 @@
 //! What the archive that serves the page says about itself: `/parlor.json`.
 //!
 //! ```json
-//! {"version": 1, "peer": "12D3Koo...", "ws_port": 47802, "ws_path": "/", "page": "0123456789abcdef"}
+//! {"version": 1, "peer": "12D3Koo...", "ws_path": "/ws", "page": "0123456789abcdef"}
 //! ```
 //!
-//! `ws_port` is left out where the WebSocket has the port of the page, `page` names the state of the
-//! page (see [`super::newer`]). Without such a file (any web server may hand out the app) the usual
-//! port is tried.
+//! `page` names the state of the page (see [`super::newer`]). The page's policy lets it talk to where it came from, and
+//! to nothing else: another web server that hands it out passes the WebSocket on. Without such a file it is looked for
+//! at its usual path.
 
-use parlor_node::{
-    ArchiveAddress,
-    net::{DEFAULT_WS_PORT, VERSION},
-};
+use parlor_node::{ArchiveAddress, net::VERSION};
 use serde::Deserialize;
 use std::{cell::Cell, rc::Rc};
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
@@ -20,6 +17,8 @@ use web_sys::{AbortController, RequestCache, RequestInit, Response, Window};
 
 /// The file.
 const FILE: &str = "parlor.json";
+/// The path of the WebSocket when nothing is said.
+const WS_PATH: &str = "/ws";
 /// A longer one is not ours.
 const FILE_MAX: usize = 4096;
 /// How long the archive may take. A machine that wakes takes seconds.
@@ -30,7 +29,6 @@ const PATIENCE_MS: i32 = 10_000;
 pub(super) struct Site {
     version: u8,
     peer: Option<String>,
-    ws_port: Option<u16>,
     ws_path: Option<String>,
     /// What the page is called that it serves now.
     pub(super) page: Option<String>,
@@ -45,8 +43,8 @@ pub(super) async fn archive() -> Result<String, String> {
     let location = window.location();
     let host = location.hostname().unwrap_or_default();
     let secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
-    let own = location.port().ok().and_then(|port| port.parse().ok()).unwrap_or(if secure { 443 } else { 80 });
-    let address = match ask().await? {
+    let port = location.port().ok().and_then(|port| port.parse().ok()).unwrap_or(if secure { 443 } else { 80 });
+    let (path, peer) = match ask().await? {
         Some(site) if site.version != VERSION => {
             return Err(format!(
                 "the archive speaks version {} and this page version {VERSION}; load the page anew, past the \
@@ -54,12 +52,11 @@ pub(super) async fn archive() -> Result<String, String> {
                 site.version
             ));
         }
-        Some(site) => {
-            let path = site.ws_path.unwrap_or_else(|| "/".to_owned());
-            ArchiveAddress { host, port: site.ws_port.unwrap_or(own), path, secure, peer: site.peer }
-        }
-        None => ArchiveAddress { host, port: DEFAULT_WS_PORT, path: "/".to_owned(), secure, peer: None },
+        Some(site) => (site.ws_path, site.peer),
+        None => (None, None),
     };
+    let path = path.unwrap_or_else(|| WS_PATH.to_owned());
+    let address = ArchiveAddress { host, port, path, secure, peer };
     address.multiaddr().ok_or_else(|| "this page has no address; open it from the archive".to_owned())
 }
 
@@ -113,7 +110,7 @@ async fn fetch(window: &Window, limit: &Limit) -> Result<Option<Site>, Fault> {
     let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
     let site = Some(text).filter(|text| text.len() <= FILE_MAX).and_then(|text| serde_json::from_str(&text).ok());
     if site.is_none() {
-        tracing::warn!("{FILE} is not understood; the usual port is tried");
+        tracing::warn!("{FILE} is not understood; the usual path is tried");
     }
     Ok(site)
 }

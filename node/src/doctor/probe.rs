@@ -168,6 +168,7 @@ fn greets(port: u16) -> bool {
 }
 
 pub(super) async fn peers(filter: &InterfaceFilter, wait: Duration) -> Result<Vec<PeerReport>, String> {
+    let cards = tokio::task::spawn_blocking(net::interfaces).await.ok().and_then(Result::ok).unwrap_or_default();
     let mut browser = Browser::browse(filter)?;
     let mut found = BTreeMap::new();
     let search = async {
@@ -175,7 +176,9 @@ pub(super) async fn peers(filter: &InterfaceFilter, wait: Duration) -> Result<Ve
             if let Found::Here { device, addresses, archive } = browser.next().await
                 && found.len() < PEERS_MAX
             {
-                found.insert(device, (addresses, archive));
+                // As the network itself: nothing is tried that does not lie where it was announced.
+                let near = addresses.into_iter().filter(|heard| heard.is_near(&cards, filter));
+                found.insert(device, (near.map(|heard| heard.address).collect::<Vec<_>>(), archive));
             }
         }
     };

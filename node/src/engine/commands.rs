@@ -1,6 +1,13 @@
 //! Commands: what a person asks, checked and handed to its concern.
 
-use parlor_protocol::{EntryId, Role, RoomId, content::Body, content::Emoji, epoch::RoomKind, signal::SignalKind};
+use parlor_protocol::{
+    EntryId, Role, RoomId,
+    content::{Body, Emoji},
+    epoch::RoomKind,
+    error::TextError,
+    looks_like_id,
+    signal::SignalKind,
+};
 
 use super::{Engine, io::CallId};
 use crate::{
@@ -38,6 +45,10 @@ impl Engine {
     pub(super) fn on_command(&mut self, call: CallId, command: Command) {
         if self.is_for_two(&command) {
             return self.fail(call, CommandError::OnlyForTwo);
+        }
+        if command.given_name().is_some_and(|name| looks_like_id(name.as_str())) {
+            let what = format!("the name cannot be used: {}", TextError::LooksLikeId);
+            return self.fail(call, CommandError::Invalid { what });
         }
         match command {
             Command::SetName(name) => self.set_name(call, name.as_str()),

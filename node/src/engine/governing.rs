@@ -7,7 +7,7 @@
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Name, Role, RoomId, UserId,
     content::{Act, Body, RosterItem},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped},
+    epoch::{EpochChange, EpochFacts, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped, Step},
     keys::DhPublic,
     limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, ROSTER_MAX, SPAN_MAX_MS},
     log::Height,
@@ -29,8 +29,9 @@ const CHANGES_MAX: usize = 64;
 const GOVERN_AFTER_MS: u64 = 1_000;
 const GOVERN_STEP_MS: u64 = 6_000;
 /// How often the epoch changes though nothing else asks for it, in milliseconds.
-const WEEK_MS: u64 = 7 * DAY_MS;
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long an epoch lasts at least whose steps are used up, in milliseconds: any member can do that.
+const USED_UP_MS: u64 = 60 * 60 * 1000;
 
 /// One setting of a room.
 #[derive(Clone, Copy, Debug)]
@@ -285,6 +286,11 @@ impl Engine {
         let noise = &self.identity.noise;
         let record = EpochRecord::seal(&secrets, &change, &settings, &links, &card, noise, &mut self.rng)
             .map_err(|error| failed(&error))?;
+        // What others refuse must never stand in the own log.
+        if room.membership.rules().graph().check(&EpochFacts::from(&record)).is_err() {
+            let what = "this cannot be done: so much was decided in this room that nothing more fits".into();
+            return Err(CommandError::Invalid { what });
+        }
         let body = record.encode().map_err(|error| failed(&error))?;
         Ok((body, secrets.id(), decision.acts))
     }
@@ -335,9 +341,8 @@ impl Engine {
         let Some((head, _)) = heads.first().filter(|_| heads.len() == 1) else {
             return (heads.len() > 1).then_some(routine);
         };
-        let facts = graph.facts(*head)?;
         // Who left gets no further key, and owns nothing any more.
-        let has_key = |user: &UserId| membership.all_devices_of(*user).any(|device| facts.keys.contains(&device));
+        let has_key = |user: &UserId| membership.all_devices_of(*user).any(|device| graph.has_key_for(*head, device));
         let gone: Vec<UserId> = membership.left().filter(|user| has_key(user) || membership.is_owner(*user)).collect();
         if !gone.is_empty() {
             let dropped = gone.into_iter().filter(|user| membership.is_owner(*user)).collect();
@@ -349,19 +354,18 @@ impl Engine {
             let acts = revoked.iter().map(act).collect();
             return Some(Decision { removed: revoked.into_keys().collect(), acts, ..routine });
         }
-        let from_joining = membership.history() == HistoryPolicy::FromJoining;
         let lacks_key = |device: &DeviceId| {
-            let holds = !from_joining && membership.rules().is_admitted(*device, *head);
-            !facts.keys.contains(device) && !holds
+            let holds = membership.rules().is_admitted(*device, *head);
+            !graph.has_key_for(*head, *device) && !holds
         };
         // The founder of a room holds the key that it made.
-        let is_founding = facts.after.is_empty() && membership.members.len() == 1;
+        let is_founding = graph.generation(*head) == Some(0) && membership.members.len() == 1;
         if !is_founding && membership.members.keys().any(lacks_key) {
             return Some(routine);
         }
-        let period = if matches!(membership.history(), HistoryPolicy::LastDays(_)) { DAY_MS } else { WEEK_MS };
         let since = room.record.epochs.iter().find(|known| known.id == *head).map(|known| known.since)?;
-        (self.now.wall >= since.saturating_add(period)).then_some(routine)
+        let is_over = |period| self.now.wall >= since.saturating_add(period);
+        (is_over(WEEK_MS) || (room.steps.are_many(*head) && is_over(USED_UP_MS))).then_some(routine)
     }
 }
 
@@ -446,5 +450,10 @@ fn links_of<'a>(room: &'a Room, parents: &[EpochId], history: HistoryPolicy) -> 
     let void =
         membership.known_secrets().into_iter().filter(|secrets| membership.rules().graph().is_void(secrets.id()));
     let parents = parents.iter().filter_map(|parent| membership.secrets(*parent));
-    parents.chain(void).take(LINKS_MAX).collect()
+    // Newcomers may read everything only of epochs in which that held too.
+    let is_open = |secrets: &&EpochSecrets| {
+        let policy = membership.settings_at(secrets.id()).history.value;
+        policy == HistoryPolicy::Everything && secrets.lowest() == Step::FIRST
+    };
+    parents.chain(void).filter(is_open).take(LINKS_MAX).collect()
 }

@@ -31,6 +31,8 @@ impl Engine {
     pub(super) fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
         let room = self.topics.get(&topic).copied();
         let verdict = match (room, Gossip::decode(bytes)) {
+            // A newer program may have sent it. What cannot be checked is not passed on.
+            (_, Err(error)) if error.is_unsupported() => Verdict::Ignore,
             (_, Err(_)) => Verdict::Reject,
             (None, _) => Verdict::Ignore,
             (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entry(room, from, entry),
@@ -205,6 +207,10 @@ impl Engine {
             self.tell_members(room_id);
             self.look_at_standing(room_id);
             self.govern_soon(room_id);
+        }
+        if effects.steps {
+            // Who joins from now on reads from a later step on.
+            self.reseal_codes(room_id);
         }
         if !effects.used_codes.is_empty() {
             self.count_uses(room_id, effects.used_codes);

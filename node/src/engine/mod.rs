@@ -40,6 +40,7 @@ mod room;
 mod sealing;
 mod sending;
 mod serve;
+mod steps;
 mod sync;
 mod telling;
 mod timeline;

@@ -8,6 +8,7 @@ use parlor_protocol::{
     DeviceId, EpochId,
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
+    epoch::Step,
     keys::DeviceKey,
     log::Height,
     session::SealingSession,
@@ -17,6 +18,7 @@ use rand_core::CryptoRng;
 use super::{
     io::Now,
     room::{Effects, Room, Viewer},
+    steps::is_for_everybody,
     vanishing::SESSION_MAX_MS,
 };
 use crate::error::CommandError;
@@ -90,11 +92,12 @@ impl Room {
             }
             Piece::Content(body) => {
                 if let Some(opener) = self.opener(sealer, &body) {
-                    let (entry, content) = self.seal_content(sealer, opener)?;
+                    let (entry, content) = self.seal_content(sealer, opener, false)?;
                     self.logs.entry(entry.log_key()).height = Height::after(&entry);
                     out.push(Sealed { entry, content: Some(content) });
                 }
-                let (entry, content) = self.seal_content(sealer, body)?;
+                let is_common = is_for_everybody(&body);
+                let (entry, content) = self.seal_content(sealer, body, is_common)?;
                 (entry, Some(content))
             }
         };
@@ -127,21 +130,34 @@ impl Room {
         Header { kind, room: self.id(), author: log.author, log: log.log, seq, prev, epoch, session: seq }
     }
 
+    /// Seals one content as the next own entry: in the step that everybody reads, in a session of its
+    /// own, or in the one that is written in now.
     fn seal_content(
         &mut self,
         sealer: &mut Sealer<'_>,
         body: Body,
+        is_common: bool,
     ) -> Result<(Verified<Entry>, Content), CommandError> {
         let mut header = self.next_header(sealer, Kind::Content)?;
+        let step = if is_common { Step::COMMON } else { self.writing_step(sealer.now.wall) };
         let secrets = self.membership.current().ok_or(CommandError::RoomChanging)?;
         let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
-        let goes_on = self.sealing.as_ref().filter(|session| session.covers(header.epoch, header.seq));
-        let session = match goes_on {
+        let covers = |session: &&SealingSession| session.step() == step && session.covers(header.epoch, header.seq);
+        let own;
+        let session = match self.sealing.as_ref().filter(|_| !is_common).filter(covers) {
             Some(session) => session,
             None => {
-                let session = SealingSession::open(secrets, &header, &content, sealer.rng);
-                self.sealing_since = sealer.now.mono;
-                self.sealing.insert(session.map_err(|error| cannot_be_sent(&error))?)
+                let opened = SealingSession::open(secrets, step, &header, &content, sealer.rng);
+                let opened = opened.map_err(|error| cannot_be_sent(&error))?;
+                if is_common {
+                    own = opened;
+                    &own
+                } else {
+                    self.steps.note_written(header.epoch, step);
+                    self.steps.note_begun(header.epoch, step, sealer.now.wall);
+                    self.sealing_since = sealer.now.mono;
+                    self.sealing.insert(opened)
+                }
             }
         };
         header.session = session.start();
@@ -155,13 +171,18 @@ impl Room {
     fn opener(&mut self, sealer: &Sealer<'_>, body: &Body) -> Option<Body> {
         let epoch = self.membership.current()?.id();
         self.membership.lifetime(epoch)?;
+        if is_for_everybody(body) {
+            return None;
+        }
         if !super::vanishing::is_said(body) {
             self.sealing = None;
             return None;
         }
         let next = self.logs.height(self.own_log(sealer.me())).next;
+        let step = self.writing_step(sealer.now.wall);
         let is_fresh = sealer.now.mono.saturating_sub(self.sealing_since) < SESSION_MAX_MS;
-        let goes_on = self.sealing.as_ref().is_some_and(|session| is_fresh && session.covers(epoch, next));
+        let covers = |session: &SealingSession| session.step() == step && session.covers(epoch, next);
+        let goes_on = is_fresh && self.sealing.as_ref().is_some_and(covers);
         if goes_on {
             return None;
         }

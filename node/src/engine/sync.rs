@@ -198,6 +198,8 @@ impl Engine {
         self.drop_unproven(room);
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
         self.govern_soon(room);
+        // With the days another step is the first that newcomers may read.
+        self.reseal_codes(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
     }
@@ -220,7 +222,7 @@ impl Engine {
 
     pub(super) fn on_answered(&mut self, id: RequestId, from: DeviceId, bytes: &Bytes) {
         let Some(asked) = self.asked.remove(&id) else { return };
-        let answer = Answer::decode(bytes).unwrap_or(Answer::Refused(Refusal::Malformed));
+        let answer = Answer::decode(bytes).unwrap_or_else(|error| Answer::unread(&error));
         match (asked, answer) {
             (Asked::Invite { job }, Answer::Invite(invite)) => self.on_invite(job, from, invite),
             (Asked::Invite { job }, _) => self.on_invite(job, from, None),

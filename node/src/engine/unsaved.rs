@@ -7,7 +7,7 @@
 use parlor_protocol::{LogKey, RoomId, UserId, keys::DhSecret, link::LinkGift, log::ForkProof};
 use std::collections::BTreeSet;
 
-use super::{Engine, logs::Frozen, timers::Timer, writing::Pending};
+use super::{Engine, io::JobId, logs::Frozen, timers::Timer, writing::Pending};
 use crate::{
     net::InboundId,
     store::{StoredEntry, Write},
@@ -39,6 +39,8 @@ pub(super) enum Again {
     Manual,
     /// The account that this device is signed in to.
     Account,
+    /// The new key of the vault, which the archive is told of when it is saved.
+    NewKey(JobId),
     /// What is shared with the person's other devices.
     Person,
     /// This device becomes one of a person when that is durable, and does not when it fails.
@@ -98,6 +100,10 @@ impl Engine {
             Again::Account => self.unsaved.account = true,
             Again::Person => self.unsaved.person = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
+            Again::NewKey(job) => {
+                self.unsaved.account = true;
+                self.on_new_key_not_saved(job, reason);
+            }
             Again::Linked(linked) => self.on_link_not_saved(&linked, reason),
             Again::Gift(gift) => {
                 self.unsaved.person = true;

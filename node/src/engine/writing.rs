@@ -21,6 +21,7 @@ use super::{
     logs::Frozen,
     room::{Effects, Room},
     sealing::{Piece, Sealed, Sealer},
+    steps::Sessions,
     unsaved::{Again, Run},
 };
 use crate::{
@@ -236,6 +237,10 @@ impl Engine {
                 self.on_gift_saved(gift.0, gift.1);
                 None
             }
+            Again::NewKey(job) => {
+                self.on_new_key_saved(job);
+                None
+            }
             _ => None,
         };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));
@@ -358,7 +363,7 @@ impl Engine {
         let state = room.logs.entry(log);
         if state.height.next > seq {
             state.height = Height { next: seq, head: first.header().prev };
-            state.session = None;
+            state.sessions = Sessions::default();
             // Another session must seal that place: this one has used its nonce.
             room.sealing = None;
         }

@@ -1,12 +1,9 @@
-//! What speaks on connections: which protocols, which limits. It decides nothing.
+//! What speaks on connections: which protocols, with which limits. It decides nothing.
 
 use std::time::Duration;
 
-#[cfg(not(target_arch = "wasm32"))]
-use libp2p::memory_connection_limits;
 use libp2p::{
     allow_block_list::{self, BlockedPeers},
-    connection_limits::{self, ConnectionLimits},
     identify,
     identity::Keypair,
     ping, request_response,
@@ -16,20 +13,12 @@ use libp2p::{
 use super::{
     codec::{SYNC_PROTOCOL, WireCodec},
     config::{NetConfig, VERSION},
+    doors::Doors,
     error::NetError,
+    gate::Gate,
     gossip, requests,
 };
 
-/// Most connections at once: an archive on a large site, with room to spare.
-const CONNECTIONS_MAX: u32 = 512;
-/// Most connections of one peer. Two are kept at most for long, but racing dials over several
-/// interfaces meet for a moment, and refusing the wrong one would cost a redial.
-const CONNECTIONS_PER_PEER_MAX: u32 = 8;
-/// Most connections that are being set up, each way.
-const PENDING_MAX: u32 = 128;
-/// No new connections while the process uses more memory than this.
-#[cfg(not(target_arch = "wasm32"))]
-const MEMORY_MAX: usize = 2 * 1024 * 1024 * 1024;
 /// How often the round trip is measured. With the timeout below (the first failure is free in
 /// libp2p) a peer whose plug was pulled is noticed after some 20 seconds.
 const PING_INTERVAL: Duration = Duration::from_secs(6);
@@ -44,9 +33,7 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     blocked: allow_block_list::Behaviour<BlockedPeers>,
-    limits: connection_limits::Behaviour,
-    #[cfg(not(target_arch = "wasm32"))]
-    memory: memory_connection_limits::Behaviour,
+    pub(super) gate: Gate,
     pub(super) gossip: gossip::Gossipsub,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -69,12 +56,7 @@ pub(super) fn protocol_version() -> String {
     format!("/parlor/{VERSION}")
 }
 
-pub(super) fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, NetError> {
-    let limits = ConnectionLimits::default()
-        .with_max_established(Some(CONNECTIONS_MAX))
-        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
-        .with_max_pending_incoming(Some(PENDING_MAX))
-        .with_max_pending_outgoing(Some(PENDING_MAX));
+pub(super) fn behaviour(config: &NetConfig, key: &Keypair, doors: Doors) -> Result<Behaviour, NetError> {
     let identify = identify::Config::new(protocol_version(), key.public())
         .with_agent_version(config.agent())
         .with_push_listen_addr_updates(true)
@@ -85,9 +67,7 @@ pub(super) fn behaviour(config: &NetConfig, key: &Keypair) -> Result<Behaviour, 
         .with_max_concurrent_streams(requests::STREAMS_MAX);
     Ok(Behaviour {
         blocked: allow_block_list::Behaviour::default(),
-        limits: connection_limits::Behaviour::new(limits),
-        #[cfg(not(target_arch = "wasm32"))]
-        memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_MAX),
+        gate: Gate::new(config.connections, doors),
         gossip: gossip::gossipsub(config.message_id)?,
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),

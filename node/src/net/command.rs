@@ -15,6 +15,9 @@ pub struct InboundId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GossipId(pub u64);
 
+/// Most devices that one [`NetCommand::Know`] or [`NetCommand::Forget`] names.
+pub const KNOWN_BATCH: usize = 1_024;
+
 /// What becomes of a gossip message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -67,6 +70,12 @@ pub enum NetCommand {
     AddAddress(String),
     /// Stop trying an address.
     RemoveAddress(String),
+    /// These are no strangers: members of own rooms, devices that are signed in, machines that were useful.
+    /// They have places that strangers cannot take. At most [`KNOWN_BATCH`] are taken of one command, and
+    /// 65,536 in all; whoever was named first counts.
+    Know(Vec<DeviceId>),
+    /// These are strangers from now on.
+    Forget(Vec<DeviceId>),
     /// Close the connection to a peer that misbehaves, and refuse it for a while.
     Ban(DeviceId),
     /// The machine woke or the network came back: try everything now, however long it would have waited.

@@ -9,7 +9,7 @@ use web_time::Instant;
 
 use super::{
     address::Typed,
-    command::{GossipId, NetCommand, RequestId, Verdict},
+    command::{GossipId, KNOWN_BATCH, NetCommand, RequestId, Verdict},
     event::NetEvent,
     gossip, hints, identity,
     task::{BAN, Task},
@@ -34,7 +34,7 @@ impl Task {
             NetCommand::Request { id, peer, bytes } => self.request(id, peer, bytes),
             NetCommand::Answer { id, bytes } => {
                 // Without a channel the peer is gone or waits no longer.
-                if let Some(channel) = self.inbound.take(id)
+                if let Some(channel) = self.asked.take(id)
                     && bytes.len() <= WIRE_MAX
                 {
                     let _ = self.swarm.behaviour_mut().wire.send_response(channel, bytes);
@@ -43,8 +43,11 @@ impl Task {
             NetCommand::AddAddress(text) => self.add_address(&text, now),
             NetCommand::RemoveAddress(text) => {
                 self.dialer.remove_typed(text.trim());
+                self.point_at_typed();
                 self.clear_address_hint(text.trim());
             }
+            NetCommand::Know(devices) => self.set_known(devices.get(..KNOWN_BATCH).unwrap_or(&devices), true, now),
+            NetCommand::Forget(devices) => self.set_known(devices.get(..KNOWN_BATCH).unwrap_or(&devices), false, now),
             NetCommand::Ban(device) => {
                 if let Some(peer) = identity::peer_of(&device) {
                     self.ban(peer, BAN, now);

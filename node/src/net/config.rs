@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr};
 use parlor_protocol::{DeviceId, TopicId};
 use zeroize::Zeroizing;
 
+use super::capability::{Capabilities, Capability};
+
 /// The port that a typed address without a port means, for TCP and for QUIC.
 pub const DEFAULT_PORT: u16 = 47801;
 /// The port of the WebSocket listener, for browsers.
@@ -82,6 +84,26 @@ impl InterfaceFilter {
     }
 }
 
+/// How many connections there may be. Known devices are those that the rest of the program names
+/// (`NetCommand::Know`), and those that were dialed where a person typed; all others are strangers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Of known devices: an archive on a large site, with room to spare. No stranger takes these.
+    pub known: usize,
+    /// That strangers opened, all together.
+    pub strangers: usize,
+    /// That strangers opened from one address; machines behind a router share one.
+    pub of_address: usize,
+    /// That this machine opened to strangers, because they were announced.
+    pub dialed_strangers: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { known: 512, strangers: 256, of_address: 64, dialed_strangers: 128 }
+    }
+}
+
 /// How the network is set up.
 #[derive(Clone)]
 pub struct NetConfig {
@@ -105,6 +127,10 @@ pub struct NetConfig {
     pub known: Vec<(DeviceId, Vec<String>)>,
     /// Names gossip messages.
     pub message_id: MessageIdFn,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+    /// What this program can do besides. Peers are told.
+    pub capabilities: Capabilities,
 }
 
 impl NetConfig {
@@ -122,19 +148,19 @@ impl NetConfig {
             manual: Vec::new(),
             known: Vec::new(),
             message_id,
+            connections: ConnectionLimits::default(),
+            capabilities: Capabilities::default(),
         }
     }
 
-    /// What peers see as our agent. An archive is known by its prefix.
+    /// What peers see as our agent: the program, its version, and what it can do.
     #[must_use]
     pub fn agent(&self) -> String {
-        let program = if self.archive { ARCHIVE_AGENT } else { "parlor/" };
-        format!("{program}{}", self.version)
+        let program = if self.archive { "parlor-archive" } else { "parlor" };
+        let archive = self.archive.then_some(Capability::Archive);
+        format!("{program}/{} {}", self.version, self.capabilities.with(archive))
     }
 }
-
-/// How the agent of an archive begins.
-pub(super) const ARCHIVE_AGENT: &str = "parlor-archive/";
 
 impl fmt::Debug for NetConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,10 @@ use rand_chacha::{
 };
 use web_time::{Duration, Instant};
 
+mod hearsay;
+
+use hearsay::Hearsay;
+
 /// The first wait after a failure or a lost connection.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest wait: someone who comes back is not kept waiting for long.
@@ -20,12 +24,15 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const STAGGER: Duration = Duration::from_millis(250);
 /// How soon after another try a new announcement may cause a dial.
 const REFRESH_MIN: Duration = Duration::from_secs(1);
-/// Most addresses of one peer that are kept, newest first.
+/// Most addresses of one peer that others named, and most where it was reached itself; newest first.
 const ADDRESSES_MAX: usize = 8;
+const PROVEN_MAX: usize = 4;
 /// Most targets: the devices of a large site.
 const TARGETS_MAX: usize = 1024;
 /// After so many failures a peer that is only known from an announcement is forgotten.
 const FORGET_AFTER: u32 = 8;
+/// How often what others say of a device may end its waiting: new addresses cost nothing.
+const FORGIVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Whom or what to reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +54,10 @@ pub(super) enum Attempt {
 
 #[derive(Debug)]
 struct Entry {
-    addresses: VecDeque<Multiaddr>,
+    /// Where the peer itself answered. What others name does not push these out.
+    proven: VecDeque<Multiaddr>,
+    /// What was announced or said.
+    heard: VecDeque<Multiaddr>,
     /// Addresses of a typed host that are still to be dialed in this round.
     round: VecDeque<Multiaddr>,
     /// The peer that answered at what was typed.
@@ -58,6 +68,8 @@ struct Entry {
     in_flight: Vec<ConnectionId>,
     failures: u32,
     tried: Option<Instant>,
+    /// When what others said of it ended its waiting.
+    forgiven: Option<Instant>,
     next: Instant,
 }
 
@@ -65,12 +77,14 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Dialer {
     targets: HashMap<Target, Entry>,
+    hearsay: Hearsay,
     jitter: ChaCha8Rng,
 }
 
 impl Dialer {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { targets: HashMap::new(), jitter: ChaCha8Rng::seed_from_u64(seed) }
+    pub(super) fn new(seed: u64, now: Instant) -> Self {
+        let jitter = ChaCha8Rng::seed_from_u64(seed);
+        Self { targets: HashMap::new(), hearsay: Hearsay::new(now), jitter }
     }
 
     fn entry(&mut self, target: Target, next: Instant) -> Option<&mut Entry> {
@@ -88,7 +102,8 @@ impl Dialer {
             }
         }
         Some(self.targets.entry(target).or_insert_with(|| Entry {
-            addresses: VecDeque::new(),
+            proven: VecDeque::new(),
+            heard: VecDeque::new(),
             round: VecDeque::new(),
             peer: None,
             kept: false,
@@ -96,6 +111,7 @@ impl Dialer {
             in_flight: Vec::new(),
             failures: 0,
             tried: None,
+            forgiven: None,
             next,
         }))
     }
@@ -114,26 +130,58 @@ impl Dialer {
         self.targets.remove(&Target::Typed(text.to_owned()));
     }
 
-    /// A peer was at these addresses earlier, or is now (a connection came from there).
+    /// A peer that is known was at these addresses earlier, or was reached there now.
     pub(super) fn remember(&mut self, peer: DeviceId, addresses: &[Multiaddr], now: Instant) {
         if let Some(entry) = self.entry(Target::Peer(peer), now) {
             entry.kept = true;
-            entry.learn(addresses);
+            learn(&mut entry.proven, addresses, PROVEN_MAX);
+        }
+    }
+
+    /// Whether a peer is one to come back to: it is known, or it is not any more.
+    pub(super) fn keep(&mut self, peer: DeviceId, kept: bool) {
+        if let Some(entry) = self.targets.get_mut(&Target::Peer(peer)) {
+            entry.kept = kept;
+        }
+    }
+
+    /// A peer that is connected says where it listens. Of what is new only so much is taken, and nothing is
+    /// dialed sooner for it.
+    pub(super) fn said(&mut self, peer: DeviceId, addresses: &[Multiaddr], now: Instant) {
+        let taken = self.take_hearsay(peer, addresses, now);
+        if !taken.is_empty()
+            && let Some(entry) = self.entry(Target::Peer(peer), now)
+        {
+            learn(&mut entry.heard, &taken, ADDRESSES_MAX);
         }
     }
 
     /// A peer announced itself. The dial waits for `delay` so that not both sides dial.
     pub(super) fn announced(&mut self, peer: DeviceId, addresses: &[Multiaddr], now: Instant, delay: Duration) {
+        let taken = self.take_hearsay(peer, addresses, now);
+        if taken.is_empty() {
+            return;
+        }
         let at = now + delay;
         if let Some(entry) = self.entry(Target::Peer(peer), at) {
-            if entry.learn(addresses) {
-                entry.failures = 0;
-            }
+            learn(&mut entry.heard, &taken, ADDRESSES_MAX);
             let rested = entry.tried.is_none_or(|tried| at.saturating_duration_since(tried) >= REFRESH_MIN);
-            if rested {
+            // Somebody who is back need not wait. A stranger that fails is believed once a minute only,
+            // because announcing costs nothing.
+            let last = entry.forgiven.filter(|_| !entry.kept && entry.failures > 0);
+            if rested && last.is_none_or(|last| now.saturating_duration_since(last) >= FORGIVE_EVERY) {
+                entry.forgiven = Some(now);
                 entry.next = entry.next.min(at);
             }
         }
+    }
+
+    /// The addresses that are known already, and as many of the new ones as may be taken now.
+    fn take_hearsay(&mut self, peer: DeviceId, addresses: &[Multiaddr], now: Instant) -> Vec<Multiaddr> {
+        let known = self.targets.get(&Target::Peer(peer));
+        let mut may =
+            |address: &&Multiaddr| known.is_some_and(|known| known.has(address)) || self.hearsay.takes(address, now);
+        addresses.iter().take(ADDRESSES_MAX).filter(|address| may(address)).cloned().collect()
     }
 
     /// A peer said goodbye or its announcement expired. A connection is not touched.
@@ -152,8 +200,8 @@ impl Dialer {
                 continue;
             }
             match target {
-                Target::Peer(peer) if entry.in_flight.is_empty() && !entry.addresses.is_empty() && is_free(peer) => {
-                    attempts.push(Attempt::Peer(*peer, entry.addresses.iter().cloned().collect()));
+                Target::Peer(peer) if entry.in_flight.is_empty() && !entry.is_nowhere() && is_free(peer) => {
+                    attempts.push(Attempt::Peer(*peer, entry.addresses()));
                 }
                 Target::Typed(text) if entry.peer.as_ref().is_none_or(&is_free) => {
                     if let Some(address) = entry.round.pop_front() {
@@ -248,13 +296,18 @@ impl Dialer {
         }
     }
 
-    /// The last connection to a peer is gone: redial soon.
+    /// Who answered where a person typed.
+    pub(super) fn typed_peers(&self) -> impl Iterator<Item = DeviceId> {
+        self.targets.iter().filter(|(target, _)| matches!(target, Target::Typed(_))).filter_map(|(_, entry)| entry.peer)
+    }
+
+    /// The last connection to a peer is gone: redial soon, or, where it is nobody to come back to, later.
     pub(super) fn disconnected(&mut self, peer: DeviceId, now: Instant) {
-        let wait = self.jittered(BACKOFF_MIN);
+        let (wait, long) = (self.jittered(BACKOFF_MIN), self.jittered(BACKOFF_MAX));
         for (target, entry) in &mut self.targets {
             if *target == Target::Peer(peer) {
                 entry.failures = 0;
-                entry.next = now + wait;
+                entry.next = now + if entry.kept { wait } else { long };
             } else if entry.peer == Some(peer) {
                 // After the peer's own addresses had their chance.
                 entry.failures = 0;
@@ -291,163 +344,29 @@ impl Dialer {
 }
 
 impl Entry {
-    /// Whether something new was learnt.
-    fn learn(&mut self, addresses: &[Multiaddr]) -> bool {
-        let mut new = false;
-        for address in addresses.iter().take(ADDRESSES_MAX).rev() {
-            match self.addresses.iter().position(|known| known == address) {
-                Some(at) => {
-                    self.addresses.remove(at);
-                }
-                None => new = true,
-            }
-            self.addresses.push_front(address.clone());
-        }
-        self.addresses.truncate(ADDRESSES_MAX);
-        new
+    fn has(&self, address: &Multiaddr) -> bool {
+        self.proven.contains(address) || self.heard.contains(address)
     }
+
+    fn is_nowhere(&self) -> bool {
+        self.proven.is_empty() && self.heard.is_empty()
+    }
+
+    /// Where to dial: where it answered before comes first.
+    fn addresses(&self) -> Vec<Multiaddr> {
+        let others = self.heard.iter().filter(|address| !self.proven.contains(address));
+        self.proven.iter().chain(others).cloned().collect()
+    }
+}
+
+/// Puts addresses at the front, and lets go what is too much.
+fn learn(known: &mut VecDeque<Multiaddr>, addresses: &[Multiaddr], most: usize) {
+    for address in addresses.iter().take(most).rev() {
+        known.retain(|other| other != address);
+        known.push_front(address.clone());
+    }
+    known.truncate(most);
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-    use super::{super::address::local, *};
-
-    fn peer(n: u8) -> DeviceId {
-        DeviceId::from_bytes([n; 32])
-    }
-
-    fn connection(n: usize) -> ConnectionId {
-        ConnectionId::new_unchecked(n)
-    }
-
-    #[test]
-    fn machines_that_somebody_made_up_take_no_place_from_what_is_typed_or_announced() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        dialer.remember(peer(1), &[local(1)], now);
-        for n in 0..u16::try_from(TARGETS_MAX).unwrap() + 50 {
-            let mut id = [9; 32];
-            id[..2].copy_from_slice(&n.to_be_bytes());
-            let made_up = Target::Peer(DeviceId::from_bytes(id));
-            dialer.remember(DeviceId::from_bytes(id), &[local(2)], now);
-            dialer.started(&made_up, connection(n.into()), now);
-            dialer.failed(connection(n.into()), now);
-        }
-        assert_eq!(dialer.targets.len(), TARGETS_MAX);
-        dialer.add_typed("192.168.1.5", now);
-        dialer.announced(peer(2), &[local(3)], now, Duration::ZERO);
-        let due = dialer.due(now, |_| true);
-        for wanted in [
-            Attempt::Lookup("192.168.1.5".to_owned()),
-            Attempt::Peer(peer(2), vec![local(3)]),
-            Attempt::Peer(peer(1), vec![local(1)]),
-        ] {
-            assert!(due.contains(&wanted), "{wanted:?}");
-        }
-        assert_eq!(dialer.targets.len(), TARGETS_MAX);
-    }
-
-    #[test]
-    fn what_is_typed_has_a_place_also_where_everybody_answers() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        for n in 0..u16::try_from(TARGETS_MAX).unwrap() {
-            let mut id = [9; 32];
-            id[..2].copy_from_slice(&n.to_be_bytes());
-            dialer.remember(DeviceId::from_bytes(id), &[local(2)], now);
-        }
-        dialer.add_typed("192.168.1.5", now);
-        assert!(dialer.due(now, |_| false).contains(&Attempt::Lookup("192.168.1.5".to_owned())));
-    }
-
-    #[test]
-    fn waits_grow_from_half_a_second_to_half_a_minute() {
-        let mut dialer = Dialer::new(1);
-        let mut now = Instant::now();
-        dialer.remember(peer(1), &[local(1)], now);
-        let mut waits = Vec::new();
-        for n in 0..10 {
-            assert_eq!(dialer.due(now, |_| true), [Attempt::Peer(peer(1), vec![local(1)])]);
-            dialer.started(&Target::Peer(peer(1)), connection(n), now);
-            assert_eq!(dialer.due(now, |_| true), []);
-            dialer.failed(connection(n), now);
-            let next = dialer.next_due().unwrap();
-            waits.push(next - now);
-            now = next;
-        }
-        assert!(*waits.first().unwrap() < Duration::from_millis(700), "{waits:?}");
-        assert!(*waits.last().unwrap() > Duration::from_secs(20), "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait < BACKOFF_MAX * 2), "{waits:?}");
-    }
-
-    #[test]
-    fn a_connected_peer_is_not_dialed_and_a_lost_one_soon_is() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        dialer.remember(peer(1), &[local(1)], now);
-        assert_eq!(dialer.due(now, |_| false), []);
-        dialer.disconnected(peer(1), now);
-        assert_eq!(dialer.due(now, |_| true), []);
-        assert_eq!(dialer.due(now + Duration::from_secs(1), |_| true).len(), 1);
-    }
-
-    #[test]
-    fn a_change_of_the_network_ends_all_waiting() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        dialer.remember(peer(1), &[local(1)], now);
-        for n in 0..8 {
-            dialer.started(&Target::Peer(peer(1)), connection(n), now);
-            dialer.failed(connection(n), now);
-        }
-        assert_eq!(dialer.due(now + Duration::from_secs(5), |_| true), []);
-        dialer.reset(now + Duration::from_secs(5));
-        assert_eq!(dialer.due(now + Duration::from_secs(5), |_| true).len(), 1);
-    }
-
-    #[test]
-    fn the_addresses_of_a_typed_host_are_tried_one_after_the_other_until_one_answers() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        let typed = Target::Typed("host".into());
-        dialer.add_typed("host", now);
-        assert_eq!(dialer.due(now, |_| true), [Attempt::Lookup("host".into())]);
-        assert_eq!(dialer.due(now, |_| true), []);
-        dialer.resolved("host", vec![local(1), local(2), local(3)], now);
-        assert_eq!(dialer.due(now, |_| true), [Attempt::Address("host".into(), local(1))]);
-        dialer.started(&typed, connection(1), now);
-        assert_eq!(dialer.due(now, |_| true), []);
-        let later = now + STAGGER;
-        assert_eq!(dialer.due(later, |_| true), [Attempt::Address("host".into(), local(2))]);
-        dialer.started(&typed, connection(2), later);
-        assert_eq!(dialer.established(connection(2), peer(2)), Some("host".into()));
-        assert_eq!(dialer.due(later + STAGGER, |p| *p != peer(2)), []);
-    }
-
-    #[test]
-    fn a_peer_known_only_from_an_announcement_is_forgotten_when_it_never_answers() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        dialer.announced(peer(1), &[local(1)], now, Duration::ZERO);
-        for n in 0..FORGET_AFTER as usize {
-            dialer.started(&Target::Peer(peer(1)), connection(n), now);
-            dialer.failed(connection(n), now);
-        }
-        assert!(dialer.targets.is_empty());
-    }
-
-    #[test]
-    fn a_flood_of_announcements_neither_grows_without_bound_nor_pushes_out_known_peers() {
-        let mut dialer = Dialer::new(1);
-        let now = Instant::now();
-        dialer.remember(peer(255), &[local(1)], now);
-        for n in 0..3000_u32 {
-            let mut id = [0; 32];
-            id.iter_mut().zip(n.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
-            dialer.announced(DeviceId::from_bytes(id), &[local(1)], now, Duration::ZERO);
-        }
-        assert_eq!(dialer.targets.len(), TARGETS_MAX);
-        assert!(dialer.targets.contains_key(&Target::Peer(peer(255))));
-    }
-}
+mod tests;

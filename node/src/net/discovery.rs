@@ -3,17 +3,18 @@
 //! `mdns-sd` runs its own thread and answers on each interface with that interface's addresses
 //! only; an interface that fails does not stop the others. An announcement says where a device
 //! may be found; its expiry says nothing about a connection. What is announced is not trusted:
-//! the Noise handshake proves the device.
+//! the Noise handshake proves the device, and `learnt` says which addresses are worth a try.
+//! `mdns-sd` remembers whatever is announced; when that is too much it is ended and begun anew.
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
-use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use parlor_protocol::DeviceId;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     address,
-    announcement::{Announcement, Found},
+    announcement::{Announcement, Found, Heard},
     config::{InterfaceFilter, VERSION},
 };
 
@@ -25,6 +26,13 @@ const IPS_MAX: usize = 8;
 const QUEUE: usize = 64;
 /// Most announcements whose goodbye is recognised.
 const NAMES_MAX: usize = 1024;
+/// Most records that `mdns-sd` may remember: five or six for each of 1,024 devices, and what else is
+/// announced under our name.
+const RECORDS_MAX: i64 = 16 * 1024;
+/// How often they are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// What `mdns-sd` calls the records in its count (`ServiceDaemon::get_metrics`).
+const RECORDS: &str = "cached-";
 /// How often the system is asked whether its addresses changed.
 const ADDRESS_CHECK_SECONDS: u32 = 3;
 
@@ -150,12 +158,26 @@ impl Drop for Browser {
 /// Carries what the daemon finds to the network task, and starts searches anew when they end.
 async fn pump(daemon: ServiceDaemon, sender: mpsc::Sender<Found>, own: Option<DeviceId>) {
     let mut names: HashMap<String, DeviceId> = HashMap::new();
+    let mut count = tokio::time::interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let Ok(search) = daemon.browse(SERVICE_TYPE) else {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
-        while let Ok(event) = search.recv_async().await {
+        loop {
+            let event = tokio::select! {
+                event = search.recv_async() => event,
+                _ = count.tick() => {
+                    if records(&daemon).await > RECORDS_MAX {
+                        // Nobody listens any more: then there is nothing to begin anew.
+                        let _ = sender.send(Found::Flooded).await;
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let Ok(event) = event else { break };
             let found = match event {
                 ServiceEvent::ServiceResolved(service) => {
                     let Some(found) = understand(&service) else { continue };
@@ -183,21 +205,41 @@ async fn pump(daemon: ServiceDaemon, sender: mpsc::Sender<Found>, own: Option<De
     }
 }
 
+/// How many records `mdns-sd` remembers. One that does not answer is busy, and counted the next time.
+async fn records(daemon: &ServiceDaemon) -> i64 {
+    let Ok(answer) = daemon.get_metrics() else { return 0 };
+    match tokio::time::timeout(COUNT_EVERY, answer.recv_async()).await {
+        Ok(Ok(counts)) => counts.iter().filter(|(name, _)| name.starts_with(RECORDS)).map(|(_, count)| count).sum(),
+        _ => 0,
+    }
+}
+
+/// The names of the interfaces by which an address was heard.
+fn heard_by(ip: &ScopedIp) -> Vec<String> {
+    match ip {
+        ScopedIp::V4(ip) => ip.interface_ids().iter().map(|card| card.name.clone()).collect(),
+        ScopedIp::V6(ip) => vec![ip.scope_id().name.clone()].into_iter().filter(|name| !name.is_empty()).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn understand(service: &ResolvedService) -> Option<Found> {
     let text = |key| service.get_property_val_str(key);
     let device = text("id")?.parse().ok()?;
     let port = |key| text(key).and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
-    let mut ips: Vec<IpAddr> = service.addresses.iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
+    let mut ips: Vec<(IpAddr, Vec<String>)> =
+        service.addresses.iter().map(|ip| (ip.to_ip_addr(), heard_by(ip))).collect();
     // IPv4 first: on a LAN it is what works most often.
-    ips.sort_by_key(|ip| (ip.is_ipv6(), *ip));
+    ips.sort_by_key(|(ip, _)| (ip.is_ipv6(), *ip));
     ips.truncate(IPS_MAX);
     let addresses: Vec<_> = ips
-        .iter()
-        .flat_map(|ip| {
-            [port("quic").map(|port| address::quic(*ip, port)), port("tcp").map(|port| address::tcp(*ip, port))]
+        .into_iter()
+        .flat_map(|(ip, interfaces)| {
+            let quic = port("quic").map(|port| address::quic(ip, port));
+            let tcp = port("tcp").map(|port| address::tcp(ip, port));
+            let dialable = [quic, tcp].into_iter().flatten().filter(address::is_dialable);
+            dialable.map(move |address| Heard { address, interfaces: interfaces.clone() })
         })
-        .flatten()
-        .filter(address::is_dialable)
         .collect();
     let archive = text("role") == Some("archive");
     (!addresses.is_empty()).then_some(Found::Here { device, addresses, archive })
@@ -218,7 +260,8 @@ mod tests {
         resolved.addresses.insert(IpAddr::from([10, 0, 0, 1]).into());
         let found = understand(&resolved).unwrap();
         let ip = IpAddr::from([10, 0, 0, 1]);
-        let addresses = vec![address::quic(ip, 6), address::tcp(ip, 5)];
+        let heard = |address| Heard { address, interfaces: Vec::new() };
+        let addresses = vec![heard(address::quic(ip, 6)), heard(address::tcp(ip, 5))];
         assert_eq!(found, Found::Here { device, addresses, archive: true });
     }
 

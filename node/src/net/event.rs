@@ -4,7 +4,10 @@ use bytes::Bytes;
 use parlor_protocol::{DeviceId, TopicId};
 use std::net::IpAddr;
 
-use super::command::{GossipId, InboundId, RequestId};
+use super::{
+    capability::Capabilities,
+    command::{GossipId, InboundId, RequestId},
+};
 
 /// Something that happened on the network.
 #[derive(Clone, Debug)]
@@ -14,8 +17,8 @@ pub enum NetEvent {
     /// An address is gone.
     StoppedListening(String),
     /// A peer is connected (its first connection), before anything else is said about it. Its
-    /// agent is known, or it did not say within three seconds; if it then turns out to be an
-    /// archive, this is sent once more.
+    /// agent is known, or it did not say within three seconds; when it then says what it can do,
+    /// this is sent once more.
     PeerConnected {
         /// The peer.
         peer: DeviceId,
@@ -31,6 +34,8 @@ pub enum NetEvent {
         transport: &'static str,
         /// True when the peer runs an archive.
         archive: bool,
+        /// What it can do besides, as it says.
+        capabilities: Capabilities,
     },
     /// The last connection to a peer is closed. Its subscriptions end without further events.
     PeerDisconnected(DeviceId),

@@ -45,6 +45,10 @@ const WAITING_MAX: usize = 8192;
 /// times the square of their number, so the fifth crosses it.
 pub(super) const GRAYLIST: f64 = -80.0;
 
+/// The application's score of a stranger: far below [`GRAYLIST`], so that nothing it sends is looked at, and
+/// nothing is sent to it. What it listens to is heard all the same.
+pub(super) const STRANGER: f64 = -1_000.0;
+
 /// Builds gossipsub.
 pub(super) fn gossipsub(message_id: MessageIdFn) -> Result<Gossipsub, NetError> {
     let setup = |reason: &dyn std::fmt::Display| NetError::Setup { reason: reason.to_string() };

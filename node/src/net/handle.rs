@@ -5,7 +5,12 @@ use std::fmt;
 use parlor_protocol::DeviceId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{command::NetCommand, config::NetConfig, error::NetError, event::NetEvent, identity, listen, task::Task};
+#[cfg(not(target_arch = "wasm32"))]
+use super::doors::Tunnels;
+use super::{
+    command::NetCommand, config::NetConfig, doors::Doors, error::NetError, event::NetEvent, identity, listen,
+    task::Task,
+};
 use crate::runtime::{self, Running};
 
 /// Commands that wait for the network task. Who sends more waits.
@@ -37,6 +42,8 @@ impl NetHandle {
 pub struct Net {
     device: DeviceId,
     ports: listen::Chosen,
+    #[cfg(not(target_arch = "wasm32"))]
+    tunnels: Tunnels,
     stop: Option<oneshot::Sender<()>>,
     task: Running,
 }
@@ -60,10 +67,24 @@ impl Net {
         let key = identity::keypair(&config.seed)?;
         let device = identity::device_of(&key.public().to_peer_id())
             .ok_or_else(|| NetError::Setup { reason: "the device key is unusable".to_owned() })?;
-        let task = Task::prepare(config, key, device, command_receiver, event_sender).await?;
+        #[cfg(not(target_arch = "wasm32"))]
+        let tunnels = Tunnels::default();
+        #[cfg(not(target_arch = "wasm32"))]
+        let doors = Doors::new(tunnels.clone(), web_time::Instant::now());
+        #[cfg(target_arch = "wasm32")]
+        let doors = Doors;
+        let task = Task::prepare(config, key, device, doors, command_receiver, event_sender).await?;
         let ports = task.ports();
         let task = runtime::spawn(task.run(stopped));
-        Ok((NetHandle { commands }, events, Self { device, ports, stop: Some(stop), task }))
+        let net = Self {
+            device,
+            ports,
+            #[cfg(not(target_arch = "wasm32"))]
+            tunnels,
+            stop: Some(stop),
+            task,
+        };
+        Ok((NetHandle { commands }, events, net))
     }
 
     /// Our own device.
@@ -94,6 +115,13 @@ impl Net {
     #[must_use]
     pub fn ws_port(&self) -> Option<u16> {
         self.ports.ws
+    }
+
+    /// Where tunnels of the page say from where they come.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
     }
 
     /// Says goodbye to peers, closes everything and waits until that is done: a second, or up to three when

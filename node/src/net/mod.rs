@@ -8,7 +8,9 @@
 mod address;
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, unreachable_pub, reason = "a page finds nobody"))]
 mod announcement;
+mod asked;
 mod behaviour;
+mod capability;
 mod clock;
 mod codec;
 mod command;
@@ -17,17 +19,25 @@ mod config;
 mod dialer;
 #[cfg(not(target_arch = "wasm32"))]
 mod discovery;
+#[cfg(not(target_arch = "wasm32"))]
+mod doors;
 mod error;
 mod event;
+mod gate;
 mod gossip;
 mod handle;
 mod hints;
 mod identity;
 mod interfaces;
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a page learns no addresses"))]
+mod learnt;
 #[cfg(not(target_arch = "wasm32"))]
 mod listen;
 mod peers;
+mod places;
 mod requests;
+mod source;
+mod standing;
 mod swarm_events;
 #[cfg(not(target_arch = "wasm32"))]
 mod system;
@@ -42,10 +52,13 @@ mod url;
 mod web;
 
 #[cfg(target_arch = "wasm32")]
-use web::{discovery, listen, system, transport};
+use web::{discovery, doors, listen, system, transport};
 
-pub use command::{GossipId, InboundId, NetCommand, RequestId, Verdict};
-pub use config::{DEFAULT_PORT, DEFAULT_WS_PORT, InterfaceFilter, MessageIdFn, NetConfig, Port, Ports, VERSION};
+pub use capability::{Capabilities, Capability};
+pub use command::{GossipId, InboundId, KNOWN_BATCH, NetCommand, RequestId, Verdict};
+pub use config::{
+    ConnectionLimits, DEFAULT_PORT, DEFAULT_WS_PORT, InterfaceFilter, MessageIdFn, NetConfig, Port, Ports, VERSION,
+};
 pub use error::NetError;
 pub use event::NetEvent;
 pub use handle::{Net, NetHandle};
@@ -53,9 +66,11 @@ pub use identity::{device_of, peer_of};
 pub use interfaces::{Interface, InterfaceKind};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use listen::{tcp_is_free, udp_is_free};
+pub use source::Source;
 #[cfg(not(target_arch = "wasm32"))]
 pub use {
-    announcement::Found,
+    announcement::{Found, Heard},
     discovery::{Browser, SERVICE_TYPE},
+    doors::{Carries, TunnelGuard, Tunnels},
     interfaces::interfaces,
 };

@@ -6,7 +6,14 @@ use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use parlor_protocol::{DeviceId, rate::TokenBucket};
 use web_time::{Duration, Instant};
 
-use super::{address, event::NetEvent, requests::REQUESTS};
+use super::{
+    address,
+    capability::{Capabilities, Capability},
+    event::NetEvent,
+    interfaces::Interface,
+    learnt::{self, Source},
+    requests::REQUESTS,
+};
 
 /// How long to wait for identify before a peer is shown without its agent.
 const IDENTIFY_WAIT: Duration = Duration::from_secs(3);
@@ -19,11 +26,25 @@ const SETTLED: Duration = Duration::from_secs(3);
 const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
 
 /// One connection.
-#[derive(Debug)]
-struct Link {
-    address: Multiaddr,
-    dialed: bool,
-    since: Instant,
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    /// The other end.
+    pub(super) address: Multiaddr,
+    /// Where it really is, also behind a tunnel of the page.
+    pub(super) remote: Option<IpAddr>,
+    pub(super) dialed: bool,
+    /// A person typed the address.
+    pub(super) by_hand: bool,
+    pub(super) since: Instant,
+}
+
+impl Link {
+    /// The IP address of a peer that may say where it listens: it listens where it is. By WebSocket come
+    /// browsers, which do not listen, and what comes through a tunnel is not where it seems to be.
+    fn own_ip(&self) -> Option<IpAddr> {
+        let ip = address::ip_of(&self.address)?;
+        (address::transport_of(&self.address) != "websocket" && self.remote == Some(ip)).then_some(ip)
+    }
 }
 
 /// One connected peer.
@@ -34,7 +55,7 @@ pub(super) struct Peer {
     since: Instant,
     /// `PeerConnected` was sent.
     shown: bool,
-    archive: bool,
+    capabilities: Capabilities,
     /// What identify says it listens on, where that fits what we see.
     listens: Vec<Multiaddr>,
     held: Vec<NetEvent>,
@@ -68,9 +89,10 @@ impl Peer {
         NetEvent::PeerConnected {
             peer: self.device,
             address: self.address(peer).to_string(),
-            remote: self.links.values().find_map(|link| address::ip_of(&link.address)),
             transport,
-            archive: self.archive,
+            remote: self.links.values().find_map(|link| link.remote),
+            archive: self.capabilities.has(Capability::Archive),
+            capabilities: self.capabilities,
         }
     }
 }
@@ -83,32 +105,25 @@ pub(super) struct Peers {
 
 impl Peers {
     /// A connection is open. Answers whether the peer was connected before.
-    pub(super) fn opened(
-        &mut self,
-        peer: PeerId,
-        device: DeviceId,
-        connection: ConnectionId,
-        address: Multiaddr,
-        dialed: bool,
-        now: Instant,
-    ) -> bool {
+    pub(super) fn opened(&mut self, peer: PeerId, device: DeviceId, connection: ConnectionId, link: Link) -> bool {
+        let now = link.since;
         let known = self.peers.contains_key(&peer);
         let entry = self.peers.entry(peer).or_insert_with(|| Peer {
             device,
             links: HashMap::new(),
             since: now,
             shown: false,
-            archive: false,
+            capabilities: Capabilities::default(),
             listens: Vec::new(),
             held: Vec::new(),
             doubted: None,
             requests: TokenBucket::full(REQUESTS, 0),
         });
         let settled = entry.links.values().any(|link| now.saturating_duration_since(link.since) > SETTLED);
-        if !dialed && settled {
+        if !link.dialed && settled {
             entry.doubted = Some(now);
         }
-        entry.links.insert(connection, Link { address, dialed, since: now });
+        entry.links.insert(connection, link);
         known
     }
 
@@ -127,21 +142,25 @@ impl Peers {
     pub(super) fn identified(
         &mut self,
         peer: PeerId,
-        archive: bool,
+        capabilities: Capabilities,
         listens: &[Multiaddr],
+        interfaces: &[Interface],
     ) -> (Vec<NetEvent>, Vec<Multiaddr>) {
         let Some(entry) = self.peers.get_mut(&peer) else { return Default::default() };
-        let seen: Vec<IpAddr> = entry.links.values().filter_map(|link| address::ip_of(&link.address)).collect();
+        let seen: Vec<IpAddr> = entry.links.values().filter_map(Link::own_ip).collect();
+        let by_hand_at_loopback =
+            entry.links.values().any(|link| link.by_hand && link.own_ip().is_some_and(|ip| ip.is_loopback()));
+        let said = Source::Said { interfaces, by_hand_at_loopback };
         // A peer may claim any address. Only those at an IP it really connected from are used; by a page none,
         // because its policy lets it connect to where it came from and nowhere else.
         let is_near = |a: &Multiaddr| address::ip_of(a).is_some_and(|ip| seen.contains(&ip));
-        let fits = |a: &&Multiaddr| !address::IS_PAGE && address::is_dialable(a) && is_near(a);
+        let fits = |a: &&Multiaddr| !address::IS_PAGE && is_near(a) && learnt::may_dial(a, said);
         entry.listens = listens.iter().filter(fits).take(4).map(|a| address::with_peer(a, peer)).collect();
         // QUIC, TCP, WebSocket.
         entry.listens.sort_by_key(address::transport_of);
         let learnt = entry.listens.clone();
-        let news = !entry.shown || (archive && !entry.archive);
-        entry.archive = archive;
+        let news = !entry.shown || entry.capabilities != capabilities;
+        entry.capabilities = capabilities;
         (if news { self.show(peer) } else { Vec::new() }, learnt)
     }
 
@@ -219,13 +238,36 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::{super::address::local, *};
+    use super::{
+        super::{address::local, interfaces::InterfaceKind},
+        *,
+    };
 
     fn connected(dialed: bool) -> (Peers, PeerId, Instant) {
         let (peer, now) = (PeerId::random(), Instant::now());
         let mut peers = Peers::default();
-        peers.opened(peer, DeviceId::default(), ConnectionId::new_unchecked(1), local(50_000), dialed, now);
+        peers.opened(peer, DeviceId::default(), ConnectionId::new_unchecked(1), link(local(50_000), dialed, now));
         (peers, peer, now)
+    }
+
+    /// A connection to or from what it seems to be.
+    fn link(address: Multiaddr, dialed: bool, since: Instant) -> Link {
+        let remote = address::ip_of(&address);
+        Link { address, remote, dialed, by_hand: dialed, since }
+    }
+
+    fn card() -> Interface {
+        let addresses = vec![(IpAddr::from([192, 168, 1, 1]), 24)];
+        Interface { name: "eth0".into(), kind: InterfaceKind::Physical, up: true, addresses }
+    }
+
+    /// What is learnt of a peer that came from `from` and says that it listens at these.
+    fn learnt(from: Link, listens: &[&str]) -> Vec<String> {
+        let (peer, mut peers) = (PeerId::random(), Peers::default());
+        peers.opened(peer, DeviceId::default(), ConnectionId::new_unchecked(1), from);
+        let listens: Vec<_> = listens.iter().map(|one| one.parse().unwrap()).collect();
+        let (_, learnt) = peers.identified(peer, Capabilities::default(), &listens, &[card()]);
+        learnt.iter().map(|address| address::without_peer(address).to_string()).collect()
     }
 
     fn shown_address(events: &[NetEvent]) -> String {
@@ -240,7 +282,7 @@ mod tests {
         let (mut peers, peer, _) = connected(true);
         let event = NetEvent::RoundTrip { peer: DeviceId::default(), micros: 1 };
         assert!(peers.order(&peer, event.clone()).is_empty());
-        let (events, _) = peers.identified(peer, false, &[]);
+        let (events, _) = peers.identified(peer, Capabilities::default(), &[], &[]);
         assert!(matches!(events.as_slice(), [NetEvent::PeerConnected { .. }, NetEvent::RoundTrip { .. }]));
         assert_eq!(peers.order(&peer, event).len(), 1);
     }
@@ -258,15 +300,15 @@ mod tests {
         let (mut peers, peer, now) = connected(true);
         let second = ConnectionId::new_unchecked(2);
         // At once: two dials that met.
-        peers.opened(peer, DeviceId::default(), second, local(1), false, now);
+        peers.opened(peer, DeviceId::default(), second, link(local(1), false, now));
         assert!(peers.restarted(now + SETTLED * 2).is_empty());
         peers.closed(&peer, second);
         let later = now + SETTLED * 2;
-        peers.opened(peer, DeviceId::default(), second, local(1), false, later);
+        peers.opened(peer, DeviceId::default(), second, link(local(1), false, later));
         assert!(peers.restarted(later).is_empty());
         assert_eq!(peers.restarted(later + SECOND_THOUGHTS), [peer]);
         peers.closed(&peer, second);
-        peers.opened(peer, DeviceId::default(), second, local(1), false, later);
+        peers.opened(peer, DeviceId::default(), second, link(local(1), false, later));
         peers.closed(&peer, second);
         assert!(peers.restarted(later + SECOND_THOUGHTS).is_empty());
     }
@@ -282,14 +324,45 @@ mod tests {
     #[test]
     fn an_address_worth_remembering_ends_in_the_peer() {
         let (mut peers, peer, _) = connected(true);
-        assert!(shown_address(&peers.identified(peer, false, &[]).0).ends_with(&format!("tcp/50000/p2p/{peer}")));
+        assert!(
+            shown_address(&peers.identified(peer, Capabilities::default(), &[], &[]).0)
+                .ends_with(&format!("tcp/50000/p2p/{peer}"))
+        );
         // Who dialed us is remembered where it listens, not at the port it dialed from.
-        let (mut peers, peer, _) = connected(false);
-        let elsewhere = "/ip4/10.9.9.9/tcp/47801".parse().unwrap();
-        let (events, learnt) = peers.identified(peer, false, &[elsewhere, local(47801)]);
+        let (mut peers, peer) = (Peers::default(), PeerId::random());
+        let from = address::tcp([192, 168, 1, 9].into(), 50_000);
+        peers.opened(peer, DeviceId::default(), ConnectionId::new_unchecked(1), link(from, false, Instant::now()));
+        let listens: Vec<_> =
+            ["/ip4/10.9.9.9/tcp/47801", "/ip4/192.168.1.9/tcp/47801"].iter().map(|a| a.parse().unwrap()).collect();
+        let (events, learnt) = peers.identified(peer, Capabilities::default(), &listens, &[card()]);
         assert!(shown_address(&events).ends_with(&format!("tcp/47801/p2p/{peer}")));
         assert_eq!(learnt.len(), 1);
         let (mut peers, peer, _) = connected(false);
-        assert!(!shown_address(&peers.identified(peer, false, &[]).0).contains("p2p"));
+        let (events, _) = peers.identified(peer, Capabilities::default(), &[], &[]);
+        assert!(!shown_address(&events).contains("p2p"));
+    }
+
+    #[test]
+    fn a_browser_behind_the_page_makes_the_archive_dial_nothing() {
+        let (now, claims) = (Instant::now(), ["/ip4/127.0.0.1/tcp/22", "/ip4/192.168.1.9/tcp/22", "/ip6/::1/tcp/22"]);
+        let mut tunnel = address::tcp([127, 0, 0, 1].into(), 50_000);
+        tunnel.push(libp2p::multiaddr::Protocol::Ws("/".into()));
+        let remote = Some(IpAddr::from([192, 168, 1, 9]));
+        let browser = Link { remote, ..link(tunnel.clone(), false, now) };
+        assert!(learnt(browser, &claims).is_empty());
+        // Nor does a program of this machine at the same door, or one at another that does not say who is behind.
+        assert!(learnt(link(tunnel, false, now), &claims).is_empty());
+        assert!(learnt(Link { remote, ..link(local(50_000), false, now) }, &claims).is_empty());
+    }
+
+    #[test]
+    fn loopback_is_learnt_only_of_who_was_dialed_there_by_hand() {
+        let (now, claims) = (Instant::now(), ["/ip4/127.0.0.1/tcp/47801", "/ip4/127.0.0.1/udp/47801/quic-v1"]);
+        assert_eq!(learnt(link(local(9), true, now), &claims).len(), 2);
+        assert!(learnt(link(local(9), false, now), &claims).is_empty());
+        let announced = Link { by_hand: false, ..link(local(9), true, now) };
+        assert!(learnt(announced, &claims).is_empty());
+        let elsewhere = link(address::tcp([192, 168, 1, 9].into(), 9), true, now);
+        assert!(learnt(elsewhere, &claims).is_empty());
     }
 }

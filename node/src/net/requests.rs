@@ -1,9 +1,9 @@
-//! Requests and answers under way, ours and those of peers. Every request ends exactly once.
+//! Our requests under way. Every request ends exactly once. Those of peers are in `asked`.
 
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::request_response::OutboundRequestId;
 use parlor_protocol::{
     DeviceId,
     limits::{PEER_IN_FLIGHT_MAX, WIRE_MAX},
@@ -11,7 +11,7 @@ use parlor_protocol::{
 };
 use web_time::{Duration, Instant};
 
-use super::command::{InboundId, RequestId};
+use super::command::RequestId;
 
 /// How long an answer may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,8 +28,6 @@ const IN_FLIGHT_MAX: usize = 16;
 const QUEUE_MAX: usize = 256;
 /// Requests that a peer may make on average and at once: a full sync by pages stays far below.
 pub(super) const REQUESTS: Rate = Rate::per_second(200, 400);
-/// Most requests of peers that wait for our answer.
-const INBOUND_MAX: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Lane {
@@ -95,42 +93,6 @@ impl Outbound {
     pub(super) fn lost(&mut self, now: Instant) -> Vec<OutboundRequestId> {
         let lost = |sent: &Instant| now.saturating_duration_since(*sent) > LOST;
         self.under_way.iter().filter(|(_, (_, _, sent))| lost(sent)).map(|(wire, _)| *wire).collect()
-    }
-}
-
-/// Requests of peers.
-#[derive(Debug, Default)]
-pub(super) struct Inbound {
-    waiting: HashMap<InboundId, (InboundRequestId, ResponseChannel<Bytes>)>,
-    names: HashMap<InboundRequestId, InboundId>,
-    next: u64,
-}
-
-impl Inbound {
-    /// Takes a request. `None` when too many wait: dropping the channel tells the peer.
-    pub(super) fn push(&mut self, wire: InboundRequestId, channel: ResponseChannel<Bytes>) -> Option<InboundId> {
-        if self.waiting.len() >= INBOUND_MAX {
-            return None;
-        }
-        let id = InboundId(self.next);
-        self.next += 1;
-        self.waiting.insert(id, (wire, channel));
-        self.names.insert(wire, id);
-        Some(id)
-    }
-
-    /// Where the answer goes.
-    pub(super) fn take(&mut self, id: InboundId) -> Option<ResponseChannel<Bytes>> {
-        let (wire, channel) = self.waiting.remove(&id)?;
-        self.names.remove(&wire);
-        Some(channel)
-    }
-
-    /// The request failed before it was answered.
-    pub(super) fn failed(&mut self, wire: InboundRequestId) {
-        if let Some(id) = self.names.remove(&wire) {
-            self.waiting.remove(&id);
-        }
     }
 }
 

@@ -10,12 +10,8 @@ use parlor_protocol::{TopicId, limits::GOSSIP_MAX};
 use web_time::{Duration, Instant};
 
 use super::{
-    address,
-    behaviour::BehaviourEvent,
-    config::{ARCHIVE_AGENT, VERSION},
-    event::NetEvent,
-    gossip, hints, identity,
-    task::Task,
+    address, asked::From, behaviour::BehaviourEvent, capability::Capabilities, config::VERSION, event::NetEvent,
+    gossip, hints, identity, peers::Link, task::Task,
 };
 
 /// How long a peer that speaks something else is left alone.
@@ -69,10 +65,16 @@ impl Task {
             ConnectedPoint::Listener { send_back_addr, .. } => (send_back_addr.clone(), false),
         };
         let typed = self.dialer.established(connection, device);
-        if dialed {
+        if typed.is_some() {
+            self.point_at_typed();
+        }
+        let known = self.is_known(&peer);
+        if dialed && known {
             self.dialer.remember(device, &[address::with_peer(&address, peer)], now);
         }
-        let was_connected = self.peers.opened(peer, device, connection, address, dialed, now);
+        self.set_heard(&peer, known);
+        let link = Link { remote: self.doors.remote(&address), address, dialed, by_hand: typed.is_some(), since: now };
+        let was_connected = self.peers.opened(peer, device, connection, link);
         if let Some(text) = typed {
             self.clear_address_hint(&text);
             if was_connected {
@@ -118,10 +120,12 @@ impl Task {
             self.ban(peer, STRANGER, now);
             return;
         }
-        let archive = info.agent_version.starts_with(ARCHIVE_AGENT);
-        let (events, learnt) = self.peers.identified(peer, archive, &info.listen_addrs);
+        self.swarm.behaviour_mut().gate.places.spoke(&peer);
+        let capabilities = Capabilities::read(&info.agent_version);
+        let (events, learnt) = self.peers.identified(peer, capabilities, &info.listen_addrs, &self.interfaces);
         if !learnt.is_empty() {
-            self.dialer.remember(device, &learnt, now);
+            self.dialer.said(device, &learnt, now);
+            self.dialer.keep(device, self.is_known(&peer));
         }
         self.emit_all(events);
     }
@@ -198,6 +202,9 @@ impl Task {
         match event {
             Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
                 let now = Instant::now();
+                let places = &mut self.swarm.behaviour_mut().gate.places;
+                places.active(&peer, now);
+                let asks = if places.is_known(&peer) { From::Known } else { From::Stranger(places.source(&peer)) };
                 let Some(entry) = self.peers.entry(&peer) else { return };
                 let from = entry.device;
                 // A dropped channel closes the stream, which the peer sees at once.
@@ -205,11 +212,13 @@ impl Task {
                     tracing::debug!(peer = %peer, "asks too fast");
                     return;
                 }
-                if let Some(id) = self.inbound.push(request_id, channel) {
-                    self.emit_of(&peer, NetEvent::Asked { id, from, bytes: request });
+                match self.asked.push(request_id, channel, asks, request.len(), now) {
+                    Some(id) => self.emit_of(&peer, NetEvent::Asked { id, from, bytes: request }),
+                    None => tracing::debug!(peer = %peer, ?asks, "too many requests are under way"),
                 }
             }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
+            Event::Message { peer, message: Message::Response { request_id, response }, .. } => {
+                self.swarm.behaviour_mut().gate.places.active(&peer, Instant::now());
                 if let Some((id, from)) = self.outbound.ended(request_id) {
                     self.emit(NetEvent::Answered { id, from, bytes: response });
                     self.send_requests(from);
@@ -221,7 +230,7 @@ impl Task {
                     self.send_requests(device);
                 }
             }
-            Event::InboundFailure { request_id, .. } => self.inbound.failed(request_id),
+            Event::InboundFailure { request_id, .. } => self.asked.failed(request_id),
             Event::ResponseSent { .. } => {}
         }
     }

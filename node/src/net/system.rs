@@ -1,4 +1,4 @@
-//! What the operating system is asked: names and interfaces.
+//! What the operating system is asked: names, interfaces, memory.
 
 use std::net::IpAddr;
 
@@ -9,6 +9,11 @@ use crate::runtime;
 pub(super) async fn look_up(host: String, port: u16) -> Vec<IpAddr> {
     let found = tokio::net::lookup_host((host, port)).await;
     found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+}
+
+/// Bytes of memory that this process uses; none when the system does not say.
+pub(super) fn memory() -> Option<usize> {
+    memory_stats::memory_stats().map(|used| used.physical_mem)
 }
 
 /// The machine's interfaces; none when the system does not say.

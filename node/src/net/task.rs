@@ -24,13 +24,15 @@ use web_time::{Duration, Instant, SystemTime};
 
 use super::{
     address::{self, Typed},
-    announcement::{Announcement, Found},
+    announcement::{Announcement, Found, Heard},
+    asked::Asked,
     behaviour::Behaviour,
     clock::SleepWatch,
     command::NetCommand,
     config::NetConfig,
     dialer::{Attempt, Dialer, Target},
     discovery::Browser,
+    doors::Doors,
     error::NetError,
     event::NetEvent,
     gossip,
@@ -39,7 +41,7 @@ use super::{
     interfaces::Interface,
     listen::{self, Chosen},
     peers::Peers,
-    requests::{Inbound, Outbound},
+    requests::Outbound,
     system, transport,
 };
 use crate::runtime;
@@ -61,6 +63,8 @@ const GOODBYE: Duration = Duration::from_millis(400);
 const PORT_FREE: Duration = Duration::from_secs(2);
 /// Commands wait when so many events do: a reader that floods us with failing requests.
 const OUTBOX_MAX: usize = 1024;
+/// How long discovery rests after a flood.
+const FLOOD_PAUSE: Duration = Duration::from_secs(10);
 /// Most devices that are refused at once, and most hints about versions.
 const BANS_MAX: usize = 1024;
 
@@ -75,6 +79,7 @@ pub(super) struct Task {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) device: DeviceId,
     config: NetConfig,
+    pub(super) doors: Doors,
     ports: Chosen,
     commands: mpsc::Receiver<NetCommand>,
     events: mpsc::Sender<NetEvent>,
@@ -83,13 +88,15 @@ pub(super) struct Task {
     pub(super) dialer: Dialer,
     pub(super) waiting: gossip::Waiting,
     pub(super) outbound: Outbound,
-    pub(super) inbound: Inbound,
+    pub(super) asked: Asked,
     pub(super) bans: HashMap<PeerId, Instant>,
     pub(super) alone: Alone,
     pub(super) address_hint: Option<String>,
     discovery: Option<Browser>,
+    /// When discovery may begin again after somebody flooded it.
+    discover_again: Option<Instant>,
     sleep: SleepWatch,
-    interfaces: Vec<Interface>,
+    pub(super) interfaces: Vec<Interface>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     tick: Instant,
     ticks: u32,
@@ -101,11 +108,12 @@ impl Task {
         config: NetConfig,
         key: Keypair,
         device: DeviceId,
+        doors: Doors,
         commands: mpsc::Receiver<NetCommand>,
         events: mpsc::Sender<NetEvent>,
     ) -> Result<Self, NetError> {
         let ports = listen::choose(config.ports, &config.bind)?;
-        let mut swarm = transport::swarm(&config, key)?;
+        let mut swarm = transport::swarm(&config, key, doors.clone())?;
         listen_on(&mut swarm, &ports, &config)?;
         let now = Instant::now();
         let seed = device.as_bytes().iter().fold(0_u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
@@ -118,20 +126,22 @@ impl Task {
             events,
             outbox: VecDeque::new(),
             peers: Peers::default(),
-            dialer: Dialer::new(seed),
+            dialer: Dialer::new(seed, now),
             waiting: gossip::Waiting::default(),
             outbound: Outbound::default(),
-            inbound: Inbound::default(),
+            asked: Asked::new(now),
             bans: HashMap::new(),
             alone: Alone::new(now),
             address_hint: None,
             discovery: None,
+            discover_again: None,
             sleep: SleepWatch::new(now, SystemTime::now()),
             interfaces,
             work: FuturesUnordered::new(),
             tick: now + TICK,
             ticks: 0,
             is_listing: false,
+            doors,
             config,
         };
         task.begin(now);
@@ -142,13 +152,7 @@ impl Task {
         if self.ports.moved {
             self.hint("port", Some(hints::port_moved(self.ports.tcp, self.ports.quic)));
         }
-        if self.config.mdns {
-            let own = Announcement { device: self.device, ports: self.ports, archive: self.config.archive };
-            match Browser::start(&self.config.interfaces, Some(&own)) {
-                Ok(browser) => self.discovery = Some(browser),
-                Err(error) => self.hint("multicast", Some(hints::no_multicast(&error.0))),
-            }
-        }
+        self.discover();
         for text in std::mem::take(&mut self.config.manual) {
             self.add_address(&text, now);
         }
@@ -157,7 +161,23 @@ impl Task {
                 addresses.iter().filter_map(|a| a.parse().ok()).filter(address::is_dialable).collect();
             if peer != self.device {
                 self.dialer.remember(peer, &addresses, now);
+                self.set_known(&[peer], true, now);
+                for source in addresses.iter().filter_map(|address| self.doors.source(address)) {
+                    self.doors.trust(source, now);
+                }
             }
+        }
+    }
+
+    /// Looks for others, and tells them of this device.
+    fn discover(&mut self) {
+        if !self.config.mdns {
+            return;
+        }
+        let own = Announcement { device: self.device, ports: self.ports, archive: self.config.archive };
+        match Browser::start(&self.config.interfaces, Some(&own)) {
+            Ok(browser) => self.discovery = Some(browser),
+            Err(error) => self.hint("multicast", Some(hints::no_multicast(&error.0))),
         }
     }
 
@@ -258,13 +278,20 @@ impl Task {
 
     fn on_found(&mut self, found: Found) {
         match found {
-            Found::Here { device, mut addresses, .. } if device != self.device => {
+            Found::Here { device, addresses, .. } if device != self.device => {
+                let is_near = |heard: &Heard| heard.is_near(&self.interfaces, &self.config.interfaces);
+                let mut addresses: Vec<_> = addresses.into_iter().filter(is_near).map(|heard| heard.address).collect();
                 address::rank(&mut addresses, &self.interfaces);
                 let delay = if self.device < device { Duration::ZERO } else { POLITE };
                 self.dialer.announced(device, &addresses, Instant::now(), delay);
             }
             Found::Here { .. } => {}
             Found::Gone(device) => self.dialer.withdrawn(device),
+            Found::Flooded => {
+                tracing::warn!("somebody announces machines without end: looking for others begins anew");
+                self.discovery = None;
+                self.discover_again = Some(Instant::now() + FLOOD_PAUSE);
+            }
         }
     }
 
@@ -310,6 +337,11 @@ impl Task {
         if self.ticks.is_multiple_of(INTERFACE_TICKS) {
             self.list_interfaces();
         }
+        if self.discover_again.is_some_and(|when| when <= now) {
+            self.discover_again = None;
+            self.discover();
+        }
+        self.judge_strangers(now);
         for peer in self.bans.iter().filter(|(_, until)| **until <= now).map(|(peer, _)| *peer).collect::<Vec<_>>() {
             self.bans.remove(&peer);
             self.swarm.behaviour_mut().set_blocked(peer, false);
@@ -357,6 +389,9 @@ impl Task {
             }
         };
         let connection = options.connection_id();
+        if matches!(target, Target::Typed(_)) {
+            self.swarm.behaviour_mut().gate.places.will_dial_by_hand(connection);
+        }
         match self.swarm.dial(options) {
             Ok(()) => self.dialer.started(&target, connection, now),
             Err(error) => {

@@ -25,7 +25,7 @@ use super::{
     tables::{ENTRIES, HEIGHTS, META, META_GENERATION, META_SCHEMA, RECORDS, SCHEMA},
 };
 
-use crate::unwind;
+use crate::{private, unwind};
 
 mod load;
 
@@ -193,6 +193,8 @@ impl Drop for DiskStore {
 }
 
 fn open_database(file: &Path) -> Result<Database, StoreError> {
+    // redb would make it readable for everybody.
+    private::make_file(file).map_err(|error| StoreError::system(file, error))?;
     Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { profile: file.display().to_string(), pid: None },
         DatabaseError::UpgradeRequired(_) | DatabaseError::RepairAborted | DatabaseError::LockProtocolMismatch => {

@@ -1,14 +1,17 @@
 //! One process per profile.
 //!
 //! The lock is the system's, so it ends with the process whatever happens to it. The process id
-//! is in a file of its own, because Windows lets nobody read a locked file.
+//! is in a file of its own, because Windows lets nobody read a locked file. Whoever has the lock closes what other
+//! users of this computer could get at.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use super::StoreError;
+use crate::private::{self, Mended};
 
 const LOCK_FILE: &str = "profile.lock";
 const PID_FILE: &str = "profile.pid";
@@ -19,6 +22,7 @@ pub struct ProfileLock {
     // The lock ends when the file is closed.
     _file: File,
     pid: PathBuf,
+    mended: Vec<Mended>,
 }
 
 impl ProfileLock {
@@ -28,7 +32,7 @@ impl ProfileLock {
     /// [`StoreError::InUse`] with the process that has it, or the system's reason.
     pub fn take(dir: &Path, profile: &str) -> Result<Self, StoreError> {
         let (path, pid) = (dir.join(LOCK_FILE), dir.join(PID_FILE));
-        let file = OpenOptions::new()
+        let file = private::options()
             .read(true)
             .write(true)
             .create(true)
@@ -43,8 +47,20 @@ impl ProfileLock {
             }
             Err(TryLockError::Error(error)) => return Err(StoreError::system(&path, error)),
         }
-        fs::write(&pid, std::process::id().to_string()).map_err(|error| StoreError::system(&pid, error))?;
-        Ok(Self { _file: file, pid })
+        private::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&pid)
+            .and_then(|mut file| file.write_all(std::process::id().to_string().as_bytes()))
+            .map_err(|error| StoreError::system(&pid, error))?;
+        Ok(Self { _file: file, pid, mended: private::mend(dir, |_| true) })
+    }
+
+    /// What of the profile other users of this computer could get at, until now.
+    #[must_use]
+    pub fn mended(&self) -> &[Mended] {
+        &self.mended
     }
 }
 

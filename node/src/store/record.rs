@@ -2,9 +2,11 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
-    account::{UserName, VaultKey},
+    account::{RecoveryLock, UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
+    epoch::{EpochSecrets, Step},
+    error::SealError,
     invite::StretchedCode,
     keys::{DeviceKey, DhSecret, Secret},
     log::{ForkProof, Height, Heights},
@@ -125,10 +127,29 @@ pub struct EpochKeyRecord {
     pub id: EpochId,
     /// Its parents.
     pub parents: Vec<EpochId>,
-    /// Its key.
+    /// The lowest step that is known.
+    pub step: Step,
+    /// The key of that step.
     pub key: Secret,
     /// When this device learned of it (milliseconds since 1970).
     pub since: u64,
+}
+
+impl EpochKeyRecord {
+    /// What is kept of an epoch that has been known since then (milliseconds since 1970).
+    #[must_use]
+    pub fn of(secrets: &EpochSecrets, since: u64) -> Self {
+        let (id, parents) = (secrets.id(), secrets.parents().to_vec());
+        Self { id, parents, step: secrets.lowest(), key: secrets.key().clone(), since }
+    }
+
+    /// The epoch that it is of.
+    ///
+    /// # Errors
+    /// [`SealError::Unopenable`] when the key is not that of the epoch.
+    pub fn secrets(&self, room: RoomId) -> Result<EpochSecrets, SealError> {
+        EpochSecrets::derive_checked(room, &self.parents, self.step, self.key.clone(), self.id)
+    }
 }
 
 /// A code that this device can show again.
@@ -238,6 +259,10 @@ pub struct AccountRecord {
     pub archive: DeviceId,
     /// The key of the vault.
     pub vault_key: VaultKey,
+    /// The key that it has instead, when the archive heard of a new password and this device did not.
+    pub next_key: Option<VaultKey>,
+    /// What keys are wrapped for, so that the recovery key opens them.
+    pub lock: RecoveryLock,
     /// The highest version of the vault that was seen.
     pub version: u64,
     /// False once the archive said that this device was signed out.

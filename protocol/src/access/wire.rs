@@ -132,6 +132,8 @@ pub struct Enter {
     pub room: RoomId,
     /// The entry: the first of a log of the asking device.
     pub entry: Entry,
+    /// Whether it asks for keys; who shows the entry to somebody who lacks it has them.
+    pub for_keys: bool,
 }
 
 impl Enter {

@@ -92,6 +92,11 @@ fixed_bytes!(
     WrappedKey,
     24 + 32 + 16
 );
+fixed_bytes!(
+    /// A vault's key, sealed for the recovery key: ephemeral key, key, tag.
+    RecoveryWrap,
+    32 + 32 + 16
+);
 
 /// Reads a byte string of at most `max` bytes.
 pub(super) fn read_bytes<'de, D: Deserializer<'de>>(d: D, max: usize) -> Result<Vec<u8>, D::Error> {

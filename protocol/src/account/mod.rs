@@ -14,12 +14,13 @@ mod vault;
 mod wire;
 
 pub use bytes::{
-    LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, WrappedKey,
+    LogInProof, LogInRequest, LogInResponse, RecoveryWrap, RegisterRequest, RegisterResponse, RegisterUpload,
+    WrappedKey,
 };
 pub use name::UserName;
 pub use opaque::{Answered, Binding, ExportKey, LoggingIn, Proven, Registered, Registering, Server};
 pub use password::Password;
-pub use recovery::RecoveryKey;
+pub use recovery::{RecoveryKey, RecoveryLock};
 pub use token::{AccessToken, TOKEN_MARK_LEN, TokenProof};
-pub use vault::{SealedVault, VaultKey, VaultRecord};
+pub use vault::{OpenVault, SealedVault, VaultKey, VaultRecord};
 pub use wire::{AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, SeenDevice, SignedInDevice};

@@ -1,11 +1,19 @@
 //! The recovery key: 24 words that open the vault when the password is lost.
+//!
+//! Its public half, the lock, lies with the account's devices, so that a new vault key can be wrapped for it
+//! without the words, which nobody keeps.
 
 use bip39::{Error, Language, Mnemonic};
 use rand_core::CryptoRng;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
-use crate::{error::RecoveryKeyError, keys::Secret};
+use crate::{
+    derive::Purpose,
+    error::{KeyError, RecoveryKeyError},
+    keys::{DhPublic, DhSecret, Secret},
+};
 
 /// Words of a recovery key.
 const WORDS: usize = 24;
@@ -30,8 +38,50 @@ impl RecoveryKey {
         Zeroizing::new(mnemonic.map(|mnemonic| mnemonic.to_string()).unwrap_or_default())
     }
 
-    pub(super) fn secret(&self) -> &Secret {
+    /// What keys are wrapped for.
+    #[must_use]
+    pub fn lock(&self) -> RecoveryLock {
+        RecoveryLock(self.opener().public())
+    }
+
+    pub(super) fn opener(&self) -> DhSecret {
+        DhSecret::from_bytes(*Purpose::VaultRecovery.secret(self.0.expose()))
+    }
+}
+
+/// The public half of a recovery key. Whoever has it can wrap for the recovery key, and open nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryLock(DhPublic);
+
+impl RecoveryLock {
+    /// From its bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::WeakPoint`] for points of small order.
+    pub fn new(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        DhPublic::new(bytes).map(Self)
+    }
+
+    /// Its 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    pub(super) const fn public(&self) -> &DhPublic {
         &self.0
+    }
+}
+
+impl Serialize for RecoveryLock {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.as_bytes().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecoveryLock {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::new(<[u8; 32]>::deserialize(d)?).map_err(D::Error::custom)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The vault: what an account keeps at the archive, sealed.
 //!
-//! A random key seals the contents. That key is kept twice, wrapped under what the password gives
-//! (OPAQUE's export key) and wrapped under the recovery key. So a new password wraps one key anew
-//! and leaves everything else alone. Each sealed version names itself and its user: the archive
-//! cannot pass an older one off as newer, nor one user's as another's.
+//! A random key seals the contents. That key is kept twice: wrapped under what the password gives
+//! (OPAQUE's export key), and wrapped for the recovery key. A new password brings a new key, so that
+//! whoever had the old one reads nothing that is written later. What wraps for the recovery key is its
+//! public half (Noise `N`), which lies in the sealed contents: there the archive cannot put another one
+//! in its place. Each sealed version names itself and its user: the archive cannot pass an older one off
+//! as newer, nor one user's as another's.
 
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _, aead::Payload};
 use rand_core::CryptoRng;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::fmt;
 use zeroize::Zeroizing;
 
-use super::{ExportKey, RecoveryKey, UserName, WrappedKey, bytes::read_bytes};
+use super::{ExportKey, RecoveryKey, RecoveryLock, RecoveryWrap, UserName, WrappedKey, bytes::read_bytes};
 use crate::{
     content::padded_len,
     derive::Purpose,
@@ -19,13 +21,17 @@ use crate::{
     hedge,
     keys::Secret,
     limits::{VAULT_FLOOR, VAULT_MAX},
+    noise,
 };
 
 const NONCE_LEN: usize = 24;
 const TAG_LEN: usize = 16;
 const LEN_BYTES: usize = 4;
+/// The recovery lock, and the length of what follows.
+const HEAD: usize = 32 + LEN_BYTES;
 const SEALED_LABEL: &[u8] = b"parlor/v1 vault\0";
 const WRAPPED_LABEL: &[u8] = b"parlor/v1 vault key\0";
+const RECOVERY_LABEL: &[u8] = b"parlor/v1 vault key for recovery\0";
 
 /// The key that seals a vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +43,8 @@ impl VaultKey {
         Self(Secret::random(rng))
     }
 
-    /// Seals the contents as one version of a user's vault; its length tells little.
+    /// Seals the contents, with what keys are wrapped for, as one version of a user's vault; its length
+    /// tells little.
     ///
     /// # Errors
     /// [`SealError`] when they are too long.
@@ -45,17 +52,19 @@ impl VaultKey {
         &self,
         user: &UserName,
         version: u64,
+        lock: &RecoveryLock,
         contents: &[u8],
         rng: &mut dyn CryptoRng,
     ) -> Result<SealedVault, SealError> {
         let max = VAULT_MAX - NONCE_LEN - TAG_LEN;
-        let needed = LEN_BYTES + contents.len();
-        let too_long = || crate::error::CodecError::TooLong { max: max - LEN_BYTES, got: contents.len() };
+        let needed = HEAD + contents.len();
+        let too_long = || crate::error::CodecError::TooLong { max: max - HEAD, got: contents.len() };
         let len = u32::try_from(contents.len()).map_err(|_| too_long())?;
         if needed > max {
             return Err(too_long().into());
         }
         let mut plain = Zeroizing::new(Vec::with_capacity(padded_len(needed).max(VAULT_FLOOR).min(max)));
+        plain.extend_from_slice(lock.as_bytes());
         plain.extend_from_slice(&len.to_le_bytes());
         plain.extend_from_slice(contents);
         plain.resize(padded_len(needed).max(VAULT_FLOOR).min(max), 0);
@@ -66,12 +75,14 @@ impl VaultKey {
     ///
     /// # Errors
     /// [`SealError::Unopenable`] when it is of another user, another version or under another key.
-    pub fn open(&self, user: &UserName, version: u64, vault: &SealedVault) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, user: &UserName, version: u64, vault: &SealedVault) -> Result<OpenVault, SealError> {
         let plain = open(&self.0, &sealed_data(user, version), &vault.0)?;
+        let (lock, plain) = plain.split_first_chunk::<32>().ok_or(SealError::Unopenable)?;
+        let lock = RecoveryLock::new(*lock)?;
         let (len, rest) = plain.split_first_chunk::<LEN_BYTES>().ok_or(SealError::Unopenable)?;
         let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| SealError::Unopenable)?;
         let contents = rest.get(..len).ok_or(SealError::Unopenable)?;
-        Ok(Zeroizing::new(contents.to_vec()))
+        Ok(OpenVault { lock, contents: Zeroizing::new(contents.to_vec()) })
     }
 
     /// Wraps the key under what the password gave.
@@ -79,20 +90,24 @@ impl VaultKey {
     /// # Errors
     /// None in practice.
     pub fn wrap(&self, user: &UserName, export: &ExportKey, rng: &mut dyn CryptoRng) -> Result<WrappedKey, SealError> {
-        self.wrap_under(&by_password(export), user, rng)
+        let bytes = seal(&by_password(export), &wrapped_data(user), self.0.expose(), rng)?;
+        WrappedKey::try_from(bytes.as_slice()).map_err(SealError::from)
     }
 
-    /// Wraps the key under the recovery key.
+    /// Wraps the key for the recovery key.
     ///
     /// # Errors
     /// None in practice.
     pub fn wrap_for_recovery(
         &self,
         user: &UserName,
-        key: &RecoveryKey,
+        lock: &RecoveryLock,
         rng: &mut dyn CryptoRng,
-    ) -> Result<WrappedKey, SealError> {
-        self.wrap_under(&by_recovery(key), user, rng)
+    ) -> Result<RecoveryWrap, SealError> {
+        let mut state = noise::wrap_initiator(rng, &recovery_data(user), lock.public(), self.0.expose())?;
+        let mut sealed = [0; RecoveryWrap::LEN];
+        let len = state.write_message(self.0.expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
+        RecoveryWrap::try_from(sealed.get(..len).unwrap_or_default()).map_err(SealError::from)
     }
 
     /// Unwraps a key with what the password gave.
@@ -100,35 +115,46 @@ impl VaultKey {
     /// # Errors
     /// [`SealError::Unopenable`] when it is of another user or another password.
     pub fn unwrap(user: &UserName, export: &ExportKey, wrapped: &WrappedKey) -> Result<Self, SealError> {
-        Self::unwrap_under(&by_password(export), user, wrapped)
+        Self::from_plain(&open(&by_password(export), &wrapped_data(user), wrapped.as_bytes())?)
     }
 
     /// Unwraps a key with the recovery key.
     ///
     /// # Errors
     /// [`SealError::Unopenable`] when it is of another user or another recovery key.
-    pub fn recover(user: &UserName, key: &RecoveryKey, wrapped: &WrappedKey) -> Result<Self, SealError> {
-        Self::unwrap_under(&by_recovery(key), user, wrapped)
+    pub fn recover(user: &UserName, key: &RecoveryKey, wrapped: &RecoveryWrap) -> Result<Self, SealError> {
+        noise::check_ephemeral(wrapped.as_bytes())?;
+        let mut state = noise::wrap_responder(&recovery_data(user), &key.opener())?;
+        // As long as what is sealed: into anything shorter snow decrypts by way of a buffer of its own that
+        // it does not wipe.
+        let mut plain = Zeroizing::new([0; RecoveryWrap::LEN]);
+        let len = state.read_message(wrapped.as_bytes(), plain.as_mut()).map_err(|_| SealError::Unopenable)?;
+        Self::from_plain(plain.get(..len).unwrap_or_default())
     }
 
-    fn wrap_under(&self, key: &Secret, user: &UserName, rng: &mut dyn CryptoRng) -> Result<WrappedKey, SealError> {
-        let bytes = seal(key, &wrapped_data(user), self.0.expose(), rng)?;
-        WrappedKey::try_from(bytes.as_slice()).map_err(SealError::from)
+    fn from_plain(plain: &[u8]) -> Result<Self, SealError> {
+        let bytes = Zeroizing::new(<[u8; 32]>::try_from(plain).map_err(|_| SealError::Unopenable)?);
+        Ok(Self(Secret::from_bytes(*bytes)))
     }
+}
 
-    fn unwrap_under(key: &Secret, user: &UserName, wrapped: &WrappedKey) -> Result<Self, SealError> {
-        let plain = open(key, &wrapped_data(user), wrapped.as_bytes())?;
-        let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| SealError::Unopenable)?;
-        Ok(Self(Secret::from_bytes(bytes)))
+/// What was in a vault.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenVault {
+    /// What keys are wrapped for.
+    pub lock: RecoveryLock,
+    /// The contents.
+    pub contents: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for OpenVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenVault({} bytes)", self.contents.len())
     }
 }
 
 fn by_password(export: &ExportKey) -> Secret {
     Secret::from_bytes(*Purpose::VaultPassword.secret(export.expose()))
-}
-
-fn by_recovery(key: &RecoveryKey) -> Secret {
-    Secret::from_bytes(*Purpose::VaultRecovery.secret(key.secret().expose()))
 }
 
 fn sealed_data(user: &UserName, version: u64) -> Vec<u8> {
@@ -137,6 +163,10 @@ fn sealed_data(user: &UserName, version: u64) -> Vec<u8> {
 
 fn wrapped_data(user: &UserName) -> Vec<u8> {
     [WRAPPED_LABEL, user.as_str().as_bytes()].concat()
+}
+
+fn recovery_data(user: &UserName) -> Vec<u8> {
+    [RECOVERY_LABEL, user.as_str().as_bytes()].concat()
 }
 
 fn seal(key: &Secret, aad: &[u8], plain: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
@@ -207,6 +237,6 @@ pub struct VaultRecord {
     pub sealed: SealedVault,
     /// The key under the password; none after the archive's operator reset the password.
     pub by_password: Option<WrappedKey>,
-    /// The key under the recovery key.
-    pub by_recovery: WrappedKey,
+    /// The key for the recovery key.
+    pub by_recovery: RecoveryWrap,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LogInProof, LogInRequest, LogInResponse, RegisterRequest, RegisterResponse, RegisterUpload, SealedVault,
-    TokenProof, UserName, VaultRecord, WrappedKey,
+    TokenProof, UserName, VaultRecord,
 };
 use crate::{
     codec,
@@ -17,8 +17,8 @@ use crate::{
     text::Name,
 };
 
-/// Something about accounts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Something about accounts. On the wire each is a kind of its own (`wire/account.rs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountRequest {
     /// Whether the asking device is signed in, and how things stand.
     Status,
@@ -67,12 +67,16 @@ pub enum AccountRequest {
         /// The new password, blinded.
         message: RegisterRequest,
     },
-    /// A new password, last step: record and wrapped key change together.
+    /// A new password, last step: the record, the vault under a new key and that key's wraps change
+    /// together, when `expected` is the version that is there. Only right after logging in. All other
+    /// devices are signed out.
     FinishChange {
         /// The new password's record.
         record: RegisterUpload,
-        /// The vault's key under the new password.
-        by_password: WrappedKey,
+        /// The version that this one replaces.
+        expected: u64,
+        /// The next version.
+        vault: VaultRecord,
     },
     /// A new password by a one-time token, first step.
     StartReset {
@@ -102,7 +106,8 @@ pub enum AccountRequest {
         /// The contents, sealed as the next version.
         sealed: SealedVault,
     },
-    /// Writes vault and keys when `expected` is the version that is there: after a reset.
+    /// Writes vault and keys when `expected` is the version that is there: after a reset. Only right after
+    /// logging in. All other devices are signed out.
     PutVaultAndKeys {
         /// The version that this one replaces.
         expected: u64,
@@ -128,7 +133,7 @@ pub enum AccountRequest {
 }
 
 /// The answer to an [`AccountRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountAnswer {
     /// How things stand; none when the device is not signed in.
     Status(Option<AccountStatus>),
@@ -181,7 +186,7 @@ pub struct SeenDevice {
 }
 
 /// Why something about an account is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountRefusal {
     /// Name or password is wrong. Which of them is not said.
     WrongLogIn,
@@ -210,6 +215,11 @@ pub enum AccountRefusal {
     Unavailable,
     /// This does not fit how things stand.
     Unfit,
+    /// A reason that is not known here: a newer archive refuses.
+    Other {
+        /// Its number.
+        reason: u16,
+    },
 }
 
 impl AccountRequest {
@@ -222,7 +232,7 @@ impl AccountRequest {
             Self::FinishRegister { vault, .. } if vault.version != 1 || vault.by_password.is_none() => {
                 Err(CodecError::Malformed("first vault"))
             }
-            Self::PutVaultAndKeys { expected, vault }
+            Self::PutVaultAndKeys { expected, vault } | Self::FinishChange { expected, vault, .. }
                 if Some(vault.version) != expected.checked_add(1) || vault.by_password.is_none() =>
             {
                 Err(CodecError::Malformed("vault version"))

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use super::{EpochSecrets, Genesis, count};
 use crate::{
     codec,
-    derive::Purpose,
     error::{CodecError, SealError},
     hedge,
     ids::{EpochId, UserId},
@@ -124,9 +123,9 @@ impl RoomSettings {
     /// [`SealError::Codec`] when there are too many roles.
     pub fn seal(&self, secrets: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
         let plain = zeroize::Zeroizing::new(self.encode()?);
-        let key = Purpose::EpochSettings.secret(secrets.key().expose());
-        let mut sealed = hedge::nonce(rng, &key, secrets.id().as_bytes(), &plain).to_vec();
-        let body = XChaCha20Poly1305::new(key.as_ref().into())
+        let key = secrets.settings_key().expose();
+        let mut sealed = hedge::nonce(rng, key, secrets.id().as_bytes(), &plain).to_vec();
+        let body = XChaCha20Poly1305::new(key.into())
             .encrypt(XNonce::from_slice(&sealed), Payload { msg: &plain, aad: secrets.id().as_bytes() })
             .map_err(|_| SealError::Unopenable)?;
         sealed.extend_from_slice(&body);
@@ -140,8 +139,7 @@ impl RoomSettings {
     pub fn open(sealed: &[u8], secrets: &EpochSecrets) -> Result<Self, SealError> {
         let too_short = SealError::TooShort { min: NONCE_LEN, got: sealed.len() };
         let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or(too_short)?;
-        let key = Purpose::EpochSettings.secret(secrets.key().expose());
-        let plain = XChaCha20Poly1305::new(key.as_ref().into())
+        let plain = XChaCha20Poly1305::new(secrets.settings_key().expose().into())
             .decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: secrets.id().as_bytes() })
             .map(zeroize::Zeroizing::new)
             .map_err(|_| SealError::Unopenable)?;

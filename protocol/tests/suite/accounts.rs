@@ -5,8 +5,9 @@ use parlor_protocol::{
     DeviceId, Name,
     account::{
         AccessToken, AccountAnswer, AccountRefusal, AccountRequest, AccountStatus, Binding, LogInProof, LogInRequest,
-        LogInResponse, LoggingIn, Password, RecoveryKey, RegisterRequest, RegisterResponse, RegisterUpload, Registered,
-        Registering, SealedVault, SeenDevice, Server, SignedInDevice, UserName, VaultKey, VaultRecord, WrappedKey,
+        LogInResponse, LoggingIn, Password, RecoveryKey, RecoveryLock, RecoveryWrap, RegisterRequest, RegisterResponse,
+        RegisterUpload, Registered, Registering, SealedVault, SeenDevice, Server, SignedInDevice, UserName, VaultKey,
+        VaultRecord, WrappedKey,
     },
     error::{CodecError, LogInError, PasswordError, RecoveryKeyError, SealError, UserNameError},
     keys::Secret,
@@ -38,13 +39,16 @@ fn register(server: &Server, name: &str, text: &str) -> Registered {
 
 fn record() -> VaultRecord {
     let key = VaultKey::random(&mut rng(2));
-    let wrapped = key.wrap_for_recovery(&user("anna"), &RecoveryKey::random(&mut rng(3)), &mut rng(4)).unwrap();
     VaultRecord {
         version: 1,
-        sealed: key.seal(&user("anna"), 1, b"rooms", &mut rng(5)).unwrap(),
-        by_password: Some(wrapped.clone()),
-        by_recovery: wrapped,
+        sealed: key.seal(&user("anna"), 1, &lock(), b"rooms", &mut rng(5)).unwrap(),
+        by_password: Some(WrappedKey::try_from([3; 72].as_slice()).unwrap()),
+        by_recovery: key.wrap_for_recovery(&user("anna"), &lock(), &mut rng(4)).unwrap(),
     }
+}
+
+fn lock() -> RecoveryLock {
+    RecoveryKey::random(&mut rng(3)).lock()
 }
 
 /// One of each request, for this suite and the corpus.
@@ -54,7 +58,6 @@ pub fn example_requests() -> Vec<AccountRequest> {
     let token = AccessToken::random(&mut rng(6)).proof(&binding);
     let message = RegisterRequest::try_from([1; 32].as_slice()).unwrap();
     let upload = RegisterUpload::try_from([2; 192].as_slice()).unwrap();
-    let wrapped = WrappedKey::try_from([3; 72].as_slice()).unwrap();
     let next = VaultRecord { version: 8, ..record() };
     vec![
         AccountRequest::Status,
@@ -73,7 +76,7 @@ pub fn example_requests() -> Vec<AccountRequest> {
         },
         AccountRequest::LogOut,
         AccountRequest::StartChange { message: message.clone() },
-        AccountRequest::FinishChange { record: upload.clone(), by_password: wrapped },
+        AccountRequest::FinishChange { record: upload.clone(), expected: 7, vault: next.clone() },
         AccountRequest::StartReset { name: name.clone(), token, message },
         AccountRequest::FinishReset { name, token, record: upload },
         AccountRequest::Vault,
@@ -240,9 +243,10 @@ fn a_recovery_key_survives_paper() {
 #[test]
 fn a_vault_opens_only_as_what_it_is() {
     let (key, anna, ben) = (VaultKey::random(&mut rng(1)), user("anna"), user("ben"));
-    let sealed = key.seal(&anna, 3, b"the kitchen", &mut rng(2)).unwrap();
+    let sealed = key.seal(&anna, 3, &lock(), b"the kitchen", &mut rng(2)).unwrap();
     assert_eq!(sealed.as_bytes().len(), VAULT_FLOOR + 40, "padded");
-    assert_eq!(key.open(&anna, 3, &sealed).unwrap().as_slice(), b"the kitchen");
+    let opened = key.open(&anna, 3, &sealed).unwrap();
+    assert_eq!((opened.contents.as_slice(), opened.lock), (b"the kitchen".as_slice(), lock()));
     for (other, version) in [(&anna, 4), (&anna, 2), (&ben, 3)] {
         assert_eq!(key.open(other, version, &sealed), Err(SealError::Unopenable));
     }
@@ -251,9 +255,9 @@ fn a_vault_opens_only_as_what_it_is() {
     assert!(key.open(&anna, 3, &SealedVault::from_bytes(altered).unwrap()).is_err());
     assert!(key.open(&anna, 3, &SealedVault::from_bytes(vec![1; 9]).unwrap()).is_err());
     assert!(VaultKey::random(&mut rng(3)).open(&anna, 3, &sealed).is_err());
-    let most = key.seal(&anna, 1, &vec![7; VAULT_MAX - 44], &mut rng(4)).unwrap();
-    assert_eq!(key.open(&anna, 1, &most).unwrap().len(), VAULT_MAX - 44);
-    assert!(key.seal(&anna, 1, &vec![7; VAULT_MAX - 43], &mut rng(4)).is_err());
+    let most = key.seal(&anna, 1, &lock(), &vec![7; VAULT_MAX - 76], &mut rng(4)).unwrap();
+    assert_eq!(key.open(&anna, 1, &most).unwrap().contents.len(), VAULT_MAX - 76);
+    assert!(key.seal(&anna, 1, &lock(), &vec![7; VAULT_MAX - 75], &mut rng(4)).is_err());
     assert!(SealedVault::from_bytes(vec![0; VAULT_MAX + 1]).is_err());
 }
 
@@ -261,10 +265,28 @@ fn a_vault_opens_only_as_what_it_is() {
 fn only_the_recovery_key_of_the_account_recovers_it() {
     let (key, anna) = (VaultKey::random(&mut rng(1)), user("anna"));
     let recovery = RecoveryKey::random(&mut rng(2));
-    let wrapped = key.wrap_for_recovery(&anna, &recovery, &mut rng(3)).unwrap();
+    let wrapped = key.wrap_for_recovery(&anna, &recovery.lock(), &mut rng(3)).unwrap();
     assert_eq!(VaultKey::recover(&anna, &recovery, &wrapped), Ok(key));
     assert!(VaultKey::recover(&user("ben"), &recovery, &wrapped).is_err());
     assert!(VaultKey::recover(&anna, &RecoveryKey::random(&mut rng(4)), &wrapped).is_err());
+    let mut altered = wrapped.as_bytes().to_vec();
+    altered[79] ^= 1;
+    assert!(VaultKey::recover(&anna, &recovery, &RecoveryWrap::try_from(altered.as_slice()).unwrap()).is_err());
+    let zeros = RecoveryWrap::try_from([0; 80].as_slice()).unwrap();
+    assert!(VaultKey::recover(&anna, &recovery, &zeros).is_err());
+}
+
+#[test]
+fn a_device_wraps_a_new_key_for_the_recovery_key_without_its_words() {
+    let (old, anna, recovery) = (VaultKey::random(&mut rng(1)), user("anna"), RecoveryKey::random(&mut rng(2)));
+    let sealed = old.seal(&anna, 1, &recovery.lock(), b"rooms", &mut rng(3)).unwrap();
+    let (opened, new) = (old.open(&anna, 1, &sealed).unwrap(), VaultKey::random(&mut rng(4)));
+    let wrapped = new.wrap_for_recovery(&anna, &opened.lock, &mut rng(5)).unwrap();
+    let sealed = new.seal(&anna, 2, &opened.lock, &opened.contents, &mut rng(6)).unwrap();
+    assert!(old.open(&anna, 2, &sealed).is_err(), "who had the old key reads nothing later");
+    let recovered = VaultKey::recover(&anna, &recovery, &wrapped).unwrap();
+    assert_eq!(recovered.open(&anna, 2, &sealed).unwrap().contents.as_slice(), b"rooms");
+    assert!(RecoveryLock::new([0; 32]).is_err());
 }
 
 #[test]
@@ -282,7 +304,8 @@ fn every_request_and_answer_about_accounts_comes_back() {
     for answer in example_answers().into_iter().map(Answer::Account) {
         assert_eq!(Answer::decode(&answer.encode().unwrap()), Ok(answer));
     }
-    let most = VaultKey::random(&mut rng(1)).seal(&user("anna"), 1, &vec![7; VAULT_MAX - 44], &mut rng(4)).unwrap();
+    let most =
+        VaultKey::random(&mut rng(1)).seal(&user("anna"), 1, &lock(), &vec![7; VAULT_MAX - 76], &mut rng(4)).unwrap();
     let request = Request::Account(AccountRequest::PutVault { expected: 1, sealed: most });
     let bytes = request.encode().unwrap();
     assert!(bytes.len() < WIRE_MAX && Request::decode(&bytes) == Ok(request), "the largest vault fits");
@@ -352,8 +375,8 @@ proptest! {
     #[test]
     fn any_contents_come_back_from_a_vault(contents: Vec<u8>, version: u64) {
         let key = VaultKey::random(&mut rng(1));
-        let sealed = key.seal(&user("anna"), version, &contents, &mut rng(2)).unwrap();
+        let sealed = key.seal(&user("anna"), version, &lock(), &contents, &mut rng(2)).unwrap();
         let opened = key.open(&user("anna"), version, &sealed).unwrap();
-        prop_assert_eq!(opened.as_slice(), contents.as_slice());
+        prop_assert_eq!(opened.contents.as_slice(), contents.as_slice());
     }
 }

@@ -2,24 +2,21 @@
 //! written anew; what a fuzzer found is kept beside them under other names.
 
 use crate::{
-    accounts::{example_answers, example_requests},
+    examples,
     fixtures::{Device, Room, conversation, plain_log, rng, says},
     targets::TARGETS,
 };
 use parlor_protocol::{
-    LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode,
+    LinkCode, Locator, LogId, LogKey, Role, RoomCode,
     account::RecoveryKey,
-    card::Prekey,
     content::{Body, Content},
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::InviteBody,
     keys::Secret,
     limits::BODY_MAX,
-    link::{LinkAnswering, Linking},
     log::Height,
-    signal::{Signal, SignalBody, SignalKind},
-    wire::{Answer, Gossip, Introduction, Refusal, Request, RoomRequest, Tail},
+    wire::{Answer, HEADER_LEN},
 };
 use std::{fs, path::PathBuf};
 
@@ -49,33 +46,21 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let (card, noise) = (room.maker.card(), &room.maker.noise);
     let record =
         EpochRecord::seal(&room.secrets, &change, &RoomSettings::default(), &[], &card, noise, &mut rng(2)).unwrap();
-    let body = SignalBody { at: 1, kind: SignalKind::Online };
-    let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
-    let signal = Gossip::Signal(signal).encode().unwrap();
-    let run = Gossip::Run(plain.clone()).encode().unwrap();
+    let gossip = examples::gossip().into_iter().map(|(_, gossip)| gossip.encode().unwrap());
+    let [_, signal, run] = <[_; 3]>::try_from(gossip.collect::<Vec<_>>()).unwrap();
     let key = LogKey { author: device.id(), log: LogId(1) };
     let cert = room.secrets.admit(device.id());
-    let ask = |ask| Request::Room { room: room.id(), cert: cert.clone(), ask }.encode().unwrap();
     let (id, secret) = (GuardId::random(&mut rng(4)), Secret::from_bytes([5; 32]));
     let lock =
         PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
     let guards =
         [Guard::Plain(secret), Guard::Keychain(id), Guard::Passphrase(id, lock.clone()), Guard::Both(id, lock)];
-    let introduction = Introduction {
-        name: Name::new("Ada").unwrap(),
-        card: device.card(),
-        prekey: Prekey::sign(&device.key, device.prekey.public(), 1),
-    };
     let link = LinkCode::random(&mut rng(6));
-    let (stretched, new, old) = (link.stretch().unwrap(), Device::new(7).id(), Device::new(8).id());
-    let (_, message) = Linking::start(&stretched, new, old, &mut rng(7)).unwrap();
-    let answering = LinkAnswering::read(&stretched, new, old, &message, &mut rng(8)).unwrap();
-    let gift = answering.give(b"everything").unwrap();
+    let (message, gift) = examples::LINK.clone();
     let revoked = Content {
         body: Body::Revoke { card: Box::new(device.card()), heads: vec![(key, Height { next: 3, head: log[0].id() })] },
         ..says("x")
     };
-    let tail = Tail { suffixes: vec![plain.clone()], openers: vec![], total: 3 };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
         ("entry", vec![log[0].bytes().to_vec(), room.genesis.bytes().to_vec(), log[1].pruned().bytes().to_vec()]),
@@ -86,44 +71,17 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("admission", vec![cert.encode().unwrap()]),
         ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
         ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec(), revoked.encode(BODY_MAX).unwrap().to_vec()]),
-        ("signal", vec![signal[2..].to_vec()]),
-        ("gossip", vec![signal, Gossip::Entry(plain[0].clone()).encode().unwrap()]),
-        (
-            "request",
-            [
-                Request::Invite(Locator([1; 16])).encode().unwrap(),
-                ask(RoomRequest::Heights { digest: [1; 32], epochs: [2; 32] }),
-                ask(RoomRequest::Push { entries: plain.clone() }),
-                Request::Knock { entries: plain.clone() }.encode().unwrap(),
-                Request::Hello(Some(Box::new(introduction.clone()))).encode().unwrap(),
-                Request::Link { locator: Locator([2; 16]), message: message.clone() }.encode().unwrap(),
-                Request::Own(vec![3; 96]).encode().unwrap(),
-            ]
-            .into_iter()
-            .chain(example_requests().into_iter().map(|ask| Request::Account(ask).encode().unwrap()))
-            .collect(),
-        ),
-        (
-            "answer",
-            [
-                Answer::Heights(vec![(key, Height::EMPTY)]).encode().unwrap(),
-                Answer::Tail(tail).encode().unwrap(),
-                Answer::Refused(Refusal::Busy { retry_ms: 9 }).encode().unwrap(),
-                Answer::Hello(Some(Box::new(introduction))).encode().unwrap(),
-                Answer::Link(Some(gift.clone())).encode().unwrap(),
-                Answer::Own(Some(vec![4; 200])).encode().unwrap(),
-            ]
-            .into_iter()
-            .chain(example_answers().into_iter().map(|answer| Answer::Account(answer).encode().unwrap()))
-            .collect(),
-        ),
+        ("signal", vec![signal[HEADER_LEN..].to_vec()]),
+        ("gossip", examples::gossip().into_iter().map(|(_, gossip)| gossip.encode().unwrap()).collect()),
+        ("request", examples::requests().into_iter().map(|(_, request)| request.encode().unwrap()).collect()),
+        ("answer", examples::answers().into_iter().map(|(_, answer)| answer.encode().unwrap()).collect()),
         ("user_name", ["Juliet", "f\u{fb01}n", "\u{430}nna", "x"].map(|name| name.as_bytes().to_vec()).into()),
         (
             "recovery_key",
             vec![RecoveryKey::random(&mut rng(9)).words().as_bytes().to_vec(), b"abandon ability".to_vec()],
         ),
         ("guard", guards.iter().map(|guard| guard.encode().to_vec()).collect()),
-        ("run", vec![run[2..].to_vec()]),
+        ("run", vec![run[HEADER_LEN..].to_vec()]),
         ("link_code", vec![link.to_string().into_bytes(), link.link().into_bytes(), b"parlor:link:7KQ2".to_vec()]),
         ("link", vec![message, Answer::Link(Some(gift)).encode().unwrap()]),
         ("stretch", vec![code.stretching().encode().to_vec(), link.stretching().encode().to_vec()]),

@@ -277,9 +277,9 @@ fn an_entry_that_is_shown_is_one_of_coming_in_here() {
     let header = device.header(Kind::Access, room.id(), room.secrets.id(), Height::EMPTY);
     let body = AccessBody::In(In::named(&own, &InPlace::from(&header)));
     let entry = Entry::sign(&device.key, header, &body.encode().unwrap()).unwrap().into_inner();
-    assert_eq!(Enter { room: room.id(), entry: entry.clone() }.check(), Ok(()));
-    assert!(Enter { room: RoomId::from_bytes([1; 32]), entry }.check().is_err());
-    assert!(Enter { room: room.id(), entry: door_entry(&room, &CODES[0]) }.check().is_err());
+    assert_eq!(Enter { room: room.id(), entry: entry.clone(), for_keys: true }.check(), Ok(()));
+    assert!(Enter { room: RoomId::from_bytes([1; 32]), entry, for_keys: true }.check().is_err());
+    assert!(Enter { room: room.id(), entry: door_entry(&room, &CODES[0]), for_keys: true }.check().is_err());
     let answers = [Entered::In(vec![wrap(&room, &CODES[0])]), Entered::Refused(NotEntered::UsedUp)];
     assert!(answers.iter().all(|answer| answer.check().is_ok()));
 }

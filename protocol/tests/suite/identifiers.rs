@@ -8,6 +8,22 @@ use parlor_protocol::{
 use proptest::prelude::*;
 
 #[test]
+fn names_that_look_like_ids_are_not_given_but_those_of_others_are_read() {
+    let short = "0012dde5";
+    for id in [short, "DEADBEEF", "dead beef", "20261130", &"a1".repeat(32), "ｄｅａｄｂｅｅｆ", "dеadbееf", "𝟎𝟎𝟏𝟐dde5"]
+    {
+        assert_eq!(Name::choose(id), Err(TextError::LooksLikeId), "{id}");
+        assert!(Name::new(id).is_ok(), "{id}: a name that somebody has is shown");
+    }
+    for name in
+        ["Anna", "cafe", "2026", "facade", "deadbeefs", "dead-beef", "Ben 0012dde5", "кухня", "👪👪👪👪👪👪👪👪"]
+    {
+        assert_eq!(Name::choose(name).map(|name| name.to_string()).as_deref(), Ok(name));
+    }
+    assert_eq!(Name::choose(" "), Err(TextError::Empty));
+}
+
+#[test]
 fn an_id_of_the_wrong_length_or_with_a_wrong_digit_is_refused() {
     assert_eq!("abc".parse::<RoomId>(), Err(IdError::Length { expected: 64, got: 3 }));
     let mut digits = "ab".repeat(32);

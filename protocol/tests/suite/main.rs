@@ -11,6 +11,7 @@ mod corpus;
 mod doors;
 mod entries;
 mod epochs;
+mod examples;
 mod fixtures;
 mod founding;
 mod guards;

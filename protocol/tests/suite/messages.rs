@@ -1,67 +1,90 @@
 //! Gossip frames, requests and answers.
 
-use crate::fixtures::{Device, Room, entry_id, flipped, plain_log, rng};
+use crate::{
+    examples::{answers, ask, entries, gossip, height, key, requests},
+    fixtures::{Device, Room, entry_id, flipped},
+};
 use parlor_protocol::{
-    Locator, LogId, LogKey, TopicId,
+    TopicId,
+    account::{AccountAnswer, AccountRefusal},
     entry::Entry,
     error::CodecError,
     limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
     log::Height,
-    signal::{Signal, SignalBody, SignalKind},
-    wire::{Answer, Gossip, Refusal, Request, RoomRequest, Tail, gossip_id},
+    wire::{
+        Answer, AnswerKind, Gossip, GossipKind, HEADER_LEN, Header, Plan, Refusal, Request, RequestKind, RoomRequest,
+        Tail, gossip_id,
+    },
 };
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
-fn ask(ask: RoomRequest) -> Request {
-    let room = Room::new(1);
-    Request::Room { room: room.id(), cert: room.secrets.admit(Device::new(2).id()), ask }
+/// A frame of this kind around the body.
+fn framed(kind: u16, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap();
+    [[1].as_slice(), &kind.to_le_bytes(), &len.to_le_bytes(), body].concat()
 }
 
-fn entries(count: usize) -> Vec<Entry> {
-    plain_log(&Room::new(1), &Device::new(2), count)
-}
-
-fn key(log: u64) -> LogKey {
-    LogKey { author: Device::new(2).id(), log: LogId(log) }
-}
-
-fn height(next: u64) -> Height {
-    Height { next, head: entry_id(9) }
+fn kind_of(frame: &[u8]) -> u16 {
+    u16::from_le_bytes([frame[1], frame[2]])
 }
 
 #[test]
-fn every_request_comes_back() {
-    let genesis = Room::new(1).genesis.into_inner();
-    let asks = [
-        RoomRequest::Heights { digest: [7; 32], epochs: [8; 32] },
-        RoomRequest::Page { log: key(1), from: u64::MAX },
-        RoomRequest::Tail { limit: 200 },
-        RoomRequest::Push { entries: entries(3) },
-        RoomRequest::Register { genesis, epochs: entries(2), topics: vec![TopicId::from_bytes([3; 32])] },
-        RoomRequest::Received { heights: vec![(key(1), 5)] },
-        RoomRequest::Epochs { tips: vec![entry_id(4); EPOCH_TIPS_MAX] },
-    ];
-    for request in asks.map(ask).into_iter().chain([Request::Invite(Locator([1; 16]))]) {
-        assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
+fn every_message_comes_back_and_every_kind_has_an_example() {
+    let mut kinds = BTreeSet::new();
+    for (name, request) in requests() {
+        let bytes = request.encode().unwrap();
+        assert_eq!(Request::decode(&bytes), Ok(request), "{name}");
+        kinds.insert(kind_of(&bytes));
     }
+    for (name, answer) in answers() {
+        let bytes = answer.encode().unwrap();
+        assert_eq!(Answer::decode(&bytes), Ok(answer), "{name}");
+        kinds.insert(kind_of(&bytes));
+    }
+    for (name, gossip) in gossip() {
+        let bytes = gossip.encode().unwrap();
+        assert_eq!(Gossip::decode(&bytes), Ok(gossip), "{name}");
+        kinds.insert(kind_of(&bytes));
+    }
+    let all = (RequestKind::ALL.iter().map(|kind| kind.number()))
+        .chain(AnswerKind::ALL.iter().map(|kind| kind.number()))
+        .chain(GossipKind::ALL.iter().map(|kind| kind.number()));
+    assert_eq!(kinds, all.collect(), "a kind without an example, or two kinds with one number");
 }
 
 #[test]
-fn every_answer_comes_back() {
-    let answers = [
-        Answer::Invite(None),
-        Answer::Same,
-        Answer::Heights(vec![(key(1), height(4)); LOGS_MAX]),
-        Answer::Page(entries(PAGE_MAX_ENTRIES)),
-        Answer::Tail(Tail { suffixes: vec![entries(3), entries(1)], openers: entries(2), total: 99 }),
-        Answer::Pushed(vec![(key(1), height(4))]),
-        Answer::Done,
-        Answer::Epochs { entries: entries(2), tips: vec![entry_id(4)] },
-        Answer::Refused(Refusal::Busy { retry_ms: 500 }),
-        Answer::Refused(Refusal::Malformed),
-    ];
-    for answer in answers {
+fn no_kind_is_longer_than_the_wire_takes() {
+    let longest =
+        (RequestKind::ALL.iter().map(|kind| kind.body_max())).chain(AnswerKind::ALL.iter().map(|kind| kind.body_max()));
+    assert!(longest.max().unwrap() <= WIRE_MAX - HEADER_LEN);
+    assert!(GossipKind::ALL.iter().all(|kind| kind.body_max() <= GOSSIP_MAX - HEADER_LEN));
+}
+
+#[test]
+fn the_largest_messages_fit_their_kinds() {
+    let heights = Answer::Heights(vec![(key(u64::MAX), height(u64::MAX)); LOGS_MAX]);
+    let received = ask(RoomRequest::Received { heights: vec![(key(u64::MAX), u64::MAX); LOGS_MAX] });
+    let page = Answer::Page(entries(PAGE_MAX_ENTRIES));
+    for answer in [heights, page] {
         assert_eq!(Answer::decode(&answer.encode().unwrap()), Ok(answer));
+    }
+    assert_eq!(Request::decode(&received.encode().unwrap()), Ok(received));
+}
+
+#[test]
+fn what_is_too_long_is_refused_by_its_header() {
+    for kind in RequestKind::ALL {
+        let max = kind.body_max();
+        let header = |len: usize| {
+            let frame = [[1].as_slice(), &kind.number().to_le_bytes(), &u32::try_from(len).unwrap().to_le_bytes()];
+            Header::read(frame.concat().try_into().unwrap())
+        };
+        assert_eq!(header(max).plan_request(), Ok(Plan::Read(max)), "{kind:?}");
+        assert_eq!(header(max + 1).plan_request(), Err(CodecError::TooLong { max, got: max + 1 }), "{kind:?}");
+        assert_eq!(header(max).plan_answer(), Ok(Plan::Skip(max)), "it is no answer");
+        let too_long = framed(kind.number(), &vec![0; max + 1]);
+        assert_eq!(Request::decode(&too_long), Err(CodecError::TooLong { max, got: max + 1 }), "{kind:?}");
     }
 }
 
@@ -70,13 +93,12 @@ fn counts_over_the_limit_are_refused() {
     let one = entries(1).remove(0);
     let many = |count: usize| vec![one.clone(); count];
     let genesis = Room::new(1).genesis.into_inner();
-    let register = |epochs, topics| RoomRequest::Register { genesis: genesis.clone(), epochs, topics };
     let requests = [
         RoomRequest::Push { entries: many(PAGE_MAX_ENTRIES + 1) },
         RoomRequest::Tail { limit: 201 },
         RoomRequest::Received { heights: vec![(key(1), 5); LOGS_MAX + 1] },
-        register(many(PAGE_MAX_ENTRIES + 1), vec![]),
-        register(vec![], vec![TopicId::default(); PAGE_MAX_ENTRIES + 1]),
+        RoomRequest::Register { genesis, epochs: many(PAGE_MAX_ENTRIES + 1) },
+        RoomRequest::Epochs { tips: vec![entry_id(4); EPOCH_TIPS_MAX + 1] },
     ];
     for request in requests.map(ask) {
         let error = Request::decode(&request.encode().unwrap()).unwrap_err();
@@ -96,15 +118,38 @@ fn counts_over_the_limit_are_refused() {
     }
     // Empty lists cost a byte each, so these are refused while they are read.
     let empty_lists = tail(vec![vec![]; LOGS_MAX + 1], vec![]).encode().unwrap();
-    assert_eq!(Answer::decode(&empty_lists), Err(CodecError::Malformed("answer")));
+    assert_eq!(Answer::decode(&empty_lists), Err(CodecError::Malformed("Tail")));
 }
 
 #[test]
-fn lengths_over_the_limit_are_refused_before_anything_is_read() {
-    let too_long = |max| Some(CodecError::TooLong { max, got: max + 1 });
-    assert_eq!(Request::decode(&vec![1; WIRE_MAX + 1]).err(), too_long(WIRE_MAX));
-    assert_eq!(Answer::decode(&vec![1; WIRE_MAX + 1]).err(), too_long(WIRE_MAX));
-    assert_eq!(Gossip::decode(&vec![1; GOSSIP_MAX + 1]).err(), too_long(GOSSIP_MAX));
+fn gossip_over_the_limit_is_refused_before_anything_is_read() {
+    let too_long = Some(CodecError::TooLong { max: GOSSIP_MAX, got: GOSSIP_MAX + 1 });
+    assert_eq!(Gossip::decode(&vec![1; GOSSIP_MAX + 1]).err(), too_long);
+}
+
+#[test]
+fn a_kind_that_is_not_known_is_told_from_rubbish_by_the_header_alone() {
+    let header = &framed(0x0999, b"what a later version asks")[..HEADER_LEN];
+    let unknown = CodecError::UnknownKind(0x0999);
+    assert_eq!(Request::decode(header), Err(unknown));
+    assert_eq!(Answer::decode(header), Err(unknown));
+    assert_eq!(Gossip::decode(header), Err(unknown));
+    assert!(unknown.is_unsupported());
+    assert_eq!(Answer::unread(&unknown), Answer::Refused(Refusal::Unsupported));
+    let rubbish = Request::decode(&framed(RequestKind::Heights.number(), b"rubbish")).unwrap_err();
+    assert!(!rubbish.is_unsupported());
+    assert_eq!(Answer::unread(&rubbish), Answer::Refused(Refusal::Malformed));
+}
+
+#[test]
+fn a_reason_that_is_not_known_is_still_a_refusal() {
+    let newer = [999u16.to_le_bytes().as_slice(), b"wait for the baker"].concat();
+    let refused = Answer::decode(&framed(AnswerKind::Refused.number(), &newer));
+    assert_eq!(refused, Ok(Answer::Refused(Refusal::Other { reason: 999 })));
+    let refused = Answer::decode(&framed(AnswerKind::AccountRefused.number(), &newer));
+    assert_eq!(refused, Ok(Answer::Account(AccountAnswer::Refused(AccountRefusal::Other { reason: 999 }))));
+    assert!(Answer::decode(&framed(AnswerKind::Refused.number(), &[9])).is_err());
+    assert!(Answer::decode(&framed(AnswerKind::Refused.number(), &[1, 0, 0])).is_err());
 }
 
 #[test]
@@ -115,7 +160,7 @@ fn another_version_asks_for_an_update_everywhere() {
     assert_eq!(Answer::decode(&other), Err(version));
     assert_eq!(Gossip::decode(&other), Err(version));
     let mut frame = Gossip::Entry(entries(1).remove(0)).encode().unwrap();
-    frame[2] = 9;
+    frame[HEADER_LEN] = 9;
     assert_eq!(Gossip::decode(&frame), Err(version), "a newer entry in a frame of today");
     for empty in [Request::decode(&[]).err(), Answer::decode(&[]).err(), Gossip::decode(&[]).err()] {
         assert_eq!(empty, Some(CodecError::Empty));
@@ -123,16 +168,16 @@ fn another_version_asks_for_an_update_everywhere() {
 }
 
 #[test]
-fn gossip_frames_come_back() {
-    let room = Room::new(1);
-    let body = SignalBody { at: 1, kind: SignalKind::Online };
-    let signal = Signal::seal(&room.secrets, &room.maker.key, body, &mut rng(1)).unwrap();
-    let runs = [Gossip::Run(entries(2)), Gossip::Run(entries(PAGE_MAX_ENTRIES))];
-    for frame in [Gossip::Entry(entries(1).remove(0)), Gossip::Signal(signal)].into_iter().chain(runs) {
-        assert_eq!(Gossip::decode(&frame.encode().unwrap()), Ok(frame));
-    }
-    assert_eq!(Gossip::decode(&[1]), Err(CodecError::CutOff { expected: 2, got: 1 }));
-    assert_eq!(Gossip::decode(&[1, 7, 0]), Err(CodecError::UnknownKind(7)));
+fn cut_and_padded_frames_are_refused() {
+    let frame = Gossip::Entry(entries(1).remove(0)).encode().unwrap();
+    let len = frame.len() - HEADER_LEN;
+    assert_eq!(Gossip::decode(&frame[..1]), Err(CodecError::CutOff { expected: HEADER_LEN, got: 1 }));
+    let cut = CodecError::CutOff { expected: len, got: len - 1 };
+    assert_eq!(Gossip::decode(&frame[..frame.len() - 1]), Err(cut));
+    assert_eq!(Gossip::decode(&[&frame[..], &[0]].concat()), Err(CodecError::Trailing { extra: 1 }));
+    let padded = framed(GossipKind::Entry.number(), &[&frame[HEADER_LEN..], &[0]].concat());
+    assert!(Gossip::decode(&padded).is_err());
+    assert!(Answer::decode(&framed(AnswerKind::Done.number(), &[0])).is_err());
 }
 
 #[test]
@@ -140,7 +185,10 @@ fn a_run_has_at_least_two_entries_and_at_most_a_page_of_them() {
     for few in [0, 1] {
         assert_eq!(Gossip::Run(entries(few)).encode(), Err(CodecError::Malformed("run")));
     }
-    let frame = |run: &[Entry]| run.iter().fold(vec![1, 3], |frame, entry| [&frame, entry.bytes().as_ref()].concat());
+    let frame = |run: &[Entry]| {
+        let run: Vec<&[u8]> = run.iter().map(|entry| entry.bytes().as_ref()).collect();
+        framed(GossipKind::Run.number(), &run.concat())
+    };
     assert_eq!(Gossip::decode(&frame(&entries(0))), Err(CodecError::Malformed("run")));
     assert_eq!(Gossip::decode(&frame(&entries(1))), Err(CodecError::Malformed("run")));
     let many = entries(PAGE_MAX_ENTRIES + 1);
@@ -154,11 +202,11 @@ fn a_run_is_no_longer_than_a_gossip_message() {
     use parlor_protocol::{entry::Kind, limits::BODY_MAX};
     let (room, device) = (Room::new(1), Device::new(2));
     let header = device.header(Kind::Content, room.id(), room.secrets.id(), Height::EMPTY);
-    let long = Entry::sign(&device.key, header, &vec![7; BODY_MAX]).unwrap().into_inner();
+    let long = Entry::sign(&device.key, header, &vec![0; BODY_MAX]).unwrap().into_inner();
     assert!(Gossip::Run(vec![long.clone(); 3]).encode().is_ok());
-    let got = 2 + 4 * long.bytes().len();
+    let (max, got) = (GOSSIP_MAX - HEADER_LEN, 4 * long.bytes().len());
     let refused = Gossip::Run(vec![long; 4]).encode().unwrap_err();
-    assert_eq!(refused, CodecError::TooLong { max: GOSSIP_MAX, got });
+    assert_eq!(refused, CodecError::TooLong { max, got });
 }
 
 #[test]
@@ -190,7 +238,26 @@ proptest! {
     fn any_bytes_are_no_message_or_a_lasting_one(bytes: Vec<u8>, kind: u8) {
         for target in [crate::targets::request, crate::targets::answer, crate::targets::gossip] {
             target(&bytes);
-            target(&[b"\x01".as_slice(), &[kind % 8], &bytes].concat());
+            let known = RequestKind::ALL.iter().map(|kind| kind.number()).nth(usize::from(kind) % RequestKind::ALL.len());
+            target(&framed(known.unwrap(), &bytes));
+            let known = AnswerKind::ALL.iter().map(|kind| kind.number()).nth(usize::from(kind) % AnswerKind::ALL.len());
+            target(&framed(known.unwrap(), &bytes));
+        }
+    }
+
+    #[test]
+    fn any_kind_that_is_not_known_is_unsupported_whatever_it_says(kind: u16, body: Vec<u8>, cut: prop::sample::Index) {
+        let frame = framed(kind, &body);
+        let unknown = Some(CodecError::UnknownKind(kind));
+        let cut = HEADER_LEN + cut.index(frame.len() - HEADER_LEN + 1);
+        for frame in [&frame[..], &frame[..cut]] {
+            prop_assert!(RequestKind::of(kind).is_some() || Request::decode(frame).err() == unknown);
+            prop_assert!(AnswerKind::of(kind).is_some() || Answer::decode(frame).err() == unknown);
+            prop_assert!(GossipKind::of(kind).is_some() || Gossip::decode(frame).err() == unknown);
+        }
+        let header = Header::read(frame[..HEADER_LEN].try_into().unwrap());
+        if RequestKind::of(kind).is_none() {
+            prop_assert_eq!(header.plan_request(), Ok(Plan::Skip(body.len())));
         }
     }
 
@@ -215,7 +282,7 @@ proptest! {
         }
         prop_assert!(Gossip::decode(&[&bytes[..], &[0]].concat()).is_err());
         let mut altered = bytes;
-        let place = 2 + place.index(altered.len() - 2);
+        let place = HEADER_LEN + place.index(altered.len() - HEADER_LEN);
         altered[place] ^= mask;
         prop_assert_ne!(Gossip::decode(&altered), Ok(Gossip::Run(run)));
         crate::targets::gossip(&altered);
@@ -236,10 +303,14 @@ fn short_messages_with_large_claims_at_any_place_are_survived() {
         [&[252, 0, 0, 48, 0], &[252, 255, 255, 255, 255], &[253, 255, 255, 255, 255, 255, 255, 255, 127]];
     for (claim, kind) in claims.into_iter().flat_map(|claim| (0..12u8).map(move |kind| (claim, kind))) {
         for place in 0..180 {
-            let mut bytes = vec![1, kind];
-            bytes.resize(2 + place, 0);
-            bytes.extend_from_slice(claim);
+            let body = [vec![0; place].as_slice(), claim].concat();
+            let bytes = [[1, kind].as_slice(), &body].concat();
             crate::targets::TARGETS.iter().for_each(|(_, target)| target(&bytes));
+            for group in [0x0000, 0x0100, 0x0200] {
+                crate::targets::request(&framed(group | u16::from(kind), &body));
+                crate::targets::answer(&framed(0x8000 | group | u16::from(kind), &body));
+            }
+            crate::targets::gossip(&framed(0x4000 | u16::from(kind), &body));
         }
     }
 }

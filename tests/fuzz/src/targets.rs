@@ -15,11 +15,11 @@ use parlor_protocol::{
     error::CodecError,
     guard::Guard,
     invite::InviteBody,
-    limits::BODY_MAX,
+    limits::{BODY_MAX, WIRE_MAX},
     link::{LinkAnswering, Linking, OwnKey, OwnMessage, StretchedLink, read_typed_link},
     log::{Height, verify_page, verify_suffix},
     stretch::Stretch,
-    wire::{Answer, Gossip, Request, gossip_id},
+    wire::{Answer, Gossip, GossipKind, HEADER_LEN, Header, Plan, Request, gossip_id},
 };
 use rand_core::SeedableRng as _;
 
@@ -138,25 +138,56 @@ pub fn content(bytes: &[u8]) {
     comes_back(bytes, Content::decode, |content| content.encode(2 * BODY_MAX).map(|padded| padded.to_vec()));
 }
 
+/// A body in a frame of this kind with the right length, so that the fuzzer need not find it.
+fn framed(kind: u16, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    [[1].as_slice(), &kind.to_le_bytes(), &len.to_le_bytes(), body].concat()
+}
+
+/// Bytes as they are, and once more as the kind and body of a frame.
+fn in_a_frame(bytes: &[u8], target: fn(&[u8])) {
+    target(bytes);
+    if let Some((kind, body)) = bytes.split_first_chunk::<2>() {
+        target(&framed(u16::from_le_bytes(*kind), body));
+    }
+}
+
 /// A signal, in its gossip frame.
 pub fn signal(bytes: &[u8]) {
-    gossip(&[&[1, 2], bytes].concat());
+    gossip(&framed(GossipKind::Signal.number(), bytes));
 }
 
 /// A gossip message.
 pub fn gossip(bytes: &[u8]) {
     let _ = gossip_id(TopicId::default(), bytes);
-    comes_back(bytes, Gossip::decode, Gossip::encode);
+    in_a_frame(bytes, |bytes| comes_back(bytes, Gossip::decode, Gossip::encode));
 }
 
 /// A request.
 pub fn request(bytes: &[u8]) {
-    comes_back(bytes, Request::decode, Request::encode);
+    in_a_frame(bytes, |bytes| {
+        plan_agrees(bytes, Header::plan_request, Request::decode(bytes).err());
+        comes_back(bytes, Request::decode, Request::encode);
+    });
 }
 
 /// An answer.
 pub fn answer(bytes: &[u8]) {
-    comes_back(bytes, Answer::decode, Answer::encode);
+    in_a_frame(bytes, |bytes| {
+        plan_agrees(bytes, Header::plan_answer, Answer::decode(bytes).err());
+        comes_back(bytes, Answer::decode, Answer::encode);
+    });
+}
+
+/// What the reader of a stream does by the header alone is what the decoder says of the whole.
+fn plan_agrees(bytes: &[u8], plan: fn(Header) -> Result<Plan, CodecError>, error: Option<CodecError>) {
+    let Some(header) = bytes.first_chunk::<HEADER_LEN>() else { return };
+    let is_unsupported = error.is_some_and(|error| error.is_unsupported());
+    match plan(Header::read(*header)) {
+        Ok(Plan::Read(len)) => assert!(len <= WIRE_MAX && !is_unsupported, "what is read is known"),
+        Ok(Plan::Skip(len)) => assert!(len <= WIRE_MAX && is_unsupported, "what is skipped is not known"),
+        Err(_) => assert!(error.is_some(), "what is too long is refused"),
+    }
 }
 
 /// What guards a profile, as it lies in the profile's folder.
@@ -190,7 +221,7 @@ pub fn recovery_key(bytes: &[u8]) {
 
 /// A run of entries, in its gossip frame.
 pub fn run(bytes: &[u8]) {
-    gossip(&[&[1, 3], bytes].concat());
+    gossip(&framed(GossipKind::Run.number(), bytes));
 }
 
 /// Codes that link a device, as typed or pasted.

@@ -60,6 +60,13 @@ impl Demo {
         Ok(out)
     }
 
+    fn join(&self, profile: &str, code: &str) -> anyhow::Result<()> {
+        println!("  $ parlor --profile {profile} join\n    Code: {code}");
+        let out = process::run_with(self.parlor(profile)?.arg("join"), code)?;
+        out.lines().for_each(|line| println!("    {line}"));
+        Ok(())
+    }
+
     fn start(&self, profile: &str) -> anyhow::Result<Background> {
         Background::start(self.parlor(profile)?.args(["run", "--json"]))
     }
@@ -115,7 +122,7 @@ fn conversation(demo: &Demo) -> anyhow::Result<String> {
     demo.show("anna", &["create", "kitchen"])?;
     let code = demo.ask("anna", &["code", "kitchen"])?;
     println!("\n3. Ben types the code. Anna's machine is off: the archive knows the way.");
-    demo.show("ben", &["join", &code])?;
+    demo.join("ben", &code)?;
     println!("\n4. Both are up and chat directly.");
     let mut anna = demo.start("anna")?;
     let mut ben = demo.start("ben")?;
@@ -136,7 +143,7 @@ fn conversation(demo: &Demo) -> anyhow::Result<String> {
 fn late_joiner(demo: &Demo, code: &str) -> anyhow::Result<()> {
     println!("\n6. Carla comes late. Nobody else is up; she reads everything from the archive.");
     demo.ask("carla", &["init", "--name", "Carla"])?;
-    demo.show("carla", &["join", code])?;
+    demo.join("carla", code)?;
     let history = demo.show("carla", &["history", "kitchen"])?;
     ensure!(history.contains("Soup is ready!") && history.contains("On my way."), "Carla reads the history");
     archive_reads_nothing(&demo.dir.join("archive"))

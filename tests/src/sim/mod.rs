@@ -11,10 +11,12 @@ mod liar;
 mod network;
 mod own;
 mod people;
+mod reading;
 mod stranger;
 
 pub use gossip::entries_in;
 pub use host::{Host, HostId};
 pub use liar::Liar;
 pub use network::{Faults, Network, Traffic};
+pub use reading::opened_with;
 pub use stranger::Stranger;

@@ -58,7 +58,8 @@ impl Forger {
         let header = self.header(Kind::Content, log, at);
         let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
         let content = Content { hlc: Hlc::at(wall), at: wall, body };
-        let session = SealingSession::open(&self.secrets, &header, &content, &mut self.rng).unwrap();
+        let session =
+            SealingSession::open(&self.secrets, self.secrets.lowest(), &header, &content, &mut self.rng).unwrap();
         let sealed = session.seal(&header, &content, &mut self.rng).unwrap();
         Entry::sign(&self.key, header, &sealed).unwrap().into_inner()
     }

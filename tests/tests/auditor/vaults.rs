@@ -97,6 +97,19 @@ impl Keeper {
                 self.put(VaultRecord { version: expected + 1, sealed, ..held });
                 AccountAnswer::Done
             }
+            AccountRequest::StartChange { message } => {
+                AccountAnswer::Registering(self.server.register(&user(), &message).unwrap())
+            }
+            AccountRequest::FinishChange { record, expected, vault } => {
+                let held = self.vault();
+                if held.version != expected && held != vault {
+                    return AccountAnswer::VaultChanged(held);
+                }
+                self.put(vault);
+                self.account.as_mut().unwrap().0 = record;
+                self.devices.retain(|device| *device == from);
+                AccountAnswer::Done
+            }
             AccountRequest::Devices => {
                 let known = |device: &DeviceId| SeenDevice {
                     device: SignedInDevice { device: *device, name: desk(), since: 0 },
@@ -274,6 +287,93 @@ fn a_power_cut_at_any_moment_of_signing_in_leaves_it_done_or_not() {
         }
         // Signed in, so its rooms come, at the latest with the next look at the vault.
         assert!(network.run_until(|network| has(network, 1, room)), "{cut_after}: no room");
+    }
+}
+
+fn change(network: &mut Network, host: usize, old: &str, new: &str) -> CommandResult {
+    let [old, new] = [old, new].map(|text| Password::new(text).unwrap());
+    ask(network, host, AccountCommand::ChangePassword { old, new })
+}
+
+fn log_in_with(network: &mut Network, host: usize, text: &str) -> CommandResult {
+    let password = Password::new(text).unwrap();
+    ask(network, host, AccountCommand::LogIn { name: user(), password, recovery: None, device: desk(), archive: None })
+}
+
+#[test]
+fn a_new_password_seals_the_vault_anew_and_other_devices_sign_in_again() {
+    let (mut network, keeper) = network(3, 77);
+    let apart: [&[usize]; 3] = [&[0], &[1], &[2]];
+    apart.iter().for_each(|one| apart.iter().filter(|other| other != &one).for_each(|other| network.cut(one, other)));
+    register(&mut network, 0).unwrap();
+    log_in(&mut network, 1).unwrap();
+    let (kitchen, _) = network.create(1, "kitchen");
+    assert!(network.run_until(|network| has(network, 0, kitchen)));
+    let before = keeper.borrow().vault();
+    change(&mut network, 0, "correct horse", "battery staple").unwrap();
+    let after = keeper.borrow().vault();
+    assert!(after.by_password != before.by_password && after.by_recovery != before.by_recovery);
+    // What the other device writes now, the person would not find: it is told to sign in.
+    let told = |network: &mut Network| network.problems(1).iter().any(|problem| problem.contains("signed out"));
+    assert!(network.run_until(told), "{:?}", network.problems(1));
+    assert_eq!(log_in_with(&mut network, 2, "correct horse").unwrap_err(), CommandError::WrongLogIn);
+    log_in_with(&mut network, 2, "battery staple").unwrap();
+    assert!(has(&mut network, 2, kitchen));
+    // The device that changed it goes on as before.
+    let (attic, _) = network.create(0, "attic");
+    assert!(network.run_until(|network| has(network, 2, attic)));
+    assert!(network.problems(0).is_empty(), "{:?}", network.problems(0));
+}
+
+#[test]
+fn what_another_device_writes_while_the_password_changes_is_not_lost() {
+    for late in (0..400).step_by(23) {
+        let (mut network, _) = network(3, 78 + late);
+        register(&mut network, 0).unwrap();
+        log_in(&mut network, 1).unwrap();
+        network.cut(&[0], &[1]);
+        network.cut(&[1], &[2]);
+        let [old, new] = ["correct horse", "battery staple"].map(|text| Password::new(text).unwrap());
+        network.submit(0, Command::Account(Box::new(AccountCommand::ChangePassword { old, new })));
+        let (room, _) = network.create(1, "kitchen");
+        network.run_for(late);
+        let told = |network: &mut Network| network.problems(1).iter().any(|problem| problem.contains("signed out"));
+        assert!(network.run_until(told), "{late}: {:?}", network.problems(1));
+        log_in_with(&mut network, 1, "battery staple").unwrap();
+        assert!(has(&mut network, 1, room), "{late}");
+        network.cut(&[0], &[2]);
+        log_in_with(&mut network, 2, "battery staple").unwrap();
+        assert!(network.run_until(|network| has(network, 2, room)), "{late}: the room is lost");
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_moment_of_a_change_of_the_password_locks_nobody_out() {
+    for cut_after in (0..900).step_by(41) {
+        let (mut network, keeper) = network(2, 80 + cut_after);
+        network.cut(&[0], &[1]);
+        register(&mut network, 0).unwrap();
+        let (room, _) = network.create(0, "kitchen");
+        assert!(network.run_until(|_| keeper.borrow().writes > 0), "the room is in the vault");
+        let [old, new] = ["correct horse", "battery staple"].map(|text| Password::new(text).unwrap());
+        network.submit(0, Command::Account(Box::new(AccountCommand::ChangePassword { old, new })));
+        network.run_for(cut_after);
+        network.stop(0);
+        network.start(0);
+        network.meet(0, ARCHIVE, true);
+        // The device opens what is there, whether it heard of the end or not, and writes on.
+        let (attic, _) = network.create(0, "attic");
+        network.run_for(120_000);
+        assert!(network.problems(0).is_empty(), "{cut_after}: {:?}", network.problems(0));
+        let opens = ["correct horse", "battery staple"].map(|text| {
+            let is_open = log_in_with(&mut network, 1, text).is_ok();
+            if is_open {
+                assert!(has(&mut network, 1, room) && has(&mut network, 1, attic), "{cut_after}");
+                ask(&mut network, 1, AccountCommand::LogOut).unwrap();
+            }
+            is_open
+        });
+        assert!(opens[0] != opens[1], "{cut_after}: {opens:?}");
     }
 }
 

@@ -14,6 +14,7 @@ mod leaving;
 mod moderating;
 mod owners;
 mod removing;
+mod steps;
 
 type HostId = usize;
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod deny;
 mod install;
 mod process;
 mod test;

@@ -127,6 +127,6 @@ pub(crate) fn build(quick: bool) -> anyhow::Result<()> {
     if !Path::new(&*target).join("index.html").exists() {
         bail!("the page is not where it should be");
     }
-    println!("To try it, beside a running archive: python3 -m http.server --directory {target} 8080");
+    println!("To try it: cargo run --package parlor-archive -- --web-dir {target}");
     Ok(())
 }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_protocol::{
-    account::{AccessToken, ExportKey, LoggingIn, Password, RecoveryKey, Registering, SealedVault, VaultKey},
+    account::{
+        AccessToken, ExportKey, LoggingIn, Password, RecoveryKey, RecoveryLock, Registering, SealedVault, VaultKey,
+    },
     keys::Secret,
 };
 use tempfile::TempDir;
@@ -36,6 +38,26 @@ fn device(seed: u8) -> DeviceId {
     DeviceId::from_bytes([seed; 32])
 }
 
+/// Each machine has an address of its own.
+fn at(seed: u8) -> Source {
+    Source::V4([192, 0, 2, seed].into())
+}
+
+fn lock() -> RecoveryLock {
+    RecoveryKey::random(&mut rng(10)).lock()
+}
+
+/// A vault under a new key, as the version after another one.
+fn next(before: u64, export: &ExportKey, contents: &[u8]) -> VaultRecord {
+    let (anna, version, key) = (user("anna"), before + 1, VaultKey::random(&mut rng(77)));
+    VaultRecord {
+        version,
+        sealed: key.seal(&anna, version, &lock(), contents, &mut rng(8)).unwrap(),
+        by_password: Some(key.wrap(&anna, export, &mut rng(9)).unwrap()),
+        by_recovery: key.wrap_for_recovery(&anna, &lock(), &mut rng(11)).unwrap(),
+    }
+}
+
 fn user(name: &str) -> UserName {
     UserName::new(name).unwrap()
 }
@@ -61,7 +83,7 @@ impl Place {
     }
 
     async fn ask(&self, from: u8, request: AccountRequest) -> AccountAnswer {
-        self.desk.answer(device(from), request).await
+        self.desk.answer(device(from), at(from), request).await
     }
 
     async fn refused(&self, from: u8, request: AccountRequest) -> AccountRefusal {
@@ -108,9 +130,9 @@ impl Place {
         let key = VaultKey::random(&mut rng(7));
         let vault = VaultRecord {
             version: 1,
-            sealed: key.seal(&user(name), 1, b"rooms", &mut rng(8)).unwrap(),
+            sealed: key.seal(&user(name), 1, &lock(), b"rooms", &mut rng(8)).unwrap(),
             by_password: Some(key.wrap(&user(name), &set.export, &mut rng(9)).unwrap()),
-            by_recovery: key.wrap_for_recovery(&user(name), &RecoveryKey::random(&mut rng(10)), &mut rng(11)).unwrap(),
+            by_recovery: key.wrap_for_recovery(&user(name), &lock(), &mut rng(11)).unwrap(),
         };
         let (name, token) = (user(name), token.map(|token| token.proof(&binding(from))));
         Ok(AccountRequest::FinishRegister { name, token, record: set.record, vault, device: DESK.name() })
@@ -231,12 +253,12 @@ async fn a_password_is_changed_only_right_after_a_login() {
     assert_eq!(place.refused(1, AccountRequest::Delete).await, AccountRefusal::LogInAgain);
     let vault = place.logged_in(1, "anna", "correct horse").await;
     let set = place.set(1, "anna", "battery staple", StartWith::Change).await.unwrap();
-    let by_password = VaultKey::random(&mut rng(7)).wrap(&user("anna"), &set.export, &mut rng(12)).unwrap();
-    let finish = AccountRequest::FinishChange { record: set.record, by_password: by_password.clone() };
+    let vault = next(vault.version, &set.export, b"rooms");
+    let finish = AccountRequest::FinishChange { record: set.record, expected: 1, vault: vault.clone() };
     assert_eq!(place.ask(1, finish).await, AccountAnswer::Done);
     assert!(place.log_in(2, "anna", "correct horse").await.is_none());
     let now = place.logged_in(2, "anna", "battery staple").await;
-    assert_eq!(now, VaultRecord { by_password: Some(by_password), ..vault });
+    assert_eq!(now, vault);
     assert_eq!(place.ask(2, AccountRequest::Delete).await, AccountAnswer::Done);
     assert!(place.log_in(1, "anna", "battery staple").await.is_none());
     assert_eq!(place.refused(1, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
@@ -248,11 +270,11 @@ async fn a_device_that_was_signed_out_right_after_it_logged_in_changes_and_delet
     place.register(1, "anna", "correct horse", None).await;
     place.logged_in(2, "anna", "correct horse").await;
     let set = place.set(2, "anna", "of a thief", StartWith::Change).await.unwrap();
-    let by_password = VaultKey::random(&mut rng(7)).wrap(&user("anna"), &set.export, &mut rng(12)).unwrap();
-    let finish = AccountRequest::FinishChange { record: set.record, by_password };
+    let vault = next(1, &set.export, b"rooms");
+    let finish = AccountRequest::FinishChange { record: set.record, expected: 1, vault };
     let out = AccountRequest::RevokeDevice { device: device(2) };
     assert_eq!(place.ask(1, out.clone()).await, AccountAnswer::Done);
-    assert_eq!(place.refused(2, finish.clone()).await, AccountRefusal::LogInAgain);
+    assert_eq!(place.refused(2, finish.clone()).await, AccountRefusal::NotSignedIn);
     assert_eq!(place.refused(2, AccountRequest::Delete).await, AccountRefusal::LogInAgain);
     assert_eq!(place.set(2, "anna", "again", StartWith::Change).await.err(), Some(AccountRefusal::LogInAgain));
     // Signed out at another archive of the same database, which this one's memory knows nothing of.
@@ -260,7 +282,7 @@ async fn a_device_that_was_signed_out_right_after_it_logged_in_changes_and_delet
     let rng = rng(3);
     let elsewhere =
         Desk::new(Arc::clone(&place.desk.store), Server::random(&mut rng.clone()), archive(), SignUp::Open, rng);
-    assert_eq!(elsewhere.answer(device(1), out).await, AccountAnswer::Done);
+    assert_eq!(elsewhere.answer(device(1), at(1), out).await, AccountAnswer::Done);
     assert_eq!(place.refused(2, finish).await, AccountRefusal::NotSignedIn);
     assert_eq!(place.refused(2, AccountRequest::Delete).await, AccountRefusal::NotSignedIn);
     assert!(place.log_in(3, "anna", "correct horse").await.is_some(), "the account is as it was");
@@ -331,43 +353,26 @@ async fn guessing_is_slowed_down_also_after_a_restart_and_not_where_the_person_i
 }
 
 #[tokio::test]
-async fn who_signs_in_to_one_account_again_and_again_gets_no_more_tries_for_another_one() {
-    let place = Place::new(SignUp::Open);
-    place.register(1, "anna", "correct horse", None).await;
-    // Names share places: a stranger looks for one in the same place, on its own machine.
-    let of = |name: &str| TryPlace::of_name(&user(name));
-    let mallory = (0..).map(|n| format!("mallory{n}")).find(|name| of(name) == of("anna")).unwrap();
-    place.register(2, &mallory, "of a thief", None).await;
-    for stranger in 20..26 {
-        assert!(matches!(guess(&place, stranger, "anna").await, AccountAnswer::LoggingIn(_)));
-    }
-    let counted = async |place: &Place| place.desk.store.accounts().tries(of("anna")).await.unwrap().count;
-    assert_eq!(counted(&place).await, 6);
-    place.logged_in(2, &mallory, "of a thief").await;
-    assert_eq!(counted(&place).await, 6);
-}
-
-#[tokio::test]
 async fn a_right_password_does_not_count_as_a_try() {
     let place = Place::new(SignUp::Open);
     place.register(1, "anna", "correct horse", None).await;
     for machine in 2..22 {
         place.logged_in(machine, "anna", "correct horse").await;
     }
-    let tries = place.desk.store.accounts().tries(TryPlace::of_name(&user("anna"))).await.unwrap();
+    let tries = place.desk.store.accounts().tries(place.desk.blind.tries_of_name(&user("anna"))).await.unwrap();
     assert_eq!(tries.count, 0);
     // What was wrong stays counted.
     assert!(place.log_in(30, "anna", "correct house").await.is_none());
     place.logged_in(31, "anna", "correct horse").await;
-    let tries = place.desk.store.accounts().tries(TryPlace::of_name(&user("anna"))).await.unwrap();
+    let tries = place.desk.store.accounts().tries(place.desk.blind.tries_of_name(&user("anna"))).await.unwrap();
     assert_eq!(tries.count, 1);
 }
 
 /// Lets so much time pass for somebody's name, with so many tries behind.
 async fn let_pass(place: &Place, name: &str, count: u32, ms: u64) {
-    let (store, at) = (place.desk.store.accounts(), TryPlace::of_name(&user(name)));
+    let (store, at) = (place.desk.store.accounts(), place.desk.blind.tries_of_name(&user(name)));
     let before = store.tries(at).await.unwrap();
-    assert!(store.note_tries(at, before, Tries { count, last: now_ms() - ms }).await.unwrap());
+    assert!(store.note_tries(at, before, Tries { count, last: now_ms() - ms, until: u64::MAX }).await.unwrap());
 }
 
 #[tokio::test]
@@ -517,4 +522,111 @@ async fn a_machine_is_signed_in_to_one_account() {
     assert_eq!(status.name, user("ben"));
     let anna = place.desk.store.accounts().account(&user("anna")).await.unwrap().unwrap();
     assert!(anna.devices.is_empty());
+}
+
+#[tokio::test]
+async fn the_keys_of_a_vault_are_replaced_only_right_after_a_login_on_the_same_connection() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    // The machine is signed in, its login is long ago. Somebody sits at it for a minute.
+    let place = place.restarted(SignUp::Open).await;
+    let AccountAnswer::Vault(held) = place.ask(2, AccountRequest::Vault).await else { panic!() };
+    let set = place.prepared(3, "other", "of a thief", None).await.unwrap();
+    let AccountRequest::FinishRegister { record, vault: theirs, .. } = set else { panic!() };
+    let vault = VaultRecord { version: held.version + 1, ..theirs };
+    let put = AccountRequest::PutVaultAndKeys { expected: held.version, vault: vault.clone() };
+    let change = AccountRequest::FinishChange { record, expected: held.version, vault };
+    for ask in [put.clone(), change.clone()] {
+        assert_eq!(place.refused(2, ask).await, AccountRefusal::LogInAgain);
+    }
+    // A login of before, on a connection that is over, is none.
+    place.logged_in(2, "anna", "correct horse").await;
+    place.desk.disconnected(device(2));
+    for ask in [put, change] {
+        assert_eq!(place.refused(2, ask).await, AccountRefusal::LogInAgain);
+    }
+    assert_eq!(place.logged_in(4, "anna", "correct horse").await, held, "nothing changed");
+}
+
+#[tokio::test]
+async fn a_new_password_signs_the_other_devices_out_and_leaves_them_nothing_that_opens() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    let before = place.logged_in(1, "anna", "correct horse").await;
+    let old = VaultKey::random(&mut rng(7));
+    assert!(old.open(&user("anna"), before.version, &before.sealed).is_ok(), "what device 2 has");
+    let set = place.set(1, "anna", "battery staple", StartWith::Change).await.unwrap();
+    let vault = next(before.version, &set.export, b"more rooms");
+    let finish = AccountRequest::FinishChange { record: set.record, expected: before.version, vault };
+    assert_eq!(place.ask(1, finish.clone()).await, AccountAnswer::Done);
+    place.desk.disconnected(device(1));
+    assert_eq!(place.ask(1, finish).await, AccountAnswer::Done, "the answer was lost, the same once more");
+    assert_eq!(place.refused(2, AccountRequest::Vault).await, AccountRefusal::NotSignedIn);
+    let now = place.logged_in(3, "anna", "battery staple").await;
+    assert!(old.open(&user("anna"), now.version, &now.sealed).is_err());
+    // The recovery key, whose words nobody had to type, opens it.
+    let recovery = RecoveryKey::random(&mut rng(10));
+    let key = VaultKey::recover(&user("anna"), &recovery, &now.by_recovery).unwrap();
+    assert_eq!(key.open(&user("anna"), now.version, &now.sealed).unwrap().contents.as_slice(), b"more rooms");
+}
+
+#[tokio::test]
+async fn a_new_password_does_not_overwrite_what_another_device_wrote_in_between() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    place.logged_in(2, "anna", "correct horse").await;
+    place.logged_in(1, "anna", "correct horse").await;
+    let set = place.set(1, "anna", "battery staple", StartWith::Change).await.unwrap();
+    let put = AccountRequest::PutVault { expected: 1, sealed: sealed(b"of the other one") };
+    assert_eq!(place.ask(2, put).await, AccountAnswer::Done);
+    let stale = next(1, &set.export, b"rooms");
+    let finish = AccountRequest::FinishChange { record: set.record.clone(), expected: 1, vault: stale };
+    let AccountAnswer::VaultChanged(now) = place.ask(1, finish).await else { panic!() };
+    assert_eq!(now.sealed, sealed(b"of the other one"));
+    assert!(place.log_in(3, "anna", "battery staple").await.is_none(), "the password is the old one");
+    let vault = next(now.version, &set.export, b"both");
+    let finish = AccountRequest::FinishChange { record: set.record, expected: now.version, vault };
+    assert_eq!(place.ask(1, finish).await, AccountAnswer::Done);
+}
+
+/// The first step of a login, from wherever.
+async fn started_at(place: &Place, machine: DeviceId, source: Source, name: &str) -> AccountAnswer {
+    let binding = Binding { device: machine, archive: archive() };
+    let (_, message) = LoggingIn::start(user(name), Password::new("any thing").unwrap(), binding, &mut rng(4)).unwrap();
+    place.desk.answer(machine, source, AccountRequest::StartLogIn { name: user(name), message }).await
+}
+
+#[tokio::test]
+async fn a_machine_that_is_signed_in_never_waits_for_what_strangers_try() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    // Tries for the name, with a new key each.
+    for number in 0..100_u64 {
+        let machine = DeviceId::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        started_at(&place, machine, at(100), "anna").await;
+    }
+    let refused = started_at(&place, device(9), at(9), "anna").await;
+    assert!(matches!(refused, AccountAnswer::Refused(AccountRefusal::Wait { .. })), "{refused:?}");
+    place.logged_in(1, "anna", "correct horse").await;
+    assert!(place.set(1, "anna", "battery staple", StartWith::Change).await.is_ok());
+    // What is mistyped on it is counted there.
+    let mut wrong = 0;
+    while place.started(1, "anna", "a guess").await.is_ok() {
+        wrong += 1;
+    }
+    assert_eq!(wrong, 21, "twenty for nothing, and the one after them");
+}
+
+#[tokio::test]
+async fn many_keys_do_not_push_out_a_login_between_its_steps() {
+    let place = Place::new(SignUp::Open);
+    place.register(1, "anna", "correct horse", None).await;
+    let (finish, _) = place.started(2, "anna", "correct horse").await.unwrap().unwrap();
+    for number in 0..600_u64 {
+        let machine = DeviceId::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        started_at(&place, machine, at(100), &format!("nobody{number}")).await;
+    }
+    assert!(matches!(place.ask(2, finish).await, AccountAnswer::LoggedIn(_)));
 }

@@ -9,6 +9,7 @@ use parlor_protocol::{
     log::{ForkProof, Heights},
 };
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Semaphore;
 
 /// The embedded store behind a switch.
 #[derive(Debug)]
@@ -16,12 +17,21 @@ struct Switched {
     store: Arc<dyn Store>,
     is_down: AtomicBool,
     is_hanging: AtomicBool,
+    /// Nothing is stored until the gate is open.
+    is_slow: AtomicBool,
+    gate: Semaphore,
 }
 
 impl Switched {
     fn new(folder: &TempDir) -> Arc<Self> {
-        let (is_down, is_hanging) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { store: embedded(folder), is_down, is_hanging })
+        let off = || AtomicBool::new(false);
+        Arc::new(Self {
+            store: embedded(folder),
+            is_down: off(),
+            is_hanging: off(),
+            is_slow: off(),
+            gate: Semaphore::new(0),
+        })
     }
 
     fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
@@ -42,6 +52,9 @@ impl Store for Switched {
         self.store()?.heights(room).await
     }
     async fn append(&self, run: Run) -> Result<Appended, StoreError> {
+        if self.is_slow.load(Ordering::SeqCst) {
+            drop(self.gate.acquire().await);
+        }
         self.store()?.append(run).await
     }
     async fn run(&self, r: RoomId, l: LogKey, from: u64, max: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
@@ -65,8 +78,14 @@ impl Store for Switched {
     async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError> {
         self.store()?.records(room).await
     }
-    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
-        self.store()?.plain(room).await
+    async fn plain(&self, room: RoomId, from: u64, max: usize, bytes: usize) -> Result<Vec<Arrived>, StoreError> {
+        self.store()?.plain(room, from, max, bytes).await
+    }
+    async fn remove_room(&self, room: RoomId) -> Result<(), StoreError> {
+        self.store()?.remove_room(room).await
+    }
+    async fn room_for(&self, kept: u64, free: u64) -> Result<Option<u64>, StoreError> {
+        self.store()?.room_for(kept, free).await
     }
     async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
         self.store()?.invite(locator).await
@@ -172,13 +191,18 @@ async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
+    let mut asking = Vec::new();
+    for seed in 40..48 {
+        asking.push(stage.member(&room, seed).await);
+    }
     switched.is_hanging.store(true, Ordering::SeqCst);
     let page =
         |asking: &Writer| in_room(room.id, room.cert(asking), RoomRequest::Page { log: member.log_key(), from: 0 });
-    // Each has only so many under way, so that it takes several to fill the places.
-    for asking in (40..48).map(Writer::new) {
+    // Each has only so many under way, so that it takes several to fill the places, at several addresses.
+    for (at, asking) in asking.iter().enumerate() {
+        stage.connect(asking.id(), [192, 0, 2, u8::try_from(at).unwrap()]).await;
         for _ in 0..super::super::TASKS_MAX / 8 {
-            stage.send_raw(asking.id(), page(&asking).encode().unwrap()).await;
+            stage.send_raw(asking.id(), page(asking).encode().unwrap()).await;
         }
     }
     let answer = stage.ask(member.id(), &page(&member)).await;
@@ -192,4 +216,81 @@ async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
         }
     };
     timeout(PATIENCE, stored).await.expect("not stored");
+}
+
+#[tokio::test]
+async fn while_a_store_is_slow_only_so_much_gossip_waits_and_what_waited_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut members = Vec::new();
+    for seed in 5..15 {
+        members.push(stage.member(&room, seed).await);
+    }
+    let before = stage.store.usage(room.id).await.unwrap();
+    switched.is_slow.store(true, Ordering::SeqCst);
+    // All of it is passed on by one peer.
+    let from = members[0].id();
+    stage.connect(from, [192, 0, 2, 1]).await;
+    for member in &mut members {
+        for _ in 0..50 {
+            let entry = room.content(member, &vec![1; 59 * 1024]);
+            assert_eq!(stage.gossip(&room, from, &entry).await, Verdict::Accept, "it is passed on all the same");
+        }
+    }
+    switched.is_slow.store(false, Ordering::SeqCst);
+    switched.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+    let waited = async {
+        while stage.store.usage(room.id).await.unwrap().entries < before.entries + 128 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, waited).await.expect("not stored");
+    // Nothing else waited: what comes now is stored at once, and is the next.
+    let mut late = Writer::new(99);
+    let admission = room.admission(&mut late);
+    assert_eq!(stage.push(&room, &late, vec![admission]).await, pushed(&late));
+    let after = stage.store.usage(room.id).await.unwrap();
+    assert_eq!(after.entries, before.entries + 128 + 1, "eight megabytes of one address, and no more");
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn who_replays_what_is_held_takes_no_places_from_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let (mut member, mut other) = (stage.member(&room, 5).await, stage.member(&room, 6).await);
+    let said = room.contents(&mut member, 40);
+    assert_eq!(stage.push(&room, &member, said.clone()).await, pushed(&member));
+    switched.is_hanging.store(true, Ordering::SeqCst);
+    // Every part of what is held is another message, and has to be compared with what is held.
+    let parts = (0..38).flat_map(|begin| (begin + 2..40).map(move |end| (begin, end)));
+    for (begin, end) in parts.take(super::super::TASKS_MAX + 50) {
+        assert_eq!(stage.gossip_run(&room, DeviceId::from_bytes([9; 32]), &said[begin..end]).await, Verdict::Ignore);
+    }
+    let words = room.contents(&mut other, 1);
+    assert_eq!(stage.push(&room, &other, words).await, pushed(&other));
+}
+
+#[tokio::test]
+async fn a_store_that_never_answers_a_push_is_waited_for_only_so_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    switched.is_slow.store(true, Ordering::SeqCst);
+    let said = room.contents(&mut member, 1);
+    let push = in_room(room.id, room.cert(&member), RoomRequest::Push { entries: said.clone() });
+    let pushing = stage.send_raw(member.id(), push.encode().unwrap()).await;
+    // When this is answered the other one was taken.
+    let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
+    assert!(matches!(stage.ask_in(&room, &member, ask).await, Answer::Heights(_)));
+    assert_eq!(stage.answer(pushing).await, refused(Refusal::StoreUnavailable));
+    switched.is_slow.store(false, Ordering::SeqCst);
+    assert_eq!(stage.push(&room, &member, said).await, pushed(&member), "the same once more");
+    stage.shut_down().await;
 }

@@ -49,7 +49,12 @@ async fn rubbish_is_rejected_and_strangers_are_not_passed_on() {
     let topic = room.secrets.topic();
     let entry = room.content(&mut member, b"sealed");
     let from = member.id();
-    assert_eq!(stage.gossip_raw(from, topic, b"rubbish".to_vec()).await, Verdict::Reject);
+    let mut rubbish = Gossip::Entry(entry.clone()).encode().unwrap();
+    rubbish.pop();
+    assert_eq!(stage.gossip_raw(from, topic, rubbish).await, Verdict::Reject);
+    // A kind of frame that only later versions know: not passed on, and not held against anybody.
+    let later = [1, 0x99, 0x49, 1, 0, 0, 0, 7];
+    assert_eq!(stage.gossip_raw(from, topic, later.to_vec()).await, Verdict::Ignore);
     assert_eq!(stage.gossip(&room, from, &forged(&entry)).await, Verdict::Reject);
     assert_eq!(stage.gossip(&other, from, &entry).await, Verdict::Reject, "in another room's topic");
     let bytes = Gossip::Entry(entry.clone()).encode().unwrap();
@@ -77,7 +82,11 @@ async fn signals_of_members_are_passed_on_and_never_stored() {
     let member = stage.member(&room, 5).await;
     let signal = |room: &TestRoom, writer: &Writer| {
         let body = SignalBody { at: 1, kind: SignalKind::Typing };
-        Gossip::Signal(Signal::seal(&room.secrets, &writer.key, body, &mut rng(3)).unwrap()).encode().unwrap()
+        Gossip::Signal(
+            Signal::seal(&room.secrets, parlor_protocol::epoch::Step::FIRST, &writer.key, body, &mut rng(3)).unwrap(),
+        )
+        .encode()
+        .unwrap()
     };
     let topic = room.secrets.topic();
     assert_eq!(stage.gossip_raw(member.id(), topic, signal(&room, &member)).await, Verdict::Accept);

@@ -5,6 +5,7 @@
 mod failing;
 mod gossip;
 mod governing;
+mod limits;
 mod listening;
 mod pushing;
 mod reading;
@@ -13,9 +14,10 @@ mod signing_in;
 mod vanishing;
 
 use bytes::Bytes;
-use parlor_node::net::{GossipId, InboundId, NetCommand, NetEvent, Verdict};
+use parlor_node::net::{Capabilities, GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
+    account::Server,
     entry::Entry,
     epoch::AdmissionCert,
     log::Height,
@@ -32,7 +34,8 @@ use tokio::{
 use super::{Limits, Service};
 use crate::{
     accounts::Desk,
-    fixture::{TestRoom, Writer},
+    blind::Blind,
+    fixture::{TestRoom, Writer, rng},
     metrics::{self, Metrics},
     store::{EmbeddedStore, Store},
 };
@@ -73,7 +76,8 @@ impl Stage {
         let (events, from_net) = mpsc::channel(4096);
         let (stop, stopping) = oneshot::channel();
         let metrics = Arc::new(Metrics::default());
-        let service = Service::restore(Arc::clone(&store), to_net, Arc::clone(&metrics), limits).await.unwrap();
+        let (counted, blind) = (Arc::clone(&metrics), Blind::of(&Server::random(&mut rng(1))));
+        let service = Service::restore(Arc::clone(&store), to_net, counted, limits, blind).await.unwrap();
         let service = match desk {
             Some(desk) => service.with_accounts(Arc::new(desk)),
             None => service,
@@ -108,6 +112,21 @@ impl Stage {
             NetCommand::Publish { topic, bytes } => self.published.push((topic, bytes)),
             other => panic!("an archive does not do {other:?}"),
         }
+    }
+
+    /// A peer comes, from an address.
+    async fn connect(&mut self, peer: DeviceId, address: [u8; 4]) {
+        let remote = Some(std::net::IpAddr::from(address));
+        let (address, transport) = ("/ip4/192.0.2.1/tcp/1".to_owned(), "tcp");
+        let event = NetEvent::PeerConnected {
+            peer,
+            address,
+            remote,
+            transport,
+            archive: false,
+            capabilities: Capabilities::default(),
+        };
+        self.events.send(event).await.unwrap();
     }
 
     async fn send_raw(&mut self, from: DeviceId, bytes: Vec<u8>) -> InboundId {
@@ -214,11 +233,7 @@ impl Stage {
 }
 
 fn register(room: &TestRoom) -> RoomRequest {
-    RoomRequest::Register {
-        genesis: room.genesis.clone(),
-        epochs: vec![room.epoch.clone()],
-        topics: vec![room.secrets.topic()],
-    }
+    RoomRequest::Register { genesis: room.genesis.clone(), epochs: vec![room.epoch.clone()] }
 }
 
 fn pushed(writer: &Writer) -> Answer {

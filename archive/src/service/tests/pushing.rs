@@ -146,7 +146,7 @@ async fn a_removed_device_is_refused_beyond_the_heads_of_its_removal() {
 async fn quotas_hold_per_room_and_per_peer() {
     let folder = tempfile::tempdir().unwrap();
     let mut limits = Limits { room: Usage { entries: 10, bytes: u64::MAX }, ..Limits::default() };
-    limits.rates.bytes = Rate::per_second(3_000, 30_000);
+    limits.rates.bytes.device = Rate::per_second(3_000, 30_000);
     let mut stage = Stage::with_limits(embedded(&folder), limits).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;

@@ -1,7 +1,7 @@
 //! Making rooms known.
 
 use super::*;
-use crate::fixture::forged;
+use crate::{config::Registration, fixture::forged};
 
 #[tokio::test]
 async fn a_registered_room_is_listened_to_also_after_a_restart() {
@@ -51,20 +51,11 @@ async fn a_closed_archive_serves_its_rooms_and_takes_no_new_ones() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     stage.shut_down().await;
-    let closed = Limits { is_open: false, ..Limits::default() };
+    let closed = Limits { registration: Registration::Closed, ..Limits::default() };
     let mut stage = Stage::with_limits(embedded(&folder), closed).await;
     assert_eq!(stage.register(&TestRoom::new(2)).await, refused(Refusal::RegistrationClosed));
     assert_eq!(stage.register(&room).await, Answer::Done);
     stage.member(&room, 5).await;
-    stage.shut_down().await;
-}
-
-#[tokio::test]
-async fn there_are_only_so_many_rooms() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 1, ..Limits::default() }).await;
-    stage.founded(1).await;
-    assert_eq!(stage.register(&TestRoom::new(2)).await, refused(Refusal::RegistrationClosed));
     stage.shut_down().await;
 }
 

@@ -5,7 +5,7 @@ use parlor_protocol::{
     entry::{Entry, Kind},
 };
 
-use super::{Place, entries_of, founded};
+use super::{Place, entries_of, founded, plain};
 use crate::{
     fixture::{TestRoom, Writer, forged, ids, kept},
     store::{Appended, RoomRow, Run, Usage},
@@ -18,7 +18,7 @@ pub(crate) async fn an_empty_store_knows_nothing(place: &dyn Place) {
     assert!(store.heights(room.id).await.unwrap().is_empty());
     assert_eq!(store.run(room.id, room.owner.log_key(), 0, 9, 9).await.unwrap(), []);
     assert_eq!(store.newest(room.id, 9).await.unwrap(), []);
-    assert_eq!(store.plain(room.id).await.unwrap(), []);
+    assert_eq!(plain(&*store, room.id).await, []);
     assert_eq!(store.invite(Locator([1; 16])).await.unwrap(), None);
     assert_eq!(store.forks(room.id).await.unwrap(), []);
     assert_eq!(store.usage(room.id).await.unwrap(), Usage::default());
@@ -130,7 +130,7 @@ pub(crate) async fn the_newest_come_by_arrival(place: &dyn Place) {
     assert_eq!(store.newest(room.id, 99).await.unwrap(), expected);
     assert_eq!(store.newest(room.id, 4).await.unwrap(), expected[..4]);
     assert_eq!(store.newest(room.id, 0).await.unwrap(), []);
-    let plain: Vec<_> = store.plain(room.id).await.unwrap();
+    let plain = plain(&*store, room.id).await;
     assert!(plain.iter().all(|kept| kept.entry.header().kind != Kind::Content));
     assert_eq!(plain.len(), 6, "genesis, epoch and four admissions");
     store.close().await;

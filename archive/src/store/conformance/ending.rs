@@ -2,7 +2,7 @@
 
 use parlor_protocol::log::{ForkProof, Heights};
 
-use super::{Place, founded};
+use super::{Place, founded, plain};
 use crate::{
     fixture::Writer,
     store::{Appended, InviteChange, Run, Store, Usage},
@@ -12,7 +12,7 @@ use parlor_protocol::RoomId;
 /// Nothing of a room is found in any way.
 async fn is_empty(store: &dyn Store, room: RoomId) -> bool {
     store.heights(room).await.unwrap() == Heights::new()
-        && store.plain(room).await.unwrap().is_empty()
+        && plain(store, room).await.is_empty()
         && store.newest(room, 10).await.unwrap().is_empty()
         && store.arrived(room, 0, 10).await.unwrap().is_empty()
         && store.forks(room).await.unwrap().is_empty()
@@ -56,7 +56,7 @@ pub(crate) async fn a_room_that_has_ended_keeps_its_records_and_nothing_else(pla
     assert_eq!(store.records(room.id).await.unwrap(), records);
     // Should it go on after all, its members bring it again.
     assert!(matches!(store.append(room.run(room.start.clone())).await.unwrap(), Appended::Stored(_)));
-    assert_eq!(store.plain(room.id).await.unwrap().len(), 3);
+    assert_eq!(plain(&*store, room.id).await.len(), 3);
     store.close().await;
 }
 
@@ -72,5 +72,34 @@ pub(crate) async fn an_ended_room_of_many_entries_is_gone_to_the_last_one(place:
     assert!(is_empty(&*store, room.id).await);
     assert!(store.run(room.id, writer.log_key(), 0, 9, usize::MAX).await.unwrap().is_empty());
     assert!(store.run(room.id, writer.log_key(), 11_990, 9, usize::MAX).await.unwrap().is_empty());
+    store.close().await;
+}
+
+pub(crate) async fn a_room_that_is_removed_leaves_nothing_and_can_be_registered_again(place: &dyn Place) {
+    let store = place.open().await;
+    let (room, other) = (founded(&*store, 1).await, founded(&*store, 2).await);
+    let mut owner = room.owner.clone();
+    let (invite, entry) = room.invite(&mut owner, 7);
+    store.append(Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) }).await.unwrap();
+    let others = (store.heights(other.id).await.unwrap(), store.usage(other.id).await.unwrap());
+    for _ in 0..2 {
+        store.remove_room(room.id).await.unwrap();
+        assert!(is_empty(&*store, room.id).await);
+        assert_eq!(store.room(room.id).await.unwrap(), None);
+        assert_eq!(store.rooms().await.unwrap(), [other.row()]);
+        assert_eq!(store.invite(invite.locator).await.unwrap(), None);
+    }
+    assert_eq!((store.heights(other.id).await.unwrap(), store.usage(other.id).await.unwrap()), others);
+    // One that had ended leaves no records either.
+    let ended = founded(&*store, 3).await;
+    store.end_room(ended.id, vec![ended.epoch.clone()]).await.unwrap();
+    store.remove_room(ended.id).await.unwrap();
+    assert!(store.records(ended.id).await.unwrap().is_empty());
+    store.close().await;
+    let store = place.open().await;
+    assert!(is_empty(&*store, room.id).await);
+    store.put_room(room.row()).await.unwrap();
+    assert!(matches!(store.append(room.run(room.start.clone())).await.unwrap(), Appended::Stored(_)));
+    assert_eq!(store.usage(room.id).await.unwrap().entries, 3);
     store.close().await;
 }

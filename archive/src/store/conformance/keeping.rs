@@ -3,7 +3,7 @@
 use parlor_protocol::{Locator, entry::Entry, limits::BODY_MAX, log::ForkProof};
 use std::sync::Arc;
 
-use super::{Place, entries_of, founded};
+use super::{Place, entries_of, founded, plain};
 use crate::{
     fixture::{Writer, ids},
     service::now_ms,
@@ -65,6 +65,26 @@ pub(crate) async fn pages_end_at_their_limits(place: &dyn Place) {
     store.close().await;
 }
 
+pub(crate) async fn plain_entries_come_a_page_at_a_time(place: &dyn Place) {
+    let store = place.open().await;
+    let room = founded(&*store, 1).await;
+    for seed in 10..16 {
+        let mut writer = Writer::new(seed);
+        let admission = room.admission(&mut writer);
+        store.append(room.run(vec![admission])).await.unwrap();
+        store.append(room.run(room.contents(&mut writer, 3))).await.unwrap();
+    }
+    let all = store.plain(room.id, 0, 99, usize::MAX).await.unwrap();
+    assert_eq!(all.len(), 9, "genesis, epoch and seven admissions");
+    assert!(all.windows(2).all(|pair| pair[0].number < pair[1].number));
+    assert_eq!(plain(&*store, room.id).await, all.iter().map(|arrived| arrived.kept.clone()).collect::<Vec<_>>());
+    let size = |range: std::ops::Range<usize>| all[range].iter().map(|a| a.kept.entry.bytes().len()).sum();
+    assert_eq!(store.plain(room.id, 0, 99, size(0..4)).await.unwrap(), all[..4]);
+    assert_eq!(store.plain(room.id, all[4].number, 99, 1).await.unwrap(), all[4..5], "one entry always fits");
+    assert_eq!(store.plain(room.id, all[8].number + 1, 99, usize::MAX).await.unwrap(), []);
+    store.close().await;
+}
+
 pub(crate) async fn rooms_do_not_mix(place: &dyn Place) {
     let store = place.open().await;
     let (one, two) = (founded(&*store, 1).await, founded(&*store, 2).await);
@@ -78,7 +98,7 @@ pub(crate) async fn rooms_do_not_mix(place: &dyn Place) {
     assert_eq!(store.heights(two.id).await.unwrap()[&log].next, 1);
     assert_eq!(store.heights(two.id).await.unwrap().len(), 2);
     assert_eq!(store.newest(two.id, 99).await.unwrap().len(), 4);
-    assert_eq!(store.plain(two.id).await.unwrap().len(), 4);
+    assert_eq!(plain(&*store, two.id).await.len(), 4);
     assert_eq!(store.run(two.id, log, 0, 99, usize::MAX).await.unwrap().len(), 1);
     assert_eq!(store.usage(one.id).await.unwrap().entries, 6);
     store.close().await;
@@ -97,7 +117,7 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
     let before = (
         store.heights(room.id).await.unwrap(),
         store.newest(room.id, 999).await.unwrap(),
-        store.plain(room.id).await.unwrap(),
+        plain(&*store, room.id).await,
         store.run(room.id, log, 0, 999, usize::MAX).await.unwrap(),
         store.usage(room.id).await.unwrap(),
     );
@@ -107,7 +127,7 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
     let after = (
         store.heights(room.id).await.unwrap(),
         store.newest(room.id, 999).await.unwrap(),
-        store.plain(room.id).await.unwrap(),
+        plain(&*store, room.id).await,
         store.run(room.id, log, 0, 999, usize::MAX).await.unwrap(),
         store.usage(room.id).await.unwrap(),
     );

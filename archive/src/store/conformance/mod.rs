@@ -9,7 +9,7 @@ pub(super) mod ending;
 pub(super) mod keeping;
 
 use async_trait::async_trait;
-use parlor_protocol::entry::Entry;
+use parlor_protocol::{RoomId, entry::Entry};
 use std::sync::Arc;
 
 use super::{Kept, Store};
@@ -23,6 +23,17 @@ pub(crate) trait Place: Send + Sync {
 
 fn entries_of(run: &[Kept]) -> Vec<Entry> {
     run.iter().map(|kept| kept.entry.inner().clone()).collect()
+}
+
+/// All plain entries of a room, read a few at a time.
+async fn plain(store: &dyn Store, room: RoomId) -> Vec<Kept> {
+    let (mut plain, mut from) = (Vec::new(), 0);
+    loop {
+        let page = store.plain(room, from, 2, usize::MAX).await.unwrap();
+        let Some(last) = page.last() else { return plain };
+        from = last.number + 1;
+        plain.extend(page.into_iter().map(|arrived| arrived.kept));
+    }
 }
 
 /// A registered room whose owner's first three entries are stored.
@@ -51,6 +62,8 @@ macro_rules! conforms {
             keeping::rooms_do_not_mix,
             ending::a_room_that_has_ended_keeps_its_records_and_nothing_else,
             ending::an_ended_room_of_many_entries_is_gone_to_the_last_one,
+            ending::a_room_that_is_removed_leaves_nothing_and_can_be_registered_again,
+            keeping::plain_entries_come_a_page_at_a_time,
             keeping::everything_is_there_after_opening_anew,
             keeping::many_writers_at_once_lose_nothing,
             keeping::a_closed_store_finishes_what_it_took_and_takes_no_more,
@@ -58,6 +71,9 @@ macro_rules! conforms {
             accounts::a_name_and_its_look_alikes_are_given_out_once,
             accounts::of_two_changes_at_once_one_stands,
             accounts::when_a_device_was_last_seen_is_kept_until_it_is_signed_out,
+            accounts::a_vault_changes_with_its_account_or_not_at_all,
+            accounts::a_name_is_looked_up_evenly_whether_it_is_there_or_not,
+            accounts::tries_that_are_forgiven_are_forgotten,
             accounts::a_token_registers_one_account,
             accounts::tries_and_the_account_key_outlive_a_restart,
         );

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use parlor_protocol::{
     DeviceId,
-    account::{TOKEN_MARK_LEN, UserName},
+    account::{TOKEN_MARK_LEN, UserName, VaultRecord},
     log::Height,
 };
 use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, WriteTransaction};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{
     EmbeddedStore,
-    tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SEEN, SIGNED_IN, SKELETONS, TRIES, decode, encode, fault},
+    tables::{ACCOUNT_KEY, ACCOUNTS, PASSES, SEEN, SIGNED_IN, SKELETONS, TRIES, VAULTS, decode, encode, fault},
     write::{Change, DONE},
 };
 use crate::store::{AccountRow, AccountStore, Added, Appended, Pass, StoreError, Tries, TryPlace, accounts::range_of};
@@ -23,19 +23,30 @@ const NO_PASS: Appended = Appended::Conflict(Height { next: 1, ..Height::EMPTY }
 /// One change about accounts.
 #[derive(Debug)]
 pub(super) enum AccountChange {
-    Add(Box<AccountRow>, Option<[u8; 32]>),
-    Replace(Box<AccountRow>),
+    Add(Box<AccountRow>, Box<VaultRecord>, Option<[u8; 32]>),
+    Replace(Box<AccountRow>, Option<Box<VaultRecord>>),
     Seen(DeviceId, u64),
     Remove(UserName),
     Pass(Pass, u64),
     Tries(TryPlace, Tries, Tries),
+    ForgetTries(u64),
     ClaimKey([u8; 32]),
+}
+
+impl AccountChange {
+    /// How many bytes it holds in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Add(_, vault, _) | Self::Replace(_, Some(vault)) => vault.sealed.as_bytes().len(),
+            _ => 0,
+        }
+    }
 }
 
 pub(super) fn carry_out(txn: &WriteTransaction, change: &AccountChange) -> Result<Appended, StoreError> {
     match change {
-        AccountChange::Add(row, pass) => add(txn, row, *pass),
-        AccountChange::Replace(row) => replace(txn, row),
+        AccountChange::Add(row, vault, pass) => add(txn, row, vault, *pass),
+        AccountChange::Replace(row, vault) => replace(txn, row, vault.as_deref()),
         AccountChange::Seen(device, at) => {
             let signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
             if signed_in.get(device.as_bytes()).map_err(fault)?.is_some() {
@@ -47,11 +58,16 @@ pub(super) fn carry_out(txn: &WriteTransaction, change: &AccountChange) -> Resul
         AccountChange::Pass(pass, now) => put_pass(txn, pass, *now),
         AccountChange::Tries(place, before, after) => {
             let mut table = txn.open_table(TRIES).map_err(fault)?;
-            let held = table.get(place.0).map_err(fault)?.map_or((0, 0), |value| value.value());
-            if held != (before.count, before.last) {
+            let held = table.get(place.0).map_err(fault)?.map_or(Tries::default(), |value| read_tries(value.value()));
+            if held != *before {
                 return Ok(NO);
             }
-            table.insert(place.0, (after.count, after.last)).map_err(fault)?;
+            table.insert(place.0, (after.count, after.last, after.until)).map_err(fault)?;
+            Ok(DONE)
+        }
+        AccountChange::ForgetTries(now) => {
+            let mut table = txn.open_table(TRIES).map_err(fault)?;
+            table.retain(|_, (.., until)| until > *now).map_err(fault)?;
             Ok(DONE)
         }
         AccountChange::ClaimKey(id) => {
@@ -64,7 +80,16 @@ pub(super) fn carry_out(txn: &WriteTransaction, change: &AccountChange) -> Resul
     }
 }
 
-fn add(txn: &WriteTransaction, row: &AccountRow, pass: Option<[u8; 32]>) -> Result<Appended, StoreError> {
+fn read_tries((count, last, until): (u32, u64, u64)) -> Tries {
+    Tries { count, last, until }
+}
+
+fn add(
+    txn: &WriteTransaction,
+    row: &AccountRow,
+    vault: &VaultRecord,
+    pass: Option<[u8; 32]>,
+) -> Result<Appended, StoreError> {
     let mut skeletons = txn.open_table(SKELETONS).map_err(fault)?;
     let skeleton = row.name.skeleton();
     if skeletons.get(skeleton.as_str()).map_err(fault)?.is_some() {
@@ -77,6 +102,7 @@ fn add(txn: &WriteTransaction, row: &AccountRow, pass: Option<[u8; 32]>) -> Resu
         }
     }
     skeletons.insert(skeleton.as_str(), row.name.as_str()).map_err(fault)?;
+    put_vault(txn, &row.name, vault)?;
     put(txn, row)?;
     Ok(DONE)
 }
@@ -97,6 +123,12 @@ fn put(txn: &WriteTransaction, row: &AccountRow) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn put_vault(txn: &WriteTransaction, name: &UserName, vault: &VaultRecord) -> Result<(), StoreError> {
+    let mut table = txn.open_table(VAULTS).map_err(fault)?;
+    table.insert(name.as_str(), encode(vault)?.as_slice()).map_err(fault)?;
+    Ok(())
+}
+
 /// Signs out the devices of a row that another one does not have.
 fn sign_out(txn: &WriteTransaction, row: &AccountRow, stay: Option<&AccountRow>) -> Result<(), StoreError> {
     let mut signed_in = txn.open_table(SIGNED_IN).map_err(fault)?;
@@ -112,10 +144,13 @@ fn sign_out(txn: &WriteTransaction, row: &AccountRow, stay: Option<&AccountRow>)
     Ok(())
 }
 
-fn replace(txn: &WriteTransaction, row: &AccountRow) -> Result<Appended, StoreError> {
+fn replace(txn: &WriteTransaction, row: &AccountRow, vault: Option<&VaultRecord>) -> Result<Appended, StoreError> {
     match held(txn, &row.name)? {
         Some(before) if before.revision == row.revision => {
             sign_out(txn, &before, Some(row))?;
+            if let Some(vault) = vault {
+                put_vault(txn, &row.name, vault)?;
+            }
             put(txn, &AccountRow { revision: row.revision + 1, ..row.clone() })?;
             Ok(DONE)
         }
@@ -127,6 +162,7 @@ fn remove(txn: &WriteTransaction, name: &UserName) -> Result<Appended, StoreErro
     let Some(row) = held(txn, name)? else { return Ok(NO) };
     sign_out(txn, &row, None)?;
     txn.open_table(ACCOUNTS).map_err(fault)?.remove(name.as_str()).map_err(fault)?;
+    txn.open_table(VAULTS).map_err(fault)?.remove(name.as_str()).map_err(fault)?;
     txn.open_table(SKELETONS).map_err(fault)?.remove(name.skeleton().as_str()).map_err(fault)?;
     Ok(DONE)
 }
@@ -157,6 +193,34 @@ impl AccountStore for EmbeddedStore {
             let table = txn.open_table(ACCOUNTS).map_err(fault)?;
             let found = table.get(name.as_str()).map_err(fault)?;
             found.map(|value| decode(value.value(), "account")).transpose()
+        })
+        .await
+    }
+
+    async fn account_evenly(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
+        let name = name.clone();
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(ACCOUNTS).map_err(fault)?;
+            // The account with the name, or another one that is near: both are found and read alike.
+            let after = table.range(name.as_str()..).map_err(fault)?.next();
+            let found = match (after, table.first().map_err(fault)?) {
+                (Some(after), _) => Some(after.map_err(fault)?),
+                (None, first) => first,
+            };
+            let near: Option<AccountRow> = found.map(|(_, value)| decode(value.value(), "account")).transpose()?;
+            Ok(near.filter(|row| row.name == name))
+        })
+        .await
+    }
+
+    async fn vault(&self, name: &UserName) -> Result<Option<VaultRecord>, StoreError> {
+        let name = name.clone();
+        self.read(move |db| {
+            let txn = db.begin_read().map_err(fault)?;
+            let table = txn.open_table(VAULTS).map_err(fault)?;
+            let found = table.get(name.as_str()).map_err(fault)?;
+            found.map(|value| decode(value.value(), "vault")).transpose()
         })
         .await
     }
@@ -192,8 +256,13 @@ impl AccountStore for EmbeddedStore {
         .await
     }
 
-    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError> {
-        let done = self.write(Change::Account(AccountChange::Add(Box::new(row), pass))).await?;
+    async fn add_account(
+        &self,
+        row: AccountRow,
+        vault: VaultRecord,
+        pass: Option<[u8; 32]>,
+    ) -> Result<Added, StoreError> {
+        let done = self.write(Change::Account(AccountChange::Add(Box::new(row), Box::new(vault), pass))).await?;
         Ok(match done {
             DONE => Added::Stored,
             NO_PASS => Added::PassUsed,
@@ -201,8 +270,9 @@ impl AccountStore for EmbeddedStore {
         })
     }
 
-    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError> {
-        Ok(self.write(Change::Account(AccountChange::Replace(Box::new(row)))).await? == DONE)
+    async fn change_account(&self, row: AccountRow, vault: Option<VaultRecord>) -> Result<bool, StoreError> {
+        let change = AccountChange::Replace(Box::new(row), vault.map(Box::new));
+        Ok(self.write(Change::Account(change)).await? == DONE)
     }
 
     async fn note_seen(&self, device: DeviceId, at: u64) -> Result<(), StoreError> {
@@ -256,14 +326,17 @@ impl AccountStore for EmbeddedStore {
         self.read(move |db| {
             let txn = db.begin_read().map_err(fault)?;
             let table = txn.open_table(TRIES).map_err(fault)?;
-            let (count, last) = table.get(place.0).map_err(fault)?.map_or((0, 0), |value| value.value());
-            Ok(Tries { count, last })
+            Ok(table.get(place.0).map_err(fault)?.map_or(Tries::default(), |value| read_tries(value.value())))
         })
         .await
     }
 
     async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError> {
         Ok(self.write(Change::Account(AccountChange::Tries(place, before, after))).await? == DONE)
+    }
+
+    async fn forget_tries(&self, now: u64) -> Result<(), StoreError> {
+        self.write(Change::Account(AccountChange::ForgetTries(now))).await.map(drop)
     }
 
     async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError> {

@@ -6,8 +6,8 @@ use redb::{ReadableTable as _, WriteTransaction};
 use super::{
     read::all_logs,
     tables::{
-        ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, USAGE, arrival_key, decode, entry_key, entry_value,
-        fault, log_key, read_place,
+        ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key,
+        entry_value, fault, log_key, read_place,
     },
     write::DONE,
 };
@@ -29,6 +29,15 @@ pub(super) fn end(txn: &WriteTransaction, room: RoomId, records: &[Entry]) -> Re
     heights.retain_in::<&[u8; 72], _>(logs.start()..=logs.end(), |_, _| false).map_err(fault)?;
     let mut forks = txn.open_table(FORKS).map_err(fault)?;
     forks.retain_in::<&[u8; 72], _>(logs.start()..=logs.end(), |_, _| false).map_err(fault)?;
+    Ok(())
+}
+
+/// Forgets that the room was registered, and its records. Its entries are gone already.
+pub(super) fn forget(txn: &WriteTransaction, room: RoomId) -> Result<(), StoreError> {
+    let mut records = txn.open_table(RECORDS).map_err(fault)?;
+    let all = arrival_key(room, 0)..=arrival_key(room, u64::MAX);
+    records.retain_in::<&[u8; 40], _>(all.start()..=all.end(), |_, _| false).map_err(fault)?;
+    txn.open_table(ROOMS).map_err(fault)?.remove(room.as_bytes()).map_err(fault)?;
     Ok(())
 }
 

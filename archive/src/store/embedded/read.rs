@@ -9,10 +9,17 @@ use parlor_protocol::{
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::tables::{
-    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key, fault,
-    log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
+    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, Table, USAGE, arrival_key, decode, entry_key,
+    fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
 };
 use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage};
+
+pub(super) fn room(db: &Database, room: RoomId) -> Result<Option<RoomRow>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(ROOMS).map_err(fault)?;
+    let found = table.get(room.as_bytes()).map_err(fault)?;
+    found.map(|row| decode(row.value(), "room")).transpose()
+}
 
 pub(super) fn rooms(db: &Database) -> Result<Vec<RoomRow>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
@@ -83,33 +90,46 @@ pub(super) fn newest(db: &Database, room: RoomId, limit: usize) -> Result<Vec<(L
 }
 
 pub(super) fn arrived(db: &Database, room: RoomId, from: u64, max: usize) -> Result<Vec<Arrived>, StoreError> {
+    arrivals(db, ARRIVALS, room, from, max, usize::MAX)
+}
+
+/// Entries of a table of arrivals. Numbers are single here.
+fn arrivals(
+    db: &Database,
+    table: Table<&'static [u8; 40]>,
+    room: RoomId,
+    from: u64,
+    max: usize,
+    max_bytes: usize,
+) -> Result<Vec<Arrived>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
-    let (table, entries) = (txn.open_table(ARRIVALS).map_err(fault)?, txn.open_table(ENTRIES).map_err(fault)?);
+    let (table, entries) = (txn.open_table(table).map_err(fault)?, txn.open_table(ENTRIES).map_err(fault)?);
     let range = table.range::<&[u8; 40]>(&arrival_key(room, from)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
-    let mut arrived = Vec::new();
+    let (mut arrived, mut bytes) = (Vec::new(), 0);
     for row in range.take(max) {
         let damaged = || StoreError::Damaged { what: "an arrival is unreadable".into() };
         let (key, value) = row.map_err(fault)?;
         let (log, seq) = read_place(value.value()).ok_or_else(damaged)?;
         let entry = entries.get(&entry_key(room, log, seq)).map_err(fault)?.ok_or_else(damaged)?;
         let (number, at) = (read_arrival_number(key.value()), read_arrival_time(value.value()));
-        arrived.push(Arrived { number, at, kept: read_entry(entry.value())? });
+        let kept = read_entry(entry.value())?;
+        bytes += kept.entry.bytes().len();
+        if bytes > max_bytes && !arrived.is_empty() {
+            break;
+        }
+        arrived.push(Arrived { number, at, kept });
     }
     Ok(arrived)
 }
 
-pub(super) fn plain(db: &Database, room: RoomId) -> Result<Vec<Kept>, StoreError> {
-    let txn = db.begin_read().map_err(fault)?;
-    let (table, entries) = (txn.open_table(PLAIN).map_err(fault)?, txn.open_table(ENTRIES).map_err(fault)?);
-    let range = table.range::<&[u8; 40]>(&arrival_key(room, 0)..=&arrival_key(room, u64::MAX)).map_err(fault)?;
-    let mut plain = Vec::new();
-    for row in range {
-        let damaged = || StoreError::Damaged { what: "an arrival is unreadable".into() };
-        let (log, seq) = read_place(row.map_err(fault)?.1.value()).ok_or_else(damaged)?;
-        let value = entries.get(&entry_key(room, log, seq)).map_err(fault)?.ok_or_else(damaged)?;
-        plain.push(read_entry(value.value())?);
-    }
-    Ok(plain)
+pub(super) fn plain(
+    db: &Database,
+    room: RoomId,
+    from: u64,
+    max: usize,
+    max_bytes: usize,
+) -> Result<Vec<Arrived>, StoreError> {
+    arrivals(db, PLAIN, room, from, max, max_bytes)
 }
 
 pub(super) fn records(db: &Database, room: RoomId) -> Result<Vec<Entry>, StoreError> {

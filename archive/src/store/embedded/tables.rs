@@ -1,6 +1,7 @@
 //! Tables and keys of the embedded store. All numbers in keys are big endian, so that ranges are
 //! in order.
 
+use parlor_node::private;
 use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde::{Serialize, de::DeserializeOwned};
@@ -9,7 +10,7 @@ use std::path::Path;
 use crate::store::{Kept, StoreError, check_schema};
 
 /// The format of the file.
-pub(super) const SCHEMA: u64 = 2;
+pub(super) const SCHEMA: u64 = 3;
 const SCHEMA_KEY: &str = "schema";
 /// How many entries arrived in all: the next arrival number.
 pub(super) const ARRIVED_KEY: &str = "arrived";
@@ -43,6 +44,8 @@ pub(super) const USAGE: TableDefinition<'static, &[u8; 32], (u64, u64)> = TableD
 
 /// Name -> account.
 pub(super) const ACCOUNTS: Table<&str> = TableDefinition::new("accounts");
+/// Name -> vault.
+pub(super) const VAULTS: Table<&str> = TableDefinition::new("vaults");
 /// What names that look alike have in common -> name.
 pub(super) const SKELETONS: TableDefinition<'static, &str, &str> = TableDefinition::new("skeletons");
 /// Device -> name of the account that it is signed in to.
@@ -51,8 +54,8 @@ pub(super) const SIGNED_IN: TableDefinition<'static, &[u8; 32], &str> = TableDef
 pub(super) const SEEN: TableDefinition<'static, &[u8; 32], u64> = TableDefinition::new("seen");
 /// Hash of a token -> token.
 pub(super) const PASSES: Table<&[u8; 32]> = TableDefinition::new("passes");
-/// Place -> count, last.
-pub(super) const TRIES: TableDefinition<'static, u32, (u32, u64)> = TableDefinition::new("tries");
+/// Place -> count, last, when all is forgiven.
+pub(super) const TRIES: TableDefinition<'static, u64, (u32, u64, u64)> = TableDefinition::new("tries");
 /// The account key's id, under the empty name.
 pub(super) const ACCOUNT_KEY: TableDefinition<'static, &str, &[u8; 32]> = TableDefinition::new("account key");
 
@@ -72,6 +75,8 @@ fn is_full(error: &std::io::Error) -> bool {
 
 pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
     let damaged = |what: String| StoreError::Damaged { what: format!("{}: {what}", file.display()) };
+    // redb would make it readable for everybody.
+    private::make_file(file).map_err(|error| fault(redb::Error::Io(error)))?;
     let db = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => {
             StoreError::Other(format!("{} is in use by another parlor-archive", file.display()))
@@ -104,6 +109,7 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         txn.open_table(RECORDS).map_err(fault)?;
         txn.open_table(USAGE).map_err(fault)?;
         txn.open_table(ACCOUNTS).map_err(fault)?;
+        txn.open_table(VAULTS).map_err(fault)?;
         txn.open_table(SKELETONS).map_err(fault)?;
         txn.open_table(SIGNED_IN).map_err(fault)?;
         txn.open_table(SEEN).map_err(fault)?;
@@ -141,6 +147,7 @@ fn is_complete(db: &Database) -> Result<bool, StoreError> {
         RECORDS.name(),
         USAGE.name(),
         ACCOUNTS.name(),
+        VAULTS.name(),
         SKELETONS.name(),
         SIGNED_IN.name(),
         SEEN.name(),

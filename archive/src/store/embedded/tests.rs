@@ -127,7 +127,7 @@ async fn a_run_that_meets_an_altered_entry_does_not_hold_up_those_that_came_with
     let good = room.run(vec![room.admission(&mut member)]);
     let bad = room.run(room.start[..2].to_vec());
     let jobs: Vec<_> = [good.clone(), bad, good]
-        .map(|run| Job { change: Change::Run(run), done: tokio::sync::oneshot::channel().0 })
+        .map(|run| Job { change: Change::Run(run), done: tokio::sync::oneshot::channel().0, _weight: None })
         .into();
     let db = tables::open(&folder.0.path().join(STORE_FILE)).unwrap();
     let results = write::commit(&db, &jobs).unwrap();

@@ -7,7 +7,7 @@ use parlor_protocol::{
 };
 use redb::{Database, ReadableTable as _, WriteTransaction};
 use std::collections::BTreeMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     accounts::{self, AccountChange},
@@ -37,6 +37,8 @@ pub(super) enum Change {
     End(RoomId, Vec<Entry>),
     /// Deletes more of a room that has ended; done when nothing is left.
     Clear(RoomId),
+    /// Forgets that a room was registered, when nothing is left of it.
+    Forget(RoomId),
     /// Something about accounts.
     Account(AccountChange),
     /// Only shows that the store can commit.
@@ -48,6 +50,20 @@ pub(super) enum Change {
 pub(super) struct Job {
     pub(super) change: Change,
     pub(super) done: oneshot::Sender<Result<Appended, StoreError>>,
+    /// Its bytes count as waiting until it is done.
+    pub(super) _weight: Option<OwnedSemaphorePermit>,
+}
+
+impl Change {
+    /// How many bytes it holds in memory, about.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Run(run) => run.entries.iter().map(|kept| kept.entry.bytes().len()).sum(),
+            Self::End(_, records) => records.iter().map(|record| record.bytes().len()).sum(),
+            Self::Account(change) => change.weight(),
+            _ => 0,
+        }
+    }
 }
 
 pub(super) const DONE: Appended = Appended::Stored(Height::EMPTY);
@@ -55,10 +71,17 @@ pub(super) const DONE: Appended = Appended::Stored(Height::EMPTY);
 /// Takes what waits into one transaction, commits, answers; until the queue is closed.
 pub(super) fn run(db: &Handle, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.blocking_recv() {
+        // Nobody waits for it any more; who brought it was told that it is not stored.
+        if first.done.is_closed() {
+            continue;
+        }
         let mut group = vec![first];
         let mut entries = 0;
         while entries < GROUP_ENTRIES {
             let Ok(job) = queue.try_recv() else { break };
+            if job.done.is_closed() {
+                continue;
+            }
             entries += if let Change::Run(run) = &job.change { run.entries.len() } else { 1 };
             group.push(job);
         }
@@ -112,6 +135,7 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Prune(room, places) => prune(txn, *room, places).map(|()| DONE),
         Change::End(room, records) => ending::end(txn, *room, records).map(|()| DONE),
         Change::Clear(room) => ending::clear(txn, *room),
+        Change::Forget(room) => ending::forget(txn, *room).map(|()| DONE),
         Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }

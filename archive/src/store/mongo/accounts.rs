@@ -1,5 +1,9 @@
-//! Accounts in MongoDB. A document is a whole account, so every change of one is atomic; unique
-//! indices keep names, look-alikes and tokens single across all archives of the database.
+//! Accounts in MongoDB. A document is a whole account but for its vault, so every change of one is atomic;
+//! unique indices keep names, look-alikes and tokens single across all archives of the database.
+//!
+//! Each vault is a document of its own with an id of its own, which its account names: it is written first,
+//! counts when the account names it, and goes when the account names another one. A crash between leaves one
+//! that nobody names and nobody reads.
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
@@ -12,16 +16,24 @@ use parlor_protocol::{
     account::{RegisterUpload, SignedInDevice, TOKEN_MARK_LEN, UserName, VaultRecord},
 };
 
+use rand_core::{OsRng, TryRngCore as _};
 use std::collections::BTreeMap;
 
 use super::{
     MongoStore,
     documents::{array, binary, bytes, damaged, number, signed},
 };
-use crate::store::{AccountRow, AccountStore, Added, Pass, StoreError, Tries, TryPlace, accounts::range_of};
+use crate::store::{AccountRow, AccountStore, Added, Pass, StoreError, Tries, TryPlace, VaultNote, accounts::range_of};
 
 const WHAT: &str = "accounts";
 const DUPLICATE: i32 = 11000;
+/// How often a vault is looked for that others replace meanwhile.
+const VAULT_TRIES: usize = 8;
+
+/// All 64 bits of a place, as the number that the database has.
+const fn place_id(place: TryPlace) -> i64 {
+    place.0.cast_signed()
+}
 
 fn is_duplicate(error: &Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE)
@@ -61,18 +73,23 @@ fn read_pass(document: &Document) -> Result<Pass, StoreError> {
 }
 
 /// The document without its `_id` and revision.
-fn fields(row: &AccountRow) -> Result<Document, StoreError> {
-    let vault = row.vault.encode().map_err(|error| StoreError::Other(error.to_string()))?;
+fn fields(row: &AccountRow) -> Document {
     let devices: Vec<Document> = row.devices.iter().map(device_document).collect();
-    Ok(doc! {
+    doc! {
         "skeleton": row.name.skeleton(),
         "record": binary(row.record.as_bytes()),
-        "vault": binary(&vault),
+        "version": signed(row.vault.version),
+        "len": signed(row.vault.len),
         "devices": devices,
         "disabled": row.disabled,
         "reset": row.reset.as_ref().map_or(Bson::Null, |pass| Bson::Document(pass_document(pass))),
         "created": signed(row.created),
-    })
+    }
+}
+
+/// Under what a vault is kept.
+fn vault_id(document: &Document) -> Result<Bson, StoreError> {
+    document.get("vault").cloned().ok_or_else(|| damaged(WHAT))
 }
 
 fn read_account(document: &Document) -> Result<AccountRow, StoreError> {
@@ -85,7 +102,7 @@ fn read_account(document: &Document) -> Result<AccountRow, StoreError> {
     Ok(AccountRow {
         name,
         record: RegisterUpload::try_from(bytes(document, "record", WHAT)?).map_err(|_| bad())?,
-        vault: VaultRecord::decode(bytes(document, "vault", WHAT)?).map_err(|_| bad())?,
+        vault: VaultNote { version: number(document, "version", WHAT)?, len: number(document, "len", WHAT)? },
         devices: document.get_array("devices").map_err(|_| bad())?.iter().map(read_device).collect::<Result<_, _>>()?,
         disabled: document.get_bool("disabled").unwrap_or(false),
         reset,
@@ -105,11 +122,56 @@ fn seen_in(document: &Document) -> Result<BTreeMap<DeviceId, u64>, StoreError> {
         .collect()
 }
 
+impl MongoStore {
+    /// Writes a vault that nothing names yet; gives its id.
+    async fn put_vault(&self, vault: &VaultRecord) -> Result<Bson, StoreError> {
+        let mut id = [0; 16];
+        OsRng.try_fill_bytes(&mut id).map_err(|error| StoreError::Other(error.to_string()))?;
+        let contents = vault.encode().map_err(|error| StoreError::Other(error.to_string()))?;
+        let document = doc! { "_id": binary(&id), "vault": binary(&contents) };
+        self.tables.vaults.insert_one(document).await.map_err(|error| self.fault(error))?;
+        Ok(binary(&id))
+    }
+
+    /// Deletes a vault that nothing names any more. One that stays is in nobody's way.
+    async fn drop_vault(&self, id: Bson) {
+        if let Err(error) = self.tables.vaults.delete_one(doc! { "_id": id }).await {
+            tracing::debug!(%error, "a vault that is not needed stays");
+        }
+    }
+}
+
 #[async_trait]
 impl AccountStore for MongoStore {
     async fn account(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
         let found = self.tables.accounts.find_one(doc! { "_id": name.as_str() }).await;
         found.map_err(|error| self.fault(error))?.as_ref().map(read_account).transpose()
+    }
+
+    async fn account_evenly(&self, name: &UserName) -> Result<Option<AccountRow>, StoreError> {
+        // The account with the name, or another one that is near: both are looked for at once, found and read
+        // alike.
+        let near = doc! { "_id": { "$gte": name.as_str() } };
+        let (after, first) = tokio::join!(
+            self.tables.accounts.find_one(near).sort(doc! { "_id": 1 }).into_future(),
+            self.tables.accounts.find_one(doc! {}).sort(doc! { "_id": 1 }).into_future(),
+        );
+        let (after, first) = (after.map_err(|error| self.fault(error))?, first.map_err(|error| self.fault(error))?);
+        let near = after.or(first).as_ref().map(read_account).transpose()?;
+        Ok(near.filter(|row| row.name == *name))
+    }
+
+    async fn vault(&self, name: &UserName) -> Result<Option<VaultRecord>, StoreError> {
+        for _ in 0..VAULT_TRIES {
+            let row = self.tables.accounts.find_one(doc! { "_id": name.as_str() }).await;
+            let Some(row) = row.map_err(|error| self.fault(error))? else { return Ok(None) };
+            let found = self.tables.vaults.find_one(doc! { "_id": vault_id(&row)? }).await;
+            // When it is not there, another one took its place in between.
+            if let Some(found) = found.map_err(|error| self.fault(error))? {
+                return VaultRecord::decode(bytes(&found, "vault", "vaults")?).map(Some).map_err(|_| damaged("vaults"));
+            }
+        }
+        Err(StoreError::Damaged { what: format!("the vault of {name} is not there") })
     }
 
     async fn account_of(&self, device: DeviceId) -> Result<Option<AccountRow>, StoreError> {
@@ -129,8 +191,13 @@ impl AccountStore for MongoStore {
         self.tables.accounts.estimated_document_count().await.map_err(|error| self.fault(error))
     }
 
-    async fn add_account(&self, row: AccountRow, pass: Option<[u8; 32]>) -> Result<Added, StoreError> {
-        let mut document = fields(&row)?;
+    async fn add_account(
+        &self,
+        row: AccountRow,
+        vault: VaultRecord,
+        pass: Option<[u8; 32]>,
+    ) -> Result<Added, StoreError> {
+        let mut document = fields(&row);
         document.insert("_id", row.name.as_str());
         document.insert("revision", signed(row.revision));
         if let Some(hash) = pass {
@@ -141,9 +208,12 @@ impl AccountStore for MongoStore {
             // The unique index makes the token good for one account, whatever happens next.
             document.insert("pass", binary(&hash));
         }
+        let id = self.put_vault(&vault).await?;
+        document.insert("vault", id.clone());
         match self.tables.accounts.insert_one(document).await {
             Ok(_) => {}
             Err(error) if is_duplicate(&error) => {
+                self.drop_vault(id).await;
                 let used = match pass {
                     Some(hash) => self.tables.accounts.find_one(doc! { "pass": binary(&hash) }).await,
                     None => Ok(None),
@@ -160,12 +230,27 @@ impl AccountStore for MongoStore {
         Ok(Added::Stored)
     }
 
-    async fn change_account(&self, row: AccountRow) -> Result<bool, StoreError> {
+    async fn change_account(&self, row: AccountRow, vault: Option<VaultRecord>) -> Result<bool, StoreError> {
         let filter = doc! { "_id": row.name.as_str(), "revision": signed(row.revision) };
-        let mut set = fields(&row)?;
+        let mut set = fields(&row);
         set.insert("revision", signed(row.revision + 1));
+        let next = match &vault {
+            Some(vault) => Some(self.put_vault(vault).await?),
+            None => None,
+        };
+        if let Some(id) = &next {
+            set.insert("vault", id.clone());
+        }
         let before = self.tables.accounts.find_one_and_update(filter, doc! { "$set": set }).await;
-        let Some(before) = before.map_err(|error| self.fault(error))? else { return Ok(false) };
+        let Some(before) = before.map_err(|error| self.fault(error))? else {
+            if let Some(id) = next {
+                self.drop_vault(id).await;
+            }
+            return Ok(false);
+        };
+        if next.is_some() {
+            self.drop_vault(vault_id(&before)?).await;
+        }
         let gone: Document = seen_in(&before)?
             .into_keys()
             .filter(|device| !row.has(*device))
@@ -194,8 +279,10 @@ impl AccountStore for MongoStore {
     }
 
     async fn remove_account(&self, name: &UserName) -> Result<bool, StoreError> {
-        let done = self.tables.accounts.delete_one(doc! { "_id": name.as_str() }).await;
-        done.map(|done| done.deleted_count == 1).map_err(|error| self.fault(error))
+        let gone = self.tables.accounts.find_one_and_delete(doc! { "_id": name.as_str() }).await;
+        let Some(gone) = gone.map_err(|error| self.fault(error))? else { return Ok(false) };
+        self.drop_vault(vault_id(&gone)?).await;
+        Ok(true)
     }
 
     async fn put_pass(&self, pass: Pass, now: u64) -> Result<(), StoreError> {
@@ -217,18 +304,21 @@ impl AccountStore for MongoStore {
     }
 
     async fn tries(&self, place: TryPlace) -> Result<Tries, StoreError> {
-        let found = self.tables.tries.find_one(doc! { "_id": i64::from(place.0) }).await;
+        let found = self.tables.tries.find_one(doc! { "_id": place_id(place) }).await;
         let found = found.map_err(|error| self.fault(error))?;
         let read = |document: &Document| -> Result<Tries, StoreError> {
             let count = u32::try_from(number(document, "count", "tries")?).unwrap_or(u32::MAX);
-            Ok(Tries { count, last: number(document, "last", "tries")? })
+            let (last, until) = (number(document, "last", "tries")?, number(document, "until", "tries")?);
+            Ok(Tries { count, last, until })
         };
         found.as_ref().map_or(Ok(Tries::default()), read)
     }
 
     async fn note_tries(&self, place: TryPlace, before: Tries, after: Tries) -> Result<bool, StoreError> {
-        let id = i64::from(place.0);
-        let values = |tries: Tries| doc! { "count": i64::from(tries.count), "last": signed(tries.last) };
+        let id = place_id(place);
+        let values = |tries: Tries| {
+            doc! { "count": i64::from(tries.count), "last": signed(tries.last), "until": signed(tries.until) }
+        };
         let done = if before == Tries::default() {
             let mut document = values(after);
             document.insert("_id", id);
@@ -243,6 +333,11 @@ impl AccountStore for MongoStore {
             Err(error) if is_duplicate(&error) => Ok(false),
             done => done.map_err(|error| self.fault(error)),
         }
+    }
+
+    async fn forget_tries(&self, now: u64) -> Result<(), StoreError> {
+        let done = self.tables.tries.delete_many(doc! { "until": { "$lte": signed(now) } }).await;
+        done.map(drop).map_err(|error| self.fault(error))
     }
 
     async fn claim_account_key(&self, id: [u8; 32]) -> Result<[u8; 32], StoreError> {

@@ -12,7 +12,7 @@ use super::Tables;
 use crate::store::{StoreError, check_schema};
 
 /// The format of the database.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// The database when the address names none.
 const DEFAULT_DATABASE: &str = "parlor";
 /// How long to look for a server before saying that there is none.
@@ -57,6 +57,7 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
         tables.heights.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.forks.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.records.create_index(index(doc! { "room": 1 }, "by_room")).await?;
+        tables.tries.create_index(index(doc! { "until": 1 }, "by_until")).await?;
         tables.accounts.create_index(unique(doc! { "skeleton": 1 }, "by_skeleton")).await?;
         tables.accounts.create_index(unique(doc! { "pass": 1 }, "by_pass")).await?;
         tables.accounts.create_index(index(doc! { "devices.device": 1 }, "by_device")).await?;
@@ -119,7 +120,7 @@ pub(super) fn fault(name: &str, error: Error) -> StoreError {
 
 /// MongoDB 5 and later do not start on older processors, which spare computers often have.
 fn with_hint(name: &str, error: &Error) -> String {
-    let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| name.contains(host));
+    let is_local = ["localhost", "127.0.0.1", "[::1]", ".sock"].iter().any(|host| name.contains(host));
     let reason = first_line(&error.to_string());
     match std::fs::read_to_string("/proc/cpuinfo") {
         Ok(info) if is_local && is_too_old(&info) => format!(

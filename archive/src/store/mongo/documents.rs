@@ -10,7 +10,7 @@ use parlor_protocol::{
     log::{ForkProof, Height},
 };
 
-use crate::store::{Arrived, Kept, RoomRow, StoreError};
+use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError};
 
 /// Bits of an arrival number below the milliseconds since 1970.
 pub(super) const ARRIVAL_BITS: u32 = 20;
@@ -100,13 +100,18 @@ pub(super) fn read_height(document: &Document) -> Result<(LogKey, Height, u64), 
 
 /// Id, what is set once.
 pub(super) fn room_document(row: &RoomRow) -> (Bson, Document) {
-    let once = doc! { "genesis": binary(row.genesis.bytes()), "registered": signed(row.registered) };
+    let once = doc! {
+        "genesis": binary(row.genesis.bytes()),
+        "registered": signed(row.registered),
+        "by": binary(&row.by.0),
+    };
     (binary(row.room.as_bytes()), once)
 }
 
 pub(super) fn read_room(document: &Document) -> Result<RoomRow, StoreError> {
     let genesis = Entry::decode(bytes(document, "genesis", "rooms")?).map_err(|_| damaged("rooms"))?;
-    Ok(RoomRow { room: genesis.room(), genesis, registered: number(document, "registered", "rooms")? })
+    let by = Registrant(array(bytes(document, "by", "rooms")?, "rooms")?);
+    Ok(RoomRow { room: genesis.room(), genesis, registered: number(document, "registered", "rooms")?, by })
 }
 
 fn encoded<T: serde::Serialize>(value: &T) -> Result<Bson, StoreError> {

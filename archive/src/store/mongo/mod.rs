@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use mongodb::{
     Client, Collection, Database,
-    bson::{Document, doc},
+    bson::{Bson, Document, doc},
 };
 use parlor_protocol::{
     Locator, LogKey, RoomId,
@@ -26,8 +26,11 @@ use parlor_protocol::{
     invite::Invite,
     log::{ForkProof, Heights},
 };
-use std::sync::Mutex;
-use tokio::{sync::mpsc, sync::oneshot, task::JoinHandle};
+use std::sync::{Arc, Mutex};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage};
 use connect::fault;
@@ -36,8 +39,12 @@ use documents::{
 };
 use writer::Job;
 
+/// How many bytes the server's disk takes at most for each byte of entries, with indexes and journal.
+const GROWTH: u64 = 2;
 /// Runs that may wait for the writer; whoever brings more waits as well.
 const QUEUE: usize = 1024;
+/// Bytes of them.
+const QUEUE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The collections of an archive.
 #[derive(Clone, Debug)]
@@ -50,6 +57,7 @@ struct Tables {
     records: Collection<Document>,
     meta: Collection<Document>,
     accounts: Collection<Document>,
+    vaults: Collection<Document>,
     passes: Collection<Document>,
     tries: Collection<Document>,
 }
@@ -66,6 +74,7 @@ impl Tables {
             records: table("records"),
             meta: table("meta"),
             accounts: table("accounts"),
+            vaults: table("vaults"),
             passes: table("passes"),
             tries: table("tries"),
         }
@@ -76,10 +85,12 @@ impl Tables {
 #[derive(Debug)]
 pub struct MongoStore {
     client: Client,
+    database: Database,
     tables: Tables,
     /// Hosts and database, without user and password.
     name: String,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    waiting: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -94,7 +105,8 @@ impl MongoStore {
         connect::prepare(&database, &tables, &name).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(writer::run(tables.clone(), name.clone(), queue));
-        Ok(Self { client, tables, name, jobs: Mutex::new(Some(jobs)), writer: Mutex::new(Some(writer)) })
+        let (jobs, writer) = (Mutex::new(Some(jobs)), Mutex::new(Some(writer)));
+        Ok(Self { client, database, tables, name, jobs, waiting: Arc::new(Semaphore::new(QUEUE_BYTES)), writer })
     }
 
     async fn all(&self, table: &Collection<Document>, filter: Document) -> Result<Vec<Document>, StoreError> {
@@ -132,8 +144,11 @@ impl Store for MongoStore {
 
     async fn append(&self, run: Run) -> Result<Appended, StoreError> {
         let jobs = self.jobs.lock().map_err(|_| StoreError::Stopped)?.clone().ok_or(StoreError::Stopped)?;
+        let bytes: usize = run.entries.iter().map(|kept| kept.entry.bytes().len()).sum();
+        let weight = u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or_default();
+        let weight = Arc::clone(&self.waiting).acquire_many_owned(weight).await.ok();
         let (done, result) = oneshot::channel();
-        jobs.send(Job { run, done }).await.map_err(|_| StoreError::Stopped)?;
+        jobs.send(Job { run, done, _weight: weight }).await.map_err(|_| StoreError::Stopped)?;
         result.await.map_err(|_| StoreError::Stopped)?
     }
 
@@ -242,6 +257,28 @@ impl Store for MongoStore {
         ending.await.map_err(|error| self.fault(error))
     }
 
+    async fn remove_room(&self, room: RoomId) -> Result<(), StoreError> {
+        self.end_room(room, Vec::new()).await?;
+        let removing = async {
+            self.tables.records.delete_many(doc! { "room": binary(room.as_bytes()) }).await?;
+            self.tables.rooms.delete_one(doc! { "_id": binary(room.as_bytes()) }).await
+        };
+        removing.await.map(drop).map_err(|error| self.fault(error))
+    }
+
+    async fn room_for(&self, kept: u64, free: u64) -> Result<Option<u64>, StoreError> {
+        let Ok(stats) = self.database.run_command(doc! { "dbStats": 1 }).await else { return Ok(None) };
+        let number = |field| match stats.get(field) {
+            Some(Bson::Double(number)) if *number >= 0.0 => Some(*number as u64),
+            Some(Bson::Int64(number)) => u64::try_from(*number).ok(),
+            Some(Bson::Int32(number)) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        // Not every compatible server knows its disk.
+        let disk = number("fsTotalSize").zip(number("fsUsedSize")).filter(|(total, _)| *total > 0);
+        Ok(disk.map(|(total, used)| kept.saturating_add(total.saturating_sub(used).saturating_sub(free) / GROWTH)))
+    }
+
     async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError> {
         let of_room = doc! { "room": binary(room.as_bytes()) };
         let found: Result<Vec<Document>, _> =
@@ -249,12 +286,27 @@ impl Store for MongoStore {
         found.map_err(|error| self.fault(error))?.iter().map(documents::read_record).collect()
     }
 
-    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError> {
-        let filter = doc! { "room": binary(room.as_bytes()), "plain": true };
-        let found: Result<Vec<Document>, _> =
-            async { self.tables.entries.find(filter).sort(doc! { "arrival": 1, "_id": 1 }).await?.try_collect().await }
-                .await;
-        found.map_err(|error| self.fault(error))?.iter().map(read_entry).collect()
+    async fn plain(&self, room: RoomId, from: u64, max: usize, max_bytes: usize) -> Result<Vec<Arrived>, StoreError> {
+        // As in `arrived`, asked from one number further back.
+        let start = documents::signed(from.saturating_sub(1));
+        let filter = doc! { "room": binary(room.as_bytes()), "plain": true, "arrival": { "$gte": start } };
+        let found = self.tables.entries.find(filter).sort(doc! { "arrival": 1, "_id": 1 }).await;
+        let mut found = found.map_err(|error| self.fault(error))?;
+        let (mut arrived, mut bytes) = (Vec::<Arrived>::new(), 0);
+        while let Some(document) = found.try_next().await.map_err(|error| self.fault(error))? {
+            let next = documents::read_arrived(&document)?;
+            if next.number < from {
+                continue;
+            }
+            bytes += next.kept.entry.bytes().len();
+            let is_over = arrived.len() >= max || bytes > max_bytes;
+            // Several archives may share a number: those come together.
+            if is_over && arrived.last().is_some_and(|last| last.number != next.number) {
+                break;
+            }
+            arrived.push(next);
+        }
+        Ok(arrived)
     }
 
     async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {

@@ -83,6 +83,11 @@ impl Server {
         }
     }
 
+    #[allow(dead_code, reason = "one of the test programs needs it")]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn uri(&self, database: &str) -> String {
         format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
     }

@@ -135,6 +135,48 @@ async fn a_refused_login_is_told_as_such() {
     assert!(matches!(error, StoreError::LoginRefused { .. }), "{error:?}");
 }
 
+/// A Unix socket that leads to a server: what a container without a network has.
+#[cfg(unix)]
+fn socket_to(port: u16, path: &std::path::Path) {
+    let listener = tokio::net::UnixListener::bind(path).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_network_is_reached_by_its_socket_with_a_login() {
+    let server = tokio::task::spawn_blocking(|| Server::start(&[])).await.unwrap();
+    let (client, _, _) = connect::connect(&server.uri("parlor")).await.unwrap();
+    let user = doc! { "createUser": "parlor", "pwd": "hunter2", "roles": [{ "role": "readWrite", "db": "parlor" }] };
+    client.database("admin").run_command(user).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("mongodb-27017.sock");
+    socket_to(server.port(), &socket);
+    let socket = socket.to_str().unwrap();
+    let encoded = socket.replace('/', "%2F");
+    let with = |login: &str| format!("mongodb://{login}@{encoded}/parlor?directConnection=true&authSource=admin");
+    let store = MongoStore::open(&with("parlor:hunter2")).await.unwrap();
+    assert_eq!(store.describe(), format!("MongoDB at {socket} (database parlor)"));
+    founded(&store, 1).await;
+    store.check().await.unwrap();
+    assert_eq!(store.rooms().await.unwrap().len(), 1);
+    store.close().await;
+
+    let error = MongoStore::open(&with("parlor:hunter3")).await.unwrap_err();
+    assert!(matches!(error, StoreError::LoginRefused { .. }), "{error:?}");
+    let gone = with("parlor:hunter2").replace("27017", "9") + "&serverSelectionTimeoutMS=300";
+    let error = MongoStore::open(&gone).await.unwrap_err();
+    let StoreError::Unreachable { what, .. } = &error else { panic!("{error:?}") };
+    assert!(what.contains("mongodb-9.sock"), "{what}");
+    assert!(!format!("{error:?} {error}").contains("hunter2"), "{error}");
+}
+
 #[tokio::test]
 async fn an_address_that_is_none_is_told_without_its_text() {
     let error = MongoStore::open("mongo//anna:hunter2@host").await.unwrap_err();

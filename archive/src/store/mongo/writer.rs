@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::timeout,
 };
 
@@ -43,6 +43,8 @@ const DUPLICATE: i32 = 11_000;
 pub(super) struct Job {
     pub(super) run: Run,
     pub(super) done: oneshot::Sender<Result<Appended, StoreError>>,
+    /// Its bytes count as waiting until it is done.
+    pub(super) _weight: Option<OwnedSemaphorePermit>,
 }
 
 /// A run that continues its log.
@@ -57,6 +59,10 @@ struct Planned<'a> {
 pub(super) async fn run(tables: Tables, name: String, mut queue: mpsc::Receiver<Job>) {
     let mut arrivals = Arrivals::default();
     while let Some(first) = queue.recv().await {
+        // Nobody waits for it any more; who brought it was told that it is not stored.
+        if first.done.is_closed() {
+            continue;
+        }
         let mut group = vec![first];
         let mut logs: HashSet<_> = group.iter().map(|job| (job.run.room, job.run.log)).collect();
         let mut entries = 0;

@@ -50,7 +50,7 @@ impl Create {
         let ready = !model.creating && !self.name.trim().is_empty();
         let pressed = main_button(ui, if model.creating { "Making the room" } else { "Make room" }, ready).clicked();
         if (pressed || entered) && !model.creating {
-            match Name::new(&self.name) {
+            match Name::choose(&self.name) {
                 Ok(name) => actions.push(Action::CreateRoom(name)),
                 Err(error) => {
                     self.problem = Some(words::name_problem(&error));

@@ -152,7 +152,7 @@ fn rename(ui: &mut Ui, label: &mut String) -> Option<Result<Name, Option<String>
     let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.horizontal(|ui| {
         if main_button(ui, "Save name", true).clicked() || entered {
-            return Some(Name::new(label).map_err(|error| Some(words::name_problem(&error))));
+            return Some(Name::choose(label).map_err(|error| Some(words::name_problem(&error))));
         }
         plain_button(ui, "Back").clicked().then_some(Err(None))
     })

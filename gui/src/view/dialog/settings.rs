@@ -76,7 +76,7 @@ impl Settings {
         }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if (pressed || entered) && self.name.trim() != known {
-            match Name::new(&self.name) {
+            match Name::choose(&self.name) {
                 Ok(name) => actions.push(Action::SetName(name)),
                 Err(error) => self.problem = Some(words::name_problem(&error)),
             }

@@ -1,6 +1,6 @@
 //! `parlor account`: signing in on any machine of the network.
 
-use parlor_node::{AccountCommand, AccountView, Command, Reply, engine::account::device_name};
+use parlor_node::{AccountCommand, AccountDevice, AccountView, Command, Reply, engine::account::device_name};
 use parlor_protocol::{
     DeviceId, Name,
     account::{AccessToken, Password, RecoveryKey, UserName},
@@ -8,7 +8,6 @@ use parlor_protocol::{
     limits::PASSWORD_MAX,
 };
 use std::{
-    fs::File,
     io::{BufRead as _, IsTerminal as _, Read as _},
     path::Path,
     time::Duration,
@@ -16,15 +15,17 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    cli::{AccountDo, Cli, NewPassword, OldPassword},
+    cli::{AccountDo, Cli, NewPassword, OldPassword, TypedToken},
+    lookup::{Candidate, the_one},
     output::{self, Failure},
+    secrets,
     session::Session,
 };
 
 /// How long after signing in the program stays at most, so that the rooms arrive.
 const ARRIVE_WITHIN: Duration = Duration::from_secs(10);
 /// Longest recovery key in a file.
-const KEY_FILE_MAX: u64 = 4_096;
+const KEY_FILE_MAX: usize = 4_096;
 
 pub(crate) async fn account(cli: &Cli, action: &AccountDo) -> Result<(), Failure> {
     let mut command = match action {
@@ -34,7 +35,7 @@ pub(crate) async fn account(cli: &Cli, action: &AccountDo) -> Result<(), Failure
         AccountDo::Register { name, token, new, .. } => AccountCommand::Register {
             name: user(name)?,
             password: chosen(new)?,
-            token: token.as_deref().map(token_of).transpose()?,
+            token: optional_token(token)?,
             device: this_device()?,
             archive: None,
         },
@@ -121,7 +122,9 @@ fn tell(cli: &Cli, action: &AccountDo, reply: &Reply) {
         (AccountDo::Login { .. } | AccountDo::Recover { .. }, _) => {
             output::print("You are signed in. Your rooms are here: `parlor rooms`.");
         }
-        (AccountDo::Passwd { .. }, _) => output::print("The password is changed."),
+        (AccountDo::Passwd { .. }, _) => {
+            output::print("The password is changed. Your other devices are signed out; sign in there with the new one.")
+        }
         (AccountDo::Logout { .. }, _) => output::print("This device is signed out."),
         (AccountDo::Delete { .. }, _) => output::print("The account is gone."),
         _ => {}
@@ -152,9 +155,9 @@ async fn status(cli: &Cli) -> Result<(), Failure> {
     match (&view.name, view.signed_in) {
         _ if cli.json => output::json(&view),
         (None, _) => output::print("No account. Make one with `parlor account register NAME`, or sign in to one."),
-        (Some(name), true) => output::print(format_args!("Signed in as {}.", output::safe(name))),
+        (Some(name), true) => output::print(format_args!("Signed in as {}.", output::name(name))),
         (Some(name), false) => {
-            output::print(format_args!("This device was signed out of {}. Sign in again.", output::safe(name)));
+            output::print(format_args!("This device was signed out of {}. Sign in again.", output::name(name)));
         }
     }
     Ok(())
@@ -174,7 +177,7 @@ async fn devices(cli: &Cli) -> Result<(), Failure> {
                 marks.push(format!("signed in {}", output::time(device.since)));
                 let seen = device.last_seen.filter(|_| !device.own);
                 marks.extend(seen.map(|at| format!("last seen {}", output::time(at))));
-                let (id, name) = (device.device.short(), output::safe(&device.name));
+                let (id, name) = (device.device.short(), output::name(&device.name));
                 output::print(format_args!("{id}  {name}  ({})", marks.join(", ")));
             }
         }
@@ -188,24 +191,32 @@ async fn sign_out(cli: &Cli, wanted: &str) -> Result<(), Failure> {
         Reply::AccountDevices(devices) => devices,
         _ => Vec::new(),
     };
-    let fits = |device: DeviceId, name: &str| device.to_string().starts_with(wanted) || name == wanted;
-    let found: Vec<_> = devices.iter().filter(|known| fits(known.device, &known.name)).collect();
-    let [one] = found.as_slice() else {
-        session.end().await;
-        let text = format!("{} devices fit {wanted:?}; `parlor account devices` shows all", found.len());
-        return Err(Failure::not_found(text));
+    let candidate = |known: &AccountDevice| Candidate {
+        thing: known.device,
+        name: known.name.clone(),
+        ids: vec![known.device.to_string()],
     };
-    let command = AccountCommand::SignOut { device: one.device };
-    let reply = session.call(Command::Account(Box::new(command))).await;
+    let candidates: Vec<_> = devices.iter().map(candidate).collect();
+    let found = the_one("devices", wanted, &candidates, || {
+        format!("no device that is signed in is called {wanted:?}; `parlor account devices` shows all")
+    });
+    let device = match found {
+        Ok(device) => device,
+        Err(failure) => {
+            session.end().await;
+            return Err(failure);
+        }
+    };
+    let reply = session.call(Command::Account(Box::new(AccountCommand::SignOut { device }))).await;
     session.end().await;
     reply?;
-    output::print(format_args!("{} is signed out.", output::safe(&one.name)));
+    let name = devices.iter().find(|known| known.device == device).map(|known| output::name(&known.name));
+    output::print(format_args!("{} is signed out.", name.unwrap_or_default()));
     Ok(())
 }
 
 /// The archive whose device begins like this, once it is connected.
 async fn archive_by(session: &Session, wanted: &str) -> Result<DeviceId, Failure> {
-    let wanted = wanted.trim().to_lowercase();
     let mut events = session.handle.subscribe();
     let deadline = tokio::time::Instant::now() + session.wait;
     loop {
@@ -214,18 +225,23 @@ async fn archive_by(session: &Session, wanted: &str) -> Result<DeviceId, Failure
             _ => Vec::new(),
         };
         let archives: Vec<_> = peers.iter().filter(|peer| peer.archive).map(|peer| peer.device).collect();
-        let fit: Vec<_> = archives.iter().filter(|device| device.to_string().starts_with(&wanted)).collect();
-        match fit.as_slice() {
-            [one] if !wanted.is_empty() => return Ok(**one),
-            [_, _, ..] => {
-                return Err(Failure::usage(format!("several archives begin with {wanted:?}; write more of it")));
-            }
-            _ => {}
-        }
-        if matches!(tokio::time::timeout_at(deadline, events.next()).await, Ok(parlor_node::Event::Stopped) | Err(_)) {
+        // Every machine names itself: an archive is meant by its id only.
+        let candidate =
+            |device: &DeviceId| Candidate { thing: *device, name: String::new(), ids: vec![device.to_string()] };
+        let candidates: Vec<_> = archives.iter().map(candidate).collect();
+        let found = the_one("archives", wanted, &candidates, || {
             let here: Vec<_> = archives.iter().map(DeviceId::short).collect();
             let here = if here.is_empty() { "none".to_owned() } else { here.join(", ") };
-            return Err(Failure::not_found(format!("no archive begins with {wanted:?}; here are: {here}")));
+            format!("no archive begins with {wanted:?}; here are: {here}")
+        });
+        match found {
+            Err(failure) if failure.is_not_found() => {
+                let event = tokio::time::timeout_at(deadline, events.next()).await;
+                if matches!(event, Ok(parlor_node::Event::Stopped) | Err(_)) {
+                    return Err(failure);
+                }
+            }
+            done => return done,
         }
     }
 }
@@ -251,7 +267,13 @@ fn user(name: &str) -> Result<UserName, Failure> {
     UserName::new(name).map_err(|error| Failure::usage(error.to_string()))
 }
 
-fn token_of(text: &str) -> Result<AccessToken, Failure> {
+/// A token where one was given, in whatever way.
+fn optional_token(typed: &TypedToken) -> Result<Option<AccessToken>, Failure> {
+    (typed.token.is_some() || typed.token_file.is_some()).then(|| token_of(typed)).transpose()
+}
+
+fn token_of(typed: &TypedToken) -> Result<AccessToken, Failure> {
+    let text = secrets::code(typed.token.as_deref(), typed.token_file.as_deref(), secrets::TOKEN)?;
     text.parse().map_err(|error| Failure::usage(format!("the token cannot be right: {error}")))
 }
 
@@ -262,37 +284,23 @@ pub(crate) fn this_device() -> Result<Name, Failure> {
 }
 
 fn recovery(file: &Path) -> Result<RecoveryKey, Failure> {
-    let text = read_file(file, KEY_FILE_MAX)?;
+    let text = secrets::from_file(file, KEY_FILE_MAX)?;
     // As printed: with numbers before the words.
     let is_word = |word: &&str| !word.chars().all(|c| c.is_ascii_digit());
     let words = Zeroizing::new(text.split_whitespace().filter(is_word).collect::<Vec<_>>().join(" "));
     words.parse().map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
-fn read_file(file: &Path, max: u64) -> Result<Zeroizing<String>, Failure> {
-    let failed = |reason: &dyn std::fmt::Display| Failure::usage(format!("cannot read {} ({reason})", file.display()));
-    let mut text = Zeroizing::new(String::new());
-    if file == Path::new("-") {
-        std::io::stdin().lock().take(max).read_line(&mut text).map_err(|error| failed(&error))?;
-    } else {
-        let source = File::open(file).map_err(|error| failed(&error))?;
-        source.take(max).read_to_string(&mut text).map_err(|error| failed(&error))?;
-    }
-    Ok(text)
-}
-
 fn from_file(file: &Path, read: fn(&str) -> Result<Password, PasswordError>) -> Result<Password, Failure> {
-    let text = read_file(file, u64::try_from(PASSWORD_MAX).unwrap_or(u64::MAX).saturating_add(3))?;
+    let text = secrets::from_file(file, PASSWORD_MAX + 3)?;
     let line = text.lines().next().unwrap_or_default();
     read(line).map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn asked(prompt: &str, read: fn(&str) -> Result<Password, PasswordError>) -> Result<Password, Failure> {
-    if !std::io::stdin().is_terminal() && !std::io::stderr().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask for a password; give it with --password-file FILE"));
-    }
-    let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
-    let typed = typed.map_err(|error| Failure::usage(format!("no password could be asked for ({error})")))?;
+    let typed = secrets::asked(prompt, |why| {
+        Failure::usage(format!("no password could be asked for ({why}); give it with --password-file FILE"))
+    })?;
     read(&typed).map_err(|error| Failure::usage(error.to_string()))
 }
 

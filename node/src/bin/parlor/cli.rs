@@ -1,7 +1,11 @@
 //! What can be typed.
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use std::path::PathBuf;
+
+mod own;
+
+pub(crate) use own::{AccountDo, DevicesDo, LockDo, NewPassword, OldPassword, TypedCode, TypedToken};
 
 /// Private chat for the machines of one house, office or classroom.
 ///
@@ -19,7 +23,7 @@ pub(crate) struct Cli {
     /// Where profiles are kept; the platform's data folder when absent.
     #[arg(long, global = true, env = "PARLOR_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Opens a locked profile with the passphrase in this file; for bots.
+    /// Opens a locked profile with the passphrase in this file; for bots. `-` reads one line of input.
     #[arg(long, global = true, env = "PARLOR_PASSPHRASE_FILE", value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Does not use the keychain of this system.
@@ -98,10 +102,11 @@ pub(crate) enum Do {
         #[arg(long, value_name = "TIME", requires = "new")]
         expires: Option<String>,
     },
-    /// Joins a room.
+    /// Joins a room; asks for its code.
     Join {
-        /// The code, as 7KQ2-M4X9-TB3H-0RVW-5C; spaces, dashes and case do not matter.
-        code: String,
+        /// The code.
+        #[command(flatten)]
+        code: TypedCode,
         /// Does not wait until the history is here.
         #[arg(long)]
         no_wait: bool,
@@ -311,34 +316,6 @@ pub(crate) enum Do {
     },
 }
 
-/// What can be done about the lock of a profile.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum LockDo {
-    /// Says how the profile is locked.
-    Status,
-    /// Sets a passphrase. It cannot be reset when it is forgotten.
-    Set {
-        /// Lets the system's keychain open the profile at start; the passphrase is asked only after
-        /// locking in the app, and on other computers.
-        #[arg(long)]
-        after_locking: bool,
-        /// Takes the new passphrase from this file instead of asking.
-        #[arg(long, value_name = "FILE")]
-        new_passphrase_file: Option<PathBuf>,
-    },
-    /// Sets another passphrase.
-    Change {
-        /// Takes the new passphrase from this file instead of asking.
-        #[arg(long, value_name = "FILE")]
-        new_passphrase_file: Option<PathBuf>,
-    },
-    /// Takes the passphrase away. The key goes into the system's keychain where there is one, else
-    /// into the folder.
-    Remove,
-    /// Takes the key from the folder into the system's keychain.
-    Keychain,
-}
-
 /// Roles, as they are typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleName {
@@ -368,137 +345,12 @@ pub(crate) enum CodesDo {
     },
     /// Ends one.
     Revoke {
-        /// The code, or the beginning of its id in the list.
-        code: String,
+        /// The id of the code in the list, or the beginning of it. The code itself is better typed when asked.
+        code: Option<String>,
+        /// Reads the code from this file; `-` reads one line of input.
+        #[arg(long, value_name = "FILE", conflicts_with = "code")]
+        code_file: Option<PathBuf>,
     },
     /// Ends all, also for those who looked one up already, and prints a fresh one.
     Rotate,
-}
-
-/// About the account.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum AccountDo {
-    /// Shows the account of this profile.
-    Status,
-    /// Makes an account; the rooms of this profile go into it.
-    Register {
-        /// The user name.
-        name: String,
-        /// The token from whoever runs the archive, where one is needed.
-        #[arg(long)]
-        token: Option<String>,
-        /// Which archive, by its device or the beginning of it, where there are several.
-        #[arg(long, value_name = "DEVICE")]
-        archive: Option<String>,
-        /// The password.
-        #[command(flatten)]
-        new: NewPassword,
-    },
-    /// Signs in: the account's rooms come to this machine.
-    Login {
-        /// The user name.
-        name: String,
-        /// The password.
-        #[command(flatten)]
-        old: OldPassword,
-        /// A file with the recovery key; needed after the password was reset. `-` reads one line of input.
-        #[arg(long, value_name = "FILE")]
-        recovery_file: Option<PathBuf>,
-        /// Which archive, by its device or the beginning of it, where there are several.
-        #[arg(long, value_name = "DEVICE")]
-        archive: Option<String>,
-    },
-    /// Signs out: this machine forgets the account and the rooms that came by it.
-    Logout {
-        /// Does not ask.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Changes the password.
-    Passwd {
-        /// The password until now.
-        #[command(flatten)]
-        old: OldPassword,
-        /// The new one.
-        #[command(flatten)]
-        new: NewPassword,
-    },
-    /// Sets a new password with a token from whoever runs the archive, and signs in.
-    Recover {
-        /// The user name.
-        name: String,
-        /// The token.
-        #[arg(long)]
-        token: String,
-        /// A file with the recovery key of 24 words. `-` reads one line of input.
-        #[arg(long, value_name = "FILE")]
-        recovery_file: PathBuf,
-        /// Which archive, by its device or the beginning of it, where there are several.
-        #[arg(long, value_name = "DEVICE")]
-        archive: Option<String>,
-        /// The new password.
-        #[command(flatten)]
-        new: NewPassword,
-    },
-    /// Deletes the account at the archive.
-    Delete {
-        /// Does not ask.
-        #[arg(long)]
-        yes: bool,
-        /// The password.
-        #[command(flatten)]
-        old: OldPassword,
-    },
-    /// Shows the devices that are signed in.
-    Devices,
-    /// Signs another device out.
-    SignOut {
-        /// The device: its name, or the beginning of its id.
-        device: String,
-    },
-}
-
-/// About the person's own devices.
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum DevicesDo {
-    /// Lists them.
-    List,
-    /// Shows a code for one new device and waits until it is used.
-    Offer,
-    /// Makes this device one of the person's whose device shows the code.
-    Link {
-        /// The code, as typed or as a parlor:link: link.
-        code: String,
-    },
-    /// Takes a lost device out of all your rooms, for ever.
-    Revoke {
-        /// The device: its name, or the beginning of its id.
-        device: String,
-        /// Does not ask.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Gives a device another name; only your own devices see it.
-    Rename {
-        /// The device: its name, or the beginning of its id.
-        device: String,
-        /// Its new name.
-        name: String,
-    },
-}
-
-/// A password that exists.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct OldPassword {
-    /// Reads the password from this file instead of asking; `-` reads one line of input.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: Option<PathBuf>,
-}
-
-/// A password that is chosen.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct NewPassword {
-    /// Reads the new password from this file instead of asking; `-` reads one line of input.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) new_password_file: Option<PathBuf>,
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::{
     account::{ask, settle, this_device},
-    cli::{Cli, DevicesDo},
+    cli::{Cli, DevicesDo, TypedCode},
+    lookup::{Candidate, the_one},
     output::{self, Failure},
+    secrets,
     session::Session,
 };
 
@@ -55,28 +57,21 @@ async fn list(cli: &Cli) -> Result<(), Failure> {
         output::print(format_args!(
             "{}  {}  ({})",
             device.device.short(),
-            output::safe(&device.label),
+            output::name(&device.label),
             marks.join(", ")
         ));
     }
     Ok(())
 }
 
-/// Finds a device by its name or the beginning of its id.
+/// Finds a device by its id, the beginning of it, or its name.
 async fn find(session: &Session, wanted: &str) -> Result<OwnDevice, Failure> {
-    let devices = own(session).await?;
-    let lower = wanted.to_lowercase();
-    let by_name: Vec<_> = devices.iter().filter(|known| known.label.to_lowercase() == lower).collect();
-    let by_id = || devices.iter().filter(|known| lower.len() >= 4 && known.device.to_string().starts_with(&lower));
-    let found = if by_name.is_empty() { by_id().collect() } else { by_name };
-    match found.as_slice() {
-        [one] => Ok((*one).clone()),
-        several => {
-            let text =
-                format!("{} devices fit {wanted:?}; `parlor devices list` shows all with their ids", several.len());
-            Err(Failure::not_found(text))
-        }
-    }
+    let candidate =
+        |known: OwnDevice| Candidate { name: known.label.clone(), ids: vec![known.device.to_string()], thing: known };
+    let candidates: Vec<_> = own(session).await?.into_iter().map(candidate).collect();
+    the_one("devices", wanted, &candidates, || {
+        format!("no device of yours is called {wanted:?}; `parlor devices list` shows all with their ids")
+    })
 }
 
 async fn offer(cli: &Cli) -> Result<(), Failure> {
@@ -90,7 +85,7 @@ async fn offer(cli: &Cli) -> Result<(), Failure> {
         output::json(&serde_json::json!({ "code": code, "link": code.link(), "expires": expires }));
     } else {
         output::print(format_args!("Code for one new device, for ten minutes: {code}"));
-        output::print("Type it there: `parlor devices link CODE`. This program waits until it was used.");
+        output::print("Type it there, where `parlor devices link` asks for it. This program waits until it was used.");
     }
     // A device that used the code at the last moment may say nothing of itself; the node tells of it then.
     let ends = tokio::time::Instant::now() + Duration::from_secs(10 * 60 + 15);
@@ -109,7 +104,7 @@ async fn offer(cli: &Cli) -> Result<(), Failure> {
     if cli.json {
         output::json(&serde_json::json!({ "linked": device, "label": label }));
     } else {
-        output::print(format_args!("Linked: {} ({}).", output::safe(&label), device.short()));
+        output::print(format_args!("Linked: {} ({}).", output::name(&label), device.short()));
         output::print("If that is not your device, revoke it at once: `parlor devices revoke`.");
     }
     tokio::time::sleep(STAY.min(session.wait)).await;
@@ -117,7 +112,8 @@ async fn offer(cli: &Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn link(cli: &Cli, code: &str) -> Result<(), Failure> {
+async fn link(cli: &Cli, typed: &TypedCode) -> Result<(), Failure> {
+    let code = secrets::code(typed.code.as_deref(), typed.code_file.as_deref(), secrets::CODE)?;
     let code: LinkCode = code.parse().map_err(|error| Failure::usage(format!("this code cannot be right: {error}")))?;
     let session = Session::online(cli).await?;
     let reply = session.call(command(DeviceCommand::Link { code, label: this_device()? })).await;
@@ -130,7 +126,7 @@ async fn link(cli: &Cli, code: &str) -> Result<(), Failure> {
         output::json(&reply);
     } else if let Reply::Linked { by, rooms } = &reply {
         let rooms = format!("{rooms} room{}", if *rooms == 1 { "" } else { "s" });
-        output::print(format_args!("This device is linked with {}: {rooms}. See `parlor rooms`.", output::safe(by)));
+        output::print(format_args!("This device is linked with {}: {rooms}. See `parlor rooms`.", output::name(by)));
     }
     Ok(())
 }
@@ -138,7 +134,7 @@ async fn link(cli: &Cli, code: &str) -> Result<(), Failure> {
 async fn revoke(cli: &Cli, wanted: &str, yes: bool) -> Result<(), Failure> {
     let session = Session::online(cli).await?;
     let found = find(&session, wanted).await?;
-    let asked = ask(&format!("{} goes from all your rooms, for ever. Revoke it?", output::safe(&found.label)), yes);
+    let asked = ask(&format!("{} goes from all your rooms, for ever. Revoke it?", output::name(&found.label)), yes);
     if let Err(failure) = asked {
         session.end().await;
         return Err(failure);
@@ -150,14 +146,14 @@ async fn revoke(cli: &Cli, wanted: &str, yes: bool) -> Result<(), Failure> {
     result?;
     output::print(format_args!(
         "{} is revoked. Rooms of others follow when their owners are online.",
-        output::safe(&found.label)
+        output::name(&found.label)
     ));
     output::print("Change your account's password too, if you have one: `parlor account passwd`.");
     Ok(())
 }
 
 async fn rename(cli: &Cli, wanted: &str, name: &str) -> Result<(), Failure> {
-    let label = Name::new(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
+    let label = Name::choose(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
     let session = Session::online(cli).await?;
     let device = find(&session, wanted).await?.device;
     session.call(command(DeviceCommand::Rename { device, label })).await?;

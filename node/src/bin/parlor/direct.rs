@@ -84,7 +84,7 @@ async fn list(cli: &Cli, session: &Session) -> Result<(), Failure> {
             output::json(room);
             continue;
         }
-        output::print(format_args!("{}  {}", room.room.short(), output::safe(&room.name)));
+        output::print(format_args!("{}  {}", room.room.short(), output::name(&room.name)));
     }
     if !rooms.iter().any(is_request) && !cli.json {
         output::print("Nobody asks to write to you.");
@@ -126,7 +126,7 @@ pub(crate) async fn nearby(cli: &Cli) -> Result<(), Failure> {
                 (false, true) => "  (known)",
                 (false, false) => "",
             };
-            output::print(format_args!("{}  {}{mark}", person.user.short(), output::safe(&person.name)));
+            output::print(format_args!("{}  {}{mark}", person.user.short(), output::name(&person.name)));
         }
         if people.is_empty() && !cli.json {
             output::print("Nobody else is seen on this network.");

@@ -1,13 +1,16 @@
 //! Commands about who is in a room and what its rules are.
 
 use parlor_node::{CodeInfo, Command, Member, Reply, RoomChange};
-use parlor_protocol::{HistoryPolicy, Name, Role, RoomCode, RoomId};
+use parlor_protocol::{HistoryPolicy, Locator, Name, Role, RoomCode, RoomId, UserId};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 use crate::{
     cli::{Cli, CodesDo, RoleName},
+    lookup::{Candidate, the_one},
     output::{self, Failure},
     rooms::settle,
+    secrets,
     session::{self, Session},
 };
 
@@ -22,27 +25,28 @@ impl From<RoleName> for Role {
     }
 }
 
-/// The one member who is meant: by name, or by the beginning of a device's or person's id.
-async fn member(session: &Session, room: RoomId, wanted: &str) -> Result<Member, Failure> {
-    let members = session.handle.members(room).await?;
-    let lower = wanted.to_lowercase();
-    let by_name: Vec<&Member> = members.iter().filter(|member| member.name.to_lowercase() == lower).collect();
-    let by_id = |member: &&Member| {
-        lower.len() >= 4
-            && (member.device.to_string().starts_with(&lower) || member.user.to_string().starts_with(&lower))
+/// Finds something of the members: what `thing` makes of each, by the name, or by the id of a device or person.
+async fn of_members<T: Clone + PartialEq>(
+    session: &Session,
+    room: RoomId,
+    wanted: &str,
+    what: &str,
+    thing: impl Fn(&Member) -> T,
+) -> Result<T, Failure> {
+    let candidate = |member: Member| Candidate {
+        thing: thing(&member),
+        name: member.name,
+        ids: vec![member.device.to_string(), member.user.to_string()],
     };
-    let found = if by_name.is_empty() { members.iter().filter(by_id).collect() } else { by_name };
-    match found.as_slice() {
-        [] => {
-            Err(Failure::not_found(format!("nobody called {wanted:?} is in this room; `parlor members` lists who is")))
-        }
-        [first, rest @ ..] if rest.iter().all(|other| other.user == first.user) => Ok((*first).clone()),
-        several => {
-            let ids: Vec<_> = several.iter().map(|member| member.device.short()).collect();
-            let ids = ids.join(", ");
-            Err(Failure::usage(format!("several people are called {wanted:?}; name one by its id: {ids}")))
-        }
-    }
+    let candidates: Vec<_> = session.handle.members(room).await?.into_iter().map(candidate).collect();
+    the_one(what, wanted, &candidates, || {
+        format!("nobody called {wanted:?} is in this room; `parlor members` lists who is")
+    })
+}
+
+/// The one member who is meant.
+async fn member(session: &Session, room: RoomId, wanted: &str) -> Result<UserId, Failure> {
+    of_members(session, room, wanted, "people", |member| member.user).await
 }
 
 /// Gives a command in a room, and lets others hear of it.
@@ -66,18 +70,18 @@ async fn carry(
 
 pub(crate) async fn remove(cli: &Cli, room: &str, who: &str, only_device: bool) -> Result<(), Failure> {
     carry(cli, room, async |session, room| {
-        let member = member(session, room, who).await?;
-        Ok(match only_device {
-            true => Command::RemoveDevice { room, device: member.device },
-            false => Command::RemovePerson { room, user: member.user },
-        })
+        if only_device {
+            let device = of_members(session, room, who, "devices", |member| member.device).await?;
+            return Ok(Command::RemoveDevice { room, device });
+        }
+        Ok(Command::RemovePerson { room, user: member(session, room, who).await? })
     })
     .await
 }
 
 pub(crate) async fn role(cli: &Cli, room: &str, who: &str, role: RoleName) -> Result<(), Failure> {
     carry(cli, room, async |session, room| {
-        let user = member(session, room, who).await?.user;
+        let user = member(session, room, who).await?;
         Ok(Command::SetRole { room, user, role: role.into() })
     })
     .await
@@ -86,7 +90,7 @@ pub(crate) async fn role(cli: &Cli, room: &str, who: &str, role: RoleName) -> Re
 pub(crate) async fn mute(cli: &Cli, room: &str, who: &str, time: &str) -> Result<(), Failure> {
     let lasts = span(time)?.map(Duration::from_millis);
     carry(cli, room, async |session, room| {
-        let user = member(session, room, who).await?.user;
+        let user = member(session, room, who).await?;
         Ok(Command::Mute { room, user, lasts })
     })
     .await
@@ -117,7 +121,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) async fn policy(cli: &Cli, room: &str, wanted: Wanted<'_>) -> Result<(), Failure> {
     let mut changes = Vec::new();
     if let Some(name) = wanted.name {
-        let name = Name::new(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
+        let name = Name::choose(name).map_err(|error| Failure::usage(format!("the name cannot be used: {error}")))?;
         changes.push(RoomChange::Name(name));
     }
     changes.extend(wanted.history.map(history).transpose()?.map(RoomChange::History));
@@ -173,26 +177,35 @@ pub(crate) async fn codes(cli: &Cli, room: &str, action: CodesDo) -> Result<(), 
             let lifetime = expires.as_deref().map(span).transpose()?.flatten().map(Duration::from_millis);
             carry(cli, room, async |_, room| Ok(Command::MakeCode { room, lifetime, uses })).await
         }
-        CodesDo::Revoke { code } => {
+        CodesDo::Revoke { code, code_file } => {
+            // Ids of codes are no secret.
+            let id = code.as_deref().filter(|code| *code != "-" && code.parse::<RoomCode>().is_err());
+            let wanted = match &id {
+                Some(id) => Zeroizing::new((*id).to_owned()),
+                None => secrets::code(code.as_deref(), code_file.as_deref(), secrets::CODE)?,
+            };
             carry(cli, room, async |session, room| {
                 let Reply::Codes(codes) = session.call(Command::Codes { room }).await? else {
                     return Err(Failure::failed("the codes cannot be read"));
                 };
-                let typed: Option<RoomCode> = code.parse().ok();
-                let lower = code.to_lowercase();
-                let is_meant = |known: &&CodeInfo| {
-                    let by_id = lower.len() >= 4 && known.locator.hex().starts_with(&lower);
-                    by_id || (typed.is_some() && known.code == typed)
-                };
-                let found = codes.iter().find(is_meant);
-                let found = found
-                    .ok_or_else(|| Failure::not_found("there is no such code; `parlor codes ROOM list` lists them"))?;
-                Ok(Command::RevokeCode { room, locator: found.locator })
+                Ok(Command::RevokeCode { room, locator: which(&codes, &wanted)? })
             })
             .await
         }
         CodesDo::Rotate => carry(cli, room, async |_, room| Ok(Command::RotateCodes { room })).await,
     }
+}
+
+/// The code that is meant: by itself, by its id, or by the beginning of that.
+fn which(codes: &[CodeInfo], wanted: &str) -> Result<Locator, Failure> {
+    let typed: Option<RoomCode> = wanted.parse().ok();
+    if let Some(known) = codes.iter().find(|known| typed.is_some() && known.code == typed) {
+        return Ok(known.locator);
+    }
+    let candidate =
+        |known: &CodeInfo| Candidate { thing: known.locator, name: String::new(), ids: vec![known.locator.hex()] };
+    let candidates: Vec<_> = codes.iter().map(candidate).collect();
+    the_one("codes", wanted, &candidates, || "there is no such code; `parlor codes ROOM list` lists them".into())
 }
 
 async fn list_codes(cli: &Cli, room: &str) -> Result<(), Failure> {
@@ -211,7 +224,7 @@ async fn list_codes(cli: &Cli, room: &str) -> Result<(), Failure> {
                 (false, false) => "works no longer",
             };
             let uses = code.uses.map_or_else(String::new, |uses| format!(" of {uses}"));
-            let maker = output::safe(&code.maker_name);
+            let maker = output::name(&code.maker_name);
             output::print(format_args!("{id}  {shown}  {state}, made by {maker}, used {}{uses}", code.used));
         }
     }

@@ -8,17 +8,12 @@ use parlor_protocol::{
     guard::{Passphrase, PassphraseError},
     limits::PASSPHRASE_MAX,
 };
-use std::{
-    fs::File,
-    io::{IsTerminal as _, Read as _},
-    path::Path,
-};
-use zeroize::Zeroizing;
+use std::path::Path;
 
 use crate::{
     cli::{Cli, LockDo},
     output::{self, Failure},
-    session,
+    secrets, session,
 };
 
 /// How often a passphrase may be typed wrongly before the program ends.
@@ -45,7 +40,7 @@ pub(crate) async fn opened<T, F: Future<Output = Result<T, StartError>>>(
         match open(unlock.clone()).await {
             Err(StartError::Store(StoreError::PassphraseNeeded)) if may_ask => {}
             Err(StartError::Store(StoreError::PassphraseWrong)) if may_ask && tries < TRIES => {
-                eprintln!("parlor: the passphrase is wrong");
+                output::complain(format_args!("parlor: the passphrase is wrong"));
             }
             other => return Ok(other?),
         }
@@ -58,41 +53,29 @@ pub(crate) async fn opened<T, F: Future<Output = Result<T, StartError>>>(
 /// Starts the node of the profile.
 pub(crate) async fn start(cli: &Cli, online: bool) -> Result<Node, Failure> {
     let config = session::config(cli, online);
-    opened(cli, |unlock| {
+    let node = opened(cli, |unlock| {
         let mut config = config.clone();
         config.unlock = unlock;
         Box::pin(Node::start(config))
     })
-    .await
+    .await?;
+    output::mended(node.mended());
+    Ok(node)
 }
 
 /// Reads a passphrase from a file, without the line's end.
 fn from_file(file: &Path, read: fn(&str) -> Result<Passphrase, PassphraseError>) -> Result<Passphrase, Failure> {
-    let failed = |reason: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read a passphrase from {} ({reason})", file.display()))
-    };
-    let source = File::open(file).map_err(|error| failed(&error))?;
-    #[cfg(unix)]
-    if source.metadata().is_ok_and(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o077 != 0) {
-        eprintln!("parlor: others on this machine may read {}; `chmod 600` it", file.display());
-    }
-    let limit = PASSPHRASE_MAX + 3;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
-    source.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed(&"it is not UTF-8"))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    read(text.strip_suffix('\r').unwrap_or(text)).map_err(|error| failed(&error))
+    let text = secrets::from_file(file, PASSPHRASE_MAX + 3)?;
+    let failed = |error| Failure::usage(format!("cannot read a passphrase from {} ({error})", file.display()));
+    read(secrets::without_line_end(&text)).map_err(failed)
 }
 
 /// Asks at the terminal, without showing what is typed.
 fn asked(prompt: &str, read: fn(&str) -> Result<Passphrase, PassphraseError>) -> Result<Passphrase, Failure> {
-    if !std::io::stderr().is_terminal() && !std::io::stdin().is_terminal() {
-        return Err(Failure::start(
-            "this profile is locked, and there is no terminal to ask for its passphrase; give it with --passphrase-file FILE",
-        ));
-    }
-    let typed = rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-        Failure::start(format!("no passphrase could be asked for ({error}); give it with --passphrase-file FILE"))
+    let typed = secrets::asked(prompt, |why| {
+        Failure::start(format!(
+            "this profile is locked, and no passphrase could be asked for ({why}); give it with --passphrase-file FILE"
+        ))
     })?;
     read(&typed).map_err(|error| Failure::usage(error.to_string()))
 }
@@ -102,18 +85,18 @@ fn chosen(file: Option<&Path>) -> Result<Passphrase, Failure> {
     if let Some(file) = file {
         return from_file(file, Passphrase::choose);
     }
-    eprintln!("It cannot be reset: whoever forgets it loses this profile. Four or five words are good.");
+    output::complain(format_args!(
+        "It cannot be reset: whoever forgets it loses this profile. Four or five words are good."
+    ));
     let first = asked("New passphrase: ", Passphrase::choose)?;
     let second = asked("The same again: ", Passphrase::new)?;
     if first == second { Ok(first) } else { Err(Failure::usage("these two differ; nothing was changed")) }
 }
 
-/// The passphrase until now, where there is one.
-fn current(cli: &Cli, kind: LockKind) -> Result<Option<Passphrase>, Failure> {
-    if !kind.has_passphrase() {
-        return Ok(None);
-    }
-    match unlock(cli)?.passphrase {
+/// The passphrase until now, where there is one: as given, or asked for.
+fn current(given: Option<Passphrase>, kind: LockKind) -> Result<Option<Passphrase>, Failure> {
+    match given {
+        _ if !kind.has_passphrase() => Ok(None),
         Some(given) => Ok(Some(given)),
         None => asked("Passphrase until now: ", Passphrase::new).map(Some),
     }
@@ -134,7 +117,9 @@ pub(crate) fn lock(cli: &Cli, action: &LockDo) -> Result<(), Failure> {
         return Ok(());
     }
     // Held to the end: no other program may open the profile meanwhile.
-    let _lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
+    let lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
+    output::mended(lock.mended());
+    let Unlock { keychain, passphrase } = unlock(cli)?;
     let change = match action {
         LockDo::Status => return Ok(()),
         LockDo::Set { .. } if kind.has_passphrase() => {
@@ -152,17 +137,17 @@ pub(crate) fn lock(cli: &Cli, action: &LockDo) -> Result<(), Failure> {
             return Err(Failure::failed(StoreError::NoPassphrase.to_string()));
         }
         LockDo::Change { new_passphrase_file } => LockChange::SetPassphrase {
-            current: current(cli, kind)?,
+            current: current(passphrase, kind)?,
             new: chosen(new_passphrase_file.as_deref())?,
             at_start: None,
         },
-        LockDo::Remove => match current(cli, kind)? {
+        LockDo::Remove => match current(passphrase, kind)? {
             Some(current) => LockChange::RemovePassphrase { current },
             None => return Err(Failure::failed(StoreError::NoPassphrase.to_string())),
         },
         LockDo::Keychain => LockChange::UseKeychain,
     };
-    let unlock = Unlock { passphrase: None, ..unlock(cli)? };
+    let unlock = Unlock { keychain, passphrase: None };
     let kind = change_lock(&dir, &unlock, change).map_err(|error| Failure::failed(error.to_string()))?;
     tell(cli, kind, &dir);
     Ok(())

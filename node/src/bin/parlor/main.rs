@@ -9,13 +9,16 @@ mod devices;
 mod direct;
 mod govern;
 mod lock;
+mod lookup;
 mod messages;
 mod network;
 mod output;
 mod people;
 mod rooms;
 mod run;
+mod secrets;
 mod session;
+mod terminal;
 
 use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Do};
@@ -24,6 +27,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(error) = parlor_node::private::no_core_dumps() {
+        output::complain(format_args!("parlor: should it crash, the system may keep what is in its memory ({error})"));
+    }
     let level = if cli.verbose { "parlor_node=debug,info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
@@ -40,9 +46,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("parlor: {failure}");
+            output::complain(format_args!("parlor: {failure}"));
             if verbose {
-                failure.causes().for_each(|cause| eprintln!("  because: {cause}"));
+                failure.causes().for_each(|cause| output::complain(format_args!("  because: {cause}")));
             }
             ExitCode::from(failure.exit_code())
         }

@@ -29,14 +29,14 @@ pub(crate) async fn peers(cli: &Cli) -> Result<(), Failure> {
             output::print(format_args!(
                 "{}  {}  {} ({})",
                 peer.device.short(),
-                output::safe(&peer.name),
+                output::name(&peer.name),
                 peer.address,
                 peer.transport
             ));
         }
     }
     if connection.peers.is_empty() {
-        connection.hints.iter().for_each(|hint| eprintln!("{hint}"));
+        connection.hints.iter().for_each(|hint| output::complain(format_args!("{hint}")));
         return Err(parlor_node::CommandError::NobodyFound.into());
     }
     Ok(())

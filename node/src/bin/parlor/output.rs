@@ -1,10 +1,13 @@
 //! What is printed, and how programs end.
 
 use jiff::{Timestamp, tz::TimeZone};
-use parlor_node::{CommandError, Message, MessageBody, RoomChange, StartError, Warning};
+use parlor_node::{CommandError, Message, MessageBody, RoomChange, StartError, Warning, private::Mended};
 use parlor_protocol::{HistoryPolicy, Role};
 use serde::Serialize;
-use std::{fmt, io::Write as _};
+use std::{borrow::Cow, fmt, io::Write as _};
+use terminal_size::{Height, Width, terminal_size_of};
+
+use crate::terminal;
 
 /// Why a command failed: a message with its remedy, and an exit code.
 #[derive(Debug)]
@@ -29,6 +32,10 @@ impl Failure {
 
     pub(crate) fn start(message: impl Into<String>) -> Self {
         Self { message: message.into(), causes: Vec::new(), code: 5 }
+    }
+
+    pub(crate) const fn is_not_found(&self) -> bool {
+        self.code == 3
     }
 
     pub(crate) const fn exit_code(&self) -> u8 {
@@ -79,9 +86,37 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Prints a line. When nobody reads any more (`parlor history kitchen | head`) the program ends:
-/// all that was to be kept is on the disk by then.
+/// Prints a line, on a terminal wrapped and the rest of it set in. When nobody reads any more
+/// (`parlor history kitchen | head`) the program ends: all that was to be kept is on the disk by then.
 pub(crate) fn print(text: impl fmt::Display) {
+    write(fitted(text.to_string(), terminal_size_of(std::io::stdout())));
+}
+
+/// Says on the standard error what is wrong, or what to be careful about. Parts of it may come from others.
+pub(crate) fn complain(text: impl fmt::Display) {
+    let shown: Vec<_> = text.to_string().lines().map(terminal::line).collect();
+    // There is nobody left to tell when this fails.
+    let _ = writeln!(std::io::stderr().lock(), "{}", fitted(shown.join("\n"), terminal_size_of(std::io::stderr())));
+}
+
+/// Says what of the profile other users of this computer could get at.
+pub(crate) fn mended(mended: &[Mended]) {
+    for mended in mended {
+        complain(format_args!("parlor: {mended}"));
+    }
+}
+
+/// Lines as long as the terminal is wide, where there is one.
+fn fitted(text: String, size: Option<(Width, Height)>) -> String {
+    let Some((Width(width), _)) = size else { return text };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let locale = locale.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    // There terminals show many signs as wide as their own letters.
+    let is_wide = ["ja", "ko", "zh"].into_iter().any(|language| locale.starts_with(language));
+    terminal::wrapped(&text, width.into(), is_wide)
+}
+
+fn write(text: impl fmt::Display) {
     if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
         let is_wanted = error.kind() == std::io::ErrorKind::BrokenPipe;
         if !is_wanted {
@@ -91,19 +126,32 @@ pub(crate) fn print(text: impl fmt::Display) {
     }
 }
 
-/// Prints one JSON line.
+/// Prints one JSON line. Hidden characters are written as escapes, which say the same to programs.
 pub(crate) fn json<T: Serialize>(value: &T) {
     match serde_json::to_string(value) {
-        Ok(line) => print(format_args!("{line}")),
-        Err(error) => eprintln!("parlor: cannot be shown as JSON: {error}"),
+        Ok(line) => write(escaped(&line)),
+        Err(error) => complain(format_args!("parlor: cannot be shown as JSON: {error}")),
     }
 }
 
-/// Text as it may go to a terminal: no control characters but line ends and tabs, so that no
-/// message can move the cursor or change colours.
-pub(crate) fn safe(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+/// JSON in which nothing is hidden. Outside of texts it has no such characters.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(terminal::is_hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if terminal::is_hidden(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
+
+/// A name, as it may go to a terminal.
+pub(crate) use terminal::name;
 
 /// Local date and time.
 pub(crate) fn time(millis: u64) -> String {
@@ -116,7 +164,7 @@ pub(crate) fn time(millis: u64) -> String {
 
 /// What to be careful about with a person.
 pub(crate) fn warning(name: &str, warning: &Warning) -> String {
-    let name = safe(name);
+    let name = self::name(name);
     match warning {
         Warning::OwnDevice => {
             "Careful: a new device of yours was added. If it was not you, look at `parlor devices list`.".to_owned()
@@ -125,7 +173,7 @@ pub(crate) fn warning(name: &str, warning: &Warning) -> String {
             "Careful: a new device was added to the account of {name}. Ask {name} whether it is theirs (`parlor person`)."
         ),
         Warning::LooksLike { name: other, .. } => {
-            format!("Careful: {name} is not {}, though the names look alike. They are two people.", safe(other))
+            format!("Careful: {name} is not {}, though the names look alike. They are two people.", self::name(other))
         }
     }
 }
@@ -136,7 +184,7 @@ pub(crate) fn message(message: &Message, as_json: bool) {
         json(message);
         return;
     }
-    let name = safe(&message.author_name);
+    let name = self::name(&message.author_name);
     let when = time(message.at);
     if let Some(warning) = message.warning.as_ref().filter(|_| !matches!(message.body, MessageBody::Text { .. })) {
         print(format_args!("{when}  ! {}", self::warning(&message.author_name, warning)));
@@ -148,32 +196,30 @@ pub(crate) fn message(message: &Message, as_json: bool) {
     match &message.body {
         MessageBody::Text { text } => {
             let edited = if message.edited { " (edited)" } else { "" };
-            // Further lines are set in, so that nobody can write lines that look like others'.
-            let text = safe(text).replace('\n', "\n    ");
-            print(format_args!("{when}  {name}: {text}{edited}"));
+            print(format_args!("{when}  {name}: {}{edited}", terminal::text(text)));
         }
         MessageBody::Deleted => print(format_args!("{when}  {name} deleted a message")),
         MessageBody::Joined => print(format_args!("{when}  * {name} joined")),
-        MessageBody::Renamed { from } => print(format_args!("{when}  * {} is now {name}", safe(from))),
+        MessageBody::Renamed { from } => print(format_args!("{when}  * {} is now {name}", self::name(from))),
         MessageBody::RoomCreated => print(format_args!("{when}  * {name} made the room")),
         MessageBody::Left => print(format_args!("{when}  * {name} left")),
         MessageBody::Removed { name: who, device: false, .. } => {
-            print(format_args!("{when}  * {name} removed {}", safe(who)));
+            print(format_args!("{when}  * {name} removed {}", self::name(who)));
         }
         MessageBody::Removed { name: who, device: true, .. } => {
-            print(format_args!("{when}  * {name} removed a device of {}", safe(who)));
+            print(format_args!("{when}  * {name} removed a device of {}", self::name(who)));
         }
         MessageBody::RoleGiven { name: who, role, .. } => {
-            print(format_args!("{when}  * {name} gave {} the role of {}", safe(who), role_name(*role)));
+            print(format_args!("{when}  * {name} gave {} the role of {}", self::name(who), role_name(*role)));
         }
         MessageBody::Muted { name: who, until: Some(_), .. } => {
-            print(format_args!("{when}  * {name} silenced {} for a while", safe(who)));
+            print(format_args!("{when}  * {name} silenced {} for a while", self::name(who)));
         }
         MessageBody::Muted { name: who, until: None, .. } => {
-            print(format_args!("{when}  * {name} lets {} write again", safe(who)));
+            print(format_args!("{when}  * {name} lets {} write again", self::name(who)));
         }
         MessageBody::RoomChanged { change } => {
-            print(format_args!("{when}  * {name} changed the room: {}", safe(&room_change(change))));
+            print(format_args!("{when}  * {name} changed the room: {}", room_change(change)));
         }
         MessageBody::CodesEnded => print(format_args!("{when}  * {name} ended all codes made before")),
         MessageBody::Dissolved => print(format_args!("{when}  * {name} ended the room for everybody")),
@@ -195,7 +241,7 @@ pub(crate) const fn role_name(role: Role) -> &'static str {
 fn room_change(change: &RoomChange) -> String {
     let seconds = |ms: u64| format!("{} seconds", ms / 1000);
     match change {
-        RoomChange::Name(name) => format!("name {}", name.as_str()),
+        RoomChange::Name(name) => format!("name {}", self::name(name.as_str())),
         RoomChange::Newcomers(role) => format!("newcomers are {}s", role_name(*role)),
         RoomChange::History(policy) => format!("newcomers read {}", history_name(*policy)),
         RoomChange::Lifetime(ms) => format!("messages vanish after {}", ms.map_or_else(|| "never".into(), seconds)),

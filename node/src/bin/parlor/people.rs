@@ -23,7 +23,7 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
             marks.extend(person.blocked.then_some("blocked"));
             marks.extend((person.online && !person.own).then_some("online"));
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
-            output::print(format_args!("{}  {}{mark}", person.user.short(), output::safe(&person.name)));
+            output::print(format_args!("{}  {}{mark}", person.user.short(), output::name(&person.name)));
         }
     }
     session.end().await;
@@ -52,17 +52,20 @@ pub(crate) async fn show(cli: &Cli, wanted: &str) -> Result<(), Failure> {
 
 fn print_card(card: &PersonCard) {
     let you = if card.own { " (you)" } else { "" };
-    output::print(format_args!("{}{you}  {}", output::safe(&card.name), card.user.short()));
+    output::print(format_args!("{}{you}  {}", output::name(&card.name), card.user.short()));
     if !card.other_names.is_empty() {
-        output::print(format_args!("also called: {}", output::safe(&card.other_names.join(", "))));
+        output::print(format_args!(
+            "also called: {}",
+            card.other_names.iter().map(|name| output::name(name)).collect::<Vec<_>>().join(", ")
+        ));
     }
     for name in &card.looks_like {
         output::print(format_args!(
             "CAREFUL: this name looks like that of {}, who is somebody else",
-            output::safe(name)
+            output::name(name)
         ));
     }
-    let rooms: Vec<_> = card.rooms.iter().map(|room| output::safe(&room.name)).collect();
+    let rooms: Vec<_> = card.rooms.iter().map(|room| output::name(&room.name)).collect();
     output::print(format_args!("rooms: {}", if rooms.is_empty() { "none".to_owned() } else { rooms.join(", ") }));
     output::print(format_args!(
         "first seen {}, last seen {}",
@@ -99,7 +102,7 @@ pub(crate) async fn verify(cli: &Cli, wanted: &str, text: &[String], yes: bool, 
         (false, false, true) => None,
     };
     let card = card(&session, user).await?;
-    let name = output::safe(&card.name);
+    let name = output::name(&card.name);
     match command {
         Some(command) => {
             if let Err(error) = session.call(command).await {
@@ -126,7 +129,7 @@ fn print_safety(cli: &Cli, card: &PersonCard) {
         output::json(safety);
         return;
     }
-    let name = output::safe(&card.name);
+    let name = output::name(&card.name);
     output::print(format_args!("Compare with {name}, in person or by telephone. Both of you must see the same:"));
     for four in safety.digits.chunks(4) {
         output::print(format_args!("  {}", four.join(" ")));

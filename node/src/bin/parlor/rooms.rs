@@ -6,14 +6,15 @@ use parlor_protocol::{Name, Role, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
 use crate::{
-    cli::Cli,
+    cli::{Cli, TypedCode},
     lock,
     output::{self, Failure},
+    secrets,
     session::{self, Session},
 };
 
 fn name(text: &str, what: &str) -> Result<Name, Failure> {
-    Name::new(text).map_err(|error| Failure::usage(format!("the {what} cannot be used: {error}")))
+    Name::choose(text).map_err(|error| Failure::usage(format!("the {what} cannot be used: {error}")))
 }
 
 pub(crate) async fn init(cli: &Cli, wanted: Option<&str>) -> Result<(), Failure> {
@@ -34,7 +35,7 @@ pub(crate) async fn init(cli: &Cli, wanted: Option<&str>) -> Result<(), Failure>
         if cli.json {
             output::json(&me);
         } else {
-            output::print(format_args!("You are {} on device {}.", output::safe(&me.name), me.device.short()));
+            output::print(format_args!("You are {} on device {}.", output::name(&me.name), me.device.short()));
         }
     }
     session.end().await;
@@ -62,7 +63,7 @@ pub(crate) async fn create(cli: &Cli, wanted: &str, history: Option<&str>) -> Re
         if cli.json {
             output::json(&reply);
         } else {
-            output::print(format_args!("Made the room {} ({}).", output::safe(wanted), room.short()));
+            output::print(format_args!("Made the room {} ({}).", output::name(wanted), room.short()));
             output::print(format_args!("Others join with this code: {code}"));
         }
     }
@@ -118,7 +119,8 @@ pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>
     Ok(())
 }
 
-pub(crate) async fn join(cli: &Cli, code: &str, no_wait: bool) -> Result<(), Failure> {
+pub(crate) async fn join(cli: &Cli, typed: &TypedCode, no_wait: bool) -> Result<(), Failure> {
+    let code = secrets::code(typed.code.as_deref(), typed.code_file.as_deref(), secrets::CODE)?;
     let code: RoomCode = code.parse().map_err(|error| Failure::usage(format!("this is not a code: {error}")))?;
     let session = Session::online(cli).await?;
     let mut events = session.handle.subscribe();
@@ -164,7 +166,7 @@ pub(crate) async fn join(cli: &Cli, code: &str, no_wait: bool) -> Result<(), Fai
     if cli.json {
         output::json(&serde_json::json!({ "joined": room, "name": name, "complete": is_complete }));
     } else {
-        output::print(format_args!("Joined {} ({}).", output::safe(&name), room.short()));
+        output::print(format_args!("Joined {} ({}).", output::name(&name), room.short()));
     }
     settle(&session).await;
     session.end().await;
@@ -189,7 +191,7 @@ fn show_stage(bar: &ProgressBar, stage: &JoinStage) -> bool {
         JoinStage::Preparing => bar.set_message("preparing"),
         JoinStage::Searching { asked: 0 } => bar.set_message("looking for other machines"),
         JoinStage::Searching { asked } => bar.set_message(format!("asking {asked} machines")),
-        JoinStage::Found { name, .. } => bar.set_message(format!("found {}", output::safe(name))),
+        JoinStage::Found { name, .. } => bar.set_message(format!("found {}", output::name(name))),
         JoinStage::Reading { have, total, .. } => bar.set_message(format!("reading history: {have} of {total}")),
         JoinStage::Finished { .. } => return true,
         JoinStage::Failed => {}
@@ -213,13 +215,13 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
             output::print(format_args!(
                 "{}  {when}  {} ({members}){unread}",
                 room.room.short(),
-                output::safe(&room.name)
+                output::name(&room.name)
             ));
         }
     }
     if rooms.is_empty() && !cli.json {
         output::print(format_args!(
-            "No rooms yet. Make one with `parlor create NAME`, or join one with `parlor join CODE`."
+            "No rooms yet. Make one with `parlor create NAME`, or join one with `parlor join`."
         ));
     }
     session.end().await;
@@ -244,10 +246,10 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
         } else {
             let marks = member.own.then_some("you").into_iter().chain(role_word(member.role));
             let marks = marks.chain(member.verified.then_some("verified")).chain(member.blocked.then_some("blocked"));
-            let careful = member.looks_like.as_ref().map(|name| format!("careful, looks like {}", output::safe(name)));
+            let careful = member.looks_like.as_ref().map(|name| format!("careful, looks like {}", output::name(name)));
             let marks: Vec<_> = marks.chain(careful.as_deref()).collect();
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
-            output::print(format_args!("{}  {}{mark}", member.device.short(), output::safe(&member.name)));
+            output::print(format_args!("{}  {}{mark}", member.device.short(), output::name(&member.name)));
         }
     }
     session.end().await;
@@ -261,7 +263,8 @@ pub(crate) async fn repair(cli: &Cli) -> Result<(), Failure> {
         return Err(Failure::not_found(format!("there is no profile in {}", dir.display())));
     }
     // Held to the end: no other program may use the store meanwhile.
-    let _lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
+    let lock = ProfileLock::take(&dir, &config.profile).map_err(StartError::from)?;
+    output::mended(lock.mended());
     let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
     let (place, stamp) = (dir.as_path(), stamp.as_str());
     let repair = |unlock| async move { Ok(parlor_node::store::repair(place, stamp, &unlock)?) };

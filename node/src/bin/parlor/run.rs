@@ -61,7 +61,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         let name = if me.name.is_empty() { "somebody without a name" } else { &me.name };
         output::print(format_args!(
             "Parlor is up as {} ({}). Stop it with Ctrl-C.",
-            output::safe(name),
+            output::name(name),
             me.device.short()
         ));
     }
@@ -91,8 +91,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
                 Event::MessagesAdded { messages, live: true, .. } => {
                     messages.iter().for_each(|message| output::message(message, false));
                 }
-                Event::PersonWarned { name, warning, .. } => eprintln!("{}", output::warning(&name, &warning)),
-                Event::ProblemRaised(problem) => eprintln!("{}. {}", problem.what, problem.remedy),
+                Event::PersonWarned { name, warning, .. } => output::complain(format_args!("{}", output::warning(&name, &warning))),
+                Event::ProblemRaised(problem) => output::complain(format_args!("{}. {}", problem.what, problem.remedy)),
                 _ => {}
             },
         }

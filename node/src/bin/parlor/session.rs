@@ -7,7 +7,12 @@ use parlor_node::{
 use parlor_protocol::{RoomId, UserId};
 use std::time::Duration;
 
-use crate::{cli::Cli, lock, output::Failure};
+use crate::{
+    cli::Cli,
+    lock,
+    lookup::{Candidate, the_one},
+    output::{self, Failure},
+};
 
 /// How long it takes at most until a machine that is there is found.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
@@ -109,35 +114,28 @@ impl Session {
         }
     }
 
-    /// Finds a room by its name or the beginning of its id, once it is read from the store.
+    /// Finds a room by its id, the beginning of it, or its name, once it is read from the store.
     pub(crate) async fn room(&self, wanted: &str) -> Result<RoomId, Failure> {
         let rooms = self.handle.rooms().await?;
-        let by_name: Vec<_> = rooms.iter().filter(|room| room.name.to_lowercase() == wanted.to_lowercase()).collect();
-        let wanted_id = wanted.to_lowercase();
-        let by_id =
-            || rooms.iter().filter(|room| wanted_id.len() >= 4 && room.room.to_string().starts_with(&wanted_id));
-        let found = if by_name.is_empty() { by_id().collect() } else { by_name };
-        match found.as_slice() {
-            [room] => {
-                let room = room.room;
-                self.until_loaded(room).await?;
-                Ok(room)
+        let candidate = |room: &RoomSummary| Candidate {
+            thing: room.room,
+            name: room.name.clone(),
+            ids: vec![room.room.to_string()],
+        };
+        let candidates: Vec<_> = rooms.iter().map(candidate).collect();
+        let room = the_one("rooms", wanted, &candidates, || {
+            if rooms.is_empty() {
+                "this profile is in no room yet; make one with `parlor create NAME`, or join one with `parlor join`"
+                    .into()
+            } else {
+                format!("no room is called {wanted:?}; you are in: {}", names(&rooms))
             }
-            [] if rooms.is_empty() => Err(Failure::not_found(
-                "this profile is in no room yet; make one with `parlor create NAME`, or join one with `parlor join CODE`",
-            )),
-            [] => Err(Failure::not_found(format!("no room is called {wanted:?}; you are in: {}", names(&rooms)))),
-            several => {
-                let ids: Vec<_> = several.iter().map(|room| format!("{} ({})", room.name, room.room.short())).collect();
-                Err(Failure::usage(format!(
-                    "several rooms are called {wanted:?}; name one by its id: {}",
-                    ids.join(", ")
-                )))
-            }
-        }
+        })?;
+        self.until_loaded(room).await?;
+        Ok(room)
     }
 
-    /// Finds a person by name or the beginning of the account key.
+    /// Finds a person by the account key, the beginning of it, or the name.
     pub(crate) async fn person(&self, wanted: &str) -> Result<UserId, Failure> {
         let mut people: Vec<(UserId, String)> = match self.call(Command::People).await? {
             Reply::People(people) => people.into_iter().map(|person| (person.user, person.name)).collect(),
@@ -148,19 +146,11 @@ impl Session {
             let new: Vec<_> = new.map(|near| (near.user, near.name)).collect();
             people.extend(new);
         }
-        let lower = wanted.to_lowercase();
-        let by_name: Vec<_> = people.iter().filter(|(_, name)| name.to_lowercase() == lower).collect();
-        let by_id = || people.iter().filter(|(user, _)| lower.len() >= 4 && user.to_string().starts_with(&lower));
-        let found = if by_name.is_empty() { by_id().collect() } else { by_name };
-        match found.as_slice() {
-            [(user, _)] => Ok(*user),
-            [] => Err(Failure::not_found(format!("nobody known here is called {wanted:?}; see `parlor people`"))),
-            several => {
-                let ids: Vec<_> = several.iter().map(|(user, _)| user.short()).collect();
-                let ids = ids.join(", ");
-                Err(Failure::usage(format!("several people are called {wanted:?}; name one by the account key: {ids}")))
-            }
-        }
+        let candidate = |(user, name): (UserId, String)| Candidate { thing: user, name, ids: vec![user.to_string()] };
+        let candidates: Vec<_> = people.into_iter().map(candidate).collect();
+        the_one("people", wanted, &candidates, || {
+            format!("nobody known here is called {wanted:?}; see `parlor people`")
+        })
     }
 
     /// A question for history is answered once the room was read from the store. Before that it is
@@ -176,7 +166,7 @@ impl Session {
 }
 
 fn names(rooms: &[RoomSummary]) -> String {
-    rooms.iter().map(|room| room.name.clone()).collect::<Vec<_>>().join(", ")
+    rooms.iter().map(|room| output::name(&room.name)).collect::<Vec<_>>().join(", ")
 }
 
 /// A time as people type it, `90s`, `15m`, `2h`, `7d`.

@@ -6,8 +6,9 @@
 use parlor_protocol::{
     DeviceId, Name,
     account::{
-        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, Binding, ExportKey, LoggingIn, Password,
-        RecoveryKey, RegisterUpload, Registered, Registering, TokenProof, UserName, VaultKey, VaultRecord,
+        AccessToken, AccountAnswer, AccountRefusal, AccountRequest, Binding, ExportKey, LoggingIn, OpenVault, Password,
+        RecoveryKey, RecoveryLock, RegisterUpload, Registered, Registering, TokenProof, UserName, VaultKey,
+        VaultRecord,
     },
     error::LogInError,
     keys::Secret,
@@ -15,7 +16,10 @@ use parlor_protocol::{
 };
 use std::collections::BTreeSet;
 
-use super::{AccountBundle, PasswordWork, PasswordWorked};
+use super::{
+    AccountBundle, PasswordWork, PasswordWorked,
+    rekeying::{Before, Changing, Rekeyed},
+};
 use crate::{
     command::{RecoveryWords, Reply},
     engine::{
@@ -48,7 +52,7 @@ pub(in crate::engine) enum Goal {
 
 /// Where a job stands.
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     /// No archive was asked yet.
     Looking,
     /// A password is being set: at the archive, or being stretched.
@@ -60,12 +64,12 @@ enum Step {
 }
 
 #[derive(Debug)]
-enum Finish {
+pub(super) enum Finish {
     Registered { key: VaultKey, recovery: RecoveryKey, name: UserName },
     Reset,
-    Changed,
+    Changed(Changing),
     Deleted,
-    Rekeyed { bundle: Box<AccountBundle>, key: VaultKey, version: u64, name: UserName },
+    Recovered { bundle: Box<AccountBundle>, key: VaultKey, lock: RecoveryLock, version: u64, name: UserName },
 }
 
 /// A job.
@@ -80,6 +84,8 @@ pub(in crate::engine) struct AccountJob {
     tried: BTreeSet<DeviceId>,
     started: u64,
     step: Step,
+    /// The account as it was before its password changes.
+    before: Option<Before>,
     /// The request under way, to ask again.
     request: Option<AccountRequest>,
     repeats: u32,
@@ -114,6 +120,7 @@ impl Engine {
             tried: BTreeSet::new(),
             started,
             step: Step::Looking,
+            before: None,
             request: None,
             repeats: 0,
         });
@@ -219,14 +226,30 @@ impl Engine {
         }
     }
 
-    fn set_step(&mut self, step: Step) {
+    pub(super) fn account_job(&self) -> Option<JobId> {
+        self.account.job.as_ref().map(|job| job.id)
+    }
+
+    /// The change of keys that a job has come to.
+    pub(super) fn changing(&mut self, id: JobId) -> Option<&mut Changing> {
+        let job = self.account.job.as_mut().filter(|job| job.id == id)?;
+        match &mut job.step {
+            Step::Finishing(finish) => match &mut **finish {
+                Finish::Changed(changing) => Some(changing),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_step(&mut self, step: Step) {
         if let Some(job) = self.account.job.as_mut() {
             job.step = step;
         }
     }
 
     /// Asks the job's archive, and remembers the request until it is answered.
-    fn ask_account(&mut self, request: AccountRequest) {
+    pub(super) fn ask_account(&mut self, request: AccountRequest) {
         let Some(job) = self.account.job.as_mut() else { return };
         let (Some(archive), id) = (job.archive, job.id) else { return };
         job.request = Some(request.clone());
@@ -264,6 +287,10 @@ impl Engine {
             }
             (Step::LoggingIn(None, Some(export)), AccountAnswer::LoggedIn(vault)) => self.on_logged_in(&export, vault),
             (Step::Finishing(finish), AccountAnswer::Done) => self.on_finished(*finish),
+            (Step::Finishing(finish), AccountAnswer::VaultChanged(vault)) => match *finish {
+                Finish::Changed(changing) => self.change_again(changing, vault),
+                _ => self.fail_account(CommandError::ArchiveSilent),
+            },
             (_, AccountAnswer::Refused(AccountRefusal::WrongLogIn)) => self.try_elsewhere(),
             (_, AccountAnswer::Refused(refusal)) => self.fail_account(refused(refusal)),
             _ => self.fail_account(CommandError::ArchiveSilent),
@@ -325,15 +352,10 @@ impl Engine {
                 self.ask_account(request);
             }
             Goal::Change { .. } => {
-                let wrapped =
-                    self.account.record.as_ref().map(|record| (record.vault_key.clone(), record.name.clone()));
-                let Some((key, name)) = wrapped else { return self.fail_account(CommandError::NotSignedIn) };
-                match key.wrap(&name, &export, &mut self.rng) {
-                    Ok(by_password) => {
-                        self.set_step(Step::Finishing(Box::new(Finish::Changed)));
-                        self.ask_account(AccountRequest::FinishChange { record, by_password });
-                    }
-                    Err(_) => self.fail_account(CommandError::VaultDamaged),
+                let before = self.account.job.as_mut().and_then(|job| job.before.take());
+                match before {
+                    Some(before) => self.change_keys(before, Registered { record, export }),
+                    None => self.fail_account(CommandError::NotSignedIn),
                 }
             }
             Goal::LogIn { .. } | Goal::Delete { .. } => {}
@@ -353,9 +375,9 @@ impl Engine {
         let vault = bundle.encode().ok().and_then(|contents| {
             Some(VaultRecord {
                 version: 1,
-                sealed: key.seal(&name, 1, &contents, &mut self.rng).ok()?,
+                sealed: key.seal(&name, 1, &recovery.lock(), &contents, &mut self.rng).ok()?,
                 by_password: Some(key.wrap(&name, export, &mut self.rng).ok()?),
-                by_recovery: key.wrap_for_recovery(&name, &recovery, &mut self.rng).ok()?,
+                by_recovery: key.wrap_for_recovery(&name, &recovery.lock(), &mut self.rng).ok()?,
             })
         });
         let Some(vault) = vault else { return self.fail_account(CommandError::VaultFull) };
@@ -370,6 +392,10 @@ impl Engine {
         match &job.goal {
             Goal::Change { new, .. } => {
                 let new = new.clone();
+                let before = self.before_change(export, vault);
+                if let Some(job) = self.account.job.as_mut() {
+                    job.before = before;
+                }
                 match self.account.record.as_ref().map(|record| record.name.clone()) {
                     Some(name) => self.start_setting(name, new, |message| AccountRequest::StartChange { message }),
                     None => self.fail_account(CommandError::NotSignedIn),
@@ -395,22 +421,20 @@ impl Engine {
             let error = if recovery.is_some() { CommandError::RecoveryWrong } else { CommandError::VaultLocked };
             return self.fail_account(error);
         };
-        let contents = key.open(name, vault.version, &vault.sealed).ok();
-        let Some(bundle) = contents.and_then(|contents| AccountBundle::decode(&contents).ok()) else {
+        let opened = key.open(name, vault.version, &vault.sealed).ok();
+        let Some((lock, bundle)) = opened.and_then(|OpenVault { lock, contents }| {
+            AccountBundle::decode(&contents).ok().map(|bundle| (lock, bundle))
+        }) else {
             return self.fail_account(CommandError::VaultDamaged);
         };
         if !is_reset {
-            return self.enter_account(name.clone(), key, vault.version, bundle);
+            return self.enter_account(name.clone(), key, lock, vault.version, bundle);
         }
-        // The key is wrapped anew, under the new password.
-        let version = vault.version + 1;
-        let next = bundle.encode().ok().and_then(|contents| {
-            let sealed = key.seal(name, version, &contents, &mut self.rng).ok()?;
-            let by_password = Some(key.wrap(name, export, &mut self.rng).ok()?);
-            Some(VaultRecord { version, sealed, by_password, by_recovery: vault.by_recovery.clone() })
-        });
-        let Some(next) = next else { return self.fail_account(CommandError::VaultDamaged) };
-        let finish = Finish::Rekeyed { bundle: Box::new(bundle), key, version, name: name.clone() };
+        let Some(Rekeyed { key, vault: next }) = self.rekey(name, export, &lock, &bundle, vault.version) else {
+            return self.fail_account(CommandError::VaultDamaged);
+        };
+        let (version, bundle) = (next.version, Box::new(bundle));
+        let finish = Finish::Recovered { bundle, key, lock, version, name: name.clone() };
         self.set_step(Step::Finishing(Box::new(finish)));
         self.ask_account(AccountRequest::PutVaultAndKeys { expected: vault.version, vault: next });
     }
@@ -419,7 +443,7 @@ impl Engine {
         match finish {
             Finish::Registered { key, recovery, name } => {
                 let reply = Reply::Registered(RecoveryWords::new(recovery.words()));
-                self.keep_account(name, key, 1, reply);
+                self.keep_account(name, key, recovery.lock(), 1, reply);
             }
             Finish::Reset => {
                 let Some(job) = self.account.job.as_ref() else { return };
@@ -427,9 +451,11 @@ impl Engine {
                 let (name, password) = (name.clone(), password.clone());
                 self.start_login(archive, name, password);
             }
-            Finish::Changed => self.end_account(Ok(Reply::Done)),
+            Finish::Changed(changing) => self.keys_changed(changing),
             Finish::Deleted => self.leave_account(),
-            Finish::Rekeyed { bundle, key, version, name } => self.enter_account(name, key, version, *bundle),
+            Finish::Recovered { bundle, key, lock, version, name } => {
+                self.enter_account(name, key, lock, version, *bundle);
+            }
         }
     }
 
@@ -473,6 +499,9 @@ pub(super) fn refused(refusal: AccountRefusal) -> CommandError {
         AccountRefusal::Disabled => CommandError::AccountDisabled,
         AccountRefusal::TooManyDevices => CommandError::TooManyDevices,
         AccountRefusal::Full => CommandError::ArchiveFull,
-        AccountRefusal::LogInAgain | AccountRefusal::Unavailable | AccountRefusal::Unfit => CommandError::ArchiveSilent,
+        AccountRefusal::LogInAgain
+        | AccountRefusal::Unavailable
+        | AccountRefusal::Unfit
+        | AccountRefusal::Other { .. } => CommandError::ArchiveSilent,
     }
 }

@@ -7,7 +7,7 @@
 
 use parlor_protocol::{
     DeviceId,
-    account::{AccountAnswer, AccountRefusal, AccountRequest, UserName, VaultKey, VaultRecord},
+    account::{AccountAnswer, AccountRefusal, AccountRequest, RecoveryLock, UserName, VaultKey, VaultRecord},
     keys::Secret,
     wire::{Answer, Request},
 };
@@ -28,16 +28,31 @@ const LOOK_EVERY_MS: u64 = 30_000;
 
 impl Engine {
     /// Takes up an account that was signed in to: its key, its name, its rooms.
-    pub(super) fn enter_account(&mut self, name: UserName, key: VaultKey, version: u64, bundle: AccountBundle) {
+    pub(super) fn enter_account(
+        &mut self,
+        name: UserName,
+        key: VaultKey,
+        lock: RecoveryLock,
+        version: u64,
+        bundle: AccountBundle,
+    ) {
         let bundle = self.become_person(bundle);
-        self.keep_account(name, key, version, Reply::Done);
+        self.keep_account(name, key, lock, version, Reply::Done);
         self.enter_rooms(&bundle);
     }
 
     /// Notes an account as this device's, durably, and answers whoever asked for it.
-    pub(super) fn keep_account(&mut self, name: UserName, vault_key: VaultKey, version: u64, reply: Reply) {
+    pub(super) fn keep_account(
+        &mut self,
+        name: UserName,
+        vault_key: VaultKey,
+        lock: RecoveryLock,
+        version: u64,
+        reply: Reply,
+    ) {
         let Some((call, archive)) = self.take_account_job() else { return };
-        self.account.record = Some(AccountRecord { name, archive, vault_key, version, signed_in: true });
+        let record = AccountRecord { name, archive, vault_key, next_key: None, lock, version, signed_in: true };
+        self.account.record = Some(record);
         let bundle = self.bundle_now();
         self.person.bundle = Some(bundle);
         // Who this device belongs to and its account change together, so that a crash leaves both or none.
@@ -101,7 +116,8 @@ impl Engine {
                 self.tell_account();
                 self.problem(
                     "this device was signed out of your account",
-                    "Your rooms stay here. Sign in again if that was not you, and change your password.",
+                    "Your rooms stay here. When the password was changed on another device, sign in again with the new \
+                     one. If neither was you, sign in and change your password.",
                 );
             }
             // Lost, or the archive cannot at the moment: the regular look tries again.
@@ -110,9 +126,21 @@ impl Engine {
     }
 
     fn on_vault(&mut self, archive: DeviceId, vault: &VaultRecord) {
-        let Some(record) = self.account.record.as_ref() else { return };
-        let opened = record.vault_key.open(&record.name, vault.version, &vault.sealed).ok();
-        let theirs = opened.and_then(|contents| AccountBundle::decode(&contents).ok());
+        let Some(record) = self.account.record.as_mut() else { return };
+        let with = |key: &VaultKey| key.open(&record.name, vault.version, &vault.sealed).ok();
+        let opened = match (with(&record.vault_key), &record.next_key) {
+            // The password was changed here, and this device was cut off before it heard so.
+            (None, Some(next)) => {
+                let opened = with(next);
+                if opened.is_some() {
+                    record.vault_key = next.clone();
+                    record.next_key = None;
+                }
+                opened
+            }
+            (opened, _) => opened,
+        };
+        let theirs = opened.and_then(|opened| AccountBundle::decode(&opened.contents).ok());
         let (seen, is_older) = (record.version, vault.version < record.version);
         let Some(theirs) = theirs else {
             return self.warn_vault("the archive shows a vault that is not this account's");
@@ -139,11 +167,11 @@ impl Engine {
 
     fn put_vault(&mut self, archive: DeviceId, expected: u64, bundle: &AccountBundle) {
         let Some(record) = self.account.record.as_ref() else { return };
-        let (name, key) = (record.name.clone(), record.vault_key.clone());
+        let (name, key, lock) = (record.name.clone(), record.vault_key.clone(), record.lock);
         let Ok(contents) = bundle.encode() else {
             return self.warn_vault("your account has more rooms than its vault can hold");
         };
-        let Ok(sealed) = key.seal(&name, expected + 1, &contents, &mut self.rng) else { return };
+        let Ok(sealed) = key.seal(&name, expected + 1, &lock, &contents, &mut self.rng) else { return };
         self.account.sent = Some(expected + 1);
         self.ask_vault(archive, AccountRequest::PutVault { expected, sealed });
     }

@@ -9,6 +9,7 @@ mod keeping;
 mod people;
 pub(super) mod person;
 mod questions;
+mod rekeying;
 mod work;
 
 pub use bundle::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
@@ -117,5 +118,7 @@ impl Engine {
 /// What a device is called when its shell says nothing.
 #[must_use]
 pub fn device_name(host: Option<&str>) -> Option<Name> {
-    host.and_then(|host| Name::new(host).ok()).or_else(|| Name::new("device").ok())
+    // Containers are often called by a part of their id.
+    let named = host.and_then(|host| Name::choose(host).or_else(|_| Name::choose(&format!("device {host}"))).ok());
+    named.or_else(|| Name::new("device").ok())
 }

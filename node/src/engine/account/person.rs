@@ -5,12 +5,7 @@
 //! (`devices/agreeing`), and to a new device that is linked (`devices/linking`).
 
 use parlor_protocol::{
-    LogId, Name, RoomId, UserId,
-    card::UserKey,
-    content::Body,
-    entry::Kind,
-    epoch::{EpochSecrets, Genesis},
-    error::CodecError,
+    LogId, Name, RoomId, UserId, card::UserKey, content::Body, entry::Kind, epoch::Genesis, error::CodecError,
     keys::Secret,
 };
 use rand_core::RngCore as _;
@@ -240,11 +235,7 @@ impl Engine {
     fn enter_room(&mut self, id: RoomId, room: &BundleRoom) -> bool {
         let founds = room.genesis.header().kind == Kind::Genesis && room.genesis.clone().verify().is_ok();
         let Ok(genesis) = Genesis::decode(room.genesis.body()) else { return false };
-        let secrets = room
-            .epochs
-            .iter()
-            .filter_map(|epoch| EpochSecrets::derive_checked(id, &epoch.parents, epoch.key.clone(), epoch.id).ok());
-        let secrets: Vec<_> = secrets.collect();
+        let secrets: Vec<_> = room.epochs.iter().filter_map(|epoch| epoch.secrets(id).ok()).collect();
         if !founds || secrets.is_empty() {
             return false;
         }

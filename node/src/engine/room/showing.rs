@@ -92,6 +92,9 @@ impl Room {
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) {
+        if self.hides(entry.header().epoch, when.hlc) {
+            return;
+        }
         let message = Message { reply_to, ..self.message(entry, when, body, viewer) };
         effects.added.extend(self.timeline.insert(message, false));
         self.summary_changed = true;

@@ -40,6 +40,7 @@ async fn who_listens_to_more_topics_than_peers_take_is_heard_in_those_that_fit()
         a.send(NetCommand::Subscribe(numbered(n))).await;
     }
     let mut b = Node::start(config(53)).await;
+    a.know(&b).await;
     b.send(NetCommand::Subscribe(TOPIC)).await;
     b.send(NetCommand::Subscribe(numbered(2_099))).await;
     b.send(NetCommand::AddAddress(a.typed_address())).await;

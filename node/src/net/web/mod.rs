@@ -2,6 +2,7 @@
 //! reaches out to the archive that it came from, and to addresses that it knows.
 
 pub(super) mod discovery;
+pub(super) mod doors;
 pub(super) mod listen;
 mod socket;
 pub(super) mod system;

@@ -11,6 +11,11 @@ pub(in crate::net) async fn look_up(_: String, _: u16) -> Vec<IpAddr> {
 }
 
 /// Not known.
+pub(in crate::net) fn memory() -> Option<usize> {
+    None
+}
+
+/// Not known.
 #[allow(clippy::unused_async, reason = "as elsewhere")]
 pub(in crate::net) async fn interfaces() -> Option<Vec<Interface>> {
     None

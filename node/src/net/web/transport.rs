@@ -11,15 +11,16 @@ use super::{
     super::{
         behaviour::{self, Behaviour},
         config::NetConfig,
+        doors::Doors,
         error::NetError,
     },
     socket::Sockets,
 };
 
 /// Builds the swarm. Names are looked up by the browser.
-pub(in crate::net) fn swarm(config: &NetConfig, key: Keypair) -> Result<Swarm<Behaviour>, NetError> {
+pub(in crate::net) fn swarm(config: &NetConfig, key: Keypair, doors: Doors) -> Result<Swarm<Behaviour>, NetError> {
     let setup = |error: &dyn std::fmt::Display| NetError::Setup { reason: error.to_string() };
-    let behaviour = behaviour::behaviour(config, &key)?;
+    let behaviour = behaviour::behaviour(config, &key, doors)?;
     let swarm = SwarmBuilder::with_existing_identity(key)
         .with_wasm_bindgen()
         .with_other_transport(|key| {

@@ -12,6 +12,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use crate::private;
 
 /// The file that leads to the profile's secret, in the profile folder.
 pub const GUARD_FILE: &str = "device.key";
@@ -46,11 +47,7 @@ pub(super) fn write(dir: &Path, guard: &Guard) -> Result<(), StoreError> {
         step()?;
         let _ = fs::remove_file(&fresh);
         step()?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&fresh)?;
+        let mut file = private::options().write(true).create_new(true).open(&fresh)?;
         step()?;
         file.write_all(&guard.encode())?;
         step()?;

@@ -2,7 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, EntryId, RoomId, UserId,
-    account::{UserName, VaultKey},
+    account::{RecoveryKey, UserName, VaultKey},
     keys::Secret,
     log::ForkProof,
     log::Height,
@@ -282,6 +282,8 @@ fn the_account_is_kept_until_it_is_forgotten() {
             name: UserName::new("anna").unwrap(),
             archive: DeviceId::from_bytes([7; 32]),
             vault_key: VaultKey::random(&mut rand_chacha::ChaCha20Rng::from_seed([1; 32])),
+            next_key: None,
+            lock: RecoveryKey::random(&mut rand_chacha::ChaCha20Rng::from_seed([2; 32])).lock(),
             version: 4,
             signed_in: true,
         };

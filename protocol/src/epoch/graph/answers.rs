@@ -1,8 +1,10 @@
 //! What the graph says: owners, removals, heads, who may write.
 
-use std::collections::BTreeSet;
-
-use super::{EpochFacts, EpochGraph, OneDevice};
+use super::{
+    EpochGraph, EpochOutline, OneDevice,
+    names::{ADDED, HEADED, KEYED, WROTE},
+    resolve::{Rank, founder_rank},
+};
 use crate::{
     ids::{DeviceId, EntryId, EpochId, LogKey, UserId},
     log::Height,
@@ -30,7 +32,7 @@ impl EpochGraph {
     /// The epoch that an entry's record begins.
     #[must_use]
     pub fn epoch_of(&self, entry: EntryId) -> Option<EpochId> {
-        self.by_entry.get(&entry).and_then(|at| self.nodes.get(*at)).map(|node| node.facts.epoch)
+        self.by_entry.get(&entry).and_then(|at| self.nodes.get(*at)).map(|node| node.outline.epoch)
     }
 
     /// The entry of an epoch's record.
@@ -41,17 +43,17 @@ impl EpochGraph {
 
     /// The public record of an epoch.
     #[must_use]
-    pub fn facts(&self, epoch: EpochId) -> Option<&EpochFacts> {
-        self.node_of(epoch).map(|(_, node)| &node.facts)
+    pub fn facts(&self, epoch: EpochId) -> Option<&EpochOutline> {
+        self.node_of(epoch).map(|(_, node)| &node.outline)
     }
 
     /// Epochs whose records stand, at most this many: those that no other one follows, then the youngest.
     #[must_use]
     pub fn newest(&self, most: usize) -> Vec<EpochId> {
-        let heads = self.view.heads.iter().filter_map(|at| self.nodes.get(*at)).map(|node| node.facts.epoch);
+        let heads = self.view.heads.iter().filter_map(|at| self.nodes.get(*at)).map(|node| node.outline.epoch);
         let mut newest: Vec<EpochId> = heads.take(most).collect();
         let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
-        let mut standing: Vec<_> = standing.map(|(_, node)| (node.generation, node.facts.epoch)).collect();
+        let mut standing: Vec<_> = standing.map(|(_, node)| (node.generation, node.outline.epoch)).collect();
         standing.sort_unstable_by(|one, other| other.cmp(one));
         for (_, epoch) in standing {
             if newest.len() >= most {
@@ -66,7 +68,7 @@ impl EpochGraph {
 
     /// The epochs in which what is said vanishes, each with its lifetime in milliseconds.
     pub fn lifetimes(&self) -> impl Iterator<Item = (EpochId, u64)> + '_ {
-        self.nodes.iter().filter_map(|node| Some((node.facts.epoch, node.facts.lifetime_ms?)))
+        self.nodes.iter().filter_map(|node| Some((node.outline.epoch, node.outline.lifetime_ms?)))
     }
 
     /// How many records lie before an epoch's on the longest way; younger epochs have more.
@@ -84,75 +86,84 @@ impl EpochGraph {
     /// The owners, the most senior first.
     #[must_use]
     pub fn owners(&self) -> Vec<UserId> {
-        let mut owners: Vec<_> = self.view.state.owners.iter().copied().collect();
-        owners.sort_by_key(|user| self.view.state.ranks.get(user).copied());
-        owners
+        let mut owners: Vec<_> = self.owners_now().iter().map(|person| (self.rank_of_person(person), person)).collect();
+        owners.sort_unstable();
+        owners.into_iter().filter_map(|(_, person)| self.people.id(person)).collect()
+    }
+
+    /// Since when somebody owns the room, or first did.
+    fn rank_of_person(&self, person: usize) -> Option<Rank> {
+        let number = u32::try_from(person).ok()?;
+        if let Some(place) = self.founder_place(number) {
+            return Some(founder_rank(place));
+        }
+        let promotions = self.people.mentions_of(person)?.of(ADDED).filter(|at| !self.view.void.contains(*at));
+        promotions.filter_map(|at| self.nodes.get(at)?.promotion(number)).min()
     }
 
     /// Whether somebody owns the room.
     #[must_use]
     pub fn is_owner(&self, user: UserId) -> bool {
-        self.view.state.owners.contains(&user)
+        self.people.find(user).is_some_and(|person| self.owners_now().contains(person))
     }
 
     /// Whether somebody owned the room in the state that an epoch began with.
     #[must_use]
     pub fn was_owner(&self, user: UserId, epoch: EpochId) -> bool {
-        self.node_of(epoch).is_some_and(|(_, node)| node.after.owners.contains(&user))
+        let person = self.people.find(user).zip(self.node_of(epoch));
+        person.is_some_and(|(person, (_, node))| node.owners.contains(person))
     }
 
     /// Whether a device was removed.
     #[must_use]
     pub fn is_removed(&self, device: DeviceId) -> bool {
-        self.view.state.removed.contains(&device)
-    }
-
-    /// Everybody who was removed.
-    #[must_use]
-    pub fn removed(&self) -> &BTreeSet<DeviceId> {
-        &self.view.state.removed
+        self.removals(device).next().is_some()
     }
 
     /// The record that removed a device; of several the first.
     #[must_use]
-    pub fn removal_of(&self, device: DeviceId) -> Option<&EpochFacts> {
-        let mut removals = self.view.barriers.iter().filter_map(|at| self.nodes.get(*at));
-        removals.find(|node| node.facts.removed.contains(&device)).map(|node| &node.facts)
+    pub fn removal_of(&self, device: DeviceId) -> Option<&EpochOutline> {
+        self.removals(device).next().and_then(|at| self.nodes.get(at)).map(|node| &node.outline)
     }
 
     /// How far the log of a removed device stands; `None` for a device that was not removed.
     #[must_use]
     pub fn cut(&self, log: LogKey) -> Option<Height> {
-        let cuts = self.view.cuts.get(&log.author)?;
-        Some(cuts.get(&log).copied().unwrap_or(Height::EMPTY))
+        self.is_removed(log.author).then(|| self.cuts().get(&log).copied().unwrap_or(Height::EMPTY))
     }
 
     /// Epochs that nothing follows, each with its entry: what the next record has for parents.
     #[must_use]
     pub fn heads(&self) -> Vec<(EpochId, EntryId)> {
-        self.view.heads.iter().filter_map(|at| self.nodes.get(*at)).map(|node| (node.facts.epoch, node.entry)).collect()
+        self.view
+            .heads
+            .iter()
+            .filter_map(|at| self.nodes.get(*at))
+            .map(|node| (node.outline.epoch, node.entry))
+            .collect()
     }
 
     /// Whether everybody who was removed is shut out of an epoch, so that it may be written in.
     #[must_use]
     pub fn is_usable(&self, epoch: EpochId) -> bool {
-        self.node_of(epoch).is_some_and(|(at, _)| self.view.usable.contains(at))
+        self.node_of(epoch).is_some_and(|(at, _)| self.shuts_out_all(at))
     }
 
     /// The epoch that a device writes in, among those whose key it holds: a head if possible, else
     /// the youngest; of several the most senior author's.
     #[must_use]
     pub fn sending(&self, holds: impl Fn(EpochId) -> bool) -> Option<EpochId> {
-        let usable = |at: &usize| {
-            let node = self.nodes.get(*at).filter(|_| self.view.usable.contains(*at));
-            node.filter(|node| holds(node.facts.epoch)).map(|node| (*at, node))
-        };
-        let head = self.view.heads.iter().find_map(usable);
-        let youngest = || {
-            let held = (0..self.nodes.len()).filter_map(|at| usable(&at));
-            held.min_by_key(|(at, node)| (u64::MAX - node.generation, self.seniority(&self.view.ranks, *at)))
-        };
-        head.or_else(youngest).map(|(_, node)| node.facts.epoch)
+        let held = |at: usize| self.nodes.get(at).map(|node| node.outline.epoch).filter(|epoch| holds(*epoch));
+        let usable = |at: usize| held(at).filter(|_| self.shuts_out_all(at));
+        let head = self.view.heads.iter().find_map(|at| usable(*at));
+        head.or_else(|| {
+            let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
+            let standing = standing.filter(|(at, _)| held(*at).is_some());
+            let key = |(at, node): (usize, &super::Node)| ((u64::MAX - node.generation, self.seniority(at)), at);
+            let mut youngest: Vec<_> = standing.map(key).collect();
+            youngest.sort_unstable();
+            youngest.into_iter().find_map(|(_, at)| usable(at))
+        })
     }
 
     /// What the graph comes to for one device.
@@ -164,45 +175,41 @@ impl EpochGraph {
     /// Whether any record names a device.
     #[must_use]
     pub fn is_named(&self, device: DeviceId) -> bool {
-        self.nodes.iter().any(|node| node.facts.keys.contains(&device))
+        self.devices.mentions(device).is_some_and(|mentions| mentions.ever(KEYED))
     }
 
     /// Whether a code that was made in an epoch may still let somebody in.
     #[must_use]
     pub fn lets_in(&self, epoch: EpochId) -> bool {
-        let Some((at, _)) = self.node_of(epoch) else { return true };
-        self.view.usable.contains(at) && self.view.barriers.iter().all(|barrier| self.reaches(at, *barrier))
-    }
-
-    /// Whether an epoch is another one or follows it.
-    #[must_use]
-    pub fn follows(&self, later: EpochId, earlier: EpochId) -> bool {
-        match (self.node_of(later), self.node_of(earlier)) {
-            (Some((later, _)), Some((earlier, _))) => self.reaches(later, earlier),
-            _ => false,
-        }
+        let Some((at, node)) = self.node_of(epoch) else { return true };
+        self.view.barriers.are_within(&node.ancestors, at) && self.shuts_out_all(at)
     }
 
     /// Standing records that name where the logs of a device ended for them, though it stays: a
-    /// demotion. What it may do in epochs that do not follow these counts only up to there.
-    pub fn demotions(&self, device: DeviceId) -> impl Iterator<Item = &EpochFacts> {
-        let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
-        standing
-            .map(|(_, node)| &node.facts)
-            .filter(move |facts| !facts.removed.contains(&device) && facts.heads.keys().any(|log| log.author == device))
+    /// demotion. What it may do in epochs that do not follow these counts only up to there. Each by its
+    /// epoch, and where this log ended; a log that it does not name at its beginning.
+    pub fn demotions(&self, log: LogKey) -> impl Iterator<Item = (EpochId, Height)> + '_ {
+        let demotions = self.devices.mentions(log.author).into_iter().flat_map(|device| device.of(HEADED));
+        demotions.filter(|at| !self.view.void.contains(*at)).filter_map(move |at| {
+            let node = self.nodes.get(at)?;
+            let named = node.demotions.binary_search_by_key(&log, |(log, _)| *log).ok();
+            let height = named.and_then(|at| node.demotions.get(at)).map_or(Height::EMPTY, |(_, height)| *height);
+            Some((node.outline.epoch, height))
+        })
     }
 
     /// The record that ended the room.
     #[must_use]
-    pub fn dissolved_by(&self) -> Option<&EpochFacts> {
-        let standing = self.nodes.iter().enumerate().filter(|(at, _)| !self.view.void.contains(*at));
-        standing.map(|(_, node)| &node.facts).find(|facts| facts.dissolved)
+    pub fn dissolved_by(&self) -> Option<&EpochOutline> {
+        let ending = self.dissolving.iter().find(|at| !self.view.void.contains(**at));
+        ending.and_then(|at| self.nodes.get(*at)).map(|node| &node.outline)
     }
 
     /// Whose device wrote a record.
     #[must_use]
     pub fn user_of(&self, author: DeviceId) -> Option<UserId> {
-        self.by_device(author).next().and_then(|at| self.nodes.get(at)).map(|node| node.facts.user)
+        let first = self.devices.mentions(author)?.of(WROTE).next()?;
+        self.nodes.get(first).map(|node| node.outline.user)
     }
 
     /// Place of a person in the order of owners, from 0.

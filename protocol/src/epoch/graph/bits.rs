@@ -5,6 +5,15 @@
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
+    /// Everything below a number.
+    pub(super) fn below(end: usize) -> Self {
+        let mut all = vec![u64::MAX; end / 64];
+        if !end.is_multiple_of(64) {
+            all.push((1 << (end % 64)) - 1);
+        }
+        Self(all)
+    }
+
     pub(super) fn insert(&mut self, at: usize) {
         let word = at / 64;
         if self.0.len() <= word {
@@ -19,11 +28,24 @@ impl Bits {
         self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     pub(super) fn unite(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
         }
         self.0.iter_mut().zip(&other.0).for_each(|(word, more)| *word |= more);
+    }
+
+    pub(super) fn remove_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, gone)| *word &= !gone);
+    }
+
+    /// Whether the two have something in common.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(word, other)| word & other != 0)
     }
 
     /// Whether all of these are among others, or are this one.
@@ -38,16 +60,29 @@ impl Bits {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// The smallest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0
-            .iter()
-            .enumerate()
-            .flat_map(|(at, word)| (0..64).filter(move |bit| word & (1u64 << bit) != 0).map(move |bit| at * 64 + bit))
+        let of_word = |(at, word): (usize, &u64)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(at * 64 + bit)
+            })
+        };
+        self.0.iter().enumerate().flat_map(of_word)
     }
-}
 
-impl Bits {
-    pub(super) fn remove_all(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(word, gone)| *word &= !gone);
+    /// The largest first.
+    pub(super) fn iter_back(&self) -> impl Iterator<Item = usize> + '_ {
+        let of_word = |(at, word): (usize, &u64)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| 63 - left.leading_zeros() as usize)?;
+                left &= !(1 << bit);
+                Some(at * 64 + bit)
+            })
+        };
+        self.0.iter().enumerate().rev().flat_map(of_word)
     }
 }

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{EpochGraph, Node, bits::Bits};
+use super::{
+    EpochGraph, Node,
+    bits::Bits,
+    names::{KEYED, Mentions, REMOVED},
+};
 use crate::{
     ids::{DeviceId, EpochId},
     rules::Refused,
@@ -14,6 +18,7 @@ use crate::{
 pub struct OneDevice<'a> {
     graph: &'a EpochGraph,
     device: DeviceId,
+    mentions: Option<&'a Mentions>,
     /// Standing removals that know nothing of it: it is neither among those who stay nor among those who
     /// go, so its admission may have been made with a removed member's keys.
     strange: Bits,
@@ -21,13 +26,13 @@ pub struct OneDevice<'a> {
 
 impl<'a> OneDevice<'a> {
     pub(super) fn new(graph: &'a EpochGraph, device: DeviceId) -> Self {
-        let mut strange = Bits::default();
-        for (at, node) in graph.view.barriers.iter().filter_map(|at| Some((*at, graph.nodes.get(*at)?))) {
-            if !node.facts.keys.contains(&device) && !node.facts.removed.contains(&device) {
-                strange.insert(at);
-            }
-        }
-        Self { graph, device, strange }
+        let mentions = graph.devices.mentions(device);
+        let mut known = Bits::default();
+        let knowing = mentions.into_iter().flat_map(|mentions| mentions.of(KEYED | REMOVED));
+        knowing.for_each(|at| known.insert(at));
+        let mut strange = graph.view.barriers.clone();
+        strange.remove_all(&known);
+        Self { graph, device, mentions, strange }
     }
 
     /// Whether its entries in an epoch are to be taken, by what is known of removals. `admitted` tells
@@ -39,11 +44,15 @@ impl<'a> OneDevice<'a> {
         let Some((at, node)) = self.graph.node_of(epoch) else {
             return if admitted { Ok(()) } else { Err(Refused::NotYet) };
         };
-        let named = node.facts.keys.contains(&self.device);
+        let named = self.is_named(at);
         if !named && !admitted {
             return Err(Refused::NotYet);
         }
         if self.is_shut_out(at, node, named) { Err(Refused::Cut) } else { Ok(()) }
+    }
+
+    fn is_named(&self, at: usize) -> bool {
+        self.mentions.is_some_and(|mentions| mentions.roles(at) & KEYED != 0)
     }
 
     /// Whether a removal shut it out of an epoch. Who is named there is shut out only by a removal that
@@ -62,11 +71,12 @@ impl<'a> OneDevice<'a> {
         if self.graph.is_removed(self.device) {
             return false;
         }
-        let stands = |(at, node): (usize, &Node)| {
-            let named = node.facts.keys.contains(&self.device);
-            let admitted = named || certified.contains(&node.facts.epoch);
-            admitted && !self.graph.view.void.contains(at) && !self.is_shut_out(at, node, named)
+        let lets_in = |at: usize| {
+            let node = self.graph.nodes.get(at).filter(|_| !self.graph.view.void.contains(at));
+            node.is_some_and(|node| !self.is_shut_out(at, node, self.is_named(at)))
         };
-        self.graph.nodes.iter().enumerate().rev().any(stands)
+        let named = self.mentions.into_iter().flat_map(|mentions| mentions.of(KEYED).rev());
+        let certified = certified.iter().filter_map(|epoch| self.graph.by_epoch.get(epoch)).flatten();
+        named.chain(certified.copied()).any(lets_in)
     }
 }

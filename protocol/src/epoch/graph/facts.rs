@@ -59,9 +59,35 @@ impl From<&EpochRecord> for EpochFacts {
     }
 }
 
-impl EpochFacts {
-    /// Whether whoever is not named must be let in anew.
-    pub(super) fn is_barrier(&self) -> bool {
-        !self.removed.is_empty() || self.ends_codes
+/// What the graph keeps of a record by itself. Whom the record names is kept with those who are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochOutline {
+    /// The epoch that it begins.
+    pub epoch: EpochId,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// Whose device that is.
+    pub user: UserId,
+    /// The public half of the admission key.
+    pub admission: [u8; 32],
+    /// Messages vanish after this many milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// The room ends.
+    pub dissolved: bool,
+    /// Codes that were made before no longer let anybody in.
+    pub ends_codes: bool,
+}
+
+impl From<&EpochFacts> for EpochOutline {
+    fn from(facts: &EpochFacts) -> Self {
+        Self {
+            epoch: facts.epoch,
+            author: facts.author,
+            user: facts.user,
+            admission: facts.admission,
+            lifetime_ms: facts.lifetime_ms,
+            dissolved: facts.dissolved,
+            ends_codes: facts.ends_codes,
+        }
     }
 }

@@ -9,71 +9,112 @@
 //! record is *void* when somebody more senior removed its author at the same time. What stands is
 //! united. The ideas are those of p2panda-auth and of Matrix' state resolution, made smaller: here
 //! seniority decides, and nothing else.
+//!
+//! Owners of rooms, and anybody who makes up a room for an archive, decide what stands here. So memory
+//! grows with what the records say and not with how often: no state is copied for each record, and who
+//! is named is kept once. How much there may be in all is in `bounds`.
 
 mod answers;
 mod bits;
+mod bounds;
 mod device;
 mod facts;
+mod names;
+#[cfg(test)]
+mod oracle;
+mod owners;
+mod reach;
 mod resolve;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, OnceLock},
 };
 
 use crate::{
     ids::{DeviceId, EntryId, EpochId, LogKey, UserId},
-    limits::{EPOCHS_MAX, EPOCHS_OF_USER_MAX},
     log::Height,
     rules::Refused,
 };
 pub use device::OneDevice;
-pub use facts::EpochFacts;
+pub use facts::{EpochFacts, EpochOutline};
 
 use bits::Bits;
-use resolve::{Rank, State};
+use names::{ADDED, DROPPED, HEADED, KEYED, Names, REMOVED, WROTE};
+use owners::Owners;
+use view::View;
 
+/// One record. People and devices are numbers in the graph's lists.
 #[derive(Debug)]
 struct Node {
     entry: EntryId,
-    facts: EpochFacts,
+    outline: EpochOutline,
+    author: u32,
+    user: u32,
+    /// The smallest number first.
+    removed: Box<[u32]>,
+    /// In the record's own order, each once.
+    added: Box<[u32]>,
+    dropped: Box<[u32]>,
+    /// Ends of the logs of devices that it removes.
+    cuts: Box<[(LogKey, Height)]>,
+    /// Ends of the logs of devices that stay, with a lower role.
+    demotions: Box<[(LogKey, Height)]>,
+    /// What it takes in memory, as [`bounds`] counts.
+    weight: usize,
     generation: u64,
     ancestors: Bits,
-    /// The state with this record, as its ancestors alone come to.
-    after: Arc<State>,
+    /// Ancestors that do not stand, as the ancestors alone come to.
+    void: Arc<Bits>,
+    /// Records beside it that it strikes if it stands and comes first.
+    strikes: Bits,
+    /// The owners with this record, as its ancestors alone come to.
+    owners: Arc<Owners>,
 }
 
-/// What the whole graph comes to.
-#[derive(Debug, Default)]
-struct View {
-    state: State,
-    void: Bits,
-    /// Seniority of the authors of the records that stand.
-    ranks: BTreeMap<usize, Rank>,
-    /// Standing records that no standing record follows, the most senior author's first.
-    heads: Vec<usize>,
-    /// Standing records in which everybody who was removed is removed.
-    usable: Bits,
-    /// Standing records that let nobody in whom they do not name.
-    barriers: Vec<usize>,
-    cuts: HashMap<DeviceId, BTreeMap<LogKey, Height>>,
+impl Node {
+    /// Whether whoever is not named must be let in anew.
+    fn is_barrier(&self) -> bool {
+        !self.removed.is_empty() || self.outline.ends_codes
+    }
+}
+
+/// What a record finds before it.
+struct Before {
+    parents: Vec<usize>,
+    ancestors: Bits,
+    generation: u64,
+    void: Arc<Bits>,
+    owners: Arc<Owners>,
+    weight: usize,
 }
 
 /// The epochs of one room.
 #[derive(Debug)]
 pub struct EpochGraph {
     founder: DeviceId,
-    founders: Vec<UserId>,
+    founders: usize,
+    founded: Arc<Owners>,
     nodes: Vec<Node>,
     by_entry: HashMap<EntryId, usize>,
     by_epoch: HashMap<EpochId, Vec<usize>>,
-    by_device: HashMap<DeviceId, Vec<usize>>,
-    by_user: HashMap<UserId, Vec<usize>>,
+    devices: Names<DeviceId>,
+    /// The founders have the first numbers, the most senior first.
+    people: Names<UserId>,
+    /// Records that change who owns the room, by generation and id.
+    changes: Vec<usize>,
+    /// Records that end the room.
+    dissolving: Vec<usize>,
+    /// Records that would strike one beside them.
+    strikers: Bits,
     /// Records that some other record follows.
     followed: Bits,
+    /// What all records take in memory.
+    bytes: usize,
     view: View,
     digest: OnceLock<[u8; 32]>,
 }
@@ -82,17 +123,26 @@ impl EpochGraph {
     /// The graph of a room that was founded by a device, with these owners, the most senior first.
     #[must_use]
     pub fn new(founder: DeviceId, founders: Vec<UserId>) -> Self {
-        let view = View { state: State::founded(&founders), ..View::default() };
+        let mut people = Names::default();
+        founders.into_iter().for_each(|user| {
+            people.number(user);
+        });
+        let founders = people.len();
         Self {
             founder,
             founders,
+            founded: Arc::new(Owners::founded((0..).take(founders))),
             nodes: Vec::new(),
             by_entry: HashMap::new(),
             by_epoch: HashMap::new(),
-            by_device: HashMap::new(),
-            by_user: HashMap::new(),
+            devices: Names::default(),
+            people,
+            changes: Vec::new(),
+            dissolving: Vec::new(),
+            strikers: Bits::default(),
             followed: Bits::default(),
-            view,
+            bytes: 0,
+            view: View::default(),
             digest: OnceLock::new(),
         }
     }
@@ -101,16 +151,30 @@ impl EpochGraph {
     ///
     /// # Errors
     /// [`Refused::NotYet`] while a record that it follows is not known, or when there is no place;
-    /// [`Refused::Never`] when its author may not have written it.
+    /// [`Refused::Never`] when its author may not have written it, or wrote too much before.
     pub fn learn(&mut self, entry: EntryId, facts: EpochFacts) -> Result<bool, Refused> {
         if self.by_entry.contains_key(&entry) {
             return Ok(false);
         }
+        let before = self.look_before(&facts)?;
+        self.put(entry, &facts, before);
+        Ok(true)
+    }
+
+    /// Whether a record could be taken in: whoever writes one asks first.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn).
+    pub fn check(&self, facts: &EpochFacts) -> Result<(), Refused> {
+        self.look_before(facts).map(drop)
+    }
+
+    fn look_before(&self, facts: &EpochFacts) -> Result<Before, Refused> {
         let parents: Option<Vec<usize>> = facts.after.iter().map(|id| self.by_entry.get(id).copied()).collect();
         let parents = parents.ok_or(Refused::NotYet)?;
-        let of_user = self.by_user.get(&facts.user).map_or(0, Vec::len);
-        if self.nodes.len() >= EPOCHS_MAX || of_user >= EPOCHS_OF_USER_MAX {
-            return Err(Refused::NotYet);
+        // Only who founded the room begins its first epoch.
+        if parents.is_empty() && facts.author != self.founder {
+            return Err(Refused::Never);
         }
         let mut ancestors = Bits::default();
         let mut generation = 0;
@@ -119,121 +183,116 @@ impl EpochGraph {
             ancestors.insert(at);
             generation = generation.max(node.generation + 1);
         }
-        let before = self.state_before(&parents, &ancestors);
-        let may = before.owners.contains(&facts.user) && !before.removed.contains(&facts.author);
-        // Only who founded the room begins its first epoch.
-        if !may || (parents.is_empty() && facts.author != self.founder) {
+        let (void, owners) = self.state_before(&parents, &ancestors);
+        let is_owner = self.people.find(facts.user).is_some_and(|person| owners.contains(person));
+        let mut removals = self.devices.mentions(facts.author).into_iter().flat_map(|author| author.of(REMOVED));
+        if !is_owner || removals.any(|at| ancestors.contains(at) && !void.contains(at)) {
             return Err(Refused::Never);
         }
-        let at = self.nodes.len();
-        let mut node = Node { entry, facts, generation, ancestors, after: before };
-        if !node.after.includes(&node) {
-            let mut state = State::clone(&node.after);
-            state.apply(&node);
-            node.after = Arc::new(state);
-        }
-        self.by_entry.insert(entry, at);
-        self.by_epoch.entry(node.facts.epoch).or_default().push(at);
-        self.by_device.entry(node.facts.author).or_default().push(at);
-        self.by_user.entry(node.facts.user).or_default().push(at);
-        parents.iter().for_each(|parent| self.followed.insert(*parent));
-        let follows_all = node.ancestors.len() == at && self.view.void.len() == 0;
-        self.nodes.push(node);
-        self.digest = OnceLock::new();
-        self.look_again(at, follows_all);
-        Ok(true)
+        let weight = bounds::weight(facts);
+        self.check_bounds(facts, &ancestors, weight)?;
+        self.check_places(facts, weight)?;
+        Ok(Before { parents, ancestors, generation, void, owners, weight })
     }
 
-    fn state_before(&self, parents: &[usize], ancestors: &Bits) -> Arc<State> {
+    /// Which ancestors do not stand, and who owns the room, as the ancestors alone come to.
+    fn state_before(&self, parents: &[usize], ancestors: &Bits) -> (Arc<Bits>, Arc<Owners>) {
         match parents {
-            [] => Arc::new(State::founded(&self.founders)),
-            [one] => self.nodes.get(*one).map(|node| Arc::clone(&node.after)).unwrap_or_default(),
+            [] => (Arc::default(), Arc::clone(&self.founded)),
+            [one] => self.nodes.get(*one).map(|node| (node.void.clone(), node.owners.clone())).unwrap_or_default(),
             _ => {
-                let (void, _) = self.judge(ancestors);
-                Arc::new(self.state_of(ancestors, &void))
+                let void = self.void_within(ancestors);
+                let owners = self.owners_of(ancestors, &void);
+                // Most often it is what one of them says already.
+                let of_parents = parents.iter().filter_map(|at| self.nodes.get(*at));
+                let same = of_parents.map(|node| &node.owners).find(|known| ***known == owners).cloned();
+                (Arc::new(void), same.unwrap_or_else(|| Arc::new(owners)))
             }
         }
     }
 
-    /// Works out anew what the graph comes to. A record that follows everything changes little.
-    fn look_again(&mut self, newest: usize, follows_all: bool) {
-        let mut view = std::mem::take(&mut self.view);
-        let mut removal = true;
-        if let Some(node) = self.nodes.get(newest).filter(|_| follows_all) {
-            let rank = view.state.ranks.get(&node.facts.user).copied().unwrap_or_default();
-            view.state.apply(node);
-            view.ranks.insert(newest, rank);
-            view.heads = vec![newest];
-            removal = !node.facts.removed.is_empty();
-            if node.facts.is_barrier() {
-                view.barriers.push(newest);
-            }
-        } else {
-            let mut all = Bits::default();
-            (0..self.nodes.len()).for_each(|at| all.insert(at));
-            let (void, ranks) = self.judge(&all);
-            view.state = self.state_of(&all, &void);
-            let mut covered = Bits::default();
-            let mut standing = all.clone();
-            standing.remove_all(&void);
-            self.within(&standing).for_each(|(_, node)| covered.unite(&node.ancestors));
-            view.heads = standing.iter().filter(|at| !covered.contains(*at)).collect();
-            view.heads.sort_by_key(|at| self.seniority(&ranks, *at));
-            view.barriers = self.within(&standing).filter(|(_, n)| n.facts.is_barrier()).map(|(at, _)| at).collect();
-            (view.void, view.ranks) = (void, ranks);
-        }
-        if removal {
-            self.look_at_removals(&mut view);
-        } else {
-            view.usable.insert(newest);
-        }
-        self.view = view;
-    }
-
-    /// Works out what removals come to: where logs end, and which epochs shut the removed out.
-    fn look_at_removals(&self, view: &mut View) {
-        view.usable = Bits::default();
-        for (at, node) in self.nodes.iter().enumerate() {
-            let covers = node.after.removed.len() >= view.state.removed.len()
-                && view.state.removed.iter().all(|device| node.after.removed.contains(device));
-            if covers && !view.void.contains(at) {
-                view.usable.insert(at);
+    fn put(&mut self, entry: EntryId, facts: &EpochFacts, before: Before) {
+        let at = self.nodes.len();
+        let author = self.devices.note(facts.author, at, WROTE);
+        let user = self.people.note(facts.user, at, WROTE);
+        facts.keys.iter().for_each(|device| {
+            self.devices.note(*device, at, KEYED);
+        });
+        let mut removed: Box<[u32]> =
+            facts.removed.iter().map(|device| self.devices.note(*device, at, REMOVED)).collect();
+        removed.sort_unstable();
+        let (mut cuts, mut demotions) = (Vec::new(), Vec::new());
+        for (log, height) in &facts.heads {
+            if facts.removed.contains(&log.author) {
+                cuts.push((*log, *height));
+            } else {
+                self.devices.note(log.author, at, HEADED);
+                demotions.push((*log, *height));
             }
         }
-        view.cuts = HashMap::new();
-        for node in view.barriers.iter().filter_map(|at| self.nodes.get(*at)) {
-            for device in &node.facts.removed {
-                let cuts = view.cuts.entry(*device).or_default();
-                for (log, height) in node.facts.heads.iter().filter(|(log, _)| log.author == *device) {
-                    let cut = cuts.entry(*log).or_insert(*height);
-                    // The same for everybody, also where the log forked.
-                    *cut = if (height.next, height.head) > (cut.next, cut.head) { *height } else { *cut };
-                }
+        let mut node = Node {
+            entry,
+            outline: EpochOutline::from(facts),
+            author,
+            user,
+            removed,
+            added: self.note_people(&facts.added, at, ADDED),
+            dropped: self.note_people(&facts.dropped, at, DROPPED),
+            cuts: cuts.into(),
+            demotions: demotions.into(),
+            weight: before.weight,
+            generation: before.generation,
+            ancestors: before.ancestors,
+            void: before.void,
+            strikes: Bits::default(),
+            owners: Arc::clone(&before.owners),
+        };
+        node.owners = Self::owners_after(&before.owners, &node);
+        self.by_entry.insert(entry, at);
+        self.by_epoch.entry(facts.epoch).or_default().push(at);
+        before.parents.iter().for_each(|parent| self.followed.insert(*parent));
+        self.bytes = self.bytes.saturating_add(node.weight);
+        if node.outline.dissolved {
+            self.dissolving.push(at);
+        }
+        let changes = !node.added.is_empty() || !node.dropped.is_empty();
+        let age = (node.generation, node.entry);
+        self.nodes.push(node);
+        if changes {
+            let is_older = |other: &usize| self.nodes.get(*other).is_some_and(|n| (n.generation, n.entry) < age);
+            let place = self.changes.partition_point(is_older);
+            self.changes.insert(place, at);
+        }
+        self.digest = OnceLock::new();
+        let struck_by = self.note_strikes(at);
+        self.look_again(at, &struck_by);
+    }
+
+    /// Notes people whom a record names, each once.
+    fn note_people(&mut self, people: &[UserId], at: usize, role: u8) -> Box<[u32]> {
+        let mut numbers = Vec::new();
+        for user in people {
+            let number = self.people.note(*user, at, role);
+            if !numbers.contains(&number) {
+                numbers.push(number);
             }
         }
+        numbers.into()
     }
 
-    fn seniority(&self, ranks: &BTreeMap<usize, Rank>, at: usize) -> (Rank, DeviceId, EntryId) {
-        let rank = ranks.get(&at).copied().unwrap_or((u8::MAX, 0, EntryId::default(), 0));
-        self.nodes
-            .get(at)
-            .map_or((rank, DeviceId::default(), EntryId::default()), |node| (rank, node.facts.author, node.entry))
-    }
-
-    fn by_device(&self, device: DeviceId) -> impl Iterator<Item = usize> + '_ {
-        self.by_device.get(&device).into_iter().flatten().copied()
-    }
-
-    fn by_user(&self, user: UserId) -> impl Iterator<Item = usize> + '_ {
-        self.by_user.get(&user).into_iter().flatten().copied()
+    /// The place of a founder, from 0.
+    fn founder_place(&self, person: u32) -> Option<usize> {
+        usize::try_from(person).ok().filter(|place| *place < self.founders)
     }
 
     /// The record of an epoch. Somebody who holds an epoch's key could write a second record for it;
     /// then the most senior author's counts.
     fn node_of(&self, epoch: EpochId) -> Option<(usize, &Node)> {
         let places = self.by_epoch.get(&epoch)?;
-        let best =
-            places.iter().min_by_key(|at| (self.view.void.contains(**at), self.seniority(&self.view.ranks, **at)));
+        let best = match places.as_slice() {
+            [one] => Some(one),
+            several => several.iter().min_by_key(|at| (self.view.void.contains(**at), self.seniority(**at))),
+        };
         best.and_then(|at| Some((*at, self.nodes.get(*at)?)))
     }
 

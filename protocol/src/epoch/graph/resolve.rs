@@ -1,86 +1,113 @@
-//! What a set of records comes to: which of them stand, who owns the room, who is removed.
+//! What a set of records comes to: which of them stand.
 //!
 //! Records are judged in the order of their authors' seniority. One that stands strikes the
 //! concurrent records of everybody less senior whom it removes. An owner who was promoted counts
 //! from the first promotion that stands; the promoter is always more senior, so its record has been
 //! judged before. Nothing here depends on the order in which records arrived.
+//!
+//! Which records could strike which others never changes, so that is found out once, when a record
+//! comes.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    collections::{BinaryHeap, HashMap},
 };
 
-use super::{Bits, EpochGraph, Node};
-use crate::ids::{DeviceId, EntryId, UserId};
+use super::{
+    EpochGraph, Node,
+    bits::Bits,
+    names::{ADDED, DROPPED, REMOVED, WROTE},
+};
+use crate::ids::{DeviceId, EntryId};
 
 /// When somebody became owner; smaller is more senior. Founders come first, in the order of the
 /// genesis, then everybody by generation and id of the promoting record.
 pub(super) type Rank = (u8, u64, EntryId, usize);
 
-/// What a set of records comes to.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub(super) struct State {
-    /// Owners now.
-    pub(super) owners: BTreeSet<UserId>,
-    /// Everybody who ever became owner, and when.
-    pub(super) ranks: BTreeMap<UserId, Rank>,
-    /// Devices that were removed.
-    pub(super) removed: BTreeSet<DeviceId>,
-}
+/// The order in which records are judged. Who steps down does it before anything else of the same
+/// rank, so that nothing done at the same time takes it back.
+pub(super) type Turn = (Rank, bool, DeviceId, u64, EntryId, usize);
 
-impl State {
-    pub(super) fn founded(owners: &[UserId]) -> Self {
-        let ranks = owners.iter().enumerate().map(|(at, user)| (*user, founder_rank(at)));
-        // A founder who is named twice has the first place.
-        let ranks = ranks.rev().collect();
-        Self { owners: owners.iter().copied().collect(), ranks, removed: BTreeSet::new() }
-    }
-
-    /// Adds what one record that stands changes. The last owner stays owner.
-    pub(super) fn apply(&mut self, node: &Node) {
-        for (at, user) in node.facts.added.iter().enumerate() {
-            self.owners.insert(*user);
-            self.ranks.entry(*user).or_insert((1, node.generation, node.entry, at));
-        }
-        for user in &node.facts.dropped {
-            if self.owners.len() > 1 {
-                self.owners.remove(user);
-            }
-        }
-        self.removed.extend(&node.facts.removed);
-    }
-
-    /// Whether applying the record would leave everything as it is.
-    pub(super) fn includes(&self, node: &Node) -> bool {
-        let facts = &node.facts;
-        facts.removed.iter().all(|device| self.removed.contains(device))
-            && facts.added.iter().all(|user| self.owners.contains(user))
-            && !facts.dropped.iter().any(|user| self.owners.contains(user))
-    }
-}
-
-fn founder_rank(at: usize) -> Rank {
+pub(super) fn founder_rank(at: usize) -> Rank {
     (0, at as u64, EntryId::default(), 0)
 }
 
-/// The order in which records are judged. Who steps down does it before anything else of the same
-/// rank, so that nothing done at the same time takes it back.
-type Turn = (Rank, bool, DeviceId, u64, EntryId, usize);
+pub(super) fn turn(at: usize, node: &Node, rank: Rank) -> Turn {
+    (rank, !node.steps_down(), node.outline.author, node.generation, node.entry, at)
+}
+
+impl Node {
+    /// What its promotion of a person is worth.
+    pub(super) fn promotion(&self, person: u32) -> Option<Rank> {
+        let place = self.added.iter().position(|added| *added == person)?;
+        Some((1, self.generation, self.entry, place))
+    }
+
+    /// Whether it would strike another record, of one that does not follow it.
+    fn touches(&self, other: &Self) -> bool {
+        let touched = self.removed.binary_search(&other.author).is_ok() || self.dropped.contains(&other.user);
+        let is_own = other.author == self.author;
+        touched && (!is_own || (other.user == self.user && self.steps_down()))
+    }
+
+    fn steps_down(&self) -> bool {
+        self.dropped.contains(&self.user)
+    }
+}
 
 impl EpochGraph {
-    /// Judges the records of a set that holds all ancestors of each. Gives those that do not stand,
-    /// and the place in the order of seniority of those that do.
-    pub(super) fn judge(&self, within: &Bits) -> (Bits, BTreeMap<usize, Rank>) {
-        let (mut void, mut struck, mut judged) = (within.clone(), Bits::default(), Bits::default());
-        let mut stands = Bits::default();
-        let mut ranks = BTreeMap::new();
+    /// Notes which concurrent records the newest one would strike, and gives those that would strike
+    /// it. Nothing follows it yet.
+    pub(super) fn note_strikes(&mut self, newest: usize) -> Vec<usize> {
+        let Some(node) = self.nodes.get(newest) else { return Vec::new() };
+        let is_beside = |other: &usize| *other != newest && !node.ancestors.contains(*other);
+        let (author, user) = (node.outline.author, node.outline.user);
+        let of_device = self.devices.mentions(author).into_iter().flat_map(|author| author.of(REMOVED));
+        let of_person = self.people.mentions(user).into_iter().flat_map(|user| user.of(DROPPED));
+        let touches = |at: &usize| self.nodes.get(*at).is_some_and(|other| other.touches(node));
+        let mut struck_by: Vec<usize> = of_device.chain(of_person).filter(is_beside).filter(touches).collect();
+        struck_by.sort_unstable();
+        struck_by.dedup();
+
+        let devices = node.removed.iter().filter_map(|number| self.devices.mentions_of(*number as usize));
+        let people = node.dropped.iter().filter_map(|number| self.people.mentions_of(*number as usize));
+        let written = devices.chain(people).flat_map(|somebody| somebody.of(WROTE));
+        let touched = |at: &usize| self.nodes.get(*at).is_some_and(|other| node.touches(other));
+        let mut strikes = Bits::default();
+        written.filter(is_beside).filter(touched).for_each(|at| strikes.insert(at));
+
+        if !strikes.is_empty() {
+            self.strikers.insert(newest);
+        }
+        if let Some(node) = self.nodes.get_mut(newest) {
+            node.strikes = strikes;
+        }
+        for at in &struck_by {
+            self.strikers.insert(*at);
+            self.nodes.get_mut(*at).into_iter().for_each(|node| node.strikes.insert(newest));
+        }
+        struck_by
+    }
+
+    /// Since when the author of a record owned the room, by those of its ancestors that stand.
+    pub(super) fn rank_of(&self, node: &Node, stands: impl Fn(usize) -> bool) -> Option<Rank> {
+        let person = self.people.mentions_of(node.user as usize)?;
+        if let Some(place) = self.founder_place(node.user) {
+            return Some(founder_rank(place));
+        }
+        let before = person.of(ADDED).filter(|at| node.ancestors.contains(*at) && stands(*at));
+        before.filter_map(|at| self.nodes.get(at)?.promotion(node.user)).min()
+    }
+
+    /// Judges the records of a set that holds all ancestors of each. Gives those that stand, each with
+    /// its place in the order of seniority.
+    pub(super) fn judge(&self, within: &Bits) -> HashMap<usize, Rank> {
+        let (mut struck, mut judged) = (Bits::default(), Bits::default());
+        let mut standing: HashMap<usize, Rank> = HashMap::new();
+        let mut best: HashMap<usize, Rank> = HashMap::new();
         let mut turns: BinaryHeap<Reverse<Turn>> = BinaryHeap::new();
-        let turn = |at: usize, node: &Node, rank: Rank| -> Turn {
-            let stays = !node.facts.dropped.contains(&node.facts.user);
-            (rank, stays, node.facts.author, node.generation, node.entry, at)
-        };
         for (at, node) in self.within(within) {
-            if let Some(place) = self.founders.iter().position(|user| *user == node.facts.user) {
+            if let Some(place) = self.founder_place(node.user) {
                 turns.push(Reverse(turn(at, node, founder_rank(place))));
             }
         }
@@ -90,46 +117,43 @@ impl EpochGraph {
             if struck.contains(at) {
                 continue;
             }
-            stands.insert(at);
-            ranks.insert(at, rank);
-            for (place, user) in node.facts.added.iter().enumerate() {
-                let later = self.by_user(*user).filter(|later| within.contains(*later));
-                for (later, promoted) in later.filter_map(|later| Some((later, self.nodes.get(later)?))) {
-                    if promoted.ancestors.contains(at) {
-                        turns.push(Reverse(turn(later, promoted, (1, node.generation, node.entry, place))));
+            standing.insert(at, rank);
+            struck.unite(&node.strikes);
+            for (place, person) in node.added.iter().enumerate() {
+                let promotion = (1, node.generation, node.entry, place);
+                let records = self.people.mentions_of(*person as usize).into_iter().flat_map(|one| one.of(WROTE));
+                for later in records.filter(|later| within.contains(*later) && !judged.contains(*later)) {
+                    let Some(promoted) = self.nodes.get(later).filter(|node| node.ancestors.contains(at)) else {
+                        continue;
+                    };
+                    if best.get(&later).is_none_or(|best| promotion < *best) {
+                        best.insert(later, promotion);
+                        turns.push(Reverse(turn(later, promoted, promotion)));
                     }
                 }
             }
-            for other in self.touched_by(node).filter(|other| within.contains(*other) && !judged.contains(*other)) {
-                let Some(theirs) = self.nodes.get(other) else { continue };
-                let concurrent = !theirs.ancestors.contains(at) && !node.ancestors.contains(other);
-                let steps_down = theirs.facts.user == node.facts.user && node.facts.dropped.contains(&node.facts.user);
-                if concurrent && (theirs.facts.author != node.facts.author || steps_down) {
-                    struck.insert(other);
-                }
-            }
         }
-        void.remove_all(&stands);
-        (void, ranks)
+        standing
     }
 
-    /// Records by somebody whom a record removes or drops.
-    fn touched_by<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = usize> + 'a {
-        let by_devices = node.facts.removed.iter().flat_map(|device| self.by_device(*device));
-        by_devices.chain(node.facts.dropped.iter().flat_map(|user| self.by_user(*user)))
+    /// Those of a record's ancestors that do not stand in the eyes of the ancestors alone.
+    pub(super) fn void_within(&self, ancestors: &Bits) -> Bits {
+        let mut strikers = self.within(&self.strikers).filter(|(at, _)| ancestors.contains(*at));
+        if !strikers.any(|(_, node)| node.strikes.meets(ancestors)) {
+            // Nobody strikes anybody, and each of them was valid.
+            return Bits::default();
+        }
+        if ancestors.len() == self.nodes.len() {
+            return self.view.void.clone();
+        }
+        let mut void = ancestors.clone();
+        let mut stands = Bits::default();
+        self.judge(ancestors).into_keys().for_each(|at| stands.insert(at));
+        void.remove_all(&stands);
+        void
     }
 
     pub(super) fn within<'a>(&'a self, set: &'a Bits) -> impl Iterator<Item = (usize, &'a Node)> {
         set.iter().filter_map(|at| Some((at, self.nodes.get(at)?)))
-    }
-
-    /// The state that the standing records of a set come to.
-    pub(super) fn state_of(&self, within: &Bits, void: &Bits) -> State {
-        let mut order: Vec<&Node> =
-            self.within(within).filter(|(at, _)| !void.contains(*at)).map(|(_, node)| node).collect();
-        order.sort_by_key(|node| (node.generation, node.entry));
-        let mut state = State::founded(&self.founders);
-        order.into_iter().for_each(|node| state.apply(node));
-        state
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{EpochGraph, bits::Bits};
+use super::{EpochGraph, bits::Bits, names::REMOVED};
 use crate::{
     ids::{DeviceId, EntryId},
     limits::EPOCH_TIPS_MAX,
@@ -51,7 +51,8 @@ impl EpochGraph {
     #[must_use]
     pub fn farewell(&self, device: DeviceId) -> BTreeSet<EntryId> {
         let mut told = Bits::default();
-        for (at, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.facts.removed.contains(&device)) {
+        let removals = self.devices.mentions(device).into_iter().flat_map(|device| device.of(REMOVED));
+        for (at, node) in removals.filter_map(|at| Some((at, self.nodes.get(at)?))) {
             told.unite(&node.ancestors);
             told.insert(at);
         }

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod bounds;
+mod chance;
+mod many;
+mod plainly;
+
 use super::*;
-use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const NOBODY: EpochId = EpochId::from_bytes([0; 32]);
@@ -92,12 +96,12 @@ fn in_order(records: &[Record]) -> EpochGraph {
 
 /// Everything that devices decide by.
 fn outcome(graph: &EpochGraph) -> impl PartialEq + std::fmt::Debug + use<> {
-    let epochs: BTreeSet<EpochId> = graph.nodes.iter().map(|node| node.facts.epoch).collect();
+    let epochs: BTreeSet<EpochId> = graph.nodes.iter().map(|node| node.outline.epoch).collect();
     let void: Vec<_> = epochs.iter().filter(|epoch| graph.is_void(**epoch)).copied().collect();
     let usable: Vec<_> = epochs.iter().filter(|epoch| graph.is_usable(**epoch)).copied().collect();
     let cuts: Vec<_> = (1..=9).map(|number| graph.cut(log(number))).collect();
     let sending = graph.sending(|_| true);
-    (graph.owners(), graph.removed().clone(), graph.heads(), void, usable, cuts, sending, graph.digest())
+    (graph.owners(), graph.removed(), graph.heads(), void, usable, cuts, sending, graph.digest())
 }
 
 fn permutations(count: usize) -> Vec<Vec<usize>> {
@@ -234,6 +238,21 @@ fn what_somebody_else_did_after_a_void_record_stands() {
 }
 
 #[test]
+fn a_record_does_not_know_of_a_removal_that_did_not_stand_for_it() {
+    // 3 removes 6, and 2 removes 3: so for whoever unites them 6 stays. Then 1 drops 2 beside all that.
+    let graph = converged(&[
+        record(10, 1, &[]),
+        record(11, 3, &[10]).removes(&[6]),
+        record(12, 2, &[10]).removes(&[3]),
+        record(13, 1, &[11, 12]),
+        record(14, 1, &[10]).drops(2),
+    ]);
+    assert!(graph.is_void(epoch(12)) && graph.is_removed(device(6)) && !graph.is_removed(device(3)));
+    assert!(!graph.is_usable(epoch(13)), "6 has its key");
+    assert_eq!(graph.sending(|_| true), Some(epoch(11)));
+}
+
+#[test]
 fn a_promoted_owner_counts_from_the_promotion() {
     let graph = converged(&[
         record(10, 1, &[]),
@@ -298,6 +317,27 @@ fn a_removal_shuts_out_whom_it_does_not_know() {
 }
 
 #[test]
+fn a_barrier_lies_between_epochs_for_whoever_it_does_not_name() {
+    let graph = converged(&[
+        record(10, 1, &[]),
+        record(11, 1, &[10]).removes(&[5]),
+        record(12, 2, &[10]),
+        record(13, 1, &[11]),
+    ]);
+    let (member, stranger) = (Some(device(4)), Some(device(40)));
+    assert!(graph.barrier_between(epoch(10), epoch(13), stranger) && graph.barrier_between(epoch(10), epoch(11), None));
+    assert!(!graph.barrier_between(epoch(10), epoch(13), member), "it names that one");
+    assert!(
+        !graph.barrier_between(epoch(11), epoch(13), stranger) && !graph.barrier_between(epoch(10), epoch(12), None)
+    );
+    assert!(!graph.barrier_between(epoch(13), epoch(10), None), "the other way round");
+    assert!(graph.leads_on(epoch(11), stranger) && graph.leads_on(epoch(10), member));
+    assert!(!graph.leads_on(epoch(10), stranger) && !graph.leads_on(epoch(12), member), "5 still has that key");
+    assert!(graph.names(device(4)) && graph.names(device(5)) && !graph.names(device(40)));
+    assert!(graph.has_key_for(epoch(10), device(5)) && !graph.has_key_for(epoch(11), device(5)));
+}
+
+#[test]
 fn a_device_is_told_what_it_lacks_and_a_removed_one_no_more_than_its_removal() {
     let records = [record(10, 1, &[]), record(11, 1, &[10]), record(12, 1, &[11]).removes(&[5]), record(13, 1, &[12])];
     let graph = in_order(&records);
@@ -315,130 +355,4 @@ fn an_epoch_for_which_there_are_two_records_is_the_most_senior_authors() {
     forged.1.epoch = epoch(11);
     let graph = converged(&[record(10, 1, &[]), record(11, 2, &[10]).removes(&[5]), forged]);
     assert_eq!(graph.facts(epoch(11)).unwrap().author, device(2));
-}
-
-/// Every room of three records after the first, with all delivery orders.
-#[test]
-fn every_small_room_converges() {
-    let acts: [&dyn Fn(Record) -> Record; 5] =
-        [&|r| r, &|r| r.removes(&[1]), &|r| r.removes(&[2]), &|r| r.removes(&[3]), &|r| r.promotes(5)];
-    let parents: [&[u8]; 4] = [&[10], &[11], &[12], &[11, 12]];
-    let orders = permutations(3);
-    let single: Vec<(u8, usize)> =
-        (0..4).flat_map(|who| (0..acts.len()).map(move |act| ([1, 2, 3, 5][who], act))).collect();
-    for (a, b, c) in single
-        .iter()
-        .flat_map(|a| single.iter().map(move |b| (a, b)))
-        .flat_map(|(a, b)| single.iter().step_by(3).map(move |c| (a, b, c)))
-    {
-        for (second, third) in [(0, 0), (0, 1), (0, 3), (1, 0), (1, 2)] {
-            let records = [
-                acts[a.1](record(11, a.0, &[10])),
-                acts[b.1](record(12, b.0, parents[second])),
-                acts[c.1](record(13, c.0, parents[third])),
-            ];
-            let first = record(10, 1, &[]);
-            let all = |order: &[usize]| {
-                let records: Vec<Record> = order.iter().map(|at| records[*at].clone()).collect();
-                in_order(&[std::slice::from_ref(&first), records.as_slice()].concat())
-            };
-            let graph = all(&orders[0]);
-            for order in &orders[1..] {
-                assert_eq!(outcome(&all(order)), outcome(&graph), "{records:#?}");
-            }
-            assert!(!graph.owners().is_empty() && !graph.heads().is_empty());
-        }
-    }
-}
-
-/// What one record of a random room does.
-type Act = (u8, Vec<prop::sample::Index>, Option<u8>, Option<u8>, Option<u8>);
-
-fn random_room(acts: &[Act]) -> Vec<Record> {
-    let mut records = vec![record(10, 1, &[])];
-    for (at, (author, after, removes, promotes, drops)) in acts.iter().enumerate() {
-        let after: BTreeSet<u8> =
-            after.iter().map(|index| 10 + u8::try_from(index.index(records.len())).unwrap()).collect();
-        let after: Vec<u8> = after.into_iter().collect();
-        // Some people have a second device.
-        let mut next = record(11 + u8::try_from(at).unwrap(), *author, &after);
-        if let Some(number) = *removes {
-            next = next.removes(&[number]).head(number, u64::from(number) + at as u64);
-        }
-        next = promotes.iter().fold(next, |next, number| next.promotes(*number));
-        next = drops.iter().fold(next, |next, number| next.drops(*number));
-        records.push(next);
-    }
-    records
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let people = || prop::sample::select(vec![1, 2, 3, 4, 5, 51, 52, 54]);
-    let sometimes = |of: fn() -> BoxedStrategy<u8>| prop::option::weighted(0.3, of());
-    let anybody = || prop::sample::select(vec![1u8, 2, 3, 4, 5, 51, 52, 54]).boxed();
-    (
-        people(),
-        prop::collection::vec(any::<prop::sample::Index>(), 1..3),
-        sometimes(anybody),
-        sometimes(anybody),
-        sometimes(anybody),
-    )
-}
-
-proptest! {
-    #[test]
-    fn random_rooms_converge(
-        acts in prop::collection::vec(act(), 1..14),
-        orders in prop::collection::vec(any::<[prop::sample::Index; 16]>(), 4),
-    ) {
-        let records = random_room(&acts);
-        let graph = in_order(&records);
-        for picks in orders {
-            let mut left: Vec<usize> = (0..records.len()).collect();
-            let order: Vec<usize> = picks.iter().cycle().take(records.len()).map(|pick| left.remove(pick.index(left.len()))).collect();
-            prop_assert_eq!(outcome(&deliver(&records, &order)), outcome(&graph));
-        }
-        prop_assert!(!graph.owners().is_empty());
-        // The epoch that is written in is closed to everybody who was removed.
-        if let Some(sending) = graph.sending(|_| true) {
-            let facts = graph.facts(sending).unwrap();
-            prop_assert!(facts.removed.is_subset(graph.removed()));
-            prop_assert!(!graph.is_void(sending));
-        }
-        // Who is told what they lack, in that order, has everything.
-        let mut other = EpochGraph::new(device(1), vec![user(1), user(2), user(3)]);
-        for entry in graph.missing(&[]) {
-            let record = records.iter().find(|record| record.0 == entry).unwrap();
-            prop_assert_eq!(other.learn(record.0, record.1.clone()), Ok(true));
-        }
-        prop_assert_eq!(outcome(&other), outcome(&graph));
-    }
-
-    #[test]
-    fn whoever_removes_somebody_less_senior_at_the_same_time_wins(junior in 2..4u8, swap: bool) {
-        let both = [record(11, 1, &[10]).removes(&[junior]), record(12, junior, &[10]).removes(&[1])];
-        let order = if swap { [0, 2, 1] } else { [0, 1, 2] };
-        let graph = deliver(&[&[record(10, 1, &[])], both.as_slice()].concat(), &order);
-        prop_assert!(graph.is_void(epoch(12)) && !graph.is_void(epoch(11)));
-    }
-}
-
-#[test]
-fn a_long_chain_is_taken_in_quickly() {
-    let mut graph = EpochGraph::new(device(1), vec![user(1)]);
-    let entry = |number: u32| {
-        let mut bytes = [0; 32];
-        bytes[..4].copy_from_slice(&number.to_le_bytes());
-        bytes
-    };
-    for number in 0..2000u32 {
-        let after = number.checked_sub(1).map(|before| EntryId::from_bytes(entry(before))).into_iter().collect();
-        let mut facts = record(0, 1, &[]).1;
-        (facts.epoch, facts.after) = (EpochId::from_bytes(entry(number)), after);
-        if number % 20 == 0 {
-            facts.removed.insert(DeviceId::from_bytes(entry(number + 1)));
-        }
-        assert_eq!(graph.learn(EntryId::from_bytes(entry(number)), facts), Ok(true));
-    }
-    assert_eq!(graph.sending(|_| true), Some(EpochId::from_bytes(entry(1999))));
 }

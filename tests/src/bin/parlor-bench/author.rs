@@ -105,7 +105,7 @@ impl Author {
         let content = Content { hlc: self.hlc, at: self.hlc.millis(), body };
         let session = match self.session.take().filter(|session| session.covers(header.epoch, header.seq)) {
             Some(session) => session,
-            None => SealingSession::open(secrets, &header, &content, &mut self.rng)?,
+            None => SealingSession::open(secrets, secrets.lowest(), &header, &content, &mut self.rng)?,
         };
         header.session = session.start();
         let sealed = session.seal(&header, &content, &mut self.rng)?;
@@ -161,6 +161,7 @@ impl Founded {
             genesis: self.genesis.clone(),
             epoch: self.secrets.id(),
             parents: Vec::new(),
+            step: parlor_protocol::epoch::Step::FIRST,
             key: self.secrets.key().clone(),
             earlier: Vec::new(),
             expires: None,

@@ -1,7 +1,7 @@
 //! A room of many entries in an archive's store, as ten members would have written it, and its code.
 
 use futures::future::try_join_all;
-use parlor_archive::store::{Appended, EmbeddedStore, InviteChange, Kept, RoomRow, Run, Store};
+use parlor_archive::store::{Appended, EmbeddedStore, InviteChange, Kept, Registrant, RoomRow, Run, Store};
 use parlor_protocol::{
     RoomCode, RoomId,
     entry::{Entry, Verified},
@@ -38,7 +38,9 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
     let (owner, others) = authors.split_first_mut().ok_or_else(|| anyhow::anyhow!("no authors"))?;
     let room = Founded::new(owner, begin)?;
     let id = room.secrets.room();
-    store.put_room(RoomRow { room: id, genesis: room.genesis.clone(), registered: begin }).await?;
+    store
+        .put_room(RoomRow { room: id, genesis: room.genesis.clone(), registered: begin, by: Registrant::default() })
+        .await?;
     let mut entries = room.start.clone();
     let (code, invite, entry) = room.code(owner)?;
     append(&store, id, std::mem::take(&mut entries), None).await?;

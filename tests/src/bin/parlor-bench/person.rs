@@ -69,6 +69,11 @@ impl Person {
 
     /// Makes the account, and signs out again.
     pub async fn register(&mut self) -> anyhow::Result<()> {
+        self.register_with(VAULT_LEN).await
+    }
+
+    /// The same with a vault of so many bytes.
+    pub async fn register_with(&mut self, len: usize) -> anyhow::Result<()> {
         let (state, message) = Registering::start(self.name.clone(), self.password.clone(), &mut self.rng)?;
         let start = AccountRequest::StartRegister { name: self.name.clone(), token: None, message };
         let AccountAnswer::Registering(answer) = self.ask(start).await? else { anyhow::bail!("not let in") };
@@ -77,9 +82,9 @@ impl Person {
         let (key, recovery) = (VaultKey::random(&mut self.rng), RecoveryKey::random(&mut self.rng));
         let vault = VaultRecord {
             version: 1,
-            sealed: key.seal(&self.name, 1, &[7; VAULT_LEN], &mut self.rng)?,
+            sealed: key.seal(&self.name, 1, &recovery.lock(), &vec![7; len], &mut self.rng)?,
             by_password: Some(key.wrap(&self.name, &set.export, &mut self.rng)?),
-            by_recovery: key.wrap_for_recovery(&self.name, &recovery, &mut self.rng)?,
+            by_recovery: key.wrap_for_recovery(&self.name, &recovery.lock(), &mut self.rng)?,
         };
         self.made = Some((set.record, vault));
         let name = self.name.clone();
@@ -118,7 +123,7 @@ impl Person {
         match self.ask(AccountRequest::FinishLogIn { proof, device: self.device.clone() }).await? {
             AccountAnswer::LoggedIn(VaultRecord { version, sealed, by_password: Some(wrapped), .. }) => {
                 let key = VaultKey::unwrap(&self.name, &export, &wrapped)?;
-                anyhow::ensure!(key.open(&self.name, version, &sealed)?.len() == VAULT_LEN, "another vault");
+                anyhow::ensure!(key.open(&self.name, version, &sealed)?.contents.len() == VAULT_LEN, "another vault");
                 Ok(())
             }
             other => anyhow::bail!("not signed in: {other:?}"),

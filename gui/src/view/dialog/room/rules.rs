@@ -77,7 +77,7 @@ impl RoomPage {
         if !entered || typed.trim() == known {
             return None;
         }
-        match Name::new(typed) {
+        match Name::choose(typed) {
             Ok(name) => Some(RoomChange::Name(name)),
             Err(error) => {
                 self.problem = Some(words::name_problem(&error));
