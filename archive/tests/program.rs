@@ -253,12 +253,13 @@ async fn when_mongodb_goes_away_it_stays_and_goes_on_when_mongodb_is_back() {
     assert!(well && said.contains("All is well: 1 rooms with 8 entries"), "{said}");
 }
 
-/// Writes a sealed text, as a member does.
-fn sealed(room: &TestRoom, writer: &mut Writer, session: &SealingSession, text: &str) -> Entry {
+fn text(text: &str) -> Content {
     let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
-    let body = session
-        .seal(writer.height.next, &Content { hlc: Hlc::at(1_700_000_000_000), at: 1_700_000_000_000, body })
-        .unwrap();
+    Content { hlc: Hlc::at(1_700_000_000_000), at: 1_700_000_000_000, body }
+}
+
+/// Writes a sealed text, as a member does.
+fn sealed(room: &TestRoom, writer: &mut Writer, session: &SealingSession, said: &str) -> Entry {
     let header = Header {
         kind: Kind::Content,
         room: room.id,
@@ -269,6 +270,7 @@ fn sealed(room: &TestRoom, writer: &mut Writer, session: &SealingSession, text: 
         epoch: room.secrets.id(),
         session: session.start(),
     };
+    let body = session.seal(&header, &text(said), &mut rng(10)).unwrap();
     let entry = Entry::sign(&writer.key, header, &body).unwrap().into_inner();
     writer.height = Height::after(&entry);
     entry
@@ -295,7 +297,8 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
         epoch: room.secrets.id(),
         session: owner.height.next,
     };
-    let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &mut rng(9)).unwrap();
+    let first = text("plaintextmarker 0");
+    let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &first, &mut rng(9)).unwrap();
     let mut entries: Vec<_> =
         (0..30).map(|n| sealed(&room, &mut owner, &session, &format!("plaintextmarker {n}"))).collect();
     // The invite that the fixture makes has the room's name, "kitchen", inside.

@@ -19,6 +19,7 @@ use tokio::sync::{
     oneshot,
 };
 use web_time::{Instant, SystemTime};
+use zeroize::Zeroizing;
 
 use crate::{
     engine::{CallId, Engine, Input, JobId, Now, Output, account::PasswordWork},
@@ -221,7 +222,9 @@ impl Actor {
 
     /// Gives the engine inputs as one turn.
     fn inputs(&mut self, inputs: impl IntoIterator<Item = Input>) {
-        let outputs = self.engine.handle_all(self.clock.now(), inputs);
+        // A system that has none for a moment is what the engine's generator is hedged against.
+        let fresh = Zeroizing::new(random_seed().unwrap_or_default());
+        let outputs = self.engine.handle_all(self.clock.now(), &fresh, inputs);
         self.carry_out(outputs);
     }
 

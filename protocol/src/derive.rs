@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     EpochRoomSecret,
     /// The pre-shared key of message sessions of a step.
     EpochPsk,
+    /// The key of what contents are put through before a session seals them.
+    EpochInner,
     /// The gossip topic of an epoch.
     EpochTopic,
     /// The seed of the admission signing key of an epoch, from the key of its last step.
@@ -69,6 +71,12 @@ pub(crate) enum Purpose {
     LinkLocator,
     /// The key that seals what one person's devices tell each other.
     OwnDevices,
+    /// The device's part in its random numbers, from a signature.
+    HedgeDevice,
+    /// What a generator of random numbers begins a turn with.
+    HedgeTurn,
+    /// Random bytes for one use, with what they are for.
+    HedgeUse,
     /// Where a code's door is found, from the stretched code.
     CodeLocator,
     /// The seed of a code's signing key, its door, from the stretched code.
@@ -90,6 +98,7 @@ impl Purpose {
             Self::EpochChange => "parlor/v1/epoch change",
             Self::EpochRoomSecret => "parlor/v1/epoch room secret",
             Self::EpochPsk => "parlor/v1/epoch psk",
+            Self::EpochInner => "parlor/v1/epoch inner key",
             Self::EpochTopic => "parlor/v1/epoch topic",
             Self::EpochAdmission => "parlor/v1/epoch admission",
             Self::EpochSignal => "parlor/v1/epoch signal",
@@ -112,6 +121,9 @@ impl Purpose {
             Self::LinkPsk => "parlor/v1/link psk",
             Self::LinkLocator => "parlor/v1/link locator",
             Self::OwnDevices => "parlor/v1/own devices",
+            Self::HedgeDevice => "parlor/v1/hedge device",
+            Self::HedgeTurn => "parlor/v1/hedge turn",
+            Self::HedgeUse => "parlor/v1/hedge use",
             Self::CodeLocator => "parlor/v1/code locator",
             Self::CodeDoor => "parlor/v1/code door",
             Self::CodeLock => "parlor/v1/code lock",
@@ -158,6 +170,8 @@ pub(crate) enum Label {
     Admission,
     /// A signal, by its device.
     Signal,
+    /// Nothing that is ever sent: the device's part in its random numbers.
+    Hedge,
     /// A door that was made, by its code.
     Door,
     /// Coming in, by the key that ties a person's devices together.
@@ -181,6 +195,7 @@ impl Label {
             Self::Invite => b"parlor/v1 signature: invite\0",
             Self::Admission => b"parlor/v1 signature: admission\0",
             Self::Signal => b"parlor/v1 signature: signal\0",
+            Self::Hedge => b"parlor/v1 signature: hedge\0",
             Self::Door => b"parlor/v1 signature: door\0",
             Self::InOwn => b"parlor/v1 signature: in by own\0",
             Self::InByCode => b"parlor/v1 signature: in by code\0",

@@ -14,6 +14,7 @@ use crate::{
     entry::{Entry, Kind},
     epoch::{EpochSecrets, Step},
     error::{CodecError, KeyError, SealError},
+    hedge,
     ids::{DeviceId, EpochId, Locator, RoomId},
     keys::{self, DeviceKey, Secret, Sig},
     limits::{BODY_MAX, EPOCH_PARENTS_MAX, INVITE_MAX, LINKS_MAX},
@@ -166,8 +167,7 @@ impl Invite {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
         let plain = zeroize::Zeroizing::new(codec::encode(invitation, INVITE_MAX - NONCE_LEN - TAG_LEN)?);
-        let mut sealed = vec![0; NONCE_LEN];
-        rng.fill_bytes(&mut sealed);
+        let mut sealed = hedge::nonce(rng, code.key.expose(), &code.locator.0, &plain).to_vec();
         let payload = Payload { msg: &plain, aad: &code.locator.0 };
         let body = XChaCha20Poly1305::new(code.key.expose().into())
             .encrypt(XNonce::from_slice(&sealed), payload)

@@ -17,6 +17,7 @@ pub mod entry;
 pub mod epoch;
 pub mod error;
 pub mod guard;
+pub mod hedge;
 mod hlc;
 mod ids;
 pub mod invite;

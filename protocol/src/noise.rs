@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::SealError,
+    hedge,
     keys::{DhPublic, DhSecret, Secret},
 };
 
@@ -77,12 +78,6 @@ fn builder<'a>(params: &LazyLock<Option<NoiseParams>>, seed: Zeroizing<[u8; 32]>
     Ok(Builder::with_resolver(params, Box::new(Resolver { seed })))
 }
 
-fn seed(rng: &mut dyn CryptoRng) -> Zeroizing<[u8; 32]> {
-    let mut seed = Zeroizing::new([0; 32]);
-    rng.fill_bytes(seed.as_mut());
-    seed
-}
-
 /// Refuses a handshake whose ephemeral key is of small order: snow would go on with a shared
 /// secret of zeros.
 pub(crate) fn check_ephemeral(handshake: &[u8]) -> Result<(), SealError> {
@@ -91,14 +86,15 @@ pub(crate) fn check_ephemeral(handshake: &[u8]) -> Result<(), SealError> {
     Ok(())
 }
 
-/// The writing side of a message session.
+/// The writing side of a message session whose first content is `first`: the ephemeral key follows it.
 pub(crate) fn message_initiator(
     rng: &mut dyn CryptoRng,
     prologue: &[u8],
     psk: &Secret,
     room: &DhPublic,
+    first: &[u8],
 ) -> Result<HandshakeState, SealError> {
-    builder(&MESSAGE, seed(rng))?
+    builder(&MESSAGE, hedge::seed(rng, &[prologue, psk.expose(), first]))?
         .prologue(prologue)
         .and_then(|b| b.psk(0, psk.expose()))
         .and_then(|b| b.remote_public_key(room.as_bytes()))
@@ -127,7 +123,7 @@ pub(crate) fn epoch_key_initiator(
     own: &DhSecret,
     recipient: &DhPublic,
 ) -> Result<HandshakeState, SealError> {
-    builder(&EPOCH_KEY, seed(rng))?
+    builder(&EPOCH_KEY, hedge::seed(rng, &[prologue, own.expose(), recipient.as_bytes()]))?
         .prologue(prologue)
         .and_then(|b| b.local_private_key(own.expose()))
         .and_then(|b| b.remote_public_key(recipient.as_bytes()))
@@ -149,13 +145,14 @@ pub(crate) fn epoch_key_responder(
         .map_err(|_| SealError::Unopenable)
 }
 
-/// The wrapping side of keys for a code.
+/// The wrapping side of keys for a code, which will be `payload`: the ephemeral key follows it.
 pub(crate) fn wrap_initiator(
     rng: &mut dyn CryptoRng,
     prologue: &[u8],
     lock: &DhPublic,
+    payload: &[u8],
 ) -> Result<HandshakeState, SealError> {
-    builder(&WRAP, seed(rng))?
+    builder(&WRAP, hedge::seed(rng, &[prologue, lock.as_bytes(), payload]))?
         .prologue(prologue)
         .and_then(|b| b.remote_public_key(lock.as_bytes()))
         .and_then(Builder::build_initiator)
@@ -177,7 +174,7 @@ pub(crate) fn link_initiator(
     prologue: &[u8],
     psk: &Secret,
 ) -> Result<HandshakeState, SealError> {
-    builder(&LINK, seed(rng))?
+    builder(&LINK, hedge::seed(rng, &[prologue, psk.expose()]))?
         .prologue(prologue)
         .and_then(|b| b.psk(0, psk.expose()))
         .and_then(Builder::build_initiator)
@@ -190,7 +187,7 @@ pub(crate) fn link_responder(
     prologue: &[u8],
     psk: &Secret,
 ) -> Result<HandshakeState, SealError> {
-    builder(&LINK, seed(rng))?
+    builder(&LINK, hedge::seed(rng, &[prologue, psk.expose()]))?
         .prologue(prologue)
         .and_then(|b| b.psk(0, psk.expose()))
         .and_then(Builder::build_responder)

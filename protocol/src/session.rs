@@ -5,13 +5,23 @@
 //! stateless transport, the nonce being the distance from the opening entry. Any member can open
 //! any entry in any order once it has the handshake. Authorship is not proven here but by the
 //! entry's signature, which is why opening takes only verified entries.
+//!
+//! A copy of a running machine (a snapshot with its memory) shares session and nonce. So a content is
+//! first put through XChaCha20 under the epoch's inner key, with a nonce that follows the device, fresh
+//! random bytes, the place and the content: what two copies seal at one place has nothing in common.
+//! Noise stays the seal; this layer has no tag.
 
+use chacha20::{
+    XChaCha20,
+    cipher::{KeyIvInit as _, StreamCipher as _},
+};
 use rand_core::CryptoRng;
 use snow::StatelessTransportState;
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     EpochId,
@@ -19,6 +29,8 @@ use crate::{
     entry::{Entry, Header, Kind, Verified},
     epoch::{EpochSecrets, STEP_LEN, Step},
     error::SealError,
+    hedge::{self, NONCE_LEN},
+    keys::Secret,
     limits::{BODY_MAX, SESSION_ENTRIES_MAX},
     noise,
 };
@@ -29,19 +41,42 @@ pub const HANDSHAKE_LEN: usize = 48;
 pub const OPENER_LEN: usize = STEP_LEN + HANDSHAKE_LEN;
 /// Bytes of an authentication tag.
 pub const TAG_LEN: usize = 16;
+/// Most bytes of a padded content: with nonce, handshake and tag it fills a body.
+const CONTENT_MAX: usize = BODY_MAX - OPENER_LEN - TAG_LEN - NONCE_LEN;
 
 /// What the handshake is bound to: the place of the opening entry, and the step. `prev` chains it to
 /// everything before.
 fn prologue(opener: &Header, step: Step) -> Vec<u8> {
-    let mut out = b"parlor/v1 session\0".to_vec();
-    out.extend_from_slice(opener.room.as_bytes());
-    out.extend_from_slice(opener.epoch.as_bytes());
-    out.extend_from_slice(opener.author.as_bytes());
-    out.extend_from_slice(&opener.log.0.to_le_bytes());
-    out.extend_from_slice(&opener.seq.to_le_bytes());
-    out.extend_from_slice(opener.prev.as_bytes());
-    out.extend_from_slice(&step.to_bytes());
+    [b"parlor/v1 session\0".as_slice(), &place(opener), &step.to_bytes()].concat()
+}
+
+/// Where an entry stands, as bytes.
+fn place(header: &Header) -> Vec<u8> {
+    let mut out = Vec::with_capacity(144);
+    out.extend_from_slice(header.room.as_bytes());
+    out.extend_from_slice(header.epoch.as_bytes());
+    out.extend_from_slice(header.author.as_bytes());
+    out.extend_from_slice(&header.log.0.to_le_bytes());
+    out.extend_from_slice(&header.seq.to_le_bytes());
+    out.extend_from_slice(header.prev.as_bytes());
     out
+}
+
+/// Puts a padded content through the inner cipher: nonce, then what is hidden.
+fn veil(inner: &Secret, header: &Header, padded: &[u8], rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
+    let nonce = hedge::nonce(rng, inner.expose(), &place(header), padded);
+    let mut out = Zeroizing::new([nonce.as_slice(), padded].concat());
+    let (_, hidden) = out.split_at_mut(NONCE_LEN);
+    XChaCha20::new(inner.expose().into(), &nonce.into()).apply_keystream(hidden);
+    out
+}
+
+/// The padded content again.
+fn unveil<'a>(inner: &Secret, veiled: &'a mut [u8]) -> Result<&'a [u8], SealError> {
+    let too_short = SealError::TooShort { min: NONCE_LEN, got: veiled.len() };
+    let (nonce, hidden) = veiled.split_first_chunk_mut::<NONCE_LEN>().ok_or(too_short)?;
+    XChaCha20::new(inner.expose().into(), (&*nonce).into()).apply_keystream(hidden);
+    Ok(hidden)
 }
 
 fn check_opener(secrets: &EpochSecrets, opener: &Header) -> Result<(), SealError> {
@@ -59,6 +94,7 @@ const fn in_reach(start: u64, seq: u64) -> bool {
 /// restored state can seal twice under one nonce.
 pub struct SealingSession {
     state: StatelessTransportState,
+    inner: Secret,
     epoch: EpochId,
     start: u64,
     step: Step,
@@ -68,26 +104,29 @@ pub struct SealingSession {
 }
 
 impl SealingSession {
-    /// Opens a session in a step, whose first entry will have this header (its `session` is its `seq`).
+    /// Opens a session in a step, whose first entry will have this header (its `session` is its `seq`)
+    /// and hold `first`: two sessions that begin otherwise share nothing, whatever `rng` gives.
     ///
     /// # Errors
     /// [`SealError::OutOfSession`] when the header is not one that opens a session of this epoch,
-    /// [`SealError::StepBefore`] when the key of the step is not known.
+    /// [`SealError::StepBefore`] when the key of the step is not known, [`SealError::Codec`] when the
+    /// content is too long.
     pub fn open(
         secrets: &EpochSecrets,
         step: Step,
         opener: &Header,
+        first: &Content,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
         check_opener(secrets, opener)?;
-        let psk = secrets.open_step(step)?;
-        let prologue = prologue(opener, step);
-        let mut state = noise::message_initiator(rng, &prologue, psk.psk(), secrets.room_public())?;
+        let keys = secrets.open_step(step)?;
+        let (prologue, first) = (prologue(opener, step), first.encode(CONTENT_MAX)?);
+        let mut state = noise::message_initiator(rng, &prologue, keys.psk(), secrets.room_public(), &first)?;
         let mut handshake = [0; HANDSHAKE_LEN];
         state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        let (epoch, start) = (opener.epoch, opener.seq);
-        Ok(Self { state, epoch, start, step, handshake, unused: AtomicU64::new(start) })
+        let (inner, epoch, start) = (keys.inner_key().clone(), opener.epoch, opener.seq);
+        Ok(Self { state, inner, epoch, start, step, handshake, unused: AtomicU64::new(start) })
     }
 
     /// Place of the opening entry: the `session` field of every header sealed with it.
@@ -109,17 +148,20 @@ impl SealingSession {
         epoch == self.epoch && seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
     }
 
-    /// Seals a content as the body of the entry at `seq`. No place is sealed twice, not even when
-    /// the first body was thrown away: for that a new session is opened at the place.
+    /// Seals a content as the body of the entry with this header. No place is sealed twice, not even
+    /// when the first body was thrown away: for that a new session is opened at the place.
     ///
     /// # Errors
     /// [`SealError`] when the content is too long or the place is outside the session or used.
-    pub fn seal(&self, seq: u64, content: &Content) -> Result<Vec<u8>, SealError> {
-        let plain = content.encode(BODY_MAX - OPENER_LEN - TAG_LEN)?;
-        let fits = in_reach(self.start, seq) && self.unused.fetch_max(seq.saturating_add(1), Ordering::Relaxed) <= seq;
+    pub fn seal(&self, header: &Header, content: &Content, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
+        let padded = content.encode(CONTENT_MAX)?;
+        let Header { seq, session, epoch, .. } = *header;
+        let is_here = session == self.start && epoch == self.epoch && in_reach(self.start, seq);
+        let fits = is_here && self.unused.fetch_max(seq.saturating_add(1), Ordering::Relaxed) <= seq;
         if !fits {
             return Err(SealError::OutOfSession { session: self.start, seq });
         }
+        let plain = veil(&self.inner, header, &padded, rng);
         let mut body = match seq == self.start {
             true => [self.step.to_bytes().as_slice(), &self.handshake].concat(),
             false => Vec::new(),
@@ -141,6 +183,7 @@ impl fmt::Debug for SealingSession {
 /// The reading side.
 pub struct OpeningSession {
     state: StatelessTransportState,
+    inner: Secret,
     step: Step,
     opener: Header,
 }
@@ -157,12 +200,12 @@ impl OpeningSession {
         let too_short = SealError::TooShort { min: OPENER_LEN, got: opener.body().len() };
         let (step, rest) = Step::split_from(opener.body()).map_err(|_| too_short)?;
         let handshake = rest.first_chunk::<HANDSHAKE_LEN>().ok_or(too_short)?;
-        let psk = secrets.open_step(step)?;
+        let keys = secrets.open_step(step)?;
         noise::check_ephemeral(handshake)?;
-        let mut state = noise::message_responder(&prologue(header, step), psk.psk(), secrets.room_secret())?;
+        let mut state = noise::message_responder(&prologue(header, step), keys.psk(), secrets.room_secret())?;
         state.read_message(handshake, &mut []).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, step, opener: *header })
+        Ok(Self { state, inner: keys.inner_key().clone(), step, opener: *header })
     }
 
     /// The step in which it was opened.
@@ -183,11 +226,12 @@ impl OpeningSession {
             return Err(SealError::OutOfSession { session: self.opener.seq, seq });
         }
         let skip = if seq == session { OPENER_LEN } else { 0 };
-        let too_short = SealError::TooShort { min: skip + TAG_LEN, got: entry.body().len() };
-        let sealed = entry.body().get(skip..).filter(|sealed| sealed.len() >= TAG_LEN).ok_or(too_short)?;
-        let mut plain = zeroize::Zeroizing::new(vec![0; sealed.len()]);
+        let min = TAG_LEN + NONCE_LEN;
+        let too_short = SealError::TooShort { min: skip + min, got: entry.body().len() };
+        let sealed = entry.body().get(skip..).filter(|sealed| sealed.len() >= min).ok_or(too_short)?;
+        let mut plain = Zeroizing::new(vec![0; sealed.len()]);
         let len = self.state.read_message(seq - session, sealed, &mut plain).map_err(|_| SealError::Unopenable)?;
-        Ok(Content::decode(plain.get(..len).unwrap_or_default())?)
+        Ok(Content::decode(unveil(&self.inner, plain.get_mut(..len).unwrap_or_default())?)?)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     derive::Label,
     epoch::{EpochSecrets, Step},
     error::{CodecError, KeyError, SealError},
+    hedge,
     ids::{DeviceId, EpochId, RoomId},
     keys::{self, DeviceKey, Sig},
 };
@@ -62,10 +63,11 @@ impl Signal {
         body: SignalBody,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
-        let mut nonce = [0; 24];
-        rng.fill_bytes(&mut nonce);
         let plain = codec::encode(&body, SEALED_MAX)?;
-        let sealed = XChaCha20Poly1305::new(secrets.open_step(step)?.signal_key().expose().into())
+        let step_secrets = secrets.open_step(step)?;
+        let signal_key = step_secrets.signal_key().expose();
+        let nonce = hedge::nonce(rng, signal_key, key.id().as_bytes(), &plain);
+        let sealed = XChaCha20Poly1305::new(signal_key.into())
             .encrypt(XNonce::from_slice(&nonce), plain.as_slice())
             .map_err(|_| SealError::Unopenable)?;
         let mut signal = Self { epoch: secrets.id(), step, author: key.id(), nonce, sealed, sig: Sig([0; 64]) };

@@ -5,6 +5,7 @@ use parlor_protocol::{
     card::UserKey,
     entry::Entry,
     epoch::{AdmissionCert, Genesis},
+    hedge::HedgedRng,
     keys::{DeviceKey, DhSecret},
     wire::Introduction,
 };
@@ -74,7 +75,7 @@ pub struct Engine {
     /// What is shared with the person's other devices.
     pub(super) person: Person,
     pub(super) devices: Devices,
-    pub(super) rng: ChaCha20Rng,
+    pub(super) rng: HedgedRng,
     pub(super) now: Now,
     pub(super) out: Vec<Output>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
@@ -102,15 +103,16 @@ impl Engine {
     /// be carried out like those of [`Engine::handle`].
     #[must_use]
     pub fn new(loaded: Loaded, seed: [u8; 32], now: Now) -> (Self, Vec<Output>) {
-        let mut rng = ChaCha20Rng::from_seed(seed);
         let is_new = loaded.identity.is_none();
-        let mut identity = loaded.identity.unwrap_or_else(|| Identity::random(&mut rng, now.wall));
+        let fresh = || Identity::random(&mut ChaCha20Rng::from_seed(seed), now.wall);
+        let mut identity = loaded.identity.unwrap_or_else(fresh);
         let (account, person) = (Account::new(loaded.account), Person::new(loaded.person));
         // Both are written together, but a write that was on its way before may have come after.
         if let Some(bundle) = &person.bundle {
             identity.user_seed = bundle.user_seed.clone();
         }
         let mut engine = Self {
+            rng: HedgedRng::new(&identity.device(), &seed),
             key: identity.device(),
             user: identity.user(),
             connections: Connections::new(loaded.manual, loaded.peers),
@@ -121,7 +123,6 @@ impl Engine {
             person,
             devices: Devices::default(),
             identity,
-            rng,
             now,
             out: Vec::new(),
             rooms: BTreeMap::new(),
@@ -174,14 +175,15 @@ impl Engine {
         (engine, outputs)
     }
 
-    /// Takes an input and returns what is to be done.
-    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
-        self.handle_all(now, [input])
+    /// Takes an input and returns what is to be done. `fresh` is 32 fresh random bytes of the system.
+    pub fn handle(&mut self, now: Now, fresh: &[u8; 32], input: Input) -> Vec<Output> {
+        self.handle_all(now, fresh, [input])
     }
 
     /// Takes inputs that came together, in order, as one turn: cheaper than one after the other, and
     /// entries that they write leave as one gossip message.
-    pub fn handle_all(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Vec<Output> {
+    pub fn handle_all(&mut self, now: Now, fresh: &[u8; 32], inputs: impl IntoIterator<Item = Input>) -> Vec<Output> {
+        self.rng.stir(fresh);
         // The monotonic clock of a shell never runs backwards; a simulator's might by mistake.
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
         inputs.into_iter().for_each(|input| self.take(input));

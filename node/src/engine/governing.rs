@@ -8,7 +8,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Name, Role, RoomId, UserId,
     content::{Act, Body, RosterItem},
     epoch::{EpochChange, EpochFacts, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped, Step},
-    keys::{DhPublic, Secret},
+    keys::DhPublic,
     limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, ROSTER_MAX, SPAN_MAX_MS},
     log::Height,
 };
@@ -280,8 +280,9 @@ impl Engine {
         let links = links_of(room, &change.parents, settings.history.value);
         let failed =
             |error: &dyn std::error::Error| CommandError::Invalid { what: format!("this cannot be done: {error}") };
-        let secrets =
-            EpochSecrets::derive(room_id, &change.parents, Secret::random(&mut self.rng)).map_err(|e| failed(&e))?;
+        let parents: Vec<_> = change.parents.iter().map(|parent| parent.as_bytes().as_slice()).collect();
+        let key = self.rng.secret_for(&[&[room_id.as_bytes().as_slice()], parents.as_slice()].concat());
+        let secrets = EpochSecrets::derive(room_id, &change.parents, key).map_err(|e| failed(&e))?;
         let noise = &self.identity.noise;
         let record = EpochRecord::seal(&secrets, &change, &settings, &links, &card, noise, &mut self.rng)
             .map_err(|error| failed(&error))?;

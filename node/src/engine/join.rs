@@ -9,7 +9,7 @@ use parlor_protocol::{
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
     invite::{Invitation, Invite, StretchedCode},
-    keys::{DhPublic, Secret},
+    keys::DhPublic,
     log::{Height, Heights},
     wire::Request,
 };
@@ -124,7 +124,7 @@ impl Engine {
         };
         let entry = Entry::sign(&self.key, header, &genesis.encode().ok()?).ok()?;
         let id = entry.room();
-        let secrets = EpochSecrets::derive(id, &[], Secret::random(&mut self.rng)).ok()?;
+        let secrets = EpochSecrets::derive(id, &[], self.rng.secret_for(&[id.as_bytes()])).ok()?;
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
         let change = EpochChange { recipients, ..EpochChange::default() };

@@ -141,12 +141,13 @@ impl Room {
         let mut header = self.next_header(sealer, Kind::Content)?;
         let step = if is_common { Step::COMMON } else { self.writing_step(sealer.now.wall) };
         let secrets = self.membership.current().ok_or(CommandError::RoomChanging)?;
+        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
         let covers = |session: &&SealingSession| session.step() == step && session.covers(header.epoch, header.seq);
         let own;
         let session = match self.sealing.as_ref().filter(|_| !is_common).filter(covers) {
             Some(session) => session,
             None => {
-                let opened = SealingSession::open(secrets, step, &header, sealer.rng);
+                let opened = SealingSession::open(secrets, step, &header, &content, sealer.rng);
                 let opened = opened.map_err(|error| cannot_be_sent(&error))?;
                 if is_common {
                     own = opened;
@@ -160,8 +161,7 @@ impl Room {
             }
         };
         header.session = session.start();
-        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
-        let sealed = session.seal(header.seq, &content).map_err(|error| cannot_be_sent(&error))?;
+        let sealed = session.seal(&header, &content, sealer.rng).map_err(|error| cannot_be_sent(&error))?;
         let entry = Entry::sign(sealer.key, header, &sealed).map_err(|error| cannot_be_sent(&error))?;
         Ok((entry, content))
     }

@@ -165,7 +165,7 @@ impl Wrap {
     ) -> Result<Self, SealError> {
         payload.check()?;
         let plain = codec::encode_secret(payload, WRAP_MAX - OVERHEAD - FRAME)?;
-        let mut state = noise::wrap_initiator(rng, &facts.bytes(), lock)?;
+        let mut state = noise::wrap_initiator(rng, &facts.bytes(), lock, &plain)?;
         let mut sealed = vec![0; plain.len() + OVERHEAD];
         state.write_message(&plain, &mut sealed).map_err(|_| SealError::Unopenable)?;
         let sig = signer.sign(Label::Wrap, &Self::message(&facts, &sealed));

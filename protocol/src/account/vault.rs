@@ -18,6 +18,7 @@ use crate::{
     content::padded_len,
     derive::Purpose,
     error::SealError,
+    hedge,
     keys::Secret,
     limits::{VAULT_FLOOR, VAULT_MAX},
     noise,
@@ -103,7 +104,7 @@ impl VaultKey {
         lock: &RecoveryLock,
         rng: &mut dyn CryptoRng,
     ) -> Result<RecoveryWrap, SealError> {
-        let mut state = noise::wrap_initiator(rng, &recovery_data(user), lock.public())?;
+        let mut state = noise::wrap_initiator(rng, &recovery_data(user), lock.public(), self.0.expose())?;
         let mut sealed = [0; RecoveryWrap::LEN];
         let len = state.write_message(self.0.expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
         RecoveryWrap::try_from(sealed.get(..len).unwrap_or_default()).map_err(SealError::from)
@@ -169,8 +170,7 @@ fn recovery_data(user: &UserName) -> Vec<u8> {
 }
 
 fn seal(key: &Secret, aad: &[u8], plain: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
-    let mut sealed = vec![0; NONCE_LEN];
-    rng.fill_bytes(&mut sealed);
+    let mut sealed = hedge::nonce(rng, key.expose(), aad, plain).to_vec();
     let body = XChaCha20Poly1305::new(key.expose().into())
         .encrypt(XNonce::from_slice(&sealed), Payload { msg: plain, aad })
         .map_err(|_| SealError::Unopenable)?;

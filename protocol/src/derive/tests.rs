@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PURPOSES: [Purpose; 32] = [
+const PURPOSES: [Purpose; 36] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
@@ -33,18 +33,23 @@ const PURPOSES: [Purpose; 32] = [
     Purpose::LinkPsk,
     Purpose::LinkLocator,
     Purpose::OwnDevices,
+    Purpose::EpochInner,
+    Purpose::HedgeDevice,
+    Purpose::HedgeTurn,
+    Purpose::HedgeUse,
     Purpose::CodeLocator,
     Purpose::CodeDoor,
     Purpose::CodeLock,
     Purpose::OwnDoor,
 ];
-const LABELS: [Label; 12] = [
+const LABELS: [Label; 13] = [
     Label::Entry,
     Label::Card,
     Label::Prekey,
     Label::Invite,
     Label::Admission,
     Label::Signal,
+    Label::Hedge,
     Label::Door,
     Label::InOwn,
     Label::InByCode,

@@ -13,6 +13,7 @@ use crate::{
     codec,
     derive::Purpose,
     error::{CodecError, SealError},
+    hedge,
     ids::{DeviceId, EntryId, EpochId, LogKey, RoomId, UserId},
     keys::{DhPublic, DhSecret, Secret},
     limits::{DEVICES_MAX, EPOCH_BODY_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, SETTINGS_MAX, SPAN_MAX_MS},
@@ -296,9 +297,8 @@ fn prologue(change_hash: &[u8; 32], recipient: DeviceId) -> Vec<u8> {
 }
 
 fn seal_previous(secrets: &EpochSecrets, parent: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
-    let mut out = vec![0; 24];
-    rng.fill_bytes(&mut out);
     let key = secrets.previous_key().ok_or(SealError::Unopenable)?;
+    let mut out = hedge::nonce(rng, key.expose(), parent.id().as_bytes(), parent.key().expose()).to_vec();
     let sealed = XChaCha20Poly1305::new(key.expose().into())
         .encrypt(XNonce::from_slice(&out), parent.key().expose().as_slice())
         .map_err(|_| SealError::Unopenable)?;

@@ -47,6 +47,7 @@ struct Common {
 pub struct StepSecrets {
     step: Step,
     psk: Secret,
+    inner: Secret,
     signal: Secret,
 }
 
@@ -144,7 +145,12 @@ impl EpochSecrets {
     pub fn at(&self, step: Step) -> Option<StepSecrets> {
         let key = self.key_at(step)?;
         let derive = |purpose: Purpose| Secret::from_bytes(*purpose.secret(key.expose()));
-        Some(StepSecrets { step, psk: derive(Purpose::EpochPsk), signal: derive(Purpose::EpochSignal) })
+        Some(StepSecrets {
+            step,
+            psk: derive(Purpose::EpochPsk),
+            inner: derive(Purpose::EpochInner),
+            signal: derive(Purpose::EpochSignal),
+        })
     }
 
     /// As [`EpochSecrets::at`], with the reason.
@@ -217,6 +223,11 @@ impl StepSecrets {
 
     pub(crate) const fn psk(&self) -> &Secret {
         &self.psk
+    }
+
+    /// The key of what contents are put through before a session seals them.
+    pub(crate) const fn inner_key(&self) -> &Secret {
+        &self.inner
     }
 
     pub(crate) const fn signal_key(&self) -> &Secret {

@@ -14,6 +14,7 @@ use super::{EpochSecrets, Genesis, count};
 use crate::{
     codec,
     error::{CodecError, SealError},
+    hedge,
     ids::{EpochId, UserId},
     limits::{DEVICES_MAX, SETTINGS_MAX, SPAN_MAX_MS},
     policy::{HistoryPolicy, Role},
@@ -122,9 +123,9 @@ impl RoomSettings {
     /// [`SealError::Codec`] when there are too many roles.
     pub fn seal(&self, secrets: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
         let plain = zeroize::Zeroizing::new(self.encode()?);
-        let mut sealed = vec![0; NONCE_LEN];
-        rng.fill_bytes(&mut sealed);
-        let body = XChaCha20Poly1305::new(secrets.settings_key().expose().into())
+        let key = secrets.settings_key().expose();
+        let mut sealed = hedge::nonce(rng, key, secrets.id().as_bytes(), &plain).to_vec();
+        let body = XChaCha20Poly1305::new(key.into())
             .encrypt(XNonce::from_slice(&sealed), Payload { msg: &plain, aad: secrets.id().as_bytes() })
             .map_err(|_| SealError::Unopenable)?;
         sealed.extend_from_slice(&body);

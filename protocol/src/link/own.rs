@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
 
-use crate::{derive::Purpose, error::SealError, ids::DeviceId, keys::Secret};
+use crate::{derive::Purpose, error::SealError, hedge, ids::DeviceId, keys::Secret};
 
 const LABEL: &[u8] = b"parlor/v1 own devices\0";
 const NONCE_LEN: usize = 24;
@@ -55,9 +55,9 @@ impl OwnKey {
         plain: &[u8],
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, SealError> {
-        let mut sealed = vec![0; NONCE_LEN];
-        rng.fill_bytes(&mut sealed);
-        let payload = Payload { msg: plain, aad: &bound(kind, from, to) };
+        let aad = bound(kind, from, to);
+        let mut sealed = hedge::nonce(rng, &self.0, &aad, plain).to_vec();
+        let payload = Payload { msg: plain, aad: &aad };
         let body = XChaCha20Poly1305::new(self.0.as_ref().into())
             .encrypt(XNonce::from_slice(&sealed), payload)
             .map_err(|_| SealError::Unopenable)?;

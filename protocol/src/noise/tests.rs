@@ -85,7 +85,7 @@ fn the_same_seed_gives_the_same_handshake_and_another_seed_another() {
     let (psk, room) = (Secret::random(&mut rng), DhSecret::random(&mut rng));
     let handshake = |seed: u8| {
         let mut state =
-            message_initiator(&mut ChaCha20Rng::from_seed([seed; 32]), b"here", &psk, &room.public()).unwrap();
+            message_initiator(&mut ChaCha20Rng::from_seed([seed; 32]), b"here", &psk, &room.public(), b"").unwrap();
         let mut out = [0; 48];
         state.write_message(&[], &mut out).unwrap();
         out

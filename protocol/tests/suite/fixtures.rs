@@ -110,13 +110,15 @@ pub fn conversation(room: &Room, device: &Device, texts: &[&str], seed: u64) -> 
 pub fn conversation_in(room: &Room, device: &Device, step: Step, texts: &[&str], seed: u64) -> Vec<Verified<Entry>> {
     let mut height = Height::EMPTY;
     let opener = room.content_header(device, height);
-    let session = SealingSession::open(&room.secrets, step, &opener, &mut rng(seed)).unwrap();
+    let mut rng = rng(seed);
+    let first = says(texts.first().copied().unwrap_or_default());
+    let session = SealingSession::open(&room.secrets, step, &opener, &first, &mut rng).unwrap();
     texts
         .iter()
         .map(|text| {
             let mut header = room.content_header(device, height);
             header.session = session.start();
-            let body = session.seal(header.seq, &says(text)).unwrap();
+            let body = session.seal(&header, &says(text), &mut rng).unwrap();
             let entry = Entry::sign(&device.key, header, &body).unwrap();
             height = Height::after(&entry);
             entry

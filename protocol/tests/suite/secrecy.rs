@@ -53,7 +53,8 @@ fn epochs_sessions_and_invitations_are_never_printed() {
     let in_step = room.secrets.at(Step::LAST).unwrap();
     assert_eq!(format!("{in_step:?}"), "StepSecrets(1023)");
     let header = room.content_header(&device, parlor_protocol::log::Height::EMPTY);
-    let sealing = SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).unwrap();
+    let first = crate::fixtures::says("a");
+    let sealing = SealingSession::open(&room.secrets, Step::FIRST, &header, &first, &mut rng(1)).unwrap();
     let log = conversation(&room, &device, &["a"], 1);
     let opening = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
     assert_eq!(format!("{sealing:?} {opening:?}"), "SealingSession(from 0, step 0) OpeningSession(from 0, step 0)");

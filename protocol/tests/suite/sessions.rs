@@ -6,6 +6,7 @@ use parlor_protocol::{
     entry::{Entry, HEADER_LEN, Header, Kind, Verified},
     epoch::{EpochSecrets, STEP_LEN, Step},
     error::{CodecError, SealError},
+    hedge::NONCE_LEN,
     keys::Secret,
     limits::{PADDING_FLOOR, SESSION_ENTRIES_MAX},
     log::Height,
@@ -46,8 +47,8 @@ fn a_late_joiner_with_the_key_alone_opens_it_too() {
 #[test]
 fn sizes_are_those_of_the_padding() {
     let (_, _, log) = room_and_log();
-    assert_eq!(log[0].body().len(), OPENER_LEN + PADDING_FLOOR + TAG_LEN);
-    assert!(log[1..].iter().all(|entry| entry.body().len() == PADDING_FLOOR + TAG_LEN));
+    assert_eq!(log[0].body().len(), OPENER_LEN + NONCE_LEN + PADDING_FLOOR + TAG_LEN);
+    assert!(log[1..].iter().all(|entry| entry.body().len() == NONCE_LEN + PADDING_FLOOR + TAG_LEN));
 }
 
 #[test]
@@ -122,10 +123,10 @@ fn short_bodies_are_refused() {
         assert_eq!(error, Some(SealError::TooShort { min: 52, got: len }));
     }
     assert!(OpeningSession::accept(&room.secrets, &opener(52)).is_ok());
-    assert_eq!(session.open(&opener(64)), Err(SealError::TooShort { min: 68, got: 64 }));
-    let short = resigned(&device, *log[1].header(), &[0; 15]);
-    assert_eq!(session.open(&short), Err(SealError::TooShort { min: 16, got: 15 }));
-    let bare_tag = resigned(&device, *log[1].header(), &[0; 16]);
+    assert_eq!(session.open(&opener(64)), Err(SealError::TooShort { min: 92, got: 64 }));
+    let short = resigned(&device, *log[1].header(), &[0; 39]);
+    assert_eq!(session.open(&short), Err(SealError::TooShort { min: 40, got: 39 }));
+    let bare_tag = resigned(&device, *log[1].header(), &[0; 40]);
     assert_eq!(session.open(&bare_tag), Err(SealError::Unopenable));
 }
 
@@ -157,19 +158,22 @@ fn a_session_ends_after_its_last_entry() {
     let (room, device) = (Room::new(1), Device::new(2));
     let start = 10;
     let header = room.content_header(&device, Height { next: start, head: crate::fixtures::entry_id(1) });
-    let sealing = SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).unwrap();
-    let opener = resigned(&device, header, &sealing.seal(start, &says("first")).unwrap());
+    let sealing = SealingSession::open(&room.secrets, Step::FIRST, &header, &says("first"), &mut rng(1)).unwrap();
+    let opener = resigned(&device, header, &sealing.seal(&header, &says("first"), &mut rng(2)).unwrap());
     let opening = OpeningSession::accept(&room.secrets, &opener).unwrap();
 
     let last = start + SESSION_ENTRIES_MAX - 1;
-    let body = sealing.seal(last, &says("last")).unwrap();
+    let body = sealing.seal(&Header { seq: last, ..header }, &says("last"), &mut rng(2)).unwrap();
     let last_entry = resigned(&device, Header { seq: last, ..header }, &body);
     assert_eq!(opening.open(&last_entry), Ok(says("last")));
 
     let beyond = last + 1;
     assert!(!sealing.covers(header.epoch, beyond));
-    assert_eq!(sealing.seal(beyond, &says("x")), Err(SealError::OutOfSession { session: start, seq: beyond }));
-    assert!(sealing.seal(start - 1, &says("x")).is_err());
+    assert_eq!(
+        sealing.seal(&Header { seq: beyond, ..header }, &says("x"), &mut rng(2)),
+        Err(SealError::OutOfSession { session: start, seq: beyond })
+    );
+    assert!(sealing.seal(&Header { seq: start - 1, ..header }, &says("x"), &mut rng(2)).is_err());
     let entry = resigned(&device, Header { seq: beyond, ..header }, &body);
     assert_eq!(opening.open(&entry), Err(SealError::OutOfSession { session: start, seq: beyond }));
 }
@@ -178,23 +182,25 @@ fn a_session_ends_after_its_last_entry() {
 fn no_place_is_sealed_twice() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = room.content_header(&device, Height::EMPTY);
-    let session = SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).unwrap();
+    let session = SealingSession::open(&room.secrets, Step::FIRST, &header, &says("first"), &mut rng(1)).unwrap();
+    let seal = |seq, text| session.seal(&Header { seq, ..header }, &says(text), &mut rng(2));
     let epoch = room.secrets.id();
     assert!(session.covers(epoch, 0));
-    session.seal(0, &says("a")).unwrap();
+    seal(0, "a").unwrap();
     assert!(!session.covers(parlor_protocol::EpochId::default(), 0), "it seals in one epoch");
     assert!(!session.covers(epoch, 0), "so that its owner opens a new session instead");
-    assert_eq!(session.seal(0, &says("b")), Err(SealError::OutOfSession { session: 0, seq: 0 }));
-    session.seal(2, &says("c")).unwrap();
-    assert!(session.seal(1, &says("d")).is_err());
-    assert!(session.seal(3, &says("e")).is_ok());
+    assert_eq!(seal(0, "b"), Err(SealError::OutOfSession { session: 0, seq: 0 }));
+    seal(2, "c").unwrap();
+    assert!(seal(1, "d").is_err());
+    assert!(seal(3, "e").is_ok());
 }
 
 #[test]
 fn a_session_opens_only_at_its_own_place_and_epoch() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = room.content_header(&device, Height { next: 4, head: crate::fixtures::entry_id(1) });
-    let open = |header: Header| SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).is_ok();
+    let first = says("first");
+    let open = |header: Header| SealingSession::open(&room.secrets, Step::FIRST, &header, &first, &mut rng(1)).is_ok();
     assert!(open(header));
     assert!(!open(Header { session: 3, ..header }));
     assert!(!open(Header { epoch: EpochId::default(), ..header }));
@@ -229,7 +235,7 @@ fn who_joined_at_a_step_opens_that_one_and_later_ones_and_none_before() {
         assert_eq!(open(&joiner), if opens { Ok(Ok(says("b"))) } else { Err(before) });
     }
     let header = room.content_header(&device, Height::EMPTY);
-    let sealed = SealingSession::open(&joiner, step(6), &header, &mut rng(1));
+    let sealed = SealingSession::open(&joiner, step(6), &header, &says("a"), &mut rng(1));
     assert_eq!(sealed.err(), Some(SealError::StepBefore { step: 6, lowest: 7 }), "nor can it seal there");
 }
 
@@ -246,11 +252,11 @@ fn a_session_holds_in_the_step_it_names_only() {
 fn two_sessions_of_one_log_seal_in_turns() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = |seq| room.content_header(&device, Height { next: seq, head: crate::fixtures::entry_id(1) });
-    let texts = SealingSession::open(&room.secrets, Step::FIRST, &header(0), &mut rng(1)).unwrap();
-    let names = SealingSession::open(&room.secrets, Step::COMMON, &header(1), &mut rng(2)).unwrap();
+    let texts = SealingSession::open(&room.secrets, Step::FIRST, &header(0), &says("a"), &mut rng(1)).unwrap();
+    let names = SealingSession::open(&room.secrets, Step::COMMON, &header(1), &says("b"), &mut rng(2)).unwrap();
     let entry = |session: &SealingSession, seq, text| {
         let header = Header { session: session.start(), ..header(seq) };
-        resigned(&device, header, &session.seal(seq, &says(text)).unwrap())
+        resigned(&device, header, &session.seal(&header, &says(text), &mut rng(3)).unwrap())
     };
     let log = [entry(&texts, 0, "a"), entry(&names, 1, "b"), entry(&texts, 2, "c"), entry(&names, 3, "d")];
     let (one, other) = (

@@ -6,6 +6,8 @@ use parlor_node::{
     store::{LocalStore as _, MemoryStore},
 };
 use parlor_protocol::{DeviceId, RoomId, TopicId};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -36,6 +38,8 @@ pub struct Host {
     pub disk_full: bool,
     /// Real time that its engine has taken so far.
     pub busy: Duration,
+    /// Where its engine's fresh random bytes come from.
+    fresh: ChaCha20Rng,
 }
 
 impl Host {
@@ -53,6 +57,7 @@ impl Host {
             events: Vec::new(),
             disk_full: false,
             busy: Duration::ZERO,
+            fresh: ChaCha20Rng::from_seed([0; 32]),
         }
     }
 
@@ -78,6 +83,7 @@ impl Host {
 
     pub(super) fn start(&mut self, clock: u64, seed: [u8; 32]) -> Vec<Output> {
         let loaded = self.store.load().expect("a store in memory loads");
+        self.fresh = ChaCha20Rng::from_seed(seed);
         let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));
         self.engine = Some(engine);
         self.life += 1;
@@ -99,7 +105,9 @@ impl Host {
     /// Gives the engine several inputs as one turn.
     pub(super) fn inputs(&mut self, clock: u64, inputs: Vec<Input>) -> Vec<Output> {
         let (now, start) = (self.now(clock), Instant::now());
-        let outputs = self.engine.as_mut().map(|engine| engine.handle_all(now, inputs)).unwrap_or_default();
+        let mut fresh = [0; 32];
+        self.fresh.fill_bytes(&mut fresh);
+        let outputs = self.engine.as_mut().map(|engine| engine.handle_all(now, &fresh, inputs)).unwrap_or_default();
         self.busy += start.elapsed();
         outputs
     }

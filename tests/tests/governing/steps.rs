@@ -175,8 +175,10 @@ impl Climber {
         let said = self.write(Kind::Content, |header| {
             let text = Text::new("up here").unwrap();
             let body = Body::Text { text, reply_to: None, mentions: Vec::new() };
-            let session = SealingSession::open(&secrets, step, header, &mut ChaCha20Rng::seed_from_u64(78)).unwrap();
-            session.seal(header.seq, &Content { hlc: Hlc::at(1_800_000_000_000), at: 1_800_000_000_000, body }).unwrap()
+            let content = Content { hlc: Hlc::at(1_800_000_000_000), at: 1_800_000_000_000, body };
+            let mut rng = ChaCha20Rng::seed_from_u64(78);
+            let session = SealingSession::open(&secrets, step, header, &content, &mut rng).unwrap();
+            session.seal(header, &content, &mut rng).unwrap()
         });
         for host in 0..2 {
             for bytes in [&admission, &said] {

@@ -101,13 +101,14 @@ impl Author {
     /// Seals and signs a content as the next entry, as a node does.
     pub fn write(&mut self, secrets: &EpochSecrets, body: Body, wall: u64) -> anyhow::Result<Verified<Entry>> {
         let mut header = self.header(Kind::Content, secrets.room(), secrets.id());
+        self.hlc = self.hlc.next(wall);
+        let content = Content { hlc: self.hlc, at: self.hlc.millis(), body };
         let session = match self.session.take().filter(|session| session.covers(header.epoch, header.seq)) {
             Some(session) => session,
-            None => SealingSession::open(secrets, secrets.lowest(), &header, &mut self.rng)?,
+            None => SealingSession::open(secrets, secrets.lowest(), &header, &content, &mut self.rng)?,
         };
         header.session = session.start();
-        self.hlc = self.hlc.next(wall);
-        let sealed = session.seal(header.seq, &Content { hlc: self.hlc, at: self.hlc.millis(), body })?;
+        let sealed = session.seal(&header, &content, &mut self.rng)?;
         self.session = Some(session);
         let entry = Entry::sign(&self.key, header, &sealed)?;
         self.height = Height::after(&entry);
