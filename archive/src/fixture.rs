@@ -9,6 +9,7 @@ use parlor_protocol::{
     epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings, Step},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
+    limits::BODY_MAX,
     log::Height,
 };
 use rand_chacha::ChaCha20Rng;
@@ -71,7 +72,8 @@ impl Writer {
         // What opens a session begins with a step.
         let opens = kind == Kind::Content && session == header.seq;
         let step = Step::FIRST.to_bytes();
-        let body = [if opens { step.as_slice() } else { &[] }, body].concat();
+        let room = BODY_MAX - step.len();
+        let body = if opens { [&step, &body[..body.len().min(room)]].concat() } else { body.to_vec() };
         let entry = Entry::sign(&self.key, header, &body).unwrap().into_inner();
         self.height = Height::after(&entry);
         entry

@@ -103,6 +103,7 @@ mod tests {
     use parlor_protocol::{
         EntryId, EpochId, LogId, RoomId,
         entry::Header,
+        epoch::Step,
         keys::{DeviceKey, Secret},
         limits::BODY_MAX,
         log::Height,
@@ -123,7 +124,10 @@ mod tests {
                 epoch: EpochId::default(),
                 session: 5,
             };
-            let entry = Entry::sign(&key, header, &vec![0; *len]).unwrap().into_inner();
+            // What opens a session begins with its step.
+            let opens = header.seq == header.session;
+            let len = if opens { (*len).max(Step::FIRST.to_bytes().len()) } else { *len };
+            let entry = Entry::sign(&key, header, &vec![0; len]).unwrap().into_inner();
             height = Height::after(&entry);
             (TopicId::from_bytes([room; 32]), entry)
         };

@@ -14,7 +14,7 @@ async fn gossip_of_a_stranger_is_not_listened_to_until_it_is_known() {
     b.wait_subscribed(a.device()).await;
     b.publish("from a stranger").await;
     // A request comes after the message on the way.
-    b.send(NetCommand::Request { id: RequestId(1), peer: a.device(), bytes: Bytes::new() }).await;
+    b.send(NetCommand::Request { id: RequestId(1), peer: a.device(), bytes: Bytes::from_static(b"?") }).await;
     let asked = a.wait("request", |event| match event {
         NetEvent::Gossip { .. } => panic!("a stranger was listened to"),
         NetEvent::Asked { id, .. } => Some(*id),
