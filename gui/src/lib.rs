@@ -15,6 +15,7 @@ pub mod config;
 pub mod drawn;
 #[doc(hidden)]
 pub mod fake;
+pub mod links;
 pub mod model;
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the desktop shell has it")]

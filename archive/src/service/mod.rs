@@ -39,7 +39,7 @@ use parlor_protocol::{
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -85,6 +85,8 @@ pub struct Limits {
     pub registration: Registration,
     /// What may be asked in a time.
     pub rates: Rates,
+    /// How long the store may take to keep what was pushed.
+    pub store_within: Duration,
 }
 
 impl Default for Limits {
@@ -97,6 +99,7 @@ impl Default for Limits {
             topics: listening::TOPICS_MAX,
             registration: Registration::Open,
             rates: Rates::default(),
+            store_within: storing::STORE_WITHIN,
         }
     }
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::store::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 
 /// How long the store may take to answer; far more than a healthy one needs.
-const STORE_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
+pub(super) const STORE_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -34,7 +34,11 @@ pub(crate) fn now_ms() -> u64 {
 
 /// Waits for the store, but not for ever: a database that hangs must not hold up the archive.
 pub(super) async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(STORE_WITHIN, reading).await.unwrap_or_else(|_| {
+    within(STORE_WITHIN, reading).await
+}
+
+async fn within<T>(most: Duration, act: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(most, act).await.unwrap_or_else(|_| {
         Err(StoreError::Unreachable { what: "the store".into(), last_error: "it does not answer".into() })
     })
 }
@@ -160,7 +164,7 @@ impl Service {
             let log = state.log(log);
             (log.is_busy, log.planned) = (true, planned.next);
         }
-        let store = Arc::clone(&self.store);
+        let (store, most) = (Arc::clone(&self.store), self.limits.store_within);
         let added = Usage {
             entries: ready.entries.len() as u64,
             bytes: ready.entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum(),
@@ -172,7 +176,7 @@ impl Service {
         let run = Run { room, log, entries: ready.entries, invites: ready.invites };
         self.tasks.spawn(async move {
             // What comes of it nevertheless is found when the entries come again.
-            let result = in_time(store.append(run)).await;
+            let result = within(most, store.append(run)).await;
             Done::Appended { room, log, waiter, planned, added, news, result }
         });
     }

@@ -7,9 +7,17 @@ use parlor_protocol::HistoryPolicy;
 use super::{App, Wish};
 use crate::{
     backend::Backend,
+    links::{self, Target},
     model::{Ask, Effect, Offer, Purpose, Writing},
     view::{Action, COMPOSER, dialog::Dialog},
 };
+
+/// Opens a web page or writes a mail, and nothing else.
+fn open(ctx: &Context, url: String) {
+    if links::may_open(&url) {
+        ctx.open_url(egui::OpenUrl::new_tab(url));
+    }
+}
 
 impl<B: Backend> App<B> {
     fn ask(&mut self, command: Command, purpose: Purpose) {
@@ -67,7 +75,12 @@ impl<B: Backend> App<B> {
             Action::Govern(room, command) => self.ask(*command, Purpose::Govern(room)),
             Action::RemoveAddress(address) => self.ask(Command::RemoveAddress(address), Purpose::Shown),
             Action::Copy { text, .. } => ctx.copy_text(text),
-            Action::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
+            Action::OpenLink(text) => match Target::of(&text) {
+                Some(target) if target.doubts.is_empty() => open(ctx, target.url),
+                Some(target) => self.dialog = Some(Dialog::Link(target)),
+                None => {}
+            },
+            Action::OpenNow(url) => open(ctx, url),
             Action::ToggleMembers => {
                 let mut look = self.setting.look;
                 look.members = !look.members;

@@ -57,8 +57,10 @@ pub enum Action {
         /// What it is, for the confirmation.
         what: &'static str,
     },
-    /// Open a web page.
+    /// Open a link as it stands in a text, after asking where it could deceive.
     OpenLink(String),
+    /// Open it now.
+    OpenNow(String),
     /// Show one message of a room, reading older ones until it is there.
     ShowMessage(RoomId, EntryId),
     /// Read older messages.

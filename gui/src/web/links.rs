@@ -14,7 +14,7 @@ pub(super) fn open_what_waits(ctx: &Context) {
             _ => true,
         });
     });
-    for url in urls.iter().filter(|url| url.starts_with("https://") || url.starts_with("http://")) {
+    for url in urls.iter().filter(|url| crate::links::may_open(url)) {
         if let Some(window) = web_sys::window() {
             // It gives nothing back with these words, whether it opened or not.
             let _ = window.open_with_url_and_target_and_features(url, "_blank", "noopener,noreferrer");

@@ -1,4 +1,5 @@
-//! Text that can be selected and whose links can be clicked.
+//! Text that can be selected and whose links can be clicked, reached by keyboard, and are told to screen
+//! readers. What is a link, and where it leads, `links.rs` says; what is done about it the app.
 
 use egui::{
     Align, Color32, FontId, Galley, Pos2, Rect, Response, Sense, Stroke, Ui, WidgetInfo, WidgetType,
@@ -6,6 +7,8 @@ use egui::{
     text_selection::LabelSelectionState,
 };
 use std::{ops::Range, sync::Arc};
+
+use crate::{links, theme};
 
 /// A laid out text and where its links are, in characters.
 #[derive(Clone, Debug)]
@@ -18,7 +21,7 @@ pub struct Rich {
 
 /// Lays out a text with its links underlined.
 pub fn rich_galley(ui: &Ui, text: &str, font: &FontId, color: Color32, link: Color32, wrap: f32) -> Rich {
-    let found = links(text);
+    let found = links::find(text);
     let mut job = LayoutJob::default();
     job.wrap.max_width = wrap;
     job.wrap.break_anywhere = false;
@@ -58,7 +61,32 @@ pub fn rich_text(ui: &mut Ui, id: egui::Id, at: Pos2, rich: &Rich, color: Color3
     }
     LabelSelectionState::label_text_selection(ui, &response, at, Arc::clone(&rich.galley), color, Stroke::NONE);
     let clicked = if response.clicked() { link.cloned() } else { None };
-    (response, clicked)
+    let chosen = rich.links.iter().enumerate().filter_map(|(number, (range, url))| {
+        let place = first_row(&rich.galley, range)?.translate(at.to_vec2());
+        reachable(ui, id.with(("link", number)), place, url).then(|| url.clone())
+    });
+    let chosen = chosen.last();
+    (response, clicked.or(chosen))
+}
+
+/// A link for keyboard, pointer and screen reader. Answers whether it was chosen.
+fn reachable(ui: &Ui, id: egui::Id, place: Rect, url: &str) -> bool {
+    let response = ui.interact(place, id, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Link, true, url));
+    if response.has_focus() {
+        let accent = theme::palette(ui.visuals()).accent;
+        ui.painter().rect_stroke(place.expand(1.0), 2.0, Stroke::new(2.0, accent), egui::StrokeKind::Outside);
+    }
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}
+
+/// Where the first row of a link stands. The rest of a long one is clicked through the text.
+fn first_row(galley: &Galley, range: &Range<usize>) -> Option<Rect> {
+    let place = |index: usize| galley.pos_from_cursor(egui::text::CCursor::new(index));
+    let (start, end) = (place(range.start), place(range.end));
+    let is_one_row = (start.center().y - end.center().y).abs() < 1.0;
+    let right = if is_one_row { end.right() } else { galley.rect.right() };
+    (right > start.left()).then(|| Rect::from_min_max(start.min, egui::pos2(right, start.bottom())))
 }
 
 fn link_at(rich: &Rich, at: Pos2, pointer: Pos2) -> Option<&String> {
@@ -67,53 +95,4 @@ fn link_at(rich: &Rich, at: Pos2, pointer: Pos2) -> Option<&String> {
     }
     let index: usize = rich.galley.cursor_from_pos(pointer - at).index.into();
     rich.links.iter().find(|(range, _)| range.contains(&index)).map(|(_, url)| url)
-}
-
-/// The byte ranges of web links. Closing punctuation is not part of a link.
-fn links(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| text.get(from..)?.find(scheme)).min() {
-        let start = from + start;
-        let rest = text.get(start..).unwrap_or_default();
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`')).unwrap_or(rest.len());
-        let mut url = rest.get(..end).unwrap_or_default();
-        loop {
-            let trimmed = url.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '…']);
-            // A closing bracket belongs to the link only if it was opened in it.
-            let trimmed = match trimmed.strip_suffix(')') {
-                Some(inner) if inner.matches('(').count() <= inner.matches(')').count() => inner,
-                _ => trimmed,
-            };
-            if trimmed.len() == url.len() {
-                break;
-            }
-            url = trimmed;
-        }
-        from = start + end.max(1);
-        if url.len() > "https://".len() {
-            found.push(start..start + url.len());
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::indexing_slicing)]
-    use super::links;
-
-    #[test]
-    fn links_end_before_closing_punctuation() {
-        let text = "see https://a.b/c. (or http://x.y/z_(q)), https:// no";
-        let found: Vec<_> = links(text).into_iter().map(|range| &text[range]).collect();
-        assert_eq!(found, ["https://a.b/c", "http://x.y/z_(q)"]);
-    }
-
-    #[test]
-    fn a_text_of_many_scripts_keeps_its_links() {
-        let text = "täglich → https://例え.jp/ä🎉 danach";
-        let found: Vec<_> = links(text).into_iter().map(|range| &text[range]).collect();
-        assert_eq!(found, ["https://例え.jp/ä🎉"]);
-    }
 }

@@ -279,17 +279,14 @@ async fn who_replays_what_is_held_takes_no_places_from_members() {
 async fn a_store_that_never_answers_a_push_is_waited_for_only_so_long() {
     let folder = tempfile::tempdir().unwrap();
     let switched = Switched::new(&folder);
-    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    // Long enough for a disk that works, also where many tests run at once.
+    let limits = Limits { store_within: Duration::from_secs(3), ..Limits::default() };
+    let mut stage = Stage::with_limits(Arc::clone(&switched) as Arc<dyn Store>, limits).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
     switched.is_slow.store(true, Ordering::SeqCst);
     let said = room.contents(&mut member, 1);
-    let push = in_room(room.id, room.cert(&member), RoomRequest::Push { entries: said.clone() });
-    let pushing = stage.send_raw(member.id(), push.encode().unwrap()).await;
-    // When this is answered the other one was taken.
-    let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
-    assert!(matches!(stage.ask_in(&room, &member, ask).await, Answer::Heights(_)));
-    assert_eq!(stage.answer(pushing).await, refused(Refusal::StoreUnavailable));
+    assert_eq!(stage.push(&room, &member, said.clone()).await, refused(Refusal::StoreUnavailable));
     switched.is_slow.store(false, Ordering::SeqCst);
     assert_eq!(stage.push(&room, &member, said).await, pushed(&member), "the same once more");
     stage.shut_down().await;

@@ -192,12 +192,12 @@ async fn a_database_of_a_newer_archive_is_left_alone() {
     let meta = database.collection::<mongodb::bson::Document>("meta");
     meta.update_one(doc! { "_id": "schema" }, doc! { "$set": { "version": 99_i64 } }).await.unwrap();
     let error = MongoStore::open(&place.uri).await.unwrap_err();
-    assert_eq!(error, StoreError::NewerSchema { found: 99, known: 2 });
+    assert_eq!(error, StoreError::NewerSchema { found: 99, known: 3 });
     let schema = meta.find_one(doc! { "_id": "schema" }).await.unwrap().unwrap();
     assert_eq!(schema.get_i64("version").unwrap(), 99, "the number stays");
     meta.update_one(doc! { "_id": "schema" }, doc! { "$set": { "version": 1_i64 } }).await.unwrap();
     let error = MongoStore::open(&place.uri).await.unwrap_err();
-    assert_eq!(error, StoreError::OlderSchema { found: 1, known: 2 });
+    assert_eq!(error, StoreError::OlderSchema { found: 1, known: 3 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod browser;
 mod devices;
 mod dialogs;
 mod keys;
+mod links;
 mod locking;
 mod people;
 mod room;
@@ -13,7 +14,7 @@ mod start;
 mod timeline;
 mod writing;
 
-use egui::{Event, Key, Modifiers, Vec2, accesskit::Role};
+use egui::{Event, Key, Modifiers, OutputCommand, Vec2, accesskit::Role};
 use egui_kittest::{Harness, kittest::Queryable as _};
 use jiff::tz::TimeZone;
 use parlor_node::Command;
@@ -36,6 +37,8 @@ pub(super) struct Desk {
     pub(super) fake: Fake,
     pub(super) wishes: Rc<RefCell<Vec<Wish>>>,
     pub(super) clock: Rc<Cell<u64>>,
+    /// What was given to the system to open.
+    pub(super) opened: Rc<RefCell<Vec<String>>>,
     harness: Harness<'static, Option<App<Fake>>>,
 }
 
@@ -52,6 +55,8 @@ impl Desk {
         let wishes = Rc::new(RefCell::new(Vec::new()));
         let (node, seen) = (fake.clone(), Rc::clone(&wishes));
         let clock = Rc::new(Cell::new(NOW));
+        let opened = Rc::new(RefCell::new(Vec::new()));
+        let given = Rc::clone(&opened);
         let told = Rc::clone(&clock);
         let harness = Harness::builder().with_size(Vec2::from(size)).with_max_steps(60).build_ui_state(
             move |ui, app: &mut Option<App<Fake>>| {
@@ -65,10 +70,17 @@ impl Desk {
                     App::new(ui.ctx(), node.clone(), setting)
                 });
                 seen.borrow_mut().extend(app.frame(ui));
+                ui.ctx().output(|output| {
+                    let url = |command: &OutputCommand| match command {
+                        OutputCommand::OpenUrl(wanted) => Some(wanted.url.clone()),
+                        _ => None,
+                    };
+                    given.borrow_mut().extend(output.commands.iter().filter_map(url));
+                });
             },
             None,
         );
-        let mut desk = Self { fake: fake.clone(), wishes, clock, harness };
+        let mut desk = Self { fake: fake.clone(), wishes, clock, opened, harness };
         desk.run();
         desk
     }
@@ -158,6 +170,16 @@ impl Desk {
 
     pub(super) fn hides(&self, label: &str) {
         assert!(!self.sees(label), "{label:?} is on the screen");
+    }
+
+    /// What is called so to a screen reader and can be followed.
+    pub(super) fn link<'a>(&'a self, label: &'a str) -> egui_kittest::Node<'a> {
+        self.harness.get_by_role_and_label(Role::Link, label)
+    }
+
+    /// How many there are.
+    pub(super) fn links(&self) -> usize {
+        self.harness.query_all_by_role(Role::Link).count()
     }
 
     /// What a screen reader says by itself.

@@ -6,6 +6,7 @@ mod connection;
 mod create;
 mod devices;
 mod join;
+mod link;
 mod lock;
 mod nearby;
 mod person;
@@ -20,7 +21,7 @@ use egui::{Context, Ui};
 use parlor_protocol::{EntryId, RoomId, UserId};
 
 use super::{Action, QrOf, Sight};
-use crate::{config::Look, model::Model, widgets::plain_button};
+use crate::{config::Look, links::Target, model::Model, widgets::plain_button};
 
 pub use create::Create;
 pub use devices::{DevicesPage, LinkForm};
@@ -63,6 +64,8 @@ pub enum Dialog {
     Account(Box<account::AccountForm>),
     /// The person's own devices.
     Devices(DevicesPage),
+    /// Really open this link?
+    Link(Target),
 }
 
 /// What dialogs show besides the model.
@@ -159,6 +162,7 @@ impl Dialog {
             Self::Switcher(state) => state.show(ctx, model),
             Self::Delete(message) => small::delete(ctx, model, *message),
             Self::Nearby => nearby::show(ctx, model),
+            Self::Link(target) => link::show(ctx, target),
             Self::Person(state) => state.show(ctx, model, sight),
         }
     }

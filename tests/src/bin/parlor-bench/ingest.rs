@@ -8,7 +8,6 @@ use mongodb::{
     options::{Acknowledgment, WriteConcern},
 };
 use parlor_protocol::{
-    TopicId,
     entry::{Entry, Verified},
     limits::PAGE_MAX_ENTRIES,
     wire::{Answer, Request, RoomRequest},
