@@ -14,14 +14,14 @@ async fn gossip_of_a_stranger_is_not_listened_to_until_it_is_known() {
     b.wait_subscribed(a.device()).await;
     b.publish("from a stranger").await;
     // A request comes after the message on the way.
-    b.send(NetCommand::Request { id: RequestId(1), peer: a.device(), bytes: Bytes::from_static(b"?") }).await;
+    b.send(NetCommand::Request { id: RequestId(1), peer: a.device(), bytes: framed(0x0999, b"a question") }).await;
     let asked = a.wait("request", |event| match event {
         NetEvent::Gossip { .. } => panic!("a stranger was listened to"),
         NetEvent::Asked { id, .. } => Some(*id),
         _ => None,
     });
     let id = asked.await;
-    a.send(NetCommand::Answer { id, bytes: Bytes::new() }).await;
+    a.send(NetCommand::Answer { id, bytes: framed(0x8999, b"an answer") }).await;
     a.know(&b).await;
     b.wait("answer", |event| matches!(event, NetEvent::Answered { .. }).then_some(())).await;
     // Known a moment later, whatever the network is doing now.
