@@ -318,6 +318,7 @@ impl Engine {
         self.look_at_standing(room_id);
         self.tell_members(room_id);
         self.govern_soon(room_id);
+        self.flush_waiting(room_id);
         if shown_otherwise {
             // A log ends where only the whole room shows it.
             self.reread(room_id);

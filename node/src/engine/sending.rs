@@ -22,7 +22,7 @@ pub(super) struct Waiting {
 }
 
 impl Engine {
-    /// Sends a text, or keeps it until it is known in which epoch to write.
+    /// Sends a text, or keeps it until it is known in which epoch, and in which of its steps, to write.
     pub(super) fn send(&mut self, call: CallId, room_id: RoomId, text: Text, reply_to: Option<EntryId>) {
         let may = self.may_write(room_id).and_then(|()| match self.rooms.get(&room_id) {
             Some(room) => self.may_send_now(room),
@@ -33,7 +33,7 @@ impl Engine {
         }
         let until = self.now.mono + WAIT_MS;
         match self.rooms.get_mut(&room_id) {
-            Some(room) if room.membership.current().is_none() => {
+            Some(room) if !room.knows_where_to_write() => {
                 if room.waiting.len() >= WAITING_MAX {
                     return self.fail(call, CommandError::RoomChanging);
                 }
@@ -64,10 +64,10 @@ impl Engine {
         }
     }
 
-    /// It is known in which epoch to write: sends what waited.
+    /// It is known where to write: sends what waited.
     pub(super) fn flush_waiting(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if room.membership.current().is_none() {
+        if !room.knows_where_to_write() {
             return;
         }
         for Waiting { call, text, reply_to, .. } in std::mem::take(&mut room.waiting) {

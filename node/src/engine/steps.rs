@@ -111,6 +111,12 @@ impl Room {
         }
     }
 
+    /// Whether it is known in which epoch and step to write. The steps in use are known once the room has
+    /// been read: before, a text could be sealed where newcomers cannot read it.
+    pub(super) fn knows_where_to_write(&self) -> bool {
+        self.membership.current().is_some() && (self.is_loaded || self.before.is_some())
+    }
+
     /// The step of the present epoch from which on somebody who joins now may read.
     pub(super) fn offered_step(&self, wall: u64) -> Step {
         let Some(secrets) = self.membership.current() else { return Step::FIRST };

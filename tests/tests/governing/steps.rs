@@ -94,7 +94,7 @@ fn after_a_restart_nobody_writes_where_newcomers_cannot_read() {
         network.stop(host);
         network.start(host);
         let said = format!("by {host}");
-        assert!(network.run_until(|network| text(network, host, room, &said).is_ok()));
+        text(&mut network, host, room, &said).unwrap();
         all_see(&mut network, &[0, 1], room, &said);
     }
     assert_eq!(readable(&mut network, 1, room), set(["by 0", "by 1"]));
