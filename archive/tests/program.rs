@@ -336,6 +336,8 @@ fn hex_of(bytes: &[u8]) -> String {
 #[test]
 fn accounts_are_looked_after_while_the_archive_runs_and_while_it_does_not() {
     let folder = tempfile::tempdir().unwrap();
+    // A folder that others can read is told of; see `tests/tests/other_users.rs`.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let users = |args: &[&str]| output(command(folder.path()).arg("users").args(args));
     assert_eq!(users(&["list"]), (true, "There are no accounts yet.\n".to_owned()));
     let running = Running::start(folder.path());

@@ -55,7 +55,7 @@ fn an_account_is_made_used_elsewhere_changed_recovered_and_deleted() {
         assert!(!house.opens("phone", "anna", PASSWORD).unwrap());
         assert!(house.opens("phone", "anna", SECOND).unwrap());
         assert!(house.refused("anna", &["account", "devices"]).unwrap().contains("not signed in"));
-        house.ask("anna", &["account", "logout"]).unwrap();
+        house.ask("anna", &["account", "logout", "--yes"]).unwrap();
         house.log_in("anna", "anna", SECOND).unwrap();
         assert!(house.ask("anna", &["account", "devices"]).unwrap().contains("this one"));
 

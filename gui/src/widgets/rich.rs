@@ -65,8 +65,9 @@ pub fn rich_text(ui: &mut Ui, id: egui::Id, at: Pos2, rich: &Rich, color: Color3
         let place = first_row(&rich.galley, range)?.translate(at.to_vec2());
         reachable(ui, id.with(("link", number)), place, url).then(|| url.clone())
     });
-    let chosen = chosen.last();
-    (response, clicked.or(chosen))
+    // All of them are laid out, whichever was chosen.
+    let mut chosen: Vec<_> = chosen.collect();
+    (response, clicked.or(chosen.pop()))
 }
 
 /// A link for keyboard, pointer and screen reader. Answers whether it was chosen.

@@ -157,7 +157,7 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 pub(super) enum Reading {
     /// It is open.
-    Open(OpeningSession),
+    Open(Box<OpeningSession>),
     /// It lies before what this device may read: nothing is wrong with it.
     Before,
 }
@@ -166,7 +166,7 @@ impl Sessions {
     /// Reads the entry that opens a session. One that cannot be opened ends the one before it.
     pub(super) fn accept(&mut self, secrets: &EpochSecrets, opener: &Verified<Entry>) {
         let reading = match OpeningSession::accept(secrets, opener) {
-            Ok(session) => Some(Reading::Open(session)),
+            Ok(session) => Some(Reading::Open(Box::new(session))),
             Err(SealError::StepBefore { .. }) => Some(Reading::Before),
             Err(_) => None,
         };

@@ -122,11 +122,11 @@ mod tests {
         let len = u32::try_from(body.len()).unwrap();
         let wire = frame(0x0999, len, &body);
         let got = read_request(&wire).unwrap();
-        assert_eq!(got, wire[..HEADER_LEN]);
+        assert_eq!(got, wire.get(..HEADER_LEN).unwrap());
         assert_eq!(Request::decode(&got), Err(CodecError::UnknownKind(0x0999)));
         let answer = block_on(read(&mut wire.as_slice(), Header::plan_answer)).unwrap();
         assert_eq!(Answer::decode(&answer), Err(CodecError::UnknownKind(0x0999)));
-        let cut = read_request(&wire[..wire.len() - 1]);
+        let cut = read_request(wire.split_last().unwrap().1);
         assert_eq!(cut.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 

@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(shared.held.len(), 61);
         // Many addresses as well: the one with most gives way, and so the one with one never does.
         for key in 500..1_000 {
-            shared.put(device(key), ["b", "c", "d", "e"][key % 4], (), now);
+            shared.put(device(key), ["b", "c", "d", "e"].get(key % 4).unwrap(), (), now);
         }
         assert_eq!(shared.held.len(), 100);
         assert!(shared.held.contains_key(&device(0)));

@@ -1,5 +1,7 @@
 //! Who gets a place, who gives way, and that known devices always have one.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 use super::{super::address::local, *};
 
 struct Crowd {
