@@ -1,8 +1,8 @@
 //! What the program is made of: licences, where crates come from, and how they are asked for, by the rules of
 //! `deny.toml`.
 //!
-//! The rules are looked after here on every run, from what cargo itself says, because building `cargo-deny` takes
-//! longer than the rest of the checks. Where it is installed it runs as well, with the advisories of RustSec if their
+//! The rules are looked after here on every run, from what cargo itself says, because `cargo-deny` has to be built
+//! first, and that is long. Where it is installed it runs as well, with the advisories of RustSec if their
 //! database lies on this computer. What was not checked is said.
 
 use anyhow::{Context as _, bail, ensure};
