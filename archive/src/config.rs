@@ -83,7 +83,7 @@ pub enum Registration {
     /// Everybody on the network may register rooms and make accounts, within limits.
     #[default]
     Open,
-    /// Rooms need a device that is signed in, or that has shown a token; accounts need a token. Tokens come from
+    /// Rooms need a device that is signed in; accounts need a token. Tokens come from
     /// `parlor-archive users token`.
     Token,
     /// Rooms need a device that is signed in; everybody on the network may make an account.
