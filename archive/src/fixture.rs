@@ -6,7 +6,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomCode, RoomId,
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
+    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings, Step},
     invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
@@ -68,7 +68,10 @@ impl Writer {
             epoch,
             session,
         };
-        let entry = Entry::sign(&self.key, header, body).unwrap().into_inner();
+        // What opens a session begins with a step.
+        let opens = kind == Kind::Content && session == header.seq;
+        let body = [if opens { Step::FIRST.to_bytes().as_slice() } else { &[] }, body].concat();
+        let entry = Entry::sign(&self.key, header, &body).unwrap().into_inner();
         self.height = Height::after(&entry);
         entry
     }
@@ -205,6 +208,7 @@ impl TestRoom {
             genesis: self.genesis.clone(),
             epoch: self.secrets.id(),
             parents: Vec::new(),
+            step: Step::FIRST,
             key: self.secrets.key().clone(),
             earlier: Vec::new(),
             expires: None,

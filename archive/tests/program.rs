@@ -299,7 +299,7 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
         epoch: room.secrets.id(),
         session: owner.height.next,
     };
-    let session = SealingSession::open(&room.secrets, &opener, &mut rng(9)).unwrap();
+    let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &mut rng(9)).unwrap();
     let mut entries: Vec<_> =
         (0..30).map(|n| sealed(&room, &mut owner, &session, &format!("plaintextmarker {n}"))).collect();
     // The invite that the fixture makes has the room's name, "kitchen", inside.

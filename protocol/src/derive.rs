@@ -13,23 +13,27 @@ pub(crate) enum Purpose {
     Entry,
     /// Room id, from the id of the genesis entry.
     Room,
-    /// Epoch id, from key, room and parents.
+    /// Epoch id, from what commits to the key, room and parents.
     EpochId,
+    /// What commits an epoch's id to its key, from the key of its last step.
+    EpochCommit,
+    /// The key of an epoch's next step, from that of the one before.
+    EpochStep,
     /// What a sealed epoch key is bound to: the rest of the epoch record.
     EpochChange,
-    /// The room's X25519 secret of an epoch: responder of message sessions.
+    /// The room's X25519 secret of an epoch, from the key of its last step: responder of message sessions.
     EpochRoomSecret,
-    /// The pre-shared key of message sessions of an epoch.
+    /// The pre-shared key of message sessions of a step.
     EpochPsk,
     /// The gossip topic of an epoch.
     EpochTopic,
-    /// The seed of the admission signing key of an epoch.
+    /// The seed of the admission signing key of an epoch, from the key of its last step.
     EpochAdmission,
-    /// The key of signals (typing, presence) of an epoch.
+    /// The key of signals (typing, presence) of a step.
     EpochSignal,
-    /// The key that seals the previous epoch's key under a new one.
+    /// The key that seals the first keys of earlier epochs, from an epoch's own first key.
     EpochPrevious,
-    /// The key that seals an epoch's settings.
+    /// The key that seals an epoch's settings, from the key of its last step.
     EpochSettings,
     /// The digest of the records of a room's epochs.
     EpochsDigest,
@@ -81,6 +85,8 @@ impl Purpose {
             Self::Entry => "parlor/v1/entry",
             Self::Room => "parlor/v1/room",
             Self::EpochId => "parlor/v1/epoch id",
+            Self::EpochCommit => "parlor/v1/epoch commit",
+            Self::EpochStep => "parlor/v1/epoch step",
             Self::EpochChange => "parlor/v1/epoch change",
             Self::EpochRoomSecret => "parlor/v1/epoch room secret",
             Self::EpochPsk => "parlor/v1/epoch psk",

@@ -20,6 +20,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     codec::VERSION,
     derive::{Label, Purpose},
+    epoch::Step,
     error::{CodecError, LogError},
     ids::{DeviceId, EntryId, EpochId, LogId, LogKey, RoomId},
     keys::{DeviceKey, Sig, Verifier},
@@ -113,6 +114,17 @@ impl Header {
     #[must_use]
     pub fn may_be_pruned(&self) -> bool {
         self.kind == Kind::Content && self.session < self.seq
+    }
+
+    /// Whether an entry with this header opens a session: its body begins with a step.
+    #[must_use]
+    pub fn opens_session(&self) -> bool {
+        self.kind == Kind::Content && self.session == self.seq
+    }
+
+    /// Nobody can seal beyond the end of an epoch's chain of keys.
+    fn check_body(&self, body: &[u8]) -> Result<(), CodecError> {
+        if self.opens_session() { Step::split_from(body).map(|_| ()) } else { Ok(()) }
     }
 
     /// The rules that a header must keep whatever log it is in.
@@ -218,11 +230,13 @@ impl Entry {
     ///
     /// # Errors
     /// [`CodecError::TooLong`] when the body is longer than its kind allows,
-    /// [`CodecError::Malformed`] when the header breaks a rule or names another author.
+    /// [`CodecError::Malformed`] when the header breaks a rule or names another author, or the body of
+    /// a session's opener begins with no step.
     pub fn sign(key: &DeviceKey, header: Header, body: &[u8]) -> Result<Verified<Self>, CodecError> {
         if header.author != key.id() {
             return Err(CodecError::Malformed("author of an entry"));
         }
+        header.check_body(body)?;
         let head = header.encode(body.len())?;
         let id = entry_id(&head, blake3::hash(body).as_bytes());
         let mut bytes = Vec::with_capacity(HEADER_LEN + body.len() + SIG_LEN);
@@ -248,6 +262,7 @@ impl Entry {
         }
         let (head, rest) = bytes.split_at(HEADER_LEN);
         let body = rest.get(..len).unwrap_or_default();
+        header.check_body(body)?;
         let id =
             if is_pruned { entry_id(&as_written(head), body) } else { entry_id(head, blake3::hash(body).as_bytes()) };
         Ok(Self { header, id, is_pruned, bytes })
@@ -322,6 +337,13 @@ impl Entry {
             return &[];
         }
         self.bytes.get(HEADER_LEN..self.bytes.len().saturating_sub(SIG_LEN)).unwrap_or_default()
+    }
+
+    /// The step of the epoch that it opens a session in, if it opens one.
+    #[must_use]
+    pub fn opened_step(&self) -> Option<Step> {
+        let body = self.header.opens_session().then(|| self.body())?;
+        Step::split_from(body).ok().map(|(step, _)| step)
     }
 
     /// The signature.

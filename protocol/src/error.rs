@@ -118,6 +118,15 @@ pub enum SealError {
     /// The key does not open it: wrong key, or altered bytes.
     #[error("the key does not open these bytes")]
     Unopenable,
+    /// It was sealed in a step of the epoch that lies before those whose keys are known here. Nothing is
+    /// wrong with it: it is for those who joined earlier.
+    #[error("sealed in step {step} of the epoch; what is known here begins with step {lowest}")]
+    StepBefore {
+        /// The step.
+        step: u32,
+        /// The lowest that is known.
+        lowest: u32,
+    },
     /// A key was refused.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -12,7 +12,7 @@ use crate::{
     codec,
     derive::{Label, Purpose},
     entry::{Entry, Kind},
-    epoch::EpochSecrets,
+    epoch::{EpochSecrets, Step},
     error::{CodecError, KeyError, SealError},
     ids::{DeviceId, EpochId, Locator, RoomId},
     keys::{self, DeviceKey, Secret, Sig},
@@ -69,14 +69,16 @@ impl From<&Stretched> for StretchedCode {
     }
 }
 
-/// The key of an earlier epoch.
+/// The key of an earlier epoch, from some step of it on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierKey {
     /// The epoch.
     pub epoch: EpochId,
     /// Its parents, which its id commits to.
     pub parents: Vec<EpochId>,
-    /// Its key.
+    /// The step from which on it can be read.
+    pub step: Step,
+    /// The key of that step.
     pub key: Secret,
 }
 
@@ -91,7 +93,9 @@ pub struct Invitation {
     pub epoch: EpochId,
     /// Its parents, which its id commits to.
     pub parents: Vec<EpochId>,
-    /// Its key.
+    /// The step from which on it can be read.
+    pub step: Step,
+    /// The key of that step.
     pub key: Secret,
     /// Keys of earlier epochs, where newcomers may read the last days.
     pub earlier: Vec<EarlierKey>,
@@ -113,10 +117,10 @@ impl Invitation {
     /// [`SealError`] when they do not fit together.
     pub fn epoch_secrets(&self) -> Result<EpochSecrets, SealError> {
         let founds = self.genesis.header().kind == Kind::Genesis && self.genesis.clone().verify().is_ok();
-        if !founds || self.parents.len() > EPOCH_PARENTS_MAX {
+        if !founds || self.parents.len() > EPOCH_PARENTS_MAX || self.step > Step::LAST {
             return Err(SealError::Unopenable);
         }
-        EpochSecrets::derive_checked(self.room(), &self.parents, self.key.clone(), self.epoch)
+        EpochSecrets::derive_checked(self.room(), &self.parents, self.step, self.key.clone(), self.epoch)
     }
 
     /// Derives the earlier epochs that it brings along, oldest first. One whose key does not fit is
@@ -126,7 +130,7 @@ impl Invitation {
         let derive = |earlier: &EarlierKey| {
             let fits = earlier.parents.len() <= EPOCH_PARENTS_MAX;
             let key = fits.then(|| earlier.key.clone())?;
-            EpochSecrets::derive_checked(self.room(), &earlier.parents, key, earlier.epoch).ok()
+            EpochSecrets::derive_checked(self.room(), &earlier.parents, earlier.step, key, earlier.epoch).ok()
         };
         self.earlier.iter().rev().take(LINKS_MAX).filter_map(derive).collect()
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec,
     derive::Label,
-    epoch::EpochSecrets,
+    epoch::{EpochSecrets, Step},
     error::{CodecError, KeyError, SealError},
     ids::{DeviceId, EpochId, RoomId},
     keys::{self, DeviceKey, Sig},
@@ -41,6 +41,8 @@ pub struct SignalBody {
 pub struct Signal {
     /// The epoch whose key seals it.
     pub epoch: EpochId,
+    /// The step of the epoch in which it is sealed.
+    pub step: Step,
     /// The device it is from.
     pub author: DeviceId,
     nonce: [u8; 24],
@@ -49,12 +51,13 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Seals and signs a signal.
+    /// Seals and signs a signal in a step of an epoch.
     ///
     /// # Errors
-    /// [`SealError`]: none in practice.
+    /// [`SealError::StepBefore`] when the key of the step is not known.
     pub fn seal(
         secrets: &EpochSecrets,
+        step: Step,
         key: &DeviceKey,
         body: SignalBody,
         rng: &mut dyn CryptoRng,
@@ -62,10 +65,10 @@ impl Signal {
         let mut nonce = [0; 24];
         rng.fill_bytes(&mut nonce);
         let plain = codec::encode(&body, SEALED_MAX)?;
-        let sealed = XChaCha20Poly1305::new(secrets.signal_key().expose().into())
+        let sealed = XChaCha20Poly1305::new(secrets.open_step(step)?.signal_key().expose().into())
             .encrypt(XNonce::from_slice(&nonce), plain.as_slice())
             .map_err(|_| SealError::Unopenable)?;
-        let mut signal = Self { epoch: secrets.id(), author: key.id(), nonce, sealed, sig: Sig([0; 64]) };
+        let mut signal = Self { epoch: secrets.id(), step, author: key.id(), nonce, sealed, sig: Sig([0; 64]) };
         signal.sig = key.sign(Label::Signal, &signal.message(secrets.room()));
         Ok(signal)
     }
@@ -73,13 +76,14 @@ impl Signal {
     /// Checks and opens a signal.
     ///
     /// # Errors
-    /// [`SealError`] when the signature or the key does not fit.
+    /// [`SealError::StepBefore`] when the signature is good, but it was sealed in a step before those
+    /// that are known here; other [`SealError`]s when the signature or the key does not fit.
     pub fn open(&self, secrets: &EpochSecrets) -> Result<SignalBody, SealError> {
         if self.epoch != secrets.id() {
             return Err(SealError::Unopenable);
         }
         self.check(secrets.room())?;
-        let plain = XChaCha20Poly1305::new(secrets.signal_key().expose().into())
+        let plain = XChaCha20Poly1305::new(secrets.open_step(self.step)?.signal_key().expose().into())
             .decrypt(XNonce::from_slice(&self.nonce), self.sealed.as_slice())
             .map_err(|_| SealError::Unopenable)?;
         Ok(codec::decode(&plain, SEALED_MAX, "signal")?)
@@ -103,6 +107,7 @@ impl Signal {
         [
             room.as_bytes().as_slice(),
             self.epoch.as_bytes(),
+            &self.step.to_bytes(),
             self.author.as_bytes(),
             &self.nonce,
             blake3::hash(&self.sealed).as_bytes(),

@@ -56,7 +56,7 @@ impl Loot {
         let secrets = record
             .epochs
             .iter()
-            .map(|epoch| EpochSecrets::derive_checked(room, &epoch.parents, epoch.key.clone(), epoch.id).unwrap());
+            .map(|epoch| epoch.secrets(room).unwrap());
         let log = LogKey { author: self.device(), log: record.own_log };
         Room {
             loot: self,
@@ -102,7 +102,7 @@ impl Room<'_> {
 
     /// The next words in the device's own log.
     fn words(&self) -> Entry {
-        self.entry(Kind::Content, self.log.log, self.height, self.newest(), &[7; 300])
+        self.entry(Kind::Content, self.log.log, self.height, self.newest(), &[0; 300])
     }
 
     /// The beginning of a new log of the device, with words.
@@ -110,7 +110,7 @@ impl Room<'_> {
         let (log, epoch) = (LogId(77), self.newest());
         let admission = epoch.admit(self.loot.device()).encode().unwrap();
         let admission = self.entry(Kind::Admission, log, Height::EMPTY, epoch, &admission);
-        let words = self.entry(Kind::Content, log, Height::after(&admission), epoch, &[7; 300]);
+        let words = self.entry(Kind::Content, log, Height::after(&admission), epoch, &[0; 300]);
         vec![admission, words]
     }
 

@@ -1,7 +1,7 @@
 //! Codes of a room: making, sealing anew in every epoch, ending.
 
 use parlor_protocol::{
-    HistoryPolicy, Locator, Name, Role, RoomCode, RoomId,
+    EpochId, HistoryPolicy, Locator, Name, Role, RoomCode, RoomId,
     content::Body,
     entry::Kind,
     epoch::RoomKind,
@@ -94,12 +94,14 @@ impl Engine {
     fn seal_invite(&mut self, room_id: RoomId, stretched: &StretchedCode, expires: Option<u64>) -> Option<Vec<u8>> {
         let room = self.rooms.get(&room_id)?;
         let secrets = room.membership.current()?;
+        let step = room.offered_step(self.now.wall);
         let invitation = Invitation {
             name: Name::new(&room.record.name).ok()?,
             genesis: room.record.genesis.clone(),
             epoch: secrets.id(),
             parents: secrets.parents().to_vec(),
-            key: secrets.key().clone(),
+            step,
+            key: secrets.key_at(step)?,
             expires,
             earlier: earlier_keys(room, self.now.wall),
         };
@@ -108,25 +110,32 @@ impl Engine {
     }
 
     /// Seals own codes that still work under the key of the present epoch, so that who joins with them
-    /// reads on. Not after a removal: the removed know the code.
+    /// reads on, and from the step on from which newcomers may. Not after a removal: the removed know
+    /// the code.
     pub(super) fn reseal_codes(&mut self, room_id: RoomId) {
         let (me, now) = (self.me(), self.now.wall);
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.standing.is_over()) else {
             return;
         };
         let Some(current) = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id) else { return };
-        let is_due = |record: &&CodeRecord| {
-            let code = room.membership.rules().code(record.stretched.locator());
-            let is_own = code.is_some_and(|code| code.invite.signer == me && code.epoch != current);
-            let is_in_time = record.expires.is_none_or(|expires| expires > now);
-            is_own && is_in_time && room.invite(record.stretched.locator()).is_some()
-        };
-        let due: Vec<CodeRecord> = room.record.codes.iter().filter(is_due).cloned().collect();
-        // Who joins from now on may not be able to read what was said in earlier epochs.
         let is_read_on = room.membership.history() == HistoryPolicy::Everything;
-        for CodeRecord { stretched, expires, uses, .. } in due {
+        let offered = room.offered_step(now);
+        // Whether a code is to be sealed anew, and whether that is for another epoch.
+        let due = |record: &CodeRecord| {
+            let code = room.membership.rules().code(record.stretched.locator()).filter(|code| code.invite.signer == me)?;
+            let is_newer = code.epoch != current;
+            let offers = || code.invite.open(&record.stretched).ok().map(|invitation| invitation.step);
+            let is_in_time = record.expires.is_none_or(|expires| expires > now);
+            let is_due = (is_newer || (!is_read_on && offers() != Some(offered)))
+                && is_in_time
+                && room.invite(record.stretched.locator()).is_some();
+            is_due.then_some(is_newer)
+        };
+        let due: Vec<_> = room.record.codes.iter().filter_map(|record| Some((record.clone(), due(record)?))).collect();
+        for (CodeRecord { stretched, expires, uses, .. }, is_newer) in due {
             if let Some(body) = self.seal_invite(room_id, &stretched, expires) {
-                self.tell_limit(room_id, stretched.locator(), uses.filter(|_| !is_read_on));
+                // Who joins from now on may not be able to read what was said in earlier epochs.
+                self.tell_limit(room_id, stretched.locator(), uses.filter(|_| is_newer && !is_read_on));
                 self.write_plain(room_id, Kind::Invite, &body, None, Reply::Done);
             }
         }
@@ -230,17 +239,14 @@ fn earlier_keys(room: &Room, now: u64) -> Vec<EarlierKey> {
     let current = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id);
     // An epoch ends when the next one begins; they are kept oldest first.
     let ends = room.record.epochs.iter().skip(1).map(|next| next.since).chain([u64::MAX]);
-    let lasted: Vec<_> = room
-        .record
-        .epochs
-        .iter()
-        .zip(ends)
-        .filter(|(known, ends)| *ends >= from && Some(known.id) != current)
-        .collect();
-    lasted
-        .into_iter()
-        .map(|(known, _)| EarlierKey { epoch: known.id, parents: known.parents.clone(), key: known.key.clone() })
-        .rev()
-        .take(LINKS_MAX)
-        .collect()
+    let lasted = room.record.epochs.iter().zip(ends).filter(|(known, ends)| *ends >= from && Some(known.id) != current);
+    let earlier = |epoch: EpochId| {
+        let secrets = room.membership.secrets(epoch)?;
+        let step = room.step_for_newcomers(secrets, now)?;
+        Some(EarlierKey { epoch, parents: secrets.parents().to_vec(), step, key: secrets.key_at(step)? })
+    };
+    let mut earlier: Vec<_> = lasted.filter_map(|(known, _)| earlier(known.id)).collect();
+    earlier.reverse();
+    earlier.truncate(LINKS_MAX);
+    earlier
 }

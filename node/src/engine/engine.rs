@@ -4,7 +4,7 @@ use parlor_protocol::{
     DeviceId, RoomId, TopicId,
     card::UserKey,
     entry::Entry,
-    epoch::{AdmissionCert, EpochSecrets, Genesis},
+    epoch::{AdmissionCert, Genesis},
     keys::{DeviceKey, DhSecret},
     wire::Introduction,
 };
@@ -392,9 +392,6 @@ impl Engine {
 /// Rebuilds a room from its record; `None` when the record contradicts itself.
 fn restore(record: RoomRecord, heights: &parlor_protocol::log::Heights) -> Option<Room> {
     let genesis = Genesis::decode(record.genesis.body()).ok()?;
-    let secrets = |epoch: &crate::store::EpochKeyRecord| {
-        EpochSecrets::derive_checked(record.room, &epoch.parents, epoch.key.clone(), epoch.id).ok()
-    };
-    let epochs: Vec<_> = record.epochs.iter().filter_map(secrets).collect();
+    let epochs: Vec<_> = record.epochs.iter().filter_map(|epoch| epoch.secrets(record.room).ok()).collect();
     (!epochs.is_empty()).then(|| Room::new(record, genesis, epochs, heights))
 }

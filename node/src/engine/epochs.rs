@@ -140,7 +140,7 @@ impl Engine {
         };
         let known = room.membership.known_secrets();
         let records: Vec<EpochKeyRecord> =
-            known.iter().map(|secrets| super::join::epoch_record(secrets, since(room, secrets.id()))).collect();
+            known.iter().map(|secrets| EpochKeyRecord::of(secrets, since(room, secrets.id()))).collect();
         room.record.epochs = records;
         room.record_changed = true;
         room.summary_changed = true;

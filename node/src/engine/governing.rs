@@ -7,7 +7,7 @@
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Name, Role, RoomId, UserId,
     content::{Act, Body, RosterItem},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, OwnerChange, RoomSettings, Stamp, Stamped, Step},
     keys::{DhPublic, Secret},
     limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, LOGS_MAX, ROSTER_MAX, SPAN_MAX_MS},
     log::Height,
@@ -29,8 +29,9 @@ const CHANGES_MAX: usize = 64;
 const GOVERN_AFTER_MS: u64 = 1_000;
 const GOVERN_STEP_MS: u64 = 6_000;
 /// How often the epoch changes though nothing else asks for it, in milliseconds.
-const WEEK_MS: u64 = 7 * DAY_MS;
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long an epoch lasts at least whose steps are used up, in milliseconds: any member can do that.
+const USED_UP_MS: u64 = 60 * 60 * 1000;
 
 /// One setting of a room.
 #[derive(Clone, Copy, Debug)]
@@ -348,9 +349,8 @@ impl Engine {
             let acts = revoked.iter().map(act).collect();
             return Some(Decision { removed: revoked.into_keys().collect(), acts, ..routine });
         }
-        let from_joining = membership.history() == HistoryPolicy::FromJoining;
         let lacks_key = |device: &DeviceId| {
-            let holds = !from_joining && membership.rules().is_admitted(*device, *head);
+            let holds = membership.rules().is_admitted(*device, *head);
             !facts.keys.contains(device) && !holds
         };
         // The founder of a room holds the key that it made.
@@ -358,9 +358,9 @@ impl Engine {
         if !is_founding && membership.members.keys().any(lacks_key) {
             return Some(routine);
         }
-        let period = if matches!(membership.history(), HistoryPolicy::LastDays(_)) { DAY_MS } else { WEEK_MS };
         let since = room.record.epochs.iter().find(|known| known.id == *head).map(|known| known.since)?;
-        (self.now.wall >= since.saturating_add(period)).then_some(routine)
+        let is_over = |period| self.now.wall >= since.saturating_add(period);
+        (is_over(WEEK_MS) || (room.steps.are_many(*head) && is_over(USED_UP_MS))).then_some(routine)
     }
 }
 
@@ -445,5 +445,10 @@ fn links_of<'a>(room: &'a Room, parents: &[EpochId], history: HistoryPolicy) -> 
     let void =
         membership.known_secrets().into_iter().filter(|secrets| membership.rules().graph().is_void(secrets.id()));
     let parents = parents.iter().filter_map(|parent| membership.secrets(*parent));
-    parents.chain(void).take(LINKS_MAX).collect()
+    // Newcomers may read everything only of epochs in which that held too.
+    let is_open = |secrets: &&EpochSecrets| {
+        let policy = membership.settings_at(secrets.id()).history.value;
+        policy == HistoryPolicy::Everything && secrets.lowest() == Step::FIRST
+    };
+    parents.chain(void).filter(is_open).take(LINKS_MAX).collect()
 }

@@ -206,6 +206,10 @@ impl Engine {
             self.look_at_standing(room_id);
             self.govern_soon(room_id);
         }
+        if effects.steps {
+            // Who joins from now on reads from a later step on.
+            self.reseal_codes(room_id);
+        }
         if !effects.used_codes.is_empty() {
             self.count_uses(room_id, effects.used_codes);
         }

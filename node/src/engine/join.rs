@@ -76,10 +76,6 @@ pub(super) struct Join {
     started: u64,
 }
 
-pub(super) fn epoch_record(secrets: &EpochSecrets, since: u64) -> EpochKeyRecord {
-    EpochKeyRecord { id: secrets.id(), parents: secrets.parents().to_vec(), key: secrets.key().clone(), since }
-}
-
 impl Engine {
     // Making.
 
@@ -168,7 +164,7 @@ impl Engine {
             name,
             joined: wall,
             genesis: founding.genesis_entry,
-            epochs: founding.epochs.iter().map(|secrets| epoch_record(secrets, wall)).collect(),
+            epochs: founding.epochs.iter().map(|secrets| EpochKeyRecord::of(secrets, wall)).collect(),
             own_log,
             codes: code.into_iter().collect(),
             unread: 0,

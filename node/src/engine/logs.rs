@@ -6,11 +6,10 @@ use parlor_protocol::{
     entry::{Entry, Verified},
     limits::FURTHER_LOGS_MAX,
     log::{Height, Heights, may_open},
-    session::OpeningSession,
 };
 use std::collections::{BTreeMap, HashMap};
 
-use super::moderating::Said;
+use super::{moderating::Said, steps::Sessions};
 
 /// Entries of one log that may wait for a gap to close: gossip overtakes itself, but not by much.
 const HELD_MAX: usize = 64;
@@ -36,8 +35,8 @@ pub(super) struct LogState {
     pub(super) frozen: Option<Frozen>,
     /// Where it ends for everybody, because its device was removed or shut out.
     pub(super) cut: Option<Height>,
-    /// The session that seals the newest entries; an author never goes back to an older one.
-    pub(super) session: Option<(u64, OpeningSession)>,
+    /// The sessions that seal the newest entries.
+    pub(super) sessions: Sessions,
     /// When its newest text that kept the room's pace was written.
     pub(super) said: Option<Said>,
     held: BTreeMap<u64, Verified<Entry>>,
@@ -50,7 +49,7 @@ impl Default for LogState {
             durable: 0,
             frozen: None,
             cut: None,
-            session: None,
+            sessions: Sessions::default(),
             said: None,
             held: BTreeMap::new(),
         }

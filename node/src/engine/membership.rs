@@ -4,7 +4,7 @@ use parlor_protocol::{
     DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, Role, RoomId, UserId,
     card::{DeviceCard, Prekey},
     entry::{Entry, Kind, Verified},
-    epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis, RoomSettings},
+    epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis, RoomSettings, Step},
     invite::Invite,
     keys::DhSecret,
     log::Height,
@@ -117,6 +117,12 @@ impl Membership {
         self.secrets.keys().all(|epoch| self.rules.graph().facts(*epoch).is_some())
     }
 
+    /// How much is known of the keys of epochs: it grows when more can be read.
+    pub(super) fn keys_known(&self) -> u64 {
+        let steps = |secrets: &EpochSecrets| u64::from(Step::COMMON.number() + 1 - secrets.lowest().number());
+        self.secrets.values().map(|(_, secrets)| steps(secrets)).sum()
+    }
+
     /// Secrets of all epochs whose key is known, oldest first.
     pub(super) fn known_secrets(&self) -> Vec<&EpochSecrets> {
         let mut known: Vec<_> = self.secrets.values().collect();
@@ -216,7 +222,7 @@ impl Membership {
         if entry.inner().clone().verify().is_ok() {
             self.entries.insert(entry.id(), entry.inner().clone());
         }
-        if !self.secrets.contains_key(&record.id)
+        if !self.is_whole(record.id)
             && let Ok(secrets) = record.open(self.room, me, prekeys)
         {
             self.hold(secrets);
@@ -239,10 +245,19 @@ impl Membership {
         }
     }
 
+    /// Keeps the key of an epoch; of two that of the lower step.
     fn hold(&mut self, secrets: EpochSecrets) {
         let rank = self.secrets.len();
         self.rules.add_epoch(secrets.id(), secrets.admission_public());
-        self.secrets.entry(secrets.id()).or_insert((rank, secrets));
+        let (_, known) = self.secrets.entry(secrets.id()).or_insert_with(|| (rank, secrets.clone()));
+        if secrets.lowest() < known.lowest() {
+            *known = secrets;
+        }
+    }
+
+    /// Whether all of an epoch can be read here.
+    fn is_whole(&self, epoch: EpochId) -> bool {
+        self.secrets(epoch).is_some_and(|secrets| secrets.lowest() == Step::FIRST)
     }
 
     /// Reads what an epoch's key opens: its settings, and the keys of epochs before, and so on.
@@ -253,11 +268,9 @@ impl Membership {
             if let Ok(settings) = record.open_settings(&secrets) {
                 self.settings.insert(record.id, settings);
             }
-            for earlier in record.open_previous(&secrets) {
+            let earlier = record.open_previous(&secrets, |epoch| !self.is_whole(epoch));
+            for earlier in earlier {
                 let epoch = earlier.id();
-                if self.secrets.contains_key(&epoch) {
-                    continue;
-                }
                 self.hold(earlier);
                 waiting.extend(self.record(epoch));
             }

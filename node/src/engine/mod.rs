@@ -38,6 +38,7 @@ mod revoked;
 mod room;
 mod sending;
 mod serve;
+mod steps;
 mod sync;
 mod telling;
 mod timeline;

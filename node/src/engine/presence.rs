@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, RoomId,
+    error::SealError,
     signal::{Signal, SignalBody, SignalKind},
     wire::Gossip,
 };
@@ -31,7 +32,7 @@ impl Engine {
         room.last_signal = wall.max(room.record.hlc.millis() + 1).max(room.last_signal + 1);
         let body = SignalBody { at: room.last_signal, kind };
         let topic = secrets.topic();
-        let Ok(signal) = Signal::seal(secrets, &self.key, body, &mut self.rng) else { return };
+        let Ok(signal) = Signal::seal(secrets, room.writing_step(wall), &self.key, body, &mut self.rng) else { return };
         if let Ok(bytes) = Gossip::Signal(signal).encode() {
             self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
         }
@@ -58,7 +59,12 @@ impl Engine {
         let (me, now) = (self.me(), self.now.mono);
         let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
         let Some(secrets) = room.membership.secrets(signal.epoch) else { return Verdict::Ignore };
-        let Ok(body) = signal.open(secrets) else { return Verdict::Reject };
+        let body = match signal.open(secrets) {
+            Ok(body) => body,
+            // It is good, and for those who joined earlier.
+            Err(SealError::StepBefore { .. }) => return Verdict::Accept,
+            Err(_) => return Verdict::Reject,
+        };
         if signal.author == me {
             return Verdict::Ignore;
         }

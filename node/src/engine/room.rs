@@ -11,7 +11,7 @@ use parlor_protocol::{
     epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
     log::Heights,
-    session::{OpeningSession, SealingSession},
+    session::SealingSession,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,6 +30,7 @@ use super::{
     reserving::Reserved,
     revoked::Revocations,
     sending::Waiting,
+    steps::{Reading, Sessions, Steps},
     sync::PeerRoom,
     timeline::Timeline,
     vanishing::Vanishing,
@@ -47,6 +48,8 @@ pub(super) struct Effects {
     pub(super) members_changed: bool,
     /// Records of epochs that were new.
     pub(super) epochs: Vec<Entry>,
+    /// Somebody wrote in a higher step of an epoch than anybody before.
+    pub(super) steps: bool,
     /// Messages that are to be shown no more.
     pub(super) gone: Vec<EntryId>,
     /// Something that was not shown may have to be shown now.
@@ -86,6 +89,8 @@ pub(super) struct Room {
     pub(super) peers: BTreeMap<DeviceId, PeerRoom>,
     pub(super) fetching: Fetching,
     pub(super) sealing: Option<SealingSession>,
+    /// Which steps of the epochs are in use.
+    pub(super) steps: Steps,
     /// When that session was opened, by the monotonic clock.
     pub(super) sealing_since: u64,
     /// What is shown only for a while.
@@ -101,8 +106,8 @@ pub(super) struct Room {
     guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
     pub(super) changes: Changes,
-    /// Epoch keys that were known when the room was last read.
-    pub(super) keys_known: usize,
+    /// How much was known of the keys of epochs when the room was last read.
+    keys_known: u64,
     /// What was shown before the room was read anew.
     pub(super) before: Option<Timeline>,
     /// What the device's own part in the room was when it was last looked at.
@@ -159,6 +164,7 @@ impl Room {
         let kind = genesis.kind;
         let mut membership = Membership::new(record.room, record.genesis.header().author, genesis, epochs);
         membership.revoked = Revocations::of(record.revoked.clone());
+        let keys_known = membership.keys_known();
         Self {
             kind,
             membership,
@@ -167,12 +173,13 @@ impl Room {
             peers: BTreeMap::new(),
             fetching: Fetching::new(),
             sealing: None,
+            steps: Steps::default(),
             sealing_since: 0,
             vanishing: Vanishing::new(),
             reserved: Reserved::default(),
             waiting: VecDeque::new(),
             changes: Changes::default(),
-            keys_known: record.epochs.len(),
+            keys_known,
             has_unread: false,
             shows_too_much: false,
             guessed: BTreeSet::new(),
@@ -253,17 +260,35 @@ impl Room {
             return;
         };
         let log = self.logs.entry(entry.log_key());
-        if header.session == header.seq {
-            log.session = OpeningSession::accept(secrets, entry).ok().map(|session| (header.seq, session));
+        let opened = entry.opened_step();
+        if opened.is_some() {
+            log.sessions.accept(secrets, entry);
         }
-        let session = log.session.as_ref().filter(|(start, _)| *start == header.session);
+        let session = log.sessions.find(header.session);
         let is_beyond = self.membership.is_beyond(entry);
-        match session.map(|(_, session)| session.open(entry)) {
+        if let Some(step) = opened.filter(|_| !is_beyond) {
+            effects.steps |= self.steps.note_written(header.epoch, step);
+        }
+        let content = match session {
+            Some(Reading::Before) => {
+                // Whoever was here then reads it. Another device of the person may bring the key.
+                self.has_unread = true;
+                return;
+            }
+            Some(Reading::Open(session)) => session.open(entry).ok(),
+            None => None,
+        };
+        match content {
             // Of a revoked device only that it revokes others counts.
-            Some(Ok(content)) if is_beyond && !matches!(content.body, Body::Revoke { .. }) => {}
-            Some(Err(_)) | None if is_beyond => {}
-            Some(Ok(content)) => self.apply(entry, content, viewer, effects),
-            Some(Err(_)) | None => {
+            Some(content) if is_beyond && !matches!(content.body, Body::Revoke { .. }) => {}
+            None if is_beyond => {}
+            Some(content) => {
+                if let Some(step) = opened {
+                    self.steps.note_begun(header.epoch, step, content.shown_at(viewer.wall));
+                }
+                self.apply(entry, content, viewer, effects);
+            }
+            None => {
                 let when = When { hlc: self.record.hlc, shown_at: self.record.hlc.millis().min(viewer.wall) };
                 self.show(entry, when, MessageBody::NeedsUpdate, None, viewer, effects);
             }
@@ -285,7 +310,7 @@ impl Room {
 
     /// Whether keys that are known now open what was passed over.
     pub(super) fn may_read_more(&mut self) -> bool {
-        let known = self.membership.known_secrets().len();
+        let known = self.membership.keys_known();
         let is_news = known > std::mem::replace(&mut self.keys_known, known);
         is_news && self.has_unread
     }
@@ -295,7 +320,7 @@ impl Room {
         let shown = std::mem::take(&mut self.timeline);
         // When it is read twice in a row, people still see what was there before the first time.
         self.before.get_or_insert(shown);
-        self.logs.iter_mut().for_each(|(_, log)| (log.session, log.said) = (None, None));
+        self.logs.iter_mut().for_each(|(_, log)| (log.sessions, log.said) = (Sessions::default(), None));
         self.names.clear();
         self.vanishing.clear();
         self.joiners.clear();

@@ -198,6 +198,8 @@ impl Engine {
         self.drop_unproven(room);
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
         self.govern_soon(room);
+        // With the days another step is the first that newcomers may read.
+        self.reseal_codes(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
     }

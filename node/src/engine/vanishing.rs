@@ -12,7 +12,7 @@ use parlor_protocol::{
 };
 use std::collections::BTreeSet;
 
-use super::{Engine, timers::Timer, unsaved::Again, writing::Pending};
+use super::{Engine, steps::is_for_everybody, timers::Timer, unsaved::Again, writing::Pending};
 use crate::{
     event::{Event, MessageBody},
     store::Write,
@@ -88,13 +88,17 @@ impl Engine {
         let room = self.rooms.get_mut(&room_id)?;
         let epoch = room.membership.current()?.id();
         room.membership.lifetime(epoch)?;
+        if is_for_everybody(body) {
+            return None;
+        }
         if !is_said(body) {
             room.sealing = None;
             return None;
         }
         let next = room.logs.height(room.own_log(me)).next;
+        let step = room.writing_step(self.now.wall);
         let is_fresh = now.saturating_sub(room.sealing_since) < SESSION_MAX_MS;
-        let goes_on = room.sealing.as_ref().is_some_and(|session| is_fresh && session.covers(next));
+        let goes_on = room.sealing.as_ref().is_some_and(|session| is_fresh && session.step() == step && session.covers(next));
         if goes_on {
             return None;
         }

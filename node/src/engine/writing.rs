@@ -10,6 +10,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey, UserKey},
     content::{Act, Body, Content},
     entry::{Entry, Header, Kind, Verified},
+    epoch::Step,
     log::Height,
     session::SealingSession,
 };
@@ -21,6 +22,7 @@ use super::{
     io::{CallId, WriteId},
     logs::Frozen,
     room::{Effects, Room},
+    steps::{Sessions, is_for_everybody},
     unsaved::{Again, Run},
 };
 use crate::{
@@ -88,14 +90,17 @@ impl Engine {
         let (mut entries, mut changes) = (Vec::with_capacity(bodies.len()), Vec::new());
         let mut bodies = VecDeque::from(bodies);
         while let Some(body) = bodies.pop_front() {
-            let body = match self.opener(room, &body) {
+            let (body, is_common) = match self.opener(room, &body) {
                 Some(opener) => {
                     bodies.push_front(body);
-                    opener
+                    (opener, false)
                 }
-                None => body,
+                None => {
+                    let is_common = is_for_everybody(&body);
+                    (body, is_common)
+                }
             };
-            match self.seal(room, body) {
+            match self.seal(room, body, is_common) {
                 Ok((entry, change)) => {
                     changes.extend(change.map(|change| (entry.clone(), change)));
                     entries.push(entry);
@@ -206,20 +211,38 @@ impl Engine {
         self.write(writes, Pending { own: vec![entry], ..pending });
     }
 
-    /// Seals one content as the next own entry. What is new is shown at once, as not yet stored;
-    /// what changes a message is given back, to be shown when it is durable.
-    fn seal(&mut self, room_id: RoomId, body: Body) -> Result<(Verified<Entry>, Option<Content>), CommandError> {
+    /// Seals one content as the next own entry: in the step that everybody reads, in a session of its
+    /// own, or in the one that is written in now. What is new is shown at once, as not yet stored; what
+    /// changes a message is given back, to be shown when it is durable.
+    fn seal(
+        &mut self,
+        room_id: RoomId,
+        body: Body,
+        is_common: bool,
+    ) -> Result<(Verified<Entry>, Option<Content>), CommandError> {
         let mut header = self.header(room_id, Kind::Content)?;
         let wall = self.now.wall;
         let room = self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let secrets = room.membership.current().ok_or(CommandError::NoSuchRoom)?;
-        let covers = |session: &SealingSession| session.covers(header.seq);
-        if !room.sealing.as_ref().is_some_and(covers) {
-            let session = SealingSession::open(secrets, &header, &mut self.rng).map_err(|error| too_long(&error))?;
-            room.sealing = Some(session);
-            room.sealing_since = self.now.mono;
-        }
-        let Some(session) = room.sealing.as_ref() else { return Err(CommandError::Stopped) };
+        let step = if is_common { Step::COMMON } else { room.writing_step(wall) };
+        let covers = |session: &SealingSession| session.step() == step && session.covers(header.seq);
+        let own;
+        let session = match room.sealing.as_ref().filter(|session| !is_common && covers(session)) {
+            Some(session) => session,
+            None => {
+                let opened = SealingSession::open(secrets, step, &header, &mut self.rng);
+                let opened = opened.map_err(|error| too_long(&error))?;
+                if is_common {
+                    own = opened;
+                    &own
+                } else {
+                    room.steps.note_written(header.epoch, step);
+                    room.steps.note_begun(header.epoch, step, wall);
+                    room.sealing_since = self.now.mono;
+                    room.sealing.insert(opened)
+                }
+            }
+        };
         header.session = session.start();
         let content = Content { hlc: room.record.hlc.next(wall), at: wall, body };
         let sealed = session.seal(header.seq, &content).map_err(|error| too_long(&error))?;
@@ -413,7 +436,7 @@ impl Engine {
         let state = room.logs.entry(log);
         if state.height.next > seq {
             state.height = Height { next: seq, head: first.header().prev };
-            state.session = None;
+            state.sessions = Sessions::default();
             // Another session must seal that place: this one has used its nonce.
             room.sealing = None;
         }

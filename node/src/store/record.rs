@@ -5,6 +5,8 @@ use parlor_protocol::{
     account::{UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
+    epoch::{EpochSecrets, Step},
+    error::SealError,
     invite::StretchedCode,
     keys::{DeviceKey, DhSecret, Secret},
     log::{ForkProof, Height, Heights},
@@ -125,10 +127,29 @@ pub struct EpochKeyRecord {
     pub id: EpochId,
     /// Its parents.
     pub parents: Vec<EpochId>,
-    /// Its key.
+    /// The lowest step that is known.
+    pub step: Step,
+    /// The key of that step.
     pub key: Secret,
     /// When this device learned of it (milliseconds since 1970).
     pub since: u64,
+}
+
+impl EpochKeyRecord {
+    /// What is kept of an epoch that has been known since then (milliseconds since 1970).
+    #[must_use]
+    pub fn of(secrets: &EpochSecrets, since: u64) -> Self {
+        let (id, parents) = (secrets.id(), secrets.parents().to_vec());
+        Self { id, parents, step: secrets.lowest(), key: secrets.key().clone(), since }
+    }
+
+    /// The epoch that it is of.
+    ///
+    /// # Errors
+    /// [`SealError::Unopenable`] when the key is not that of the epoch.
+    pub fn secrets(&self, room: RoomId) -> Result<EpochSecrets, SealError> {
+        EpochSecrets::derive_checked(room, &self.parents, self.step, self.key.clone(), self.id)
+    }
 }
 
 /// A code that this device can show again.

@@ -49,7 +49,9 @@ impl Author {
             epoch: EpochId::default(),
             session,
         };
-        StoredEntry { entry: Entry::sign(&self.key, header, body).unwrap(), checked: true }
+        // What opens a session begins with a step.
+        let step: &[u8] = if session == seq { &[0; 4] } else { &[] };
+        StoredEntry { entry: Entry::sign(&self.key, header, &[step, body].concat()).unwrap(), checked: true }
     }
 
     pub(super) fn write(&mut self, body: &[u8]) -> StoredEntry {

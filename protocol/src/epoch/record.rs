@@ -7,7 +7,7 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _}
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use super::{EpochSecrets, RoomSettings, count, epoch_id};
+use super::{EpochSecrets, RoomSettings, Step, count};
 use crate::{
     card::DeviceCard,
     codec,
@@ -42,14 +42,14 @@ pub struct OwnerChange {
     pub dropped: Vec<UserId>,
 }
 
-/// The key of an earlier epoch, for those who may read everything.
+/// The first key of an earlier epoch, for those who may read everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousKey {
     /// The epoch.
     pub epoch: EpochId,
     /// Its parents, which its id commits to.
     pub parents: Vec<EpochId>,
-    /// Nonce and key, sealed under the new epoch's key.
+    /// Nonce and key, sealed under the new epoch's first key.
     pub sealed: Vec<u8>,
 }
 
@@ -103,7 +103,7 @@ pub struct EpochRecord {
     pub ends_codes: bool,
     /// Heads of logs as the owner knew them; see [`EpochChange::heads`].
     pub heads: Vec<(LogKey, Height)>,
-    /// The key, sealed to each remaining device.
+    /// The first key, sealed to each remaining device.
     pub keys: Vec<SealedKey>,
     /// Where newcomers may read everything: keys of earlier epochs, each sealed under the new key.
     /// Empty otherwise.
@@ -117,11 +117,11 @@ const PREVIOUS_LEN: usize = 24 + 32 + 16;
 
 impl EpochRecord {
     /// Makes the record of a new epoch. `links` are secrets of earlier epochs when newcomers may read
-    /// everything, and empty otherwise.
+    /// everything of these and of the new one, and empty otherwise.
     ///
     /// # Errors
     /// [`SealError::Unopenable`] when `secrets` are not those of an epoch with the change's parents,
-    /// or a link is of another room; [`SealError::Codec`] when a count is over its limit.
+    /// a link is of another room, or not all of one of them is known; [`SealError::Codec`] when a count is over its limit.
     pub fn seal(
         secrets: &EpochSecrets,
         change: &EpochChange,
@@ -131,13 +131,13 @@ impl EpochRecord {
         owner_secret: &DhSecret,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, SealError> {
-        let follows = epoch_id(&secrets.key, secrets.room, &change.parents) == secrets.id;
-        let linked = links.iter().all(|link| link.room == secrets.room && link.id != secrets.id);
-        if !follows || !linked {
+        let is_whole = |secrets: &EpochSecrets| secrets.lowest() == Step::FIRST;
+        let linked = |link: &&EpochSecrets| link.room() == secrets.room() && link.id() != secrets.id() && is_whole(link);
+        if !is_whole(secrets) || !secrets.follows(&change.parents) || !links.iter().all(linked) {
             return Err(SealError::Unopenable);
         }
         let mut record = Self {
-            id: secrets.id,
+            id: secrets.id(),
             parents: change.parents.clone(),
             after: change.after.clone(),
             admission: secrets.admission_public(),
@@ -152,17 +152,17 @@ impl EpochRecord {
             previous: Vec::with_capacity(links.len()),
             settings: settings.seal(secrets, rng)?,
         };
-        let change_hash = record.change_hash(secrets.room);
+        let change_hash = record.change_hash(secrets.room());
         for (device, prekey) in &change.recipients {
             let prologue = prologue(&change_hash, *device);
             let mut state = noise::epoch_key_initiator(rng, &prologue, owner_secret, prekey)?;
             let mut sealed = vec![0; SEALED_KEY_LEN];
-            state.write_message(secrets.key.expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
+            state.write_message(secrets.key().expose(), &mut sealed).map_err(|_| SealError::Unopenable)?;
             record.keys.push(SealedKey { device: *device, sealed });
         }
         for link in links {
             let sealed = seal_previous(secrets, link, rng)?;
-            record.previous.push(PreviousKey { epoch: link.id, parents: link.parents.clone(), sealed });
+            record.previous.push(PreviousKey { epoch: link.id(), parents: link.parents().to_vec(), sealed });
         }
         record.check()?;
         Ok(record)
@@ -184,7 +184,7 @@ impl EpochRecord {
             let mut plain = zeroize::Zeroizing::new([0; 48]);
             if state.read_message(&sealed.sealed, plain.as_mut()) == Ok(32) {
                 let key = plain.first_chunk().copied().map(Secret::from_bytes).ok_or(SealError::Unopenable)?;
-                let secrets = EpochSecrets::derive_checked(room, &self.parents, key, self.id)?;
+                let secrets = EpochSecrets::derive_checked(room, &self.parents, Step::FIRST, key, self.id)?;
                 let fits = secrets.admission_public() == self.admission;
                 return if fits { Ok(secrets) } else { Err(SealError::Unopenable) };
             }
@@ -192,19 +192,19 @@ impl EpochRecord {
         Err(SealError::Unopenable)
     }
 
-    /// Opens the keys of earlier epochs where newcomers may read everything. One that does not fit
-    /// its id is left out.
+    /// Opens the keys of earlier epochs where newcomers may read everything: those that are `wanted`.
+    /// Nothing where not all of this epoch is known. One that does not fit its id is left out.
     #[must_use]
-    pub fn open_previous(&self, secrets: &EpochSecrets) -> Vec<EpochSecrets> {
-        let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-        let cipher = XChaCha20Poly1305::new(key.as_ref().into());
+    pub fn open_previous(&self, secrets: &EpochSecrets, wanted: impl Fn(EpochId) -> bool) -> Vec<EpochSecrets> {
+        let Some(key) = secrets.previous_key() else { return Vec::new() };
+        let cipher = XChaCha20Poly1305::new(key.expose().into());
         let open = |link: &PreviousKey| {
             let (nonce, sealed) = link.sealed.split_at_checked(24)?;
             let plain = cipher.decrypt(XNonce::from_slice(nonce), sealed).map(zeroize::Zeroizing::new).ok()?;
             let key = Secret::from_bytes(<[u8; 32]>::try_from(plain.as_slice()).ok()?);
-            EpochSecrets::derive_checked(secrets.room, &link.parents, key, link.epoch).ok()
+            EpochSecrets::derive_checked(secrets.room(), &link.parents, Step::FIRST, key, link.epoch).ok()
         };
-        self.previous.iter().filter_map(open).collect()
+        self.previous.iter().filter(|link| wanted(link.epoch)).filter_map(open).collect()
     }
 
     /// Opens the settings.
@@ -297,9 +297,9 @@ fn prologue(change_hash: &[u8; 32], recipient: DeviceId) -> Vec<u8> {
 fn seal_previous(secrets: &EpochSecrets, parent: &EpochSecrets, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealError> {
     let mut out = vec![0; 24];
     rng.fill_bytes(&mut out);
-    let key = Purpose::EpochPrevious.secret(secrets.key.expose());
-    let sealed = XChaCha20Poly1305::new(key.as_ref().into())
-        .encrypt(XNonce::from_slice(&out), parent.key.expose().as_slice())
+    let key = secrets.previous_key().ok_or(SealError::Unopenable)?;
+    let sealed = XChaCha20Poly1305::new(key.expose().into())
+        .encrypt(XNonce::from_slice(&out), parent.key().expose().as_slice())
         .map_err(|_| SealError::Unopenable)?;
     out.extend_from_slice(&sealed);
     Ok(out)

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use super::{EpochSecrets, Genesis, count};
 use crate::{
     codec,
-    derive::Purpose,
     error::{CodecError, SealError},
     ids::{EpochId, UserId},
     limits::{DEVICES_MAX, SETTINGS_MAX, SPAN_MAX_MS},
@@ -125,8 +124,7 @@ impl RoomSettings {
         let plain = zeroize::Zeroizing::new(self.encode()?);
         let mut sealed = vec![0; NONCE_LEN];
         rng.fill_bytes(&mut sealed);
-        let key = Purpose::EpochSettings.secret(secrets.key().expose());
-        let body = XChaCha20Poly1305::new(key.as_ref().into())
+        let body = XChaCha20Poly1305::new(secrets.settings_key().expose().into())
             .encrypt(XNonce::from_slice(&sealed), Payload { msg: &plain, aad: secrets.id().as_bytes() })
             .map_err(|_| SealError::Unopenable)?;
         sealed.extend_from_slice(&body);
@@ -140,8 +138,7 @@ impl RoomSettings {
     pub fn open(sealed: &[u8], secrets: &EpochSecrets) -> Result<Self, SealError> {
         let too_short = SealError::TooShort { min: NONCE_LEN, got: sealed.len() };
         let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or(too_short)?;
-        let key = Purpose::EpochSettings.secret(secrets.key().expose());
-        let plain = XChaCha20Poly1305::new(key.as_ref().into())
+        let plain = XChaCha20Poly1305::new(secrets.settings_key().expose().into())
             .decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: secrets.id().as_bytes() })
             .map(zeroize::Zeroizing::new)
             .map_err(|_| SealError::Unopenable)?;

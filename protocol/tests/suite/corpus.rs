@@ -50,7 +50,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let record =
         EpochRecord::seal(&room.secrets, &change, &RoomSettings::default(), &[], &card, noise, &mut rng(2)).unwrap();
     let body = SignalBody { at: 1, kind: SignalKind::Online };
-    let signal = Signal::seal(&room.secrets, &device.key, body, &mut rng(3)).unwrap();
+    let signal = Signal::seal(&room.secrets, parlor_protocol::epoch::Step::FIRST, &device.key, body, &mut rng(3)).unwrap();
     let signal = Gossip::Signal(signal).encode().unwrap();
     let run = Gossip::Run(plain.clone()).encode().unwrap();
     let key = LogKey { author: device.id(), log: LogId(1) };

@@ -1,6 +1,6 @@
 //! Entries: layout, ids, signatures.
 
-use crate::fixtures::{Device, Room, conversation, flipped};
+use crate::fixtures::{Device, Room, conversation, flipped, opener};
 use parlor_protocol::{
     EntryId, EpochId, LogId, RoomId,
     entry::{Entry, HEADER_LEN, Header, Kind, SIG_LEN},
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 fn entry(body: &[u8]) -> Entry {
     let (room, device) = (Room::new(1), Device::new(2));
-    Entry::sign(&device.key, room.content_header(&device, Height::EMPTY), body).unwrap().into_inner()
+    Entry::sign(&device.key, room.content_header(&device, Height::EMPTY), &opener(body)).unwrap().into_inner()
 }
 
 /// An entry of a session that began before it.
@@ -161,7 +161,7 @@ fn only_contents_that_open_no_session_are_pruned_and_every_altered_byte_of_one_i
     let (room, device) = (Room::new(1), Device::new(2));
     for kind in [Kind::Epoch, Kind::Admission, Kind::Invite, Kind::Content] {
         let header = device.header(kind, room.id(), room.secrets.id(), Height::EMPTY);
-        let plain = Entry::sign(&device.key, header, b"public").unwrap().into_inner();
+        let plain = Entry::sign(&device.key, header, &opener(b"public")).unwrap().into_inner();
         assert_eq!(plain.pruned(), plain, "others act on it for ever");
         let mut bytes = plain.bytes()[..HEADER_LEN].to_vec();
         bytes[1] |= 0x80;
@@ -209,11 +209,12 @@ proptest! {
     }
 
     #[test]
-    fn entries_come_back(body in prop::collection::vec(any::<u8>(), 0..2000), seq in 0..u64::MAX, back in 0..100u64, prev: [u8; 32], log: u64) {
+    fn entries_come_back(rest in prop::collection::vec(any::<u8>(), 0..2000), seq in 0..u64::MAX, back in 0..100u64, prev: [u8; 32], log: u64) {
         let (room, device) = (Room::new(1), Device::new(2));
         let mut header = room.content_header(&device, Height { next: seq, head: EntryId::from_bytes(prev) });
         header.session = seq.saturating_sub(back);
         header.log = LogId(log);
+        let body = opener(&rest);
         let entry = Entry::sign(&device.key, header, &body).unwrap();
         let decoded = Entry::decode(entry.bytes().to_vec()).unwrap();
         prop_assert_eq!(decoded.header(), &header);

@@ -3,7 +3,7 @@
 use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
     EpochId, LogKey, Role, RoomId,
-    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, SEALED_KEY_LEN, Stamp, Stamped},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, SEALED_KEY_LEN, Stamp, Stamped, Step},
     error::{CodecError, SealError},
     keys::{DhSecret, Secret},
     limits::{DEVICES_MAX, EPOCH_PARENTS_MAX, LINKS_MAX, SETTINGS_MAX},
@@ -123,7 +123,7 @@ fn the_id_commits_to_key_room_and_parents() {
     let (a, b) = (EpochId::from_bytes([2; 32]), EpochId::from_bytes([3; 32]));
     let key = || Secret::from_bytes([4; 32]);
     let id = EpochSecrets::derive(room, &[a, b], key()).unwrap().id();
-    let derive = |room, parents: &[EpochId], key| EpochSecrets::derive_checked(room, parents, key, id);
+    let derive = |room, parents: &[EpochId], key| EpochSecrets::derive_checked(room, parents, Step::FIRST, key, id);
     assert!(derive(room, &[a, b], key()).is_ok());
     assert!(derive(room, &[b, a, b], key()).is_ok(), "order and repetition of parents do not matter");
     assert_eq!(derive(room, &[a], key()).err(), Some(SealError::Unopenable));
@@ -131,14 +131,64 @@ fn the_id_commits_to_key_room_and_parents() {
     assert_eq!(derive(room, &[a, b], Secret::from_bytes([5; 32])).err(), Some(SealError::Unopenable));
 }
 
+/// What somebody has of an epoch who was given it from a step on.
+fn from_step(whole: &EpochSecrets, number: u32) -> EpochSecrets {
+    let step = Step::new(number).unwrap();
+    let key = whole.key_at(step).unwrap();
+    EpochSecrets::derive_checked(whole.room(), whole.parents(), step, key, whole.id()).unwrap()
+}
+
+#[test]
+fn a_step_gives_all_later_ones_and_what_the_epoch_has_once() {
+    let whole = change().next;
+    let device = Device::new(9).id();
+    for number in [0, 1, 31, 32, 33, 500, 1_022, 1_023, 1_024] {
+        let some = from_step(&whole, number);
+        assert_eq!((some.id(), some.topic(), some.lowest().number()), (whole.id(), whole.topic(), number));
+        assert_eq!(some.admission_public(), whole.admission_public());
+        assert_eq!(some.admit(device), whole.admit(device));
+        for other in [0, 1, 2, 31, 32, 33, 64, 499, 500, 501, 1_022, 1_023, 1_024] {
+            let step = Step::new(other).unwrap();
+            let expected = if other < number { None } else { whole.key_at(step) };
+            assert_eq!(some.key_at(step), expected, "step {other} from step {number}");
+            assert_eq!(some.at(step).map(|secrets| secrets.step()), (other >= number).then_some(step));
+        }
+    }
+}
+
+#[test]
+fn there_is_no_step_beyond_the_end_of_the_chain() {
+    assert_eq!(Step::new(1_024), Ok(Step::COMMON));
+    assert_eq!(Step::new(1_025), Err(CodecError::Malformed("step of an epoch")));
+    assert_eq!((Step::FIRST.next().number(), Step::LAST.next(), Step::COMMON.next()), (1, Step::LAST, Step::LAST));
+}
+
+#[test]
+fn a_record_is_made_with_the_first_key_only() {
+    let change = change();
+    let (maker, later) = (&change.room.maker, from_step(&change.next, 1));
+    let wanted = EpochChange {
+        parents: vec![change.room.secrets.id()],
+        after: vec![crate::fixtures::entry_id(8)],
+        ..EpochChange::default()
+    };
+    let settings = RoomSettings::default();
+    let seal = |secrets| EpochRecord::seal(secrets, &wanted, &settings, &[], &maker.card(), &maker.noise, &mut rng(1));
+    assert!(seal(&change.next).is_ok());
+    assert_eq!(seal(&later).err(), Some(SealError::Unopenable));
+}
+
 #[test]
 fn keys_of_earlier_epochs_open_where_they_are_linked() {
     let change = change();
     let old = &change.room.secrets;
     let keys = |record: &EpochRecord, secrets| -> Vec<_> {
-        record.open_previous(secrets).iter().map(|secrets| (secrets.id(), secrets.key().clone())).collect()
+        record.open_previous(secrets, |_| true).iter().map(|secrets| (secrets.id(), secrets.key().clone())).collect()
     };
     assert_eq!(keys(&change.record, &change.next), [(old.id(), old.key().clone())]);
+    assert_eq!(change.record.open_previous(&change.next, |id| id != old.id()).len(), 0, "what is not wanted");
+    let later = from_step(&change.next, 1);
+    assert_eq!(keys(&change.record, &later), [], "who joined within the epoch");
     assert_eq!(keys(&change.record, old), [], "the old key does not open itself");
     let wrong = altered(&change.record, |record| record.previous[0].parents.push(old.id()));
     assert_eq!(keys(&wrong, &change.next), [], "other parents");
@@ -153,7 +203,8 @@ fn settings_open_with_the_key_of_their_epoch_only() {
     let mut settings = RoomSettings::default();
     settings.set_role(change.stays.user.id(), Role::Reader, Stamp::default());
     let sealed = settings.seal(&change.next, &mut rng(1)).unwrap();
-    assert_eq!(RoomSettings::open(&sealed, &change.next), Ok(settings));
+    assert_eq!(RoomSettings::open(&sealed, &change.next), Ok(settings.clone()));
+    assert_eq!(RoomSettings::open(&sealed, &from_step(&change.next, 1_024)), Ok(settings.clone()), "at any step");
     assert!(RoomSettings::open(&sealed, &change.room.secrets).is_err());
     assert!(RoomSettings::open(&sealed[..20], &change.next).is_err());
     assert_eq!(change.record.open_settings(&change.next), Ok(RoomSettings::default()));
@@ -199,6 +250,8 @@ fn a_record_cannot_be_made_for_other_parents_or_with_its_own_key_for_a_link() {
     assert!(seal(vec![parent], &[]).is_ok());
     assert_eq!(seal(vec![], &[]).err(), Some(SealError::Unopenable));
     assert_eq!(seal(vec![parent], &[&change.next]).err(), Some(SealError::Unopenable));
+    let half = from_step(&change.room.secrets, 1);
+    assert_eq!(seal(vec![parent], &[&half]).err(), Some(SealError::Unopenable), "not all of the link is known");
 }
 
 #[test]
@@ -255,6 +308,15 @@ proptest! {
         if let Ok(secrets) = EpochRecord::decode(&body).map_err(SealError::from).and_then(|record| open(&change, &record)) {
             prop_assert_eq!(secrets.key(), change.next.key());
         }
+    }
+
+    #[test]
+    fn every_key_of_the_chain_gives_the_same_epoch_and_no_other_key_does(step in 0..=1_024u32, other in 0..=1_024u32) {
+        let whole = change().next;
+        let (step, other) = (Step::new(step).unwrap(), Step::new(other).unwrap());
+        let key = whole.key_at(step).unwrap();
+        let derived = EpochSecrets::derive_checked(whole.room(), whole.parents(), other, key, whole.id());
+        prop_assert_eq!(derived.is_ok(), step == other);
     }
 
     #[test]

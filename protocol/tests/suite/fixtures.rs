@@ -5,7 +5,7 @@ use parlor_protocol::{
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
-    epoch::{EpochSecrets, Genesis, RoomKind},
+    epoch::{EpochSecrets, Genesis, RoomKind, Step},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
     session::SealingSession,
@@ -103,9 +103,14 @@ pub fn says(text: &str) -> Content {
 
 /// A log of sealed messages in one session, from place 0.
 pub fn conversation(room: &Room, device: &Device, texts: &[&str], seed: u64) -> Vec<Verified<Entry>> {
+    conversation_in(room, device, Step::FIRST, texts, seed)
+}
+
+/// The same in some step of the epoch.
+pub fn conversation_in(room: &Room, device: &Device, step: Step, texts: &[&str], seed: u64) -> Vec<Verified<Entry>> {
     let mut height = Height::EMPTY;
     let opener = room.content_header(device, height);
-    let session = SealingSession::open(&room.secrets, &opener, &mut rng(seed)).unwrap();
+    let session = SealingSession::open(&room.secrets, step, &opener, &mut rng(seed)).unwrap();
     texts
         .iter()
         .map(|text| {
@@ -119,13 +124,18 @@ pub fn conversation(room: &Room, device: &Device, texts: &[&str], seed: u64) -> 
         .collect()
 }
 
+/// The body of an entry that opens a session, as far as anybody sees who cannot open it.
+pub fn opener(rest: &[u8]) -> Vec<u8> {
+    [Step::FIRST.to_bytes().as_slice(), rest].concat()
+}
+
 /// A log of `count` entries whose bodies are not really sealed.
 pub fn plain_log(room: &Room, device: &Device, count: usize) -> Vec<Entry> {
     let mut height = Height::EMPTY;
     (0..count)
         .map(|n| {
             let header = room.content_header(device, height);
-            let entry = Entry::sign(&device.key, header, format!("body {n}").as_bytes()).unwrap().into_inner();
+            let entry = Entry::sign(&device.key, header, &opener(format!("body {n}").as_bytes())).unwrap().into_inner();
             height = Height::after(&entry);
             entry
         })

@@ -3,6 +3,7 @@
 use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
     EpochId, Locator, Name, RoomCode,
+    epoch::Step,
     error::{CodecError, KeyError, SealError},
     invite::{Invitation, Invite, InviteBody, StretchedCode},
     keys::Secret,
@@ -21,6 +22,7 @@ fn invitation(room: &Room) -> Invitation {
         genesis: room.genesis.inner().clone(),
         epoch: room.secrets.id(),
         parents: Vec::new(),
+        step: Step::FIRST,
         key: room.secrets.key().clone(),
         earlier: Vec::new(),
         expires: Some(1_800_000_000_000),
@@ -85,10 +87,11 @@ fn an_invitation_whose_parts_do_not_fit_gives_no_epoch() {
     assert!(good.epoch_secrets().is_ok());
     let other_room = Invitation { genesis: Room::new(2).genesis.inner().clone(), ..good.clone() };
     let other_key = Invitation { key: Secret::from_bytes([9; 32]), ..good.clone() };
+    let other_step = Invitation { step: Step::new(1).unwrap(), ..good.clone() };
     let other_parents = Invitation { parents: vec![EpochId::default()], ..good.clone() };
     let forged = crate::fixtures::flipped(&good.genesis, good.genesis.bytes().len() - 1, 1).unwrap();
     let forged = Invitation { genesis: forged, ..good };
-    for bad in [other_room, other_key, other_parents, forged] {
+    for bad in [other_room, other_key, other_step, other_parents, forged] {
         assert_eq!(bad.epoch_secrets().err(), Some(SealError::Unopenable));
     }
 }

@@ -1,6 +1,6 @@
 //! Logs: pages, ends of logs, forks, digests.
 
-use crate::fixtures::{Device, Room, entry_id, flipped, plain_log};
+use crate::fixtures::{Device, Room, entry_id, flipped, opener, plain_log};
 use parlor_protocol::{
     LogId, LogKey, RoomId,
     entry::{Entry, Header, SIG_LEN},
@@ -126,7 +126,7 @@ fn only_the_last_signature_of_a_page_is_checked() {
 fn a_log_may_begin_with_a_link_to_an_older_one() {
     let log = Log::new(1);
     let header = Header { prev: entry_id(5), ..*log.entries[0].header() };
-    let linked = Entry::sign(&log.device.key, header, b"x").unwrap().into_inner();
+    let linked = Entry::sign(&log.device.key, header, &opener(b"x")).unwrap().into_inner();
     assert_eq!(log.whole(vec![linked]), Ok(1));
 }
 
@@ -134,7 +134,7 @@ fn a_log_may_begin_with_a_link_to_an_older_one() {
 fn two_entries_at_one_place_prove_a_fork() {
     let log = Log::new(3);
     let [_, a, next] = log.entries.as_slice() else { panic!("three entries") };
-    let b = Entry::sign(&log.device.key, *a.header(), b"something else").unwrap().into_inner();
+    let b = Entry::sign(&log.device.key, *a.header(), &opener(b"something else")).unwrap().into_inner();
     let proof = ForkProof::new(a, &b).unwrap();
     assert_eq!((proof.log_key(), proof.room(), proof.seq()), (log.key(), log.room.id(), 1));
     assert_eq!(proof.check(), Ok(()));

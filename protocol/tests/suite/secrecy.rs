@@ -5,6 +5,7 @@ use parlor_protocol::{
     Name, RoomCode,
     code::read_typed,
     content::{Body, Emoji},
+    epoch::Step,
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::Invitation,
     keys::Secret,
@@ -48,17 +49,20 @@ fn epochs_sessions_and_invitations_are_never_printed() {
     let (room, device) = (Room::new(1), Device::new(2));
     let key = room.secrets.key().expose();
     let shown = format!("{:?}", room.secrets);
-    assert_eq!(shown, format!("EpochSecrets({} of {})", room.secrets.id().short(), room.id().short()));
+    assert_eq!(shown, format!("EpochSecrets({} of {}, from step 0)", room.secrets.id().short(), room.id().short()));
+    let in_step = room.secrets.at(Step::LAST).unwrap();
+    assert_eq!(format!("{in_step:?}"), "StepSecrets(1023)");
     let header = room.content_header(&device, parlor_protocol::log::Height::EMPTY);
-    let sealing = SealingSession::open(&room.secrets, &header, &mut rng(1)).unwrap();
+    let sealing = SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).unwrap();
     let log = conversation(&room, &device, &["a"], 1);
     let opening = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
-    assert_eq!(format!("{sealing:?} {opening:?}"), "SealingSession(from 0) OpeningSession(from 0)");
+    assert_eq!(format!("{sealing:?} {opening:?}"), "SealingSession(from 0, step 0) OpeningSession(from 0, step 0)");
     let invitation = Invitation {
         name: Name::new("Secret society").unwrap(),
         genesis: room.genesis.inner().clone(),
         epoch: room.secrets.id(),
         parents: vec![],
+        step: Step::FIRST,
         key: room.secrets.key().clone(),
         earlier: Vec::new(),
         expires: None,

@@ -2,6 +2,7 @@
 
 use crate::fixtures::{Device, Room, altered, rng};
 use parlor_protocol::{
+    epoch::{EpochSecrets, Step},
     error::{KeyError, SealError},
     signal::{Signal, SignalBody, SignalKind},
     wire::Gossip,
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 const BODY: SignalBody = SignalBody { at: 1_700_000_000_000, kind: SignalKind::Typing };
 
 fn signal(room: &Room) -> Signal {
-    Signal::seal(&room.secrets, &Device::new(2).key, BODY, &mut rng(1)).unwrap()
+    Signal::seal(&room.secrets, Step::FIRST, &Device::new(2).key, BODY, &mut rng(1)).unwrap()
 }
 
 #[test]
@@ -36,11 +37,27 @@ fn a_signal_holds_in_its_room_and_under_its_author_only() {
 }
 
 #[test]
+fn a_signal_of_an_earlier_step_is_passed_on_but_not_opened() {
+    let room = Room::new(1);
+    let step = Step::new(3).unwrap();
+    let key = room.secrets.key_at(step).unwrap();
+    let joiner = EpochSecrets::derive_checked(room.id(), &[], step, key, room.secrets.id()).unwrap();
+    let before = signal(&room);
+    assert_eq!(before.open(&joiner), Err(SealError::StepBefore { step: 0, lowest: 3 }));
+    let forged = altered(&before, |signal| signal.author = Device::new(3).id());
+    assert_eq!(forged.open(&joiner), Err(SealError::Key(KeyError::BadSignature)), "a fault, whoever can open it");
+    let now = Signal::seal(&joiner, step, &Device::new(2).key, BODY, &mut rng(1)).unwrap();
+    assert_eq!((now.open(&joiner), now.open(&room.secrets)), (Ok(BODY), Ok(BODY)));
+    let moved = altered(&now, |signal| signal.step = Step::new(4).unwrap());
+    assert_eq!(moved.open(&room.secrets), Err(SealError::Key(KeyError::BadSignature)));
+}
+
+#[test]
 fn all_signals_look_alike() {
     let room = Room::new(1);
     let kinds = [SignalKind::Online, SignalKind::Offline, SignalKind::Typing];
     let lengths = kinds.map(|kind| {
-        let signal = Signal::seal(&room.secrets, &Device::new(2).key, SignalBody { kind, ..BODY }, &mut rng(1));
+        let signal = Signal::seal(&room.secrets, Step::FIRST, &Device::new(2).key, SignalBody { kind, ..BODY }, &mut rng(1));
         Gossip::Signal(signal.unwrap()).encode().unwrap().len()
     });
     assert_eq!(lengths, [lengths[0]; 3]);
@@ -51,7 +68,7 @@ proptest! {
     fn signals_come_back(at: u64, seed: u64) {
         let room = Room::new(1);
         let body = SignalBody { at, kind: SignalKind::Online };
-        let signal = Signal::seal(&room.secrets, &Device::new(2).key, body, &mut rng(seed)).unwrap();
+        let signal = Signal::seal(&room.secrets, Step::FIRST, &Device::new(2).key, body, &mut rng(seed)).unwrap();
         let bytes = Gossip::Signal(signal.clone()).encode().unwrap();
         prop_assert_eq!(Gossip::decode(&bytes), Ok(Gossip::Signal(signal)));
     }

@@ -4,12 +4,12 @@
 //! Whatever draws randomness in them draws it from ChaCha20 with the seed that is given: the key is
 //! the number in 8 bytes little endian expanded as `rand_core`'s `seed_from_u64` does.
 
-use crate::fixtures::{Device, Room, conversation, hex, rng, says};
+use crate::fixtures::{Device, Room, conversation_in, hex, rng, says};
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, LinkCode, Locator, LogId, LogKey, Name, Role, RoomCode, RoomId, TopicId, UserId,
     content::{Body, Content, padded_len},
     entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, Stamp},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings, Stamp, Step},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
     invite::{Invitation, Invite, InviteBody},
     keys::Secret,
@@ -17,6 +17,7 @@ use parlor_protocol::{
     link::{LinkAnswering, Linking, OwnKey, OwnMessage},
     log::{Height, Heights, digest},
     safety::SafetyNumber,
+    signal::{Signal, SignalBody, SignalKind},
     wire::{Answer, Gossip, Request, RoomRequest, gossip_id},
 };
 use serde_json::{Value, json};
@@ -33,7 +34,11 @@ fn compare(name: &str, actual: &Value) {
 
 /// A derivation written out by hand, so that the table in the code is checked and not just used.
 fn derive(purpose: &str, material: &[u8]) -> String {
-    hex(&blake3::derive_key(&format!("parlor/v1/{purpose}"), material))
+    hex(&derive_bytes(purpose, material))
+}
+
+fn derive_bytes(purpose: &str, material: &[u8]) -> [u8; 32] {
+    blake3::derive_key(&format!("parlor/v1/{purpose}"), material)
 }
 
 fn epoch_one() -> EpochSecrets {
@@ -74,29 +79,42 @@ fn two_users_have_this_safety_number() {
 fn epochs_derive_these_values() {
     let secrets = epoch_one();
     let key = secrets.key().expose();
+    let chain: Vec<[u8; 32]> = std::iter::successors(Some(*key), |key| Some(derive_bytes("epoch step", key))).take(1_025).collect();
+    let end = &chain[1_024];
     let device = Device::new(1);
     let parents = [EpochId::from_bytes([2; 32])];
-    let mut id_input = key.to_vec();
+    let mut id_input = derive_bytes("epoch commit", end).to_vec();
     id_input.extend_from_slice(secrets.room().as_bytes());
     id_input.extend_from_slice(&1u32.to_le_bytes());
     id_input.extend_from_slice(parents[0].as_bytes());
     assert_eq!(derive("epoch id", &id_input), secrets.id().to_string());
     let place = [secrets.room().as_bytes().as_slice(), secrets.id().as_bytes()].concat();
     assert_eq!(derive("epoch topic", &place), secrets.topic().to_string());
+    let steps = [0, 1, 700, 1_023, 1_024].map(|step| {
+        let key = &chain[step];
+        assert_eq!(secrets.key_at(Step::new(u32::try_from(step).unwrap()).unwrap()).unwrap().expose(), key);
+        json!({
+            "step": step,
+            "key": hex(key),
+            "psk": derive("epoch psk", key),
+            "signal_key": derive("epoch signal", key),
+        })
+    });
     compare(
         "epochs.json",
         &json!({
             "room": secrets.room().to_string(),
             "parents": [parents[0].to_string()],
             "key": hex(key),
+            "commitment": derive("epoch commit", end),
             "id": secrets.id().to_string(),
             "topic": secrets.topic().to_string(),
-            "psk": derive("epoch psk", key),
-            "room_secret": derive("epoch room secret", key),
-            "admission_seed": derive("epoch admission", key),
+            "room_secret": derive("epoch room secret", end),
+            "settings_key": derive("epoch settings", end),
+            "admission_seed": derive("epoch admission", end),
             "admission_public": hex(&secrets.admission_public()),
-            "signal_key": derive("epoch signal", key),
             "previous_key": derive("epoch previous key", key),
+            "steps": steps,
             "admitted_device": device.id().to_string(),
             "admission_body": hex(&secrets.admit(device.id()).encode().unwrap()),
         }),
@@ -171,8 +189,20 @@ fn entries_have_these_bytes() {
 #[test]
 fn sessions_seal_to_these_bytes() {
     let (room, device) = (Room::new(1), Device::new(2));
-    let log = conversation(&room, &device, &["first", "second"], 3);
-    let plain: Vec<String> = ["first", "second"].map(|text| hex(&says(text).encode(BODY_MAX).unwrap())).to_vec();
+    let texts = ["first", "second"];
+    let in_step = |step: Step| {
+        let log = conversation_in(&room, &device, step, &texts, 3);
+        json!({
+            "step": step.number(),
+            "step_key": hex(room.secrets.key_at(step).unwrap().expose()),
+            "entries": log.iter().map(|entry| hex(entry.bytes())).collect::<Vec<_>>(),
+            "run": hex(&Gossip::Run(log.iter().map(|entry| entry.inner().clone()).collect()).encode().unwrap()),
+        })
+    };
+    let sessions = [Step::FIRST, Step::new(700).unwrap(), Step::COMMON].map(in_step);
+    let plain: Vec<String> = texts.map(|text| hex(&says(text).encode(BODY_MAX).unwrap())).to_vec();
+    let body = SignalBody { at: 1_700_000_000_000, kind: SignalKind::Online };
+    let signal = Signal::seal(&room.secrets, Step::new(700).unwrap(), &device.key, body, &mut rng(4)).unwrap();
     compare(
         "sessions.json",
         &json!({
@@ -180,8 +210,8 @@ fn sessions_seal_to_these_bytes() {
             "epoch": room.secrets.id().to_string(),
             "epoch_key": hex(room.secrets.key().expose()),
             "plain": plain,
-            "entries": log.iter().map(|entry| hex(entry.bytes())).collect::<Vec<_>>(),
-            "run": hex(&Gossip::Run(log.iter().map(|entry| entry.inner().clone()).collect()).encode().unwrap()),
+            "sessions": sessions,
+            "signal": hex(&Gossip::Signal(signal).encode().unwrap()),
         }),
     );
 }
@@ -195,6 +225,7 @@ fn invites_seal_to_these_bytes() {
         genesis: room.genesis.inner().clone(),
         epoch: room.secrets.id(),
         parents: Vec::new(),
+        step: Step::FIRST,
         key: room.secrets.key().clone(),
         earlier: Vec::new(),
         expires: Some(1_800_000_000_000),

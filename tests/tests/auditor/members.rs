@@ -56,7 +56,7 @@ impl Forger {
     /// The same, with the time that it says.
     fn text_at(&mut self, log: u64, at: Height, text: &str, wall: u64) -> Entry {
         let header = self.header(Kind::Content, log, at);
-        let session = SealingSession::open(&self.secrets, &header, &mut self.rng).unwrap();
+        let session = SealingSession::open(&self.secrets, self.secrets.lowest(), &header, &mut self.rng).unwrap();
         let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
         let sealed = session.seal(header.seq, &Content { hlc: Hlc::at(wall), at: wall, body }).unwrap();
         Entry::sign(&self.key, header, &sealed).unwrap().into_inner()

@@ -77,7 +77,7 @@ async fn signals_of_members_are_passed_on_and_never_stored() {
     let member = stage.member(&room, 5).await;
     let signal = |room: &TestRoom, writer: &Writer| {
         let body = SignalBody { at: 1, kind: SignalKind::Typing };
-        Gossip::Signal(Signal::seal(&room.secrets, &writer.key, body, &mut rng(3)).unwrap()).encode().unwrap()
+        Gossip::Signal(Signal::seal(&room.secrets, parlor_protocol::epoch::Step::FIRST, &writer.key, body, &mut rng(3)).unwrap()).encode().unwrap()
     };
     let topic = room.secrets.topic();
     assert_eq!(stage.gossip_raw(member.id(), topic, signal(&room, &member)).await, Verdict::Accept);

@@ -110,10 +110,16 @@ pub struct AccountPlace {
 
 impl BundleRoom {
     /// Takes in an epoch. Devices learn of one at different times; the earliest counts, and orders
-    /// them, so that two devices that know the same write the same.
+    /// them, so that two devices that know the same write the same. Of two keys the one of the lower
+    /// step stands, which opens everything that the other one does.
     pub(super) fn learn(&mut self, epoch: EpochKeyRecord) {
         match self.epochs.iter_mut().find(|known| known.id == epoch.id) {
-            Some(known) => known.since = known.since.min(epoch.since),
+            Some(known) => {
+                known.since = known.since.min(epoch.since);
+                if epoch.step < known.step {
+                    (known.step, known.key) = (epoch.step, epoch.key);
+                }
+            }
             None => self.epochs.push(epoch),
         }
         self.epochs.sort_by_key(|epoch| (epoch.since, epoch.id));

@@ -9,7 +9,7 @@ use parlor_protocol::{
     card::UserKey,
     content::Body,
     entry::Kind,
-    epoch::{EpochSecrets, Genesis},
+    epoch::Genesis,
     error::CodecError,
     keys::Secret,
 };
@@ -240,11 +240,7 @@ impl Engine {
     fn enter_room(&mut self, id: RoomId, room: &BundleRoom) -> bool {
         let founds = room.genesis.header().kind == Kind::Genesis && room.genesis.clone().verify().is_ok();
         let Ok(genesis) = Genesis::decode(room.genesis.body()) else { return false };
-        let secrets = room
-            .epochs
-            .iter()
-            .filter_map(|epoch| EpochSecrets::derive_checked(id, &epoch.parents, epoch.key.clone(), epoch.id).ok());
-        let secrets: Vec<_> = secrets.collect();
+        let secrets: Vec<_> = room.epochs.iter().filter_map(|epoch| epoch.secrets(id).ok()).collect();
         if !founds || secrets.is_empty() {
             return false;
         }

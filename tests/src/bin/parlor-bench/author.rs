@@ -103,7 +103,7 @@ impl Author {
         let mut header = self.header(Kind::Content, secrets.room(), secrets.id());
         let session = match self.session.take().filter(|session| session.covers(header.seq)) {
             Some(session) => session,
-            None => SealingSession::open(secrets, &header, &mut self.rng)?,
+            None => SealingSession::open(secrets, secrets.lowest(), &header, &mut self.rng)?,
         };
         header.session = session.start();
         self.hlc = self.hlc.next(wall);
@@ -160,6 +160,7 @@ impl Founded {
             genesis: self.genesis.clone(),
             epoch: self.secrets.id(),
             parents: Vec::new(),
+            step: parlor_protocol::epoch::Step::FIRST,
             key: self.secrets.key().clone(),
             earlier: Vec::new(),
             expires: None,

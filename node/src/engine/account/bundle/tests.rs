@@ -6,7 +6,7 @@ use super::*;
 use parlor_protocol::{
     EpochId, HistoryPolicy, LogId,
     entry::Header,
-    epoch::{Genesis, RoomKind},
+    epoch::{Genesis, RoomKind, Step},
     keys::DeviceKey,
     log::Height,
 };
@@ -34,7 +34,7 @@ fn genesis(seed: u8) -> Entry {
 }
 
 fn epoch(n: u8) -> EpochKeyRecord {
-    EpochKeyRecord { id: EpochId::from_bytes([n; 32]), parents: vec![], key: Secret::from_bytes([n; 32]), since: 0 }
+    EpochKeyRecord { id: EpochId::from_bytes([n; 32]), parents: vec![], step: Step::FIRST, key: Secret::from_bytes([n; 32]), since: 0 }
 }
 
 fn stamp(at: u64, device: u8) -> Stamp {
@@ -63,6 +63,26 @@ fn sorted(mut bundle: AccountBundle) -> AccountBundle {
     bundle.rooms.values_mut().for_each(|room| room.epochs.sort_by_key(|epoch| epoch.id));
     bundle.former.sort_by_key(|key| *key.expose());
     bundle
+}
+
+#[test]
+fn of_an_epochs_keys_the_one_of_the_lower_step_stands_in_either_order() {
+    let at = |step: u32, key: u8, since| {
+        let step = Step::new(step).unwrap();
+        EpochKeyRecord { step, key: Secret::from_bytes([key; 32]), since, ..epoch(1) }
+    };
+    for known in [[at(3, 33, 8), at(7, 77, 5)], [at(7, 77, 5), at(3, 33, 8)]] {
+        let (id, mut shared) = room(1, &[], 5, true);
+        let mut other = shared.clone();
+        let [first, second] = known;
+        shared.epochs.push(first);
+        other.epochs.push(second);
+        let (mut one, mut two) = (empty(), empty());
+        one.rooms.insert(id, shared);
+        two.rooms.insert(id, other);
+        one.merge(two);
+        assert_eq!(one.rooms[&id].epochs, [at(3, 33, 5)], "known since the earlier of the two");
+    }
 }
 
 #[test]
