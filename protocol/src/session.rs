@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    EpochId,
     content::Content,
     entry::{Entry, Header, Kind, Verified},
     epoch::{EpochSecrets, STEP_LEN, Step},
@@ -58,6 +59,7 @@ const fn in_reach(start: u64, seq: u64) -> bool {
 /// restored state can seal twice under one nonce.
 pub struct SealingSession {
     state: StatelessTransportState,
+    epoch: EpochId,
     start: u64,
     step: Step,
     handshake: [u8; HANDSHAKE_LEN],
@@ -84,7 +86,8 @@ impl SealingSession {
         let mut handshake = [0; HANDSHAKE_LEN];
         state.write_message(&[], &mut handshake).map_err(|_| SealError::Unopenable)?;
         let state = state.into_stateless_transport_mode().map_err(|_| SealError::Unopenable)?;
-        Ok(Self { state, start: opener.seq, step, handshake, unused: AtomicU64::new(opener.seq) })
+        let (epoch, start) = (opener.epoch, opener.seq);
+        Ok(Self { state, epoch, start, step, handshake, unused: AtomicU64::new(start) })
     }
 
     /// Place of the opening entry: the `session` field of every header sealed with it.
@@ -99,10 +102,11 @@ impl SealingSession {
         self.step
     }
 
-    /// Whether the session may still seal the entry at this place.
+    /// Whether the session may still seal the entry at this place of an epoch: it seals in the epoch in
+    /// which it was opened.
     #[must_use]
-    pub fn covers(&self, seq: u64) -> bool {
-        seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
+    pub fn covers(&self, epoch: EpochId, seq: u64) -> bool {
+        epoch == self.epoch && seq >= self.unused.load(Ordering::Relaxed) && in_reach(self.start, seq)
     }
 
     /// Seals a content as the body of the entry at `seq`. No place is sealed twice, not even when

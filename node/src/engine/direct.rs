@@ -253,9 +253,7 @@ impl Engine {
 
     /// Becomes a member of a room of two.
     fn enter_direct(&mut self, room: RoomId, call: Option<CallId>) {
-        self.write_admission(room);
-        let bodies = self.profile_body_in(room).into_iter().collect();
-        self.write_contents(room, bodies, call, |_| Reply::Joined(room));
+        self.enter_as_member(room, None, call);
         self.touch_vault();
         let others: Vec<_> = self.connections.everybody();
         others.into_iter().for_each(|peer| self.sync_with(room, peer));

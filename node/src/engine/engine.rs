@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     account::{Account, person::Person},
     connection::Connections,
+    consequences::Consequences,
     contacts::Contacts,
     devices::Devices,
     io::{CallId, Input, JobId, Now, Output, ReadId, WriteId},
@@ -87,6 +88,7 @@ pub struct Engine {
     pub(super) timers: Timers,
     pub(super) unsaved: Unsaved,
     pub(super) to_publish: ToPublish,
+    pub(super) consequences: Consequences,
     /// What was signed last for people nearby.
     pub(super) introduced: Option<Introduction>,
     counter: u64,
@@ -129,6 +131,7 @@ impl Engine {
             timers: Timers::default(),
             unsaved: Unsaved::default(),
             to_publish: ToPublish::default(),
+            consequences: Consequences::default(),
             introduced: None,
             counter: 0,
             is_stopping: false,
@@ -161,6 +164,7 @@ impl Engine {
             engine.enter_rooms(&bundle);
         }
         engine.touch_vault();
+        engine.follow();
         let outputs = std::mem::take(&mut engine.out);
         (engine, outputs)
     }
@@ -195,6 +199,7 @@ impl Engine {
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
+        self.follow();
     }
 
     /// When the engine wants an [`Input::Tick`] at the latest, on the monotonic clock.
@@ -263,6 +268,7 @@ impl Engine {
                 Timer::Contacts => self.save_contacts(),
                 Timer::Knock(room) => self.knock(room),
             }
+            self.follow();
         }
     }
 

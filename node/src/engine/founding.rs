@@ -99,7 +99,7 @@ impl Engine {
         self.add_room(id, String::new(), founding, log, false);
         // Nothing is written in an epoch whose record is not known.
         self.with_room(id, |room, viewer| room.membership.learn(&second, viewer.me, viewer.prekeys));
-        let pieces = [Piece::Founding(first), Piece::Founding(second), Piece::Plain(Kind::Access, came_in)];
+        let pieces = [Piece::Signed(first), Piece::Signed(second), Piece::Plain(Kind::Access, came_in)];
         let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name }));
         let pieces = pieces.into_iter().chain(bodies.map(Piece::Content)).collect();
         if let Some(room) = self.rooms.get_mut(&id) {

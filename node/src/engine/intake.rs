@@ -2,6 +2,7 @@
 
 use super::{
     Engine,
+    consequences::Consequence,
     engine::ReadFor,
     io::{Output, ReadId},
     logs::Frozen,
@@ -155,11 +156,11 @@ impl Engine {
         if !stored.is_empty() {
             self.write_run(Run { room: room_id, log, entries: stored });
         }
-        self.tell_effects(room_id, effects, live);
+        self.consequences.push(Consequence::Taken { room: room_id, effects, live });
         result.unwrap_or(Err(Refused::NotYet))
     }
 
-    /// Tells subscribers what changed.
+    /// Tells subscribers what entries changed, and does what follows from them.
     pub(super) fn tell_effects(&mut self, room_id: RoomId, effects: Effects, live: bool) {
         let me = self.me();
         if !effects.profiles.is_empty() {

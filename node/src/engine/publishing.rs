@@ -20,33 +20,42 @@ use crate::net::NetCommand;
 /// Version and kind in front of a gossip message.
 const FRAME_BYTES: usize = 2;
 
-/// Own entries that leave at the end of the turn, each for its topic.
+/// Own entries that leave at the end of the turn.
 #[derive(Debug, Default)]
-pub(super) struct ToPublish(Vec<(TopicId, Entry)>);
+pub(super) struct ToPublish {
+    /// Each for its topic.
+    entries: Vec<(TopicId, Entry)>,
+    /// Records of epochs, each for all topics that are listened to by then.
+    epochs: Vec<Entry>,
+}
 
 impl Engine {
     /// Publishes an own entry at the end of this turn.
     pub(super) fn publish(&mut self, entry: &Verified<Entry>) {
         let Some(room) = self.rooms.get(&entry.room()) else { return };
         if entry.header().kind == Kind::Epoch {
-            // Who is removed hears of it too, and who missed the last epochs.
-            let topics: Vec<_> = room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect();
-            let Ok(bytes) = Gossip::Entry(entry.inner().clone()).encode().map(Bytes::from) else { return };
-            for topic in topics {
-                self.out.push(Output::Net(NetCommand::Publish { topic, bytes: bytes.clone() }));
-            }
-            return;
+            return self.to_publish.epochs.push(entry.inner().clone());
         }
         let secrets = room.membership.secrets(entry.header().epoch).or_else(|| room.membership.current());
         let topic = secrets.map(EpochSecrets::topic);
         if let Some(topic) = topic {
-            self.to_publish.0.push((topic, entry.inner().clone()));
+            self.to_publish.entries.push((topic, entry.inner().clone()));
         }
     }
 
     /// Publishes what this turn has written.
     pub(super) fn publish_all(&mut self) {
-        for (topic, run) in runs(std::mem::take(&mut self.to_publish.0)) {
+        let ToPublish { entries, epochs } = std::mem::take(&mut self.to_publish);
+        for entry in epochs {
+            // Who is removed hears of it too, and who missed the last epochs.
+            let room = self.rooms.get(&entry.room()).map(|room| room.membership.heard_secrets());
+            let topics: Vec<_> = room.unwrap_or_default().iter().map(|secrets| secrets.topic()).collect();
+            let Ok(bytes) = Gossip::Entry(entry).encode().map(Bytes::from) else { continue };
+            for topic in topics {
+                self.out.push(Output::Net(NetCommand::Publish { topic, bytes: bytes.clone() }));
+            }
+        }
+        for (topic, run) in runs(entries) {
             if let Ok(bytes) = run.encode() {
                 self.out.push(Output::Net(NetCommand::Publish { topic, bytes: Bytes::from(bytes) }));
             }

@@ -30,7 +30,7 @@ pub(super) type Vanishing = BTreeSet<(u64, LogKey, u64, EntryId)>;
 
 /// Whether a content is something that people said, which may vanish. What has to stay, such as a
 /// deletion or a name, opens a session of its own: openers are never pruned, and archives see them.
-const fn is_said(body: &Body) -> bool {
+pub(super) const fn is_said(body: &Body) -> bool {
     matches!(body, Body::Text { .. } | Body::Edit { .. } | Body::Reaction { .. })
 }
 
@@ -78,31 +78,5 @@ impl Engine {
             self.write_soon(vec![Write::Prune { room: room_id, places }], Pending::unasked(Again::Nothing));
         }
         self.vanish_later(room_id);
-    }
-
-    /// Where messages vanish: what has to open a session before this body is sealed, if anything.
-    /// What opens one stays as long as the log, so it is nothing that people said.
-    pub(super) fn opener(&mut self, room_id: RoomId, body: &Body) -> Option<Body> {
-        let me = self.me();
-        let now = self.now.mono;
-        let room = self.rooms.get_mut(&room_id)?;
-        let epoch = room.membership.current()?.id();
-        room.membership.lifetime(epoch)?;
-        if is_for_everybody(body) {
-            return None;
-        }
-        if !is_said(body) {
-            room.sealing = None;
-            return None;
-        }
-        let next = room.logs.height(room.own_log(me)).next;
-        let step = room.writing_step(self.now.wall);
-        let is_fresh = now.saturating_sub(room.sealing_since) < SESSION_MAX_MS;
-        let goes_on = room.sealing.as_ref().is_some_and(|session| is_fresh && session.step() == step && session.covers(next));
-        if goes_on {
-            return None;
-        }
-        room.sealing = None;
-        self.profile_body_in(room_id)
     }
 }

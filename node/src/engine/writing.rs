@@ -8,21 +8,19 @@
 use parlor_protocol::{
     DeviceId, EntryId, EpochId, LogId, RoomId,
     card::{DeviceCard, Prekey, UserKey},
-    content::{Act, Body, Content},
-    entry::{Entry, Header, Kind, Verified},
-    epoch::Step,
+    content::{Act, Body},
+    entry::{Entry, Kind, Verified},
     log::Height,
-    session::SealingSession,
 };
 use rand_core::RngCore as _;
-use std::collections::VecDeque;
 
 use super::{
     Engine,
+    consequences::Consequence,
     io::{CallId, WriteId},
     logs::Frozen,
     room::{Effects, Room},
-    steps::{Sessions, is_for_everybody},
+    sealing::{Piece, Sealed, Sealer},
     unsaved::{Again, Run},
 };
 use crate::{
@@ -42,7 +40,7 @@ pub(super) struct Pending {
     /// Places of the own log that are reserved with this batch.
     reserves: Option<u64>,
     /// What own entries change about messages: seen when it is certain.
-    changes: Vec<(Verified<Entry>, Content)>,
+    changes: Vec<Sealed>,
     /// What people are to read about an owner's decision that this batch holds.
     acts: Option<Vec<Act>>,
     /// A command to answer.
@@ -87,41 +85,39 @@ impl Engine {
         call: Option<CallId>,
         reply: impl FnOnce(EntryId) -> Reply,
     ) {
-        let (mut entries, mut changes) = (Vec::with_capacity(bodies.len()), Vec::new());
-        let mut bodies = VecDeque::from(bodies);
-        while let Some(body) = bodies.pop_front() {
-            let (body, is_common) = match self.opener(room, &body) {
-                Some(opener) => {
-                    bodies.push_front(body);
-                    (opener, false)
-                }
-                None => {
-                    let is_common = is_for_everybody(&body);
-                    (body, is_common)
-                }
-            };
-            match self.seal(room, body, is_common) {
-                Ok((entry, change)) => {
-                    changes.extend(change.map(|change| (entry.clone(), change)));
-                    entries.push(entry);
-                }
-                Err(error) => {
-                    self.undo(room, entries.first());
-                    self.reply(call, Err(error));
-                    return;
-                }
-            }
-        }
-        let id = entries.last().map(|entry| entry.id()).unwrap_or_default();
-        self.commit(room, entries, changes, call, reply(id));
+        self.append_own(room, bodies.into_iter().map(Piece::Content).collect(), call, reply);
     }
 
-    /// Writes an entry whose body is not sealed (admission, epoch, invite).
-    pub(super) fn write_plain(&mut self, room: RoomId, kind: Kind, body: &[u8], call: Option<CallId>, reply: Reply) {
-        match self.sign(room, kind, body) {
-            Ok(entry) => self.commit(room, vec![entry], Vec::new(), call, reply),
+    /// Writes an entry whose body is not sealed.
+    pub(super) fn write_plain(&mut self, room: RoomId, kind: Kind, body: Vec<u8>, call: Option<CallId>, reply: Reply) {
+        self.append_own(room, vec![Piece::Plain(kind, body)], call, |_| reply);
+    }
+
+    /// Writes the pieces of one command into a room's own log: all are sealed, given to the store as
+    /// one batch, and then shown. What follows from them waits until this is over (`consequences`).
+    pub(super) fn append_own(
+        &mut self,
+        room: RoomId,
+        pieces: Vec<Piece>,
+        call: Option<CallId>,
+        reply: impl FnOnce(EntryId) -> Reply,
+    ) {
+        match self.seal_pieces(room, pieces) {
+            Ok(sealed) => {
+                let id = sealed.last().map(|last| last.entry.id()).unwrap_or_default();
+                self.commit(room, sealed, call, reply(id));
+            }
             Err(error) => self.reply(call, Err(error)),
         }
+    }
+
+    fn seal_pieces(&mut self, room_id: RoomId, pieces: Vec<Piece>) -> Result<Vec<Sealed>, CommandError> {
+        self.ready_log(room_id)?;
+        let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        let vanishes = room.membership.current().is_some_and(|now| room.membership.lifetime(now.id()).is_some());
+        let opener = if vanishes { self.profile_body_in(room_id) } else { None };
+        let mut sealer = Sealer { key: &self.key, rng: &mut self.rng, now: self.now, opener };
+        self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?.seal(&mut sealer, pieces)
     }
 
     /// Goes on in a new log: the old one may hold entries that this device does not know any
@@ -146,13 +142,8 @@ impl Engine {
         );
     }
 
-    fn header(&mut self, room_id: RoomId, kind: Kind) -> Result<Header, CommandError> {
-        let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
-        let epoch = room.membership.current().map(parlor_protocol::epoch::EpochSecrets::id);
-        self.header_in(room_id, kind, epoch.ok_or(CommandError::RoomChanging)?)
-    }
-
-    fn header_in(&mut self, room_id: RoomId, kind: Kind, epoch: EpochId) -> Result<Header, CommandError> {
+    /// Makes sure that the own log takes entries, before the first one is sealed.
+    fn ready_log(&mut self, room_id: RoomId) -> Result<(), CommandError> {
         let me = self.me();
         let frozen = self.rooms.get(&room_id).and_then(|room| room.logs.get(room.own_log(me))?.frozen);
         match frozen {
@@ -162,26 +153,7 @@ impl Engine {
             None => {}
         }
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
-        if room.record.request {
-            return Err(CommandError::NotAccepted);
-        }
-        let log = room.own_log(me);
-        let height = room.logs.height(log);
-        let Height { next: seq, head: prev } = height;
-        Ok(Header { kind, room: room_id, author: me, log: log.log, seq, prev, epoch, session: seq })
-    }
-
-    fn sign(&mut self, room_id: RoomId, kind: Kind, body: &[u8]) -> Result<Verified<Entry>, CommandError> {
-        let header = self.header(room_id, kind)?;
-        let entry = Entry::sign(&self.key, header, body).map_err(|error| too_long(&error))?;
-        let mut effects = Effects::default();
-        self.with_room(room_id, |room, viewer| {
-            room.logs.entry(entry.log_key()).height = Height::after(&entry);
-            // Own entries of this kind are always in order: this only learns from them.
-            let _ = room.take_in(&entry, viewer, &mut effects);
-        });
-        self.tell_effects(room_id, effects, false);
-        Ok(entry)
+        if room.record.request { Err(CommandError::NotAccepted) } else { Ok(()) }
     }
 
     /// Signs the record of a new epoch. It is learned when it is durable.
@@ -191,12 +163,9 @@ impl Engine {
         epoch: EpochId,
         body: &[u8],
     ) -> Result<Verified<Entry>, CommandError> {
-        let header = Header { epoch, ..self.header_in(room_id, Kind::Epoch, epoch)? };
-        let entry = Entry::sign(&self.key, header, body).map_err(|error| too_long(&error))?;
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.logs.entry(entry.log_key()).height = Height::after(&entry);
-        }
-        Ok(entry)
+        self.ready_log(room_id)?;
+        let room = self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        room.sign_epoch(&self.key, epoch, body)
     }
 
     /// Hands an owner's decision to the store.
@@ -211,77 +180,20 @@ impl Engine {
         self.write(writes, Pending { own: vec![entry], ..pending });
     }
 
-    /// Seals one content as the next own entry: in the step that everybody reads, in a session of its
-    /// own, or in the one that is written in now. What is new is shown at once, as not yet stored; what
-    /// changes a message is given back, to be shown when it is durable.
-    fn seal(
-        &mut self,
-        room_id: RoomId,
-        body: Body,
-        is_common: bool,
-    ) -> Result<(Verified<Entry>, Option<Content>), CommandError> {
-        let mut header = self.header(room_id, Kind::Content)?;
-        let wall = self.now.wall;
-        let room = self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?;
-        let secrets = room.membership.current().ok_or(CommandError::NoSuchRoom)?;
-        let step = if is_common { Step::COMMON } else { room.writing_step(wall) };
-        let covers = |session: &SealingSession| session.step() == step && session.covers(header.seq);
-        let own;
-        let session = match room.sealing.as_ref().filter(|session| !is_common && covers(session)) {
-            Some(session) => session,
-            None => {
-                let opened = SealingSession::open(secrets, step, &header, &mut self.rng);
-                let opened = opened.map_err(|error| too_long(&error))?;
-                if is_common {
-                    own = opened;
-                    &own
-                } else {
-                    room.steps.note_written(header.epoch, step);
-                    room.steps.note_begun(header.epoch, step, wall);
-                    room.sealing_since = self.now.mono;
-                    room.sealing.insert(opened)
-                }
-            }
-        };
-        header.session = session.start();
-        let content = Content { hlc: room.record.hlc.next(wall), at: wall, body };
-        let sealed = session.seal(header.seq, &content).map_err(|error| too_long(&error))?;
-        let entry = Entry::sign(&self.key, header, &sealed).map_err(|error| too_long(&error))?;
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.logs.entry(entry.log_key()).height = Height::after(&entry);
-        }
-        if matches!(content.body, Body::Edit { .. } | Body::Delete { .. } | Body::Reaction { .. }) {
-            return Ok((entry, Some(content)));
-        }
-        self.show_own(&entry, content);
-        Ok((entry, None))
-    }
-
-    fn show_own(&mut self, entry: &Verified<Entry>, content: Content) {
-        let mut effects = Effects::default();
-        self.with_room(entry.room(), |room, viewer| room.apply(entry, content, viewer, &mut effects));
-        self.tell_effects(entry.room(), effects, true);
-    }
-
-    /// Hands entries to the store; changes and the answer wait for it, and so does publishing
-    /// unless their places are reserved.
-    pub(super) fn commit(
-        &mut self,
-        room: RoomId,
-        entries: Vec<Verified<Entry>>,
-        changes: Vec<(Verified<Entry>, Content)>,
-        call: Option<CallId>,
-        reply: Reply,
-    ) {
-        let mut writes = vec![Write::Append { room, entries: as_stored(&entries) }];
-        let published = self.may_publish(room, &entries);
+    /// Hands entries to the store and shows them, as not yet stored; changes of messages and the answer
+    /// wait for it, and so does publishing unless their places are reserved.
+    fn commit(&mut self, room_id: RoomId, sealed: Vec<Sealed>, call: Option<CallId>, reply: Reply) {
+        let entries: Vec<_> = sealed.iter().map(|sealed| sealed.entry.clone()).collect();
+        let (changes, shown): (Vec<_>, Vec<_>) = sealed.into_iter().partition(Sealed::is_change);
+        let mut writes = vec![Write::Append { room: room_id, entries: as_stored(&entries) }];
+        let published = self.may_publish(room_id, &entries);
         if published {
             entries.iter().for_each(|entry| self.publish(entry));
-        } else if let Some(room) = self.rooms.get_mut(&room) {
+        } else if let Some(room) = self.rooms.get_mut(&room_id) {
             room.reserved.waiting += 1;
         }
         let next = entries.last().map_or(0, |last| last.header().seq + 1);
-        let reserves = self.reserve(room, next).map(|(write, below)| {
+        let reserves = self.reserve(room_id, next).map(|(write, below)| {
             writes.push(write);
             below
         });
@@ -290,6 +202,15 @@ impl Engine {
             true => self.write_published(writes, pending),
             false => self.write(writes, pending),
         }
+        self.take_own(room_id, shown);
+    }
+
+    fn take_own(&mut self, room_id: RoomId, sealed: Vec<Sealed>) {
+        let mut effects = Effects::default();
+        self.with_room(room_id, |room, viewer| {
+            sealed.into_iter().for_each(|sealed| room.take_own(sealed, viewer, &mut effects));
+        });
+        self.consequences.push(Consequence::Taken { room: room_id, effects, live: true });
     }
 
     pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {
@@ -326,21 +247,24 @@ impl Engine {
         if let (Some(last), Some(below)) = (pending.own.last(), pending.reserves) {
             self.note_reserved(last.room(), below);
         }
-        for (entry, change) in pending.changes {
-            self.show_own(&entry, change);
+        let room = pending.own.first().map(|first| first.room());
+        if let Some(room) = room.filter(|_| !pending.changes.is_empty()) {
+            self.take_own(room, pending.changes);
         }
-        for entry in pending.own {
+        for entry in &pending.own {
             if entry.header().kind == Kind::Epoch {
-                self.learn_own_epoch(&entry);
+                self.learn_own_epoch(entry);
             }
             if !pending.published {
-                self.publish(&entry);
+                self.publish(entry);
             }
-            if let Some(acts) = &pending.acts {
-                self.decided(entry.room(), acts.clone());
-            }
-            let room = entry.room();
-            self.tell_changed(room, &[entry.id()]);
+        }
+        if let (Some(room), Some(acts)) = (room, pending.acts) {
+            self.consequences.push(Consequence::Decided { room, acts });
+        }
+        if let Some(room) = room {
+            let ids: Vec<_> = pending.own.iter().map(|entry| entry.id()).collect();
+            self.tell_changed(room, &ids);
         }
         if let Some((call, reply)) = pending.reply {
             self.reply(Some(call), Ok(reply));
@@ -354,7 +278,7 @@ impl Engine {
             // What this device decided by the rules that it knows is taken.
             let _ = room.take_in(entry, viewer, &mut effects);
         });
-        self.tell_effects(entry.room(), effects, true);
+        self.consequences.push(Consequence::Taken { room: entry.room(), effects, live: true });
     }
 
     /// The store has answered: the next own entries need not wait for these.
@@ -388,7 +312,7 @@ impl Engine {
             self.undo(first.room(), Some(first));
         }
         if let (Some(first), Some(_)) = (pending.own.first(), &pending.acts) {
-            self.decided(first.room(), Vec::new());
+            self.consequences.push(Consequence::Decided { room: first.room(), acts: Vec::new() });
         }
         if let Some((_, Reply::Created { room, .. } | Reply::Joined(room))) = &pending.reply {
             self.forget_room(*room);
@@ -419,9 +343,7 @@ impl Engine {
     fn keep_published(&mut self, pending: Pending, reason: String) {
         let Some(first) = pending.own.first() else { return };
         let run = Run { room: first.room(), log: first.log_key(), entries: as_stored(&pending.own) };
-        for (entry, change) in pending.changes {
-            self.show_own(&entry, change);
-        }
+        self.take_own(run.room, pending.changes);
         self.keep_unsaved(Again::Run(run), &reason);
         if let Some((call, _)) = pending.reply {
             self.reply(Some(call), Err(CommandError::SentNotSaved { reason }));
@@ -504,8 +426,4 @@ const SAVE_AFTER_MS: u64 = 3_000;
 
 fn as_stored(entries: &[Verified<Entry>]) -> Vec<StoredEntry> {
     entries.iter().map(|entry| StoredEntry { entry: entry.clone(), checked: true }).collect()
-}
-
-fn too_long(error: &dyn std::error::Error) -> CommandError {
-    CommandError::Invalid { what: format!("this cannot be sent: {error}") }
 }

@@ -167,7 +167,7 @@ fn a_session_ends_after_its_last_entry() {
     assert_eq!(opening.open(&last_entry), Ok(says("last")));
 
     let beyond = last + 1;
-    assert!(!sealing.covers(beyond));
+    assert!(!sealing.covers(header.epoch, beyond));
     assert_eq!(sealing.seal(beyond, &says("x")), Err(SealError::OutOfSession { session: start, seq: beyond }));
     assert!(sealing.seal(start - 1, &says("x")).is_err());
     let entry = resigned(&device, Header { seq: beyond, ..header }, &body);
@@ -179,9 +179,11 @@ fn no_place_is_sealed_twice() {
     let (room, device) = (Room::new(1), Device::new(2));
     let header = room.content_header(&device, Height::EMPTY);
     let session = SealingSession::open(&room.secrets, Step::FIRST, &header, &mut rng(1)).unwrap();
-    assert!(session.covers(0));
+    let epoch = room.secrets.id();
+    assert!(session.covers(epoch, 0));
     session.seal(0, &says("a")).unwrap();
-    assert!(!session.covers(0), "so that its owner opens a new session instead");
+    assert!(!session.covers(parlor_protocol::EpochId::default(), 0), "it seals in one epoch");
+    assert!(!session.covers(epoch, 0), "so that its owner opens a new session instead");
     assert_eq!(session.seal(0, &says("b")), Err(SealError::OutOfSession { session: 0, seq: 0 }));
     session.seal(2, &says("c")).unwrap();
     assert!(session.seal(1, &says("d")).is_err());

@@ -252,9 +252,7 @@ impl Engine {
             known.record.joined = known.record.joined.min(room.joined);
         }
         self.save_room_now(id);
-        self.write_admission(id);
-        let bodies = self.profile_body_in(id).into_iter().collect();
-        self.write_contents(id, bodies, None, |_| Reply::Done);
+        self.enter_as_member(id, None, None);
         // Others who are in it show themselves by its topics; strangers need not learn of it.
         self.sync_with_archives(id);
         self.other_devices().into_iter().for_each(|device| self.sync_with(id, device));

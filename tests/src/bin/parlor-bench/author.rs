@@ -101,7 +101,7 @@ impl Author {
     /// Seals and signs a content as the next entry, as a node does.
     pub fn write(&mut self, secrets: &EpochSecrets, body: Body, wall: u64) -> anyhow::Result<Verified<Entry>> {
         let mut header = self.header(Kind::Content, secrets.room(), secrets.id());
-        let session = match self.session.take().filter(|session| session.covers(header.seq)) {
+        let session = match self.session.take().filter(|session| session.covers(header.epoch, header.seq)) {
             Some(session) => session,
             None => SealingSession::open(secrets, secrets.lowest(), &header, &mut self.rng)?,
         };
