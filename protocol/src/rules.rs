@@ -6,6 +6,7 @@
 //! of everybody else, judged by it.
 
 mod codes;
+mod records;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use std::{
 
 use crate::{
     entry::{Entry, Kind, Verified},
-    epoch::{AdmissionCert, EpochFacts, EpochGraph, EpochRecord, Genesis},
+    epoch::{AdmissionCert, EpochGraph, EpochRecord, Genesis},
     ids::{DeviceId, EntryId, EpochId, Locator, LogKey, RoomId, UserId},
     invite::{Invite, InviteBody},
     log::Height,
@@ -25,7 +26,8 @@ use crate::{
 
 use codes::Codes;
 pub use codes::{Revocation, Standing};
-use spans::Spans;
+pub(crate) use records::{learn_record, read_record};
+pub(crate) use spans::{By, Spans};
 
 /// Why an entry is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,11 +201,7 @@ impl RoomRules {
     /// # Errors
     /// [`Refused::Never`] when it is malformed.
     pub fn read_epoch(&self, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
-        let header = entry.header();
-        let record = EpochRecord::decode(entry.body()).map_err(|_| Refused::Never)?;
-        let is_own = record.owner.device == header.author;
-        let here = header.kind == Kind::Epoch && header.room == self.room && record.id == header.epoch;
-        if is_own && here { Ok(record) } else { Err(Refused::Never) }
+        read_record(self.room, entry)
     }
 
     /// Learns an epoch from its entry, wherever it came from: a log, a peer, a registration. Gives the
@@ -213,27 +211,9 @@ impl RoomRules {
     /// [`Refused::NotYet`] while what it follows is not known, [`Refused::Never`] when its author may
     /// not have written it.
     pub fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<Option<EpochRecord>, Refused> {
-        if self.graph.contains(entry.id()) {
-            return Ok(None);
-        }
-        let record = self.read_epoch(entry)?;
-        let known = self.bare.get(&record.id).is_none_or(|admission| *admission == record.admission);
-        let follows = record.parents.iter().copied().map(Some).eq(self.epochs_of(&record.after));
-        if !known {
-            return Err(Refused::Never);
-        }
-        if !record.after.iter().all(|parent| self.graph.contains(*parent)) {
-            return Err(Refused::NotYet);
-        }
-        if !follows {
-            return Err(Refused::Never);
-        }
-        let is_new = self.graph.learn(entry.id(), EpochFacts::from(&record))?;
-        Ok(is_new.then_some(record))
-    }
-
-    fn epochs_of<'a>(&'a self, entries: &'a [EntryId]) -> impl Iterator<Item = Option<EpochId>> + 'a {
-        entries.iter().map(|entry| self.graph.epoch_of(*entry))
+        let bare = &self.bare;
+        let is_known = |record: &EpochRecord| bare.get(&record.id).is_none_or(|key| *key == record.admission);
+        learn_record(&mut self.graph, self.room, entry, is_known)
     }
 
     /// Whether a device was removed.
@@ -252,7 +232,8 @@ impl RoomRules {
         let certified = self.certified.get(&log.author).map_or(0, BTreeSet::len);
         // Worked out for the author once, and only where something is new.
         let (author, member) = (OnceCell::new(), OnceCell::new());
-        self.spans.get(&log)?.end((self.graph.len(), self.bare.len(), certified), |epoch| {
+        let known = (self.graph.len(), self.bare.len() as u64, certified);
+        self.spans.get(&log)?.end(By::Standing, known, |epoch| {
             let author = author.get_or_init(|| self.graph.device(log.author));
             match author.may_write(epoch, self.is_certified(log.author, epoch)) {
                 Ok(()) => self.graph.is_void(epoch) && !*member.get_or_init(|| self.is_member(log.author)),

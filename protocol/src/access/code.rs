@@ -24,7 +24,7 @@ pub struct CodeKeys {
 }
 
 impl CodeKeys {
-    fn of(secret: Secret) -> Self {
+    pub(super) fn of(secret: Secret) -> Self {
         let bytes = secret.expose();
         let mut locator = [0; 16];
         let hashed = Purpose::CodeLocator.secret(bytes);

@@ -10,9 +10,12 @@
 mod code;
 mod door;
 mod enter;
+mod facts;
 mod hours;
 mod leave;
 mod own;
+mod rules;
+mod who;
 pub mod wire;
 mod wrap;
 
@@ -22,6 +25,8 @@ pub use enter::{ByCode, How, In, InPlace};
 pub use hours::Hours;
 pub use leave::{Out, OutDevice};
 pub use own::OwnKey;
+pub use rules::{CameBy, DoorState, Entering, KeptWrap, Learned, Listed, Living, Rules, Stop};
+pub use who::Presence;
 pub use wrap::{EarlierStep, Wrap, WrapFacts, WrapPayload, step_secrets};
 
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{
     codes::{Codes, Revocation},
-    spans::Spans,
+    spans::{By, Spans},
 };
 use crate::{
     ids::{DeviceId, EntryId, EpochId, Locator},
@@ -37,10 +37,10 @@ fn an_end_that_is_asked_for_again_and_again_is_found_out_once() {
     for seq in 1..=4_000_u64 {
         // Back and forth between two thousand epochs.
         spans.note(place(seq), epoch(u16::try_from(seq % 2_000).unwrap()));
-        assert_eq!(spans.end((1, 0, 0), stands), None);
+        assert_eq!(spans.end(By::Standing, (1, 0, 0), stands), None);
     }
     assert_eq!(asked.get(), 2_000, "each epoch once");
-    assert_eq!(spans.end((2, 0, 0), stands), None);
+    assert_eq!(spans.end(By::Standing, (2, 0, 0), stands), None);
     assert_eq!(asked.get(), 4_000, "all of them anew once more is known");
 }
 
@@ -60,7 +60,7 @@ proptest! {
                 known += 1;
             }
             let end = all.iter().find(|(_, epoch)| cut.contains(epoch)).map(|(seq, _)| *seq);
-            prop_assert_eq!(spans.end((known, 0, 0), |epoch| cut.contains(&epoch)).map(|end| end.next), end);
+            prop_assert_eq!(spans.end(By::Standing, (known, 0, 0), |epoch| cut.contains(&epoch)).map(|end| end.next), end);
         }
     }
 }

@@ -14,6 +14,7 @@ mod answers;
 mod bits;
 mod device;
 mod facts;
+mod reach;
 mod resolve;
 mod telling;
 #[cfg(test)]
