@@ -38,6 +38,8 @@ impl Metrics {
             Refusal::StoreUnavailable => "store",
             Refusal::RegistrationClosed => "closed",
             Refusal::Malformed => "malformed",
+            Refusal::Unsupported => "unsupported",
+            Refusal::Other { .. } => "other",
         };
         self.refusals.get_or_create(&Why { reason }).inc();
     }

@@ -34,18 +34,14 @@ fn decode_claiming<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Deco
     }
 }
 
-fn append<T: Serialize>(mut out: Vec<u8>, value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
-    bincode::serde::encode_into_std_write(value, &mut out, config::standard())
-        .map_err(|_| CodecError::Malformed("value"))?;
-    if out.len() > max { Err(CodecError::TooLong { max, got: out.len() }) } else { Ok(out) }
-}
-
-/// Encodes a value without a version byte, for what lies inside a signed or sealed frame.
+/// Writes a value after what is there already.
 ///
 /// # Errors
-/// [`CodecError::TooLong`] when it would be longer than `max` bytes.
-pub(crate) fn encode_bare<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
-    append(Vec::new(), value, max)
+/// [`CodecError::Malformed`] for a value that cannot be encoded.
+pub(crate) fn append<T: Serialize>(mut out: Vec<u8>, value: &T) -> Result<Vec<u8>, CodecError> {
+    bincode::serde::encode_into_std_write(value, &mut out, config::standard())
+        .map_err(|_| CodecError::Malformed("value"))?;
+    Ok(out)
 }
 
 /// Decodes a value without a version byte; every byte must belong to it.
@@ -65,7 +61,8 @@ pub(crate) fn decode_bare<T: DeserializeOwned>(bytes: &[u8], max: usize, what: &
 /// # Errors
 /// [`CodecError::TooLong`] when it would be longer than `max` bytes.
 pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, CodecError> {
-    append(vec![VERSION], value, max)
+    let bytes = append(vec![VERSION], value)?;
+    if bytes.len() > max { Err(CodecError::TooLong { max, got: bytes.len() }) } else { Ok(bytes) }
 }
 
 /// Encodes a versioned message that holds secrets. Its length is counted first, so that the bytes are

@@ -68,7 +68,7 @@ impl Kind {
             5 => Ok(Self::Content),
             6 => Ok(Self::Access),
             7 => Ok(Self::Door),
-            other => Err(CodecError::UnknownKind(other)),
+            other => Err(CodecError::UnknownKind(other.into())),
         }
     }
 
@@ -180,7 +180,7 @@ impl Header {
         }
         let [byte] = reader.take::<1>()?;
         let is_pruned = byte & PRUNED != 0;
-        let kind = Kind::from_byte(byte & !PRUNED).map_err(|_| CodecError::UnknownKind(byte))?;
+        let kind = Kind::from_byte(byte & !PRUNED).map_err(|_| CodecError::UnknownKind(byte.into()))?;
         let header = Self {
             kind,
             room: RoomId::from_bytes(reader.take()?),

@@ -189,12 +189,22 @@ pub enum CodecError {
         /// The count.
         got: usize,
     },
-    /// A kind byte nobody knows.
-    #[error("unknown kind {0}")]
-    UnknownKind(u8),
+    /// A kind that is not known here.
+    #[error("kind {0} is not known here: update Parlor")]
+    UnknownKind(u16),
     /// The encoding is malformed.
     #[error("malformed {0}")]
     Malformed(&'static str),
+}
+
+impl CodecError {
+    /// Whether the message is of a kind or version that is not known here. It need not be wrong: a newer
+    /// program may have sent it. So nobody is fined for it; every other error is of somebody who does not
+    /// keep to the protocol.
+    #[must_use]
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(self, Self::UnknownKind(_) | Self::Version { .. })
+    }
 }
 
 /// Why an entry does not belong in its log.

@@ -298,7 +298,7 @@ impl Guard {
             KEYCHAIN => Self::Keychain(id),
             PASSPHRASE => Self::Passphrase(id, read_lock(&mut rest)?),
             BOTH => Self::Both(id, read_lock(&mut rest)?),
-            other => return Err(CodecError::UnknownKind(other)),
+            other => return Err(CodecError::UnknownKind(other.into())),
         };
         if rest.is_empty() { Ok(guard) } else { Err(CodecError::Trailing { extra: rest.len() }) }
     }

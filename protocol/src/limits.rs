@@ -15,7 +15,8 @@ pub const GOSSIP_MAX: usize = EPOCH_BODY_MAX + 1024;
 pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
 /// Most entries in one page. One signature authenticates a page.
 pub const PAGE_MAX_ENTRIES: usize = 256;
-/// Longest request or answer, in bytes: a page and what describes it.
+/// Longest frame of a request or an answer, in bytes, header included: a page and what describes it.
+/// Each kind has a limit of its own below it (`wire/request.rs`, `wire/answer.rs`).
 pub const WIRE_MAX: usize = PAGE_MAX_BYTES + 128 * 1024;
 /// Most devices in a room.
 pub const DEVICES_MAX: usize = 512;

@@ -7,7 +7,7 @@ use parlor_protocol::{
     DeviceId, Locator, RoomCode, RoomId, TopicId,
     invite::StretchedCode,
     limits::{GOSSIP_MAX, WIRE_MAX},
-    wire::{Answer, Request},
+    wire::{Answer, GossipKind, Request, RequestKind},
 };
 use parlor_tests::{
     attacker,
@@ -81,11 +81,19 @@ impl Attacker {
     fn rubbish(&mut self, max: usize) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(self.rng.next_u64()).unwrap() % max + 1];
         self.rng.fill_bytes(&mut bytes);
-        // Half of it gets past the first look.
-        if bytes.len() > 1 && self.rng.next_u32().is_multiple_of(2) {
-            (bytes[0], bytes[1]) = (1, bytes[1] % 4);
+        // Most of it gets past the first look.
+        match self.rng.next_u32() % 4 {
+            0 => bytes,
+            1 => self.framed(GossipKind::ALL.iter().map(|kind| kind.number()).collect(), &bytes),
+            _ => self.framed(RequestKind::ALL.iter().map(|kind| kind.number()).collect(), &bytes),
         }
-        bytes
+    }
+
+    /// A frame of one of these kinds around the body.
+    fn framed(&mut self, kinds: Vec<u16>, body: &[u8]) -> Vec<u8> {
+        let kind = kinds[usize::try_from(self.rng.next_u32()).unwrap() % kinds.len()];
+        let len = u32::try_from(body.len()).unwrap();
+        [[1].as_slice(), &kind.to_le_bytes(), &len.to_le_bytes(), body].concat()
     }
 
     fn gossip(&mut self) -> Vec<u8> {
@@ -107,7 +115,7 @@ impl Attacker {
         self.rng.fill_bytes(&mut id);
         match self.rng.next_u32() % 4 {
             0 => Request::Invite(Locator(id[..16].try_into().unwrap())).encode().unwrap(),
-            1 => [&[1, 1][..], RoomId::from_bytes(id).as_bytes()].concat(),
+            1 => self.framed(vec![RequestKind::Heights.number()], RoomId::from_bytes(id).as_bytes()),
             2 if self.rng.next_u32().is_multiple_of(50) => self.rubbish(WIRE_MAX),
             _ => self.rubbish(2_000),
         }

@@ -136,8 +136,7 @@ impl Room<'_> {
     }
 
     fn register(&self, epochs: Vec<Entry>) -> RoomRequest {
-        let topics = self.secrets.iter().map(EpochSecrets::topic).collect();
-        RoomRequest::Register { genesis: self.genesis.clone(), epochs, topics }
+        RoomRequest::Register { genesis: self.genesis.clone(), epochs }
     }
 
     async fn ask(&self, attacker: &mut Attacker, epoch: &EpochSecrets, ask: RoomRequest) -> Answer {

@@ -17,6 +17,8 @@ impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
         let room = self.topics.get(&topic).copied();
         let verdict = match (room, Gossip::decode(bytes)) {
+            // A newer program may have sent it. What cannot be checked is not passed on.
+            (_, Err(error)) if error.is_unsupported() => Verdict::Ignore,
             (_, Err(_)) => Verdict::Reject,
             (None, _) => Verdict::Ignore,
             (Some(room), Ok(Gossip::Entry(entry))) => self.on_gossip_entries(room, from, vec![entry]),

@@ -287,28 +287,29 @@ impl Service {
         };
         let busy = Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS });
         let answer = match request {
-            Err(error) => {
+            // A newer program may have sent it: no fine, but the rate of all requests.
+            Err(error) if !error.is_unsupported() => {
                 tracing::debug!(%error, "a request that is not understood");
                 self.meter.punish(from, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-            Ok(_)
-                if self.tasks.len() >= TASKS_MAX
-                    || !self.in_flight.begin(id, from)
-                    || !self.meter.allows(from, cost, now) =>
+            _ if self.tasks.len() >= TASKS_MAX
+                || !self.in_flight.begin(id, from)
+                || !self.meter.allows(from, cost, now) =>
             {
                 Some(busy)
             }
+            Err(error) => Some(Answer::unread(&error)),
             // An archive is nobody, and cannot be asked into a room.
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
-                Some(Answer::Refused(Refusal::Malformed))
+                Some(Answer::Refused(Refusal::Unsupported))
             }
             Ok(Request::Invite(locator)) => {
                 self.look_up(id, locator);
                 None
             }
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, .. } }) => {
+            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs } }) => {
                 let answer = self.register(id, from, room, &cert, genesis, epochs);
                 self.listen(room).await;
                 answer

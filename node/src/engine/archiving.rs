@@ -15,7 +15,6 @@ impl Engine {
     /// Makes the room known to an archive.
     pub(super) fn register(&mut self, room_id: RoomId, archive: DeviceId, tips: &[EntryId]) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let topics: Vec<_> = room.membership.heard_secrets().iter().map(|secrets| secrets.topic()).collect();
         let mut epochs = room.membership.missing_entries(tips);
         let state = room.peers.entry(archive).or_default();
         if room.membership.rules().graph().is_empty() || state.registering {
@@ -24,7 +23,7 @@ impl Engine {
         state.registering = true;
         // The rest follows when these are known there.
         super::epochs::cut_to_page(&mut epochs);
-        let ask = RoomRequest::Register { genesis: room.record.genesis.clone(), epochs, topics };
+        let ask = RoomRequest::Register { genesis: room.record.genesis.clone(), epochs };
         self.ask_room(room_id, archive, ask, Asked::Register { room: room_id, peer: archive });
     }
 

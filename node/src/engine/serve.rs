@@ -52,7 +52,7 @@ pub(super) enum Serving {
 impl Engine {
     pub(super) fn on_asked(&mut self, inbound: InboundId, from: DeviceId, bytes: &Bytes) {
         let answer = match Request::decode(bytes) {
-            Err(_) => Some(Answer::Refused(Refusal::Malformed)),
+            Err(error) => Some(Answer::unread(&error)),
             Ok(Request::Invite(locator)) if self.connections.may_look_up(from, self.now.mono) => {
                 Some(Answer::Invite(self.rooms.values().find_map(|room| room.invite(locator)).cloned()))
             }

@@ -222,7 +222,7 @@ impl Engine {
 
     pub(super) fn on_answered(&mut self, id: RequestId, from: DeviceId, bytes: &Bytes) {
         let Some(asked) = self.asked.remove(&id) else { return };
-        let answer = Answer::decode(bytes).unwrap_or(Answer::Refused(Refusal::Malformed));
+        let answer = Answer::decode(bytes).unwrap_or_else(|error| Answer::unread(&error));
         match (asked, answer) {
             (Asked::Invite { job }, Answer::Invite(invite)) => self.on_invite(job, from, invite),
             (Asked::Invite { job }, _) => self.on_invite(job, from, None),

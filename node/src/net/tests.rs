@@ -7,12 +7,14 @@ use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, TopicId,
     limits::{GOSSIP_MAX, PAGE_MAX_BYTES, WIRE_MAX},
+    wire::{AnswerKind, HEADER_LEN, RequestKind},
 };
 use tokio::{sync::mpsc, time::timeout};
 use zeroize::Zeroizing;
 
 use super::*;
 
+mod kinds;
 mod topics;
 mod waking;
 
@@ -29,6 +31,12 @@ fn message_id(topic: TopicId, bytes: &[u8]) -> [u8; 20] {
     let mut id = [0; 20];
     id[..8].copy_from_slice(&hasher.finish().to_le_bytes());
     id
+}
+
+/// A frame of this kind around the body.
+fn framed(kind: u16, body: &[u8]) -> Bytes {
+    let len = u32::try_from(body.len()).unwrap();
+    [[1].as_slice(), &kind.to_le_bytes(), &len.to_le_bytes(), body].concat().into()
 }
 
 struct Node {
@@ -258,9 +266,10 @@ async fn a_peer_that_sends_rubbish_is_thrown_out_while_an_honest_one_goes_on() {
 #[tokio::test]
 async fn a_request_is_answered_with_a_megabyte() {
     let (mut a, mut b) = pair(30).await;
+    let body_of = |bytes: &Bytes| u64::from(bytes[HEADER_LEN]);
     for n in 0..16 {
-        a.send(NetCommand::Request { id: RequestId(n), peer: b.device(), bytes: Bytes::from(vec![n as u8; 100]) })
-            .await;
+        let bytes = framed(RequestKind::Own.number(), &[n as u8; 100]);
+        a.send(NetCommand::Request { id: RequestId(n), peer: b.device(), bytes }).await;
     }
     let answering = tokio::spawn(async move {
         for _ in 0..16 {
@@ -270,7 +279,8 @@ async fn a_request_is_answered_with_a_megabyte() {
                     _ => None,
                 })
                 .await;
-            b.send(NetCommand::Answer { id, bytes: Bytes::from(vec![bytes[0]; PAGE_MAX_BYTES]) }).await;
+            let bytes = framed(AnswerKind::Page.number(), &vec![bytes[HEADER_LEN]; PAGE_MAX_BYTES]);
+            b.send(NetCommand::Answer { id, bytes }).await;
         }
         b
     });
@@ -283,7 +293,7 @@ async fn a_request_is_answered_with_a_megabyte() {
                 _ => None,
             })
             .await;
-        assert_eq!((bytes.len(), u64::from(bytes[0])), (PAGE_MAX_BYTES, id.0));
+        assert_eq!((bytes.len(), body_of(&bytes)), (HEADER_LEN + PAGE_MAX_BYTES, id.0));
         assert!(answered.insert(id), "answered twice");
     }
     answering.await.unwrap();

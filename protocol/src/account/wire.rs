@@ -17,8 +17,8 @@ use crate::{
     text::Name,
 };
 
-/// Something about accounts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Something about accounts. On the wire each is a kind of its own (`wire/account.rs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountRequest {
     /// Whether the asking device is signed in, and how things stand.
     Status,
@@ -128,7 +128,7 @@ pub enum AccountRequest {
 }
 
 /// The answer to an [`AccountRequest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountAnswer {
     /// How things stand; none when the device is not signed in.
     Status(Option<AccountStatus>),
@@ -181,7 +181,7 @@ pub struct SeenDevice {
 }
 
 /// Why something about an account is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountRefusal {
     /// Name or password is wrong. Which of them is not said.
     WrongLogIn,
@@ -210,6 +210,11 @@ pub enum AccountRefusal {
     Unavailable,
     /// This does not fit how things stand.
     Unfit,
+    /// A reason that is not known here: a newer archive refuses.
+    Other {
+        /// Its number.
+        reason: u16,
+    },
 }
 
 impl AccountRequest {

@@ -70,6 +70,12 @@ impl Host {
         self.engine.as_ref().expect("the host is up").device()
     }
 
+    /// The topics that it listens to.
+    #[must_use]
+    pub fn heard_topics(&self) -> Vec<TopicId> {
+        self.topics.iter().copied().collect()
+    }
+
     pub(super) fn start(&mut self, clock: u64, seed: [u8; 32]) -> Vec<Output> {
         let loaded = self.store.load().expect("a store in memory loads");
         let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));

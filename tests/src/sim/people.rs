@@ -32,8 +32,13 @@ impl Network {
 
     /// Asks a host something as any machine may, and returns its answer if it has one at once.
     pub fn ask_as(&mut self, from: DeviceId, host: HostId, request: &Request) -> Option<Answer> {
+        self.ask_raw_as(from, host, request.encode().expect("a request that can be written"))
+    }
+
+    /// The same with bytes that need not be a request.
+    pub fn ask_raw_as(&mut self, from: DeviceId, host: HostId, bytes: Vec<u8>) -> Option<Answer> {
         self.counter += 1;
-        let bytes = Bytes::from(request.encode().expect("a request that can be written"));
+        let bytes = Bytes::from(bytes);
         let event = NetEvent::Asked { id: InboundId(self.counter), from, bytes };
         let clock = self.clock;
         let outputs = self.hosts[host].input(clock, Input::Net(event));

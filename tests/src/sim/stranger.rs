@@ -23,6 +23,11 @@ pub trait Stranger: Debug {
         let _ = from;
         self.answer(request)
     }
+
+    /// What is sent as the answer: its bytes, unless the stranger writes something else.
+    fn write(&mut self, answer: &Answer) -> Vec<u8> {
+        answer.encode().expect("an answer that can be written")
+    }
 }
 
 impl Network {
@@ -48,13 +53,12 @@ impl Network {
         let is_out = self.banned.contains(&(host, stranger));
         let from = self.hosts[host].device();
         let request = Request::decode(bytes).expect("a host asks properly");
-        let answer =
-            self.strangers.get_mut(&stranger).filter(|_| !is_out).and_then(|other| other.answer_to(from, request));
+        let answer = self.strangers.get_mut(&stranger).filter(|_| !is_out).and_then(|other| {
+            let answer = other.answer_to(from, request)?;
+            Some(other.write(&answer))
+        });
         let event = match answer {
-            Some(answer) => {
-                let bytes = answer.encode().expect("an answer that can be written").into();
-                NetEvent::Answered { id, from: stranger, bytes }
-            }
+            Some(bytes) => NetEvent::Answered { id, from: stranger, bytes: bytes.into() },
             None => NetEvent::RequestFailed { id, reason: "no answer".into() },
         };
         let delay = self.delay();

@@ -214,11 +214,7 @@ impl Stage {
 }
 
 fn register(room: &TestRoom) -> RoomRequest {
-    RoomRequest::Register {
-        genesis: room.genesis.clone(),
-        epochs: vec![room.epoch.clone()],
-        topics: vec![room.secrets.topic()],
-    }
+    RoomRequest::Register { genesis: room.genesis.clone(), epochs: vec![room.epoch.clone()] }
 }
 
 fn pushed(writer: &Writer) -> Answer {

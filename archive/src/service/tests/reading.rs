@@ -6,7 +6,7 @@ use parlor_protocol::{
     Locator,
     limits::{BODY_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest, verify_page, verify_suffix},
-    wire::Tail,
+    wire::{HEADER_LEN, Tail},
 };
 
 #[tokio::test]
@@ -46,8 +46,35 @@ async fn strangers_and_unknown_rooms_get_nothing() {
         assert_eq!(stage.ask(stranger.id(), &stolen).await, refused(Refusal::NotAdmitted));
         assert_eq!(stage.ask_in(&other, &other.owner, ask).await, refused(Refusal::UnknownRoom));
     }
-    assert_eq!(stage.ask_raw(stranger.id(), b"\x01rubbish".to_vec()).await, refused(Refusal::Malformed));
+    assert_eq!(stage.ask_raw(stranger.id(), rubbish()).await, refused(Refusal::Malformed));
     assert_eq!(stage.ask_raw(room.owner.id(), Vec::new()).await, refused(Refusal::Malformed));
+    stage.shut_down().await;
+}
+
+/// Something that no honest program sends: a known kind that says nothing.
+fn rubbish() -> Vec<u8> {
+    let mut rubbish = Request::Own(vec![7; 9]).encode().unwrap();
+    rubbish[HEADER_LEN] = 0xff;
+    rubbish
+}
+
+#[tokio::test]
+async fn a_question_that_only_later_versions_ask_is_answered_and_costs_its_asker_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let own = RoomRequest::Page { log: room.owner.log_key(), from: 0 };
+    // Its header is all that arrives of a kind that is not known.
+    let later = [1, 0x99, 0x09, 200, 0, 0, 0];
+    for _ in 0..100 {
+        assert_eq!(stage.ask_raw(room.owner.id(), later.to_vec()).await, refused(Refusal::Unsupported));
+    }
+    assert!(matches!(stage.ask_in(&room, &room.owner, own.clone()).await, Answer::Page(_)));
+    // Rubbish is another matter: whoever sends it often is not served for a while.
+    for _ in 0..10 {
+        stage.ask_raw(room.owner.id(), rubbish()).await;
+    }
+    assert!(matches!(stage.ask_in(&room, &room.owner, own).await, Answer::Refused(Refusal::Busy { .. })));
     stage.shut_down().await;
 }
 

@@ -473,6 +473,9 @@ pub(super) fn refused(refusal: AccountRefusal) -> CommandError {
         AccountRefusal::Disabled => CommandError::AccountDisabled,
         AccountRefusal::TooManyDevices => CommandError::TooManyDevices,
         AccountRefusal::Full => CommandError::ArchiveFull,
-        AccountRefusal::LogInAgain | AccountRefusal::Unavailable | AccountRefusal::Unfit => CommandError::ArchiveSilent,
+        AccountRefusal::LogInAgain
+        | AccountRefusal::Unavailable
+        | AccountRefusal::Unfit
+        | AccountRefusal::Other { .. } => CommandError::ArchiveSilent,
     }
 }

@@ -56,8 +56,7 @@ impl Pusher {
             request(RoomRequest::Push { entries: run.into_iter().map(Verified::into_inner).collect() })
         };
         let epochs: Vec<_> = room.start.iter().skip(1).take(1).map(|entry| entry.inner().clone()).collect();
-        let topics: Vec<TopicId> = vec![secrets.topic()];
-        let register = request(RoomRequest::Register { genesis: room.genesis.clone(), epochs, topics });
+        let register = request(RoomRequest::Register { genesis: room.genesis.clone(), epochs });
         let mut requests = vec![push(first)];
         let wall = wall_ms();
         for page in 0..pages {
