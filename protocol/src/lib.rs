@@ -27,6 +27,7 @@ pub mod log;
 pub mod lookalike;
 pub mod noise;
 mod policy;
+pub mod rate;
 pub mod rules;
 pub mod safety;
 pub mod session;

@@ -5,13 +5,12 @@
 //! `parlor_protocol::access`.
 
 use parlor_protocol::{
-    DeviceId, RoomId,
+    DeviceId, DoorId, RoomId,
     access::{
         AccessBody, Entering, How, Stop, Wrap,
         wire::{Enter, Entered, Found, Look, NotEntered, Offer},
     },
     entry::{Entry, Kind, Verified},
-    ids::DoorId,
     limits::DOORS_MAX,
     log::Height,
     rate::{Rate, TokenBucket},
@@ -21,6 +20,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Engine,
+    consequences::Consequence,
     room::{Effects, Room},
     unsaved::{Again, Run},
     writing::Pending,
@@ -68,6 +68,23 @@ impl Room {
         let membership = &self.membership;
         self.keeping.entries.retain(|door, _| membership.opens(*door, wall));
         self.keeping.rates.retain(|door, _| membership.opens(*door, wall));
+    }
+
+    /// Whether an entry of coming in is taken that no peer of the room answers for.
+    pub(super) fn may_come_in_by_gossip(&self, entry: &Verified<Entry>, wall: u64) -> bool {
+        if !matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_))) {
+            return true;
+        }
+        let offers = self.offers(wall);
+        let checked = self.membership.with_living(wall, |rules, living| {
+            rules.check_gossiped(entry, &Entering { living: *living, offers: &offers, for_keys: false })
+        });
+        checked.is_ok()
+    }
+
+    /// Whether others who are connected may know more than this device, which just started or woke.
+    fn is_behind(&self) -> bool {
+        !self.has_synced && self.is_catching_up()
     }
 
     fn may_come_by(&mut self, door: DoorId, now: u64) -> bool {
@@ -164,7 +181,7 @@ impl Engine {
         if taken != Some(true) {
             return Some(Answer::Entered(Entered::Refused(NotEntered::Full)));
         }
-        self.taken(room_id, effects, true);
+        self.consequences.push(Consequence::Taken { room: room_id, effects, live: true });
         let run = Run { room: room_id, log, entries: vec![StoredEntry { entry, checked: true }] };
         let write = Write::Append { room: room_id, entries: run.entries.clone() };
         let comes_in = ComesIn { run, inbound, wraps };

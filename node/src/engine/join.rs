@@ -23,6 +23,7 @@ use super::{
     doors::NewDoor,
     founding::Founding,
     io::{CallId, JobId, Output},
+    sealing::Piece,
     sync::Asked,
     timers::Timer,
 };
@@ -244,7 +245,8 @@ impl Engine {
             return self.enter_somewhere(id);
         };
         let is_visit = join.is_visit;
-        if self.rooms.contains_key(&keeper.lead.room) {
+        let me = self.key.id();
+        if self.rooms.get(&keeper.lead.room).is_some_and(|room| room.membership.is_in(me)) {
             return self.finish_here(id, keeper.lead.room);
         }
         let Some(entry) = self.sign_in(&keys, &keeper.lead, offer, is_visit) else { return };
@@ -318,24 +320,58 @@ impl Engine {
         self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Join(id));
     }
 
+    /// Whoever was to let this device in is gone.
+    pub(super) fn entering_failed(&mut self, id: JobId) {
+        let Some(Job::Join(join)) = self.jobs.get(&id) else { return };
+        if let Some(peer) = join.entering.as_ref().map(|(keeper, _)| keeper.peer) {
+            self.on_entered(id, peer, None);
+        }
+    }
+
     fn finish_join(&mut self, id: JobId, keeper: Keeper, entry: Verified<Entry>, opened: Opened) {
         let Some(Job::Join(join)) = self.jobs.remove(&id) else { return };
         let Keeper { peer, lead, genesis, .. } = keeper;
         let room = lead.room;
         let code = join.code.clone();
         self.event(Event::JoinProgress { code, stage: JoinStage::Found { room, name: opened.name.clone() } });
+        if self.rooms.contains_key(&room) {
+            // It left, or was shut out, and comes back by a new log.
+            self.forget_room(room);
+        }
         let founding = Founding { genesis_entry: genesis, genesis: lead.genesis, epochs: opened.epochs };
         self.add_room(room, opened.name, founding, entry.header().log, false);
         let by_archive = self.connections.is_archive(peer);
         if let Some(known) = self.rooms.get_mut(&room) {
             known.is_fresh = true;
+            known.joined_with = Some(join.code.clone());
             // An archive may show an old state: members say what the room is.
             known.record.unconfirmed = by_archive;
         }
         self.save_room_now(room);
-        self.write_own_in(room, entry, join.call, Reply::Joined(room));
+        self.append_own(room, vec![Piece::Signed(entry)], join.call, |_| Reply::Joined(room));
         self.connections.note_in_room(peer, room);
         self.sync_with(room, peer);
+    }
+
+    /// Progress of the first sync after joining goes to whoever joined.
+    pub(super) fn tell_join_stage(&mut self, room_id: RoomId, stage: JoinStage) {
+        let is_over = matches!(stage, JoinStage::Finished { .. });
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(code) = room.joined_with.clone() else { return };
+        if is_over {
+            // Who is in needs the code no more.
+            room.joined_with = None;
+        }
+        self.event(Event::JoinProgress { code, stage });
+    }
+
+    /// A member serves this device: it is in by more than an archive's word.
+    pub(super) fn note_confirmed(&mut self, room_id: RoomId, peer: DeviceId) {
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.record.unconfirmed) else { return };
+        if room.membership.is_in(peer) {
+            (room.record.unconfirmed, room.summary_changed) = (false, true);
+            self.save_room_now(room_id);
+        }
     }
 
     fn fail_join(&mut self, join: &Join, error: CommandError) {

@@ -1,12 +1,11 @@
 //! Who belongs to a room, for a member: the public rules, and what the epoch keys add to them.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
+    DeviceId, DoorId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
     access::{DoorState, Learned, Living, Presence, Rules, wire::NotAdmitted},
     card::{DeviceCard, Prekey},
     entry::{Entry, Kind, Verified},
     epoch::{EpochRecord, EpochSecrets, Genesis, RoomSettings, Step},
-    ids::DoorId,
     keys::DhSecret,
     log::Height,
     lookalike::Looks,
@@ -37,15 +36,12 @@ pub(super) struct MemberState {
 }
 
 /// What an entry changed about a room.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Taught {
-    /// Who is in the room.
     pub(super) members: bool,
     pub(super) epochs: bool,
-    /// Codes: one was made or ended, or somebody came by one.
-    pub(super) doors: bool,
-    /// Devices that went out.
-    pub(super) out: Vec<DeviceId>,
+    /// Who is in, or which codes there are.
+    pub(super) access: bool,
 }
 
 /// Who belongs to a room.
@@ -180,9 +176,9 @@ impl Membership {
         let epochs = entry.header().kind == Kind::Epoch && self.learn(entry, me, prekeys)?;
         let taught = Taught { members: epochs, epochs, ..Taught::default() };
         match self.rules.admit(entry) {
-            Ok(Learned::In(_)) => Ok(Taught { members: true, doors: true, ..taught }),
-            Ok(Learned::Out(out)) => Ok(Taught { members: true, doors: true, out, ..taught }),
-            Ok(Learned::DoorMade(_) | Learned::DoorEnded(_)) => Ok(Taught { members: true, doors: true, ..taught }),
+            Ok(Learned::In(_) | Learned::Out(_) | Learned::DoorMade(_) | Learned::DoorEnded(_)) => {
+                Ok(Taught { members: true, access: true, ..taught })
+            }
             Ok(Learned::Nothing | Learned::Epoch(_)) => Ok(taught),
             // What was learned must be told, and the log is cut right after.
             Err(Refused::Cut) if epochs => Ok(Taught { members: true, ..taught }),
@@ -438,6 +434,16 @@ impl Membership {
             member.role = if self.is_owner(user) { Role::Owner } else { settings.role(user) };
             self.put(device, member);
         }
+    }
+
+    /// Owners none of whose devices is in any more, and who are known to have been.
+    pub(super) fn gone_owners(&self, here: &std::collections::BTreeSet<UserId>) -> Vec<UserId> {
+        let owners = self.rules.graph().owners();
+        let has_left = |user: &UserId| {
+            let mut devices = self.all_devices_of(*user).peekable();
+            devices.peek().is_some() && devices.all(|device| self.rules.presence(device) == Presence::Left)
+        };
+        owners.into_iter().filter(|user| !here.contains(user) && has_left(user)).collect()
     }
 
     /// Devices of a person, in the room or not.

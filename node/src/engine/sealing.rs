@@ -48,6 +48,8 @@ pub(super) struct Sealer<'a> {
     pub(super) key: &'a DeviceKey,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) now: Now,
+    /// Whether the device is in, or comes in with these pieces.
+    pub(super) is_in: bool,
     /// Where messages vanish: what opens a session, so that it may stay.
     pub(super) opener: Option<Body>,
 }
@@ -121,7 +123,7 @@ impl Room {
     }
 
     fn next_header(&self, sealer: &Sealer<'_>, kind: Kind) -> Result<Header, CommandError> {
-        let current = self.membership.current().filter(|_| kind == Kind::Access || self.membership.is_in(sealer.me()));
+        let current = self.membership.current().filter(|_| kind == Kind::Access || sealer.is_in);
         let epoch = current.ok_or(CommandError::RoomChanging)?.id();
         Ok(self.header_in(sealer.me(), kind, epoch))
     }

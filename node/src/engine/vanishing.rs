@@ -12,7 +12,7 @@ use parlor_protocol::{
 };
 use std::collections::BTreeSet;
 
-use super::{Engine, steps::is_for_everybody, timers::Timer, unsaved::Again, writing::Pending};
+use super::{Engine, timers::Timer, unsaved::Again, writing::Pending};
 use crate::{
     event::{Event, MessageBody},
     store::Write,

@@ -5,13 +5,12 @@
 //! are met and may lack them. See `docs/CRYPT.md`, "Wraps".
 
 use parlor_protocol::{
-    DeviceId, EpochId, HistoryPolicy, Name, RoomId,
+    DeviceId, DoorId, EpochId, HistoryPolicy, Name, RoomId,
     access::{
         EarlierStep, Hours, Wrap, WrapFacts, WrapPayload,
         wire::{Offer, PushWraps},
     },
     epoch::{EpochSecrets, Step},
-    ids::DoorId,
     keys::DhPublic,
     limits::{LINKS_MAX, WRAPS_MAX},
     wire::Request,
@@ -126,7 +125,7 @@ impl Engine {
     /// Wraps the key of an epoch's step for a door.
     pub(super) fn wrap(&mut self, room_id: RoomId, door: DoorId, offer: Offer) -> Option<Wrap> {
         let room = self.rooms.get(&room_id)?;
-        let (lock, step) = (room.membership.rules().door(door)?.door.lock, Step::new(offer.step)?);
+        let (lock, step) = (room.membership.rules().door(door)?.door.lock, Step::new(offer.step).ok()?);
         let wanted = Wanted { epoch: offer.epoch, step, until: Hours::NONE, is_fresh: false };
         self.seal_wrap(room_id, (door, lock), wanted)
     }

@@ -21,6 +21,7 @@ use super::{
     logs::Frozen,
     room::{Effects, Room},
     sealing::{Piece, Sealed, Sealer},
+    steps::Sessions,
     unsaved::{Again, Run},
 };
 use crate::{
@@ -116,7 +117,9 @@ impl Engine {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let vanishes = room.membership.current().is_some_and(|now| room.membership.lifetime(now.id()).is_some());
         let opener = if vanishes { self.profile_body_in(room_id) } else { None };
-        let mut sealer = Sealer { key: &self.key, rng: &mut self.rng, now: self.now, opener };
+        let comes_in = |piece: &Piece| matches!(piece, Piece::Signed(_) | Piece::Plain(Kind::Access, _));
+        let is_in = room.membership.is_in(self.key.id()) || pieces.iter().any(comes_in);
+        let mut sealer = Sealer { key: &self.key, rng: &mut self.rng, now: self.now, is_in, opener };
         self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?.seal(&mut sealer, pieces)
     }
 
@@ -236,6 +239,10 @@ impl Engine {
                 self.on_gift_saved(gift.0, gift.1);
                 None
             }
+            Again::ComesIn(comes_in) => {
+                self.on_came_in(*comes_in);
+                None
+            }
             _ => None,
         };
         let taken = run.as_ref().and_then(|run| run.entries.last().map(|stored| &stored.entry));
@@ -289,7 +296,7 @@ impl Engine {
         }
     }
 
-    fn note_durable(&mut self, last: &Verified<Entry>) {
+    pub(super) fn note_durable(&mut self, last: &Verified<Entry>) {
         let (room_id, log) = (last.room(), last.log_key());
         if let Some(room) = self.rooms.get_mut(&room_id) {
             let durable = &mut room.logs.entry(log).durable;

@@ -132,6 +132,9 @@ pub struct Enter {
     pub room: RoomId,
     /// The entry: the first of a log of the asking device.
     pub entry: Entry,
+    /// Whether it asks for keys, which it gets only at a step that is on offer. Who shows again that it
+    /// came in needs none.
+    pub wants_keys: bool,
 }
 
 impl Enter {

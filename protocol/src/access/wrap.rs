@@ -9,7 +9,7 @@ use super::{CodeKeys, Hours};
 use crate::{
     codec,
     derive::Label,
-    epoch::EpochSecrets,
+    epoch::{EpochSecrets, Step},
     error::{CodecError, KeyError, SealError},
     ids::{DeviceId, DoorId, EpochId, RoomId},
     keys::{self, DeviceKey, DhPublic, Secret, Sig},
@@ -108,7 +108,8 @@ pub fn step_secrets(
     if step >= STEP_LAST || parents.len() > EPOCH_PARENTS_MAX {
         return Err(SealError::Unopenable);
     }
-    EpochSecrets::derive_checked(room, parents, key, id)
+    let step = Step::new(step).map_err(|_| SealError::Unopenable)?;
+    EpochSecrets::derive_checked(room, parents, step, key, id)
 }
 
 impl WrapPayload {
