@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use directories::ProjectDirs;
 use parlor_node::net::{InterfaceFilter, Port, Ports};
+use parlor_protocol::rate::Rate;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -12,7 +13,7 @@ use std::{
 use crate::{
     accounts::{ACCOUNTS_MAX, SignUp, UsersAction},
     error::StartError,
-    service::{Limits, Rates},
+    service::Limits,
     store::Usage,
     web::{Tls, WebConfig},
 };
@@ -261,7 +262,8 @@ impl Settings {
             limits.room = Usage { bytes: mb.saturating_mul(1024 * 1024), ..limits.room };
         }
         if let Some(kb) = self.max_peer_kb_per_second {
-            limits.rates = Rates { bytes: kb as f64 * 1024.0, ..limits.rates };
+            let bytes = kb.saturating_mul(1024);
+            limits.rates.bytes = Rate::per_second(bytes, bytes.saturating_mul(10));
         }
         config.sign_up = match registration {
             Registration::Open => SignUp::Open,

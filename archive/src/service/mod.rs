@@ -190,7 +190,7 @@ impl Service {
             rooms: HashMap::new(),
             topics: HashMap::new(),
             peers: BTreeSet::new(),
-            meter: Meter::new(limits.rates),
+            meter: Meter::new(limits.rates, Instant::now()),
             in_flight: InFlight::default(),
             refreshed: HashMap::new(),
             tasks: JoinSet::new(),

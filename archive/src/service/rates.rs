@@ -1,30 +1,42 @@
 //! Rates: how much one peer may ask of an archive.
 
 use parlor_node::net::InboundId;
-use parlor_protocol::{DeviceId, limits::PEER_IN_FLIGHT_MAX};
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
+use parlor_protocol::{
+    DeviceId,
+    limits::PEER_IN_FLIGHT_MAX,
+    rate::{Rate, TokenBuckets},
 };
+use std::{collections::HashMap, time::Instant};
 
-/// Peers that are remembered; beyond that the longest silent one is forgotten.
+/// Peers whose use is remembered; those beyond share.
 const PEERS_MAX: usize = 4096;
+/// What a malformed request costs, as a part of what a peer may ask at once.
+const FINE_PART: u64 = 5;
+const MIB: u64 = 1024 * 1024;
+/// Most bytes of all peers together that wait to be stored.
+const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
+/// Most requests of one peer that wait for their answer: twice what members ask at the same time.
+const OF_PEER_MAX: usize = 32;
 
 /// How much a peer may ask.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// Requests a second, as many as the network itself lets a peer make.
-    pub requests: f64,
-    /// Look-ups of codes, and steps of signing in or up, a second. Kept low: a code cannot be guessed, and
-    /// nobody types faster.
-    pub look_ups: f64,
-    /// Bytes a second to be stored.
-    pub bytes: f64,
+    /// Requests, as many as the network itself lets a peer make.
+    pub requests: Rate,
+    /// Look-ups of codes, and steps of signing in or up. Kept low: a code cannot be guessed, and nobody
+    /// types faster.
+    pub look_ups: Rate,
+    /// Bytes to be stored.
+    pub bytes: Rate,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { requests: 200.0, look_ups: 1.0, bytes: 32.0 * 1024.0 * 1024.0 }
+        Self {
+            requests: Rate::per_second(200, 2_000),
+            look_ups: Rate::per_second(1, 10),
+            bytes: Rate::per_second(32 * MIB, 320 * MIB),
+        }
     }
 }
 
@@ -36,85 +48,46 @@ pub(super) enum Cost {
     Bytes(usize),
 }
 
-/// A bucket that fills with time and is emptied by use; it holds ten seconds' worth.
-#[derive(Debug)]
-struct Bucket {
-    level: f64,
-}
-
-const BURST_SECONDS: f64 = 10.0;
-/// What a malformed request costs, in seconds of the peer's requests.
-const FINE_SECONDS: f64 = 2.0;
-/// Most bytes of all peers together that wait to be stored.
-const IN_FLIGHT_MAX: usize = 4 * PEER_IN_FLIGHT_MAX;
-/// Most requests of one peer that wait for their answer: twice what members ask at the same time.
-const OF_PEER_MAX: usize = 32;
-
-#[derive(Debug)]
-struct Peer {
-    seen: Instant,
-    requests: Bucket,
-    look_ups: Bucket,
-    bytes: Bucket,
-}
-
-/// Token buckets of all peers.
+/// What all peers have used.
 #[derive(Debug)]
 pub(super) struct Meter {
-    rates: Rates,
-    peers: HashMap<DeviceId, Peer>,
+    start: Instant,
+    fine: u64,
+    requests: TokenBuckets<DeviceId>,
+    look_ups: TokenBuckets<DeviceId>,
+    bytes: TokenBuckets<DeviceId>,
 }
 
 impl Meter {
-    pub(super) fn new(rates: Rates) -> Self {
-        Self { rates, peers: HashMap::new() }
+    pub(super) fn new(rates: Rates, now: Instant) -> Self {
+        let buckets = |rate| TokenBuckets::new(rate, PEERS_MAX, 0);
+        Self {
+            start: now,
+            fine: rates.requests.burst() / FINE_PART,
+            requests: buckets(rates.requests),
+            look_ups: buckets(rates.look_ups),
+            bytes: buckets(rates.bytes),
+        }
     }
 
     /// Takes a cost from a peer's bucket; false when it is empty.
     pub(super) fn allows(&mut self, peer: DeviceId, cost: Cost, now: Instant) -> bool {
-        let rates = self.rates;
-        let peer = self.peer(peer, now);
-        let (bucket, rate, amount) = match cost {
-            Cost::Request => (&mut peer.requests, rates.requests, 1.0),
-            Cost::LookUp => (&mut peer.look_ups, rates.look_ups, 1.0),
-            Cost::Bytes(bytes) => (&mut peer.bytes, rates.bytes, bytes as f64),
-        };
-        // What is larger than a full bucket passes when the bucket is full, and leaves a debt.
-        if bucket.level < amount.min(rate * BURST_SECONDS) {
-            return false;
+        let now = self.since_start(now);
+        match cost {
+            Cost::Request => self.requests.of(peer, now).take(now),
+            Cost::LookUp => self.look_ups.of(peer, now).take(now),
+            Cost::Bytes(bytes) => self.bytes.of(peer, now).take_many(bytes as u64, now),
         }
-        bucket.level -= amount;
-        true
     }
 
     /// A peer sent something that no honest one sends: it is served less for a while.
     pub(super) fn punish(&mut self, peer: DeviceId, now: Instant) {
-        let fine = self.rates.requests * FINE_SECONDS;
-        let requests = &mut self.peer(peer, now).requests;
-        requests.level = (requests.level - fine).max(-fine);
+        let (fine, now) = (self.fine, self.since_start(now));
+        self.requests.of(peer, now).charge(fine, fine, now);
     }
 
-    fn peer(&mut self, peer: DeviceId, now: Instant) -> &mut Peer {
-        let rates = self.rates;
-        if !self.peers.contains_key(&peer) && self.peers.len() >= PEERS_MAX {
-            let oldest = self.peers.iter().min_by_key(|(_, peer)| peer.seen).map(|(device, _)| *device);
-            oldest.and_then(|device| self.peers.remove(&device));
-        }
-        let full = |rate: f64| Bucket { level: rate * BURST_SECONDS };
-        let peer = self.peers.entry(peer).or_insert_with(|| Peer {
-            seen: now,
-            requests: full(rates.requests),
-            look_ups: full(rates.look_ups),
-            bytes: full(rates.bytes),
-        });
-        let passed = now.saturating_duration_since(peer.seen).min(Duration::from_secs(60)).as_secs_f64();
-        peer.seen = now;
-        for (bucket, rate) in
-            [(&mut peer.requests, rates.requests), (&mut peer.look_ups, rates.look_ups), (&mut peer.bytes, rates.bytes)]
-        {
-            bucket.level = (bucket.level + passed * rate).min(rate * BURST_SECONDS);
-        }
-        peer
+    fn since_start(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -175,12 +148,13 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_peer_that_asks_too_fast_is_held_back_and_recovers() {
-        let mut meter = Meter::new(Rates { look_ups: 1.0, ..Rates::default() });
         let (peer, other) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
         let start = Instant::now();
+        let mut meter = Meter::new(Rates::default(), start);
         let allowed = (0..100).filter(|_| meter.allows(peer, Cost::LookUp, start)).count();
         assert_eq!(allowed, 10);
         assert!(meter.allows(other, Cost::LookUp, start));
@@ -189,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_sends_rubbish_is_served_less_and_recovers() {
-        let mut meter = Meter::new(Rates::default());
         let (peer, start) = (DeviceId::from_bytes([1; 32]), Instant::now());
+        let mut meter = Meter::new(Rates::default(), start);
         (0..10).for_each(|_| meter.punish(peer, start));
         assert!(!meter.allows(peer, Cost::Request, start));
         assert!(meter.allows(peer, Cost::Request, start + Duration::from_secs(10)));

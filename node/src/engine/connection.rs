@@ -2,6 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, RoomId, TopicId,
+    rate::{Rate, TokenBucket},
     wire::{Introduction, RoomRequest},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +18,10 @@ use crate::{
 
 /// Addresses remembered for each machine.
 const ADDRESSES_MAX: usize = 4;
-/// Code look-ups a peer may make at once, and how many milliseconds until it may make one more.
-const LOOK_UPS_MAX: u64 = 10;
-const LOOK_UP_EVERY_MS: u64 = 1_000;
-/// Knocks of a peer at once, and how many milliseconds until it may knock once more.
-const KNOCKS_MAX: u64 = 4;
-const KNOCK_EVERY_MS: u64 = 5_000;
+/// Code look-ups of a peer.
+const LOOK_UPS: Rate = Rate::per_second(1, 10);
+/// Knocks of a peer.
+const KNOCKS: Rate = Rate::one_every(5_000, 4);
 
 #[derive(Debug)]
 struct Connected {
@@ -31,10 +30,8 @@ struct Connected {
     archive: bool,
     rtt_us: Option<u64>,
     rooms: BTreeSet<RoomId>,
-    /// Up to when its code look-ups are used up, on the monotonic clock; may lie ahead of now.
-    looked_up_until: u64,
-    /// The same for knocks.
-    knocked_until: u64,
+    look_ups: TokenBucket,
+    knocks: TokenBucket,
     /// Who its person is.
     introduction: Option<Box<Introduction>>,
 }
@@ -99,24 +96,12 @@ impl Connections {
 
     /// Whether a peer may look up one more code.
     pub(super) fn may_look_up(&mut self, peer: DeviceId, now: u64) -> bool {
-        let Some(peer) = self.peers.get_mut(&peer) else { return false };
-        let until = peer.looked_up_until.max(now) + LOOK_UP_EVERY_MS;
-        let allowed = until <= now + LOOK_UPS_MAX * LOOK_UP_EVERY_MS;
-        if allowed {
-            peer.looked_up_until = until;
-        }
-        allowed
+        self.peers.get_mut(&peer).is_some_and(|peer| peer.look_ups.take(now))
     }
 
     /// Whether a peer may knock once more.
     pub(super) fn may_knock(&mut self, peer: DeviceId, now: u64) -> bool {
-        let Some(peer) = self.peers.get_mut(&peer) else { return false };
-        let until = peer.knocked_until.max(now) + KNOCK_EVERY_MS;
-        let allowed = until <= now + KNOCKS_MAX * KNOCK_EVERY_MS;
-        if allowed {
-            peer.knocked_until = until;
-        }
-        allowed
+        self.peers.get_mut(&peer).is_some_and(|peer| peer.knocks.take(now))
     }
 
     /// Who the people at connected machines are.
@@ -148,7 +133,7 @@ impl Engine {
             NetEvent::StoppedListening(address) => {
                 self.connections.listening.remove(&address);
             }
-            NetEvent::PeerConnected { peer, address, transport, archive } => {
+            NetEvent::PeerConnected { peer, address, transport, archive, .. } => {
                 self.on_connected(peer, address, transport, archive);
             }
             NetEvent::PeerDisconnected(peer) => self.on_disconnected(peer),
@@ -185,19 +170,18 @@ impl Engine {
             self.remember(peer, &address);
         }
         // A peer may be told twice, the second time as an archive: what is known of it stays.
-        let known = self.connections.peers.remove(&peer);
-        let looked_up_until = known.as_ref().map_or(0, |known| known.looked_up_until);
-        let knocked_until = known.as_ref().map_or(0, |known| known.knocked_until);
-        let (rooms, introduction) = known.map(|known| (known.rooms, known.introduction)).unwrap_or_default();
-        let connected = Connected {
-            address,
-            transport,
-            archive,
-            rtt_us: None,
-            rooms,
-            looked_up_until,
-            knocked_until,
-            introduction,
+        let connected = match self.connections.peers.remove(&peer) {
+            Some(known) => Connected { address, transport, archive, rtt_us: None, ..known },
+            None => Connected {
+                address,
+                transport,
+                archive,
+                rtt_us: None,
+                rooms: BTreeSet::new(),
+                look_ups: TokenBucket::full(LOOK_UPS, self.now.mono),
+                knocks: TokenBucket::full(KNOCKS, self.now.mono),
+                introduction: None,
+            },
         };
         self.connections.peers.insert(peer, connected);
         let rooms: Vec<_> = self.rooms.keys().copied().collect();

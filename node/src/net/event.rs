@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use parlor_protocol::{DeviceId, TopicId};
+use std::net::IpAddr;
 
 use super::command::{GossipId, InboundId, RequestId};
 
@@ -23,6 +24,9 @@ pub enum NetEvent {
         /// or where a peer that dialed us says it listens, if that is where it came from. Without
         /// that ending it is the peer's passing port.
         address: String,
+        /// Where its connection comes from, or goes to: what a limit may count by, because keys cost
+        /// nothing. `None` where the transport has no such thing.
+        remote: Option<IpAddr>,
         /// `tcp`, `quic` or `websocket`.
         transport: &'static str,
         /// True when the peer runs an archive.

@@ -3,10 +3,10 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
-use parlor_protocol::DeviceId;
+use parlor_protocol::{DeviceId, rate::TokenBucket};
 use web_time::{Duration, Instant};
 
-use super::{address, event::NetEvent, requests::TokenBucket};
+use super::{address, event::NetEvent, requests::REQUESTS};
 
 /// How long to wait for identify before a peer is shown without its agent.
 const IDENTIFY_WAIT: Duration = Duration::from_secs(3);
@@ -40,7 +40,8 @@ pub(super) struct Peer {
     held: Vec<NetEvent>,
     /// When the peer dialed us although, to us, it was connected.
     doubted: Option<Instant>,
-    pub(super) bucket: TokenBucket,
+    /// Counts milliseconds since the peer came.
+    requests: TokenBucket,
 }
 
 impl Peer {
@@ -56,11 +57,18 @@ impl Peer {
         }
     }
 
+    /// Whether it may make one more request.
+    pub(super) fn may_ask(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.since).as_millis();
+        self.requests.take(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
     fn connected(&self, peer: PeerId) -> NetEvent {
         let transport = self.links.values().next().map_or("tcp", |link| address::transport_of(&link.address));
         NetEvent::PeerConnected {
             peer: self.device,
             address: self.address(peer).to_string(),
+            remote: self.links.values().find_map(|link| address::ip_of(&link.address)),
             transport,
             archive: self.archive,
         }
@@ -94,7 +102,7 @@ impl Peers {
             listens: Vec::new(),
             held: Vec::new(),
             doubted: None,
-            bucket: TokenBucket::new(now),
+            requests: TokenBucket::full(REQUESTS, 0),
         });
         let settled = entry.links.values().any(|link| now.saturating_duration_since(link.since) > SETTLED);
         if !dialed && settled {
@@ -261,6 +269,14 @@ mod tests {
         peers.opened(peer, DeviceId::default(), second, local(1), false, later);
         peers.closed(&peer, second);
         assert!(peers.restarted(later + SECOND_THOUGHTS).is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_asks_too_fast_is_slowed_down_and_may_ask_again_later() {
+        let (mut peers, peer, now) = connected(false);
+        let entry = peers.entry(&peer).unwrap();
+        assert_eq!((0..10_000).filter(|_| entry.may_ask(now)).count() as u64, REQUESTS.burst());
+        assert!(entry.may_ask(now + Duration::from_secs(1)));
     }
 
     #[test]

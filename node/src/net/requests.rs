@@ -7,6 +7,7 @@ use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChan
 use parlor_protocol::{
     DeviceId,
     limits::{PEER_IN_FLIGHT_MAX, WIRE_MAX},
+    rate::Rate,
 };
 use web_time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(super) const STREAMS_MAX: usize = PEER_IN_FLIGHT_MAX / WIRE_MAX;
 const IN_FLIGHT_MAX: usize = 16;
 /// Most of our requests that wait for one peer.
 const QUEUE_MAX: usize = 256;
+/// Requests that a peer may make on average and at once: a full sync by pages stays far below.
+pub(super) const REQUESTS: Rate = Rate::per_second(200, 400);
 /// Most requests of peers that wait for our answer.
 const INBOUND_MAX: usize = 1024;
 
@@ -131,36 +134,6 @@ impl Inbound {
     }
 }
 
-/// Refills with time; every request takes one.
-#[derive(Debug)]
-pub(super) struct TokenBucket {
-    tokens: f64,
-    filled: Instant,
-}
-
-impl TokenBucket {
-    /// Requests per second that a peer may make on average: a full sync by pages stays far below.
-    const RATE: f64 = 200.0;
-    /// Requests that a peer may make at once.
-    const BURST: f64 = 400.0;
-
-    pub(super) fn new(now: Instant) -> Self {
-        Self { tokens: Self::BURST, filled: now }
-    }
-
-    /// Whether one more is allowed.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.filled = now;
-        self.tokens = (self.tokens + passed * Self::RATE).min(Self::BURST);
-        let allowed = self.tokens >= 1.0;
-        if allowed {
-            self.tokens -= 1.0;
-        }
-        allowed
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -176,14 +149,5 @@ mod tests {
         assert_eq!(outbound.push(peer, RequestId(999), Bytes::new()), Err(RequestId(999)));
         assert_eq!(std::iter::from_fn(|| outbound.next(&peer)).count(), IN_FLIGHT_MAX);
         assert_eq!(outbound.disconnected(&peer).len(), QUEUE_MAX - IN_FLIGHT_MAX);
-    }
-
-    #[test]
-    fn a_peer_that_asks_too_fast_is_slowed_down_and_may_ask_again_later() {
-        let now = Instant::now();
-        let mut bucket = TokenBucket::new(now);
-        let allowed = (0..10_000).filter(|_| bucket.take(now)).count();
-        assert_eq!(allowed, TokenBucket::BURST as usize);
-        assert!(bucket.take(now + Duration::from_secs(1)));
     }
 }

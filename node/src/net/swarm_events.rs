@@ -201,7 +201,7 @@ impl Task {
                 let Some(entry) = self.peers.entry(&peer) else { return };
                 let from = entry.device;
                 // A dropped channel closes the stream, which the peer sees at once.
-                if !entry.bucket.take(now) {
+                if !entry.may_ask(now) {
                     tracing::debug!(peer = %peer, "asks too fast");
                     return;
                 }

@@ -87,7 +87,7 @@ impl Node {
 
     async fn wait_connected(&mut self, device: DeviceId) -> (String, &'static str, bool) {
         self.wait("connection", |event| match event {
-            NetEvent::PeerConnected { peer, address, transport, archive } if *peer == device => {
+            NetEvent::PeerConnected { peer, address, transport, archive, .. } if *peer == device => {
                 Some((address.clone(), *transport, *archive))
             }
             _ => None,

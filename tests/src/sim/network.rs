@@ -208,7 +208,7 @@ impl Network {
         for (to, from) in [(a, b), (b, a)] {
             let peer = self.hosts[from].device();
             let address = format!("/ip4/10.0.0.{from}/tcp/47801");
-            let event = NetEvent::PeerConnected { peer, address, transport: "tcp", archive: false };
+            let event = NetEvent::PeerConnected { peer, address, remote: None, transport: "tcp", archive: false };
             self.schedule(0, to, Happening::Net(event));
             let shared: Vec<_> = self.hosts[from].topics.intersection(&self.hosts[to].topics).copied().collect();
             for topic in shared {

@@ -39,7 +39,7 @@ impl Network {
     /// Connects a host with a stranger, who says that it is an archive, or a member.
     pub fn meet(&mut self, host: HostId, stranger: DeviceId, archive: bool) {
         let address = "/ip4/10.0.9.9/tcp/47801".to_owned();
-        let event = NetEvent::PeerConnected { peer: stranger, address, transport: "tcp", archive };
+        let event = NetEvent::PeerConnected { peer: stranger, address, remote: None, transport: "tcp", archive };
         self.schedule(0, host, Happening::Net(event));
         if !archive {
             let topics: Vec<_> = self.hosts[host].topics.iter().copied().collect();

@@ -5,7 +5,7 @@ use crate::{
     fixture::{forged, ids},
     store::Usage,
 };
-use parlor_protocol::{EpochId, entry::Kind};
+use parlor_protocol::{EpochId, entry::Kind, rate::Rate};
 
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
@@ -146,7 +146,7 @@ async fn a_removed_device_is_refused_beyond_the_heads_of_its_removal() {
 async fn quotas_hold_per_room_and_per_peer() {
     let folder = tempfile::tempdir().unwrap();
     let mut limits = Limits { room: Usage { entries: 10, bytes: u64::MAX }, ..Limits::default() };
-    limits.rates.bytes = 3_000.0;
+    limits.rates.bytes = Rate::per_second(3_000, 30_000);
     let mut stage = Stage::with_limits(embedded(&folder), limits).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;

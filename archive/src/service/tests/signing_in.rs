@@ -9,6 +9,7 @@ use parlor_protocol::{
         VaultKey, VaultRecord,
     },
     limits::VAULT_MAX,
+    rate::Rate,
 };
 
 async fn stage(folder: &TempDir, limits: Limits) -> Stage {
@@ -40,8 +41,7 @@ fn is_busy(answer: &Answer) -> bool {
 async fn vaults_are_paid_for_by_the_byte() {
     let folder = tempfile::tempdir().unwrap();
     let mut limits = Limits::default();
-    // Ten seconds' worth is three vaults.
-    limits.rates.bytes = VAULT_MAX as f64 * 0.3;
+    limits.rates.bytes = Rate::per_second(1, 3 * VAULT_MAX as u64);
     let mut stage = stage(&folder, limits).await;
     let from = DeviceId::from_bytes([1; 32]);
     let put = Request::Account(AccountRequest::PutVault { expected: 1, sealed: largest() });
@@ -61,7 +61,7 @@ async fn vaults_are_paid_for_by_the_byte() {
 async fn a_machine_makes_only_so_many_accounts_however_it_begins() {
     let folder = tempfile::tempdir().unwrap();
     let mut limits = Limits::default();
-    limits.rates.look_ups = 0.5;
+    limits.rates.look_ups = Rate::one_every(2_000, 5);
     let mut stage = stage(&folder, limits).await;
     let from = DeviceId::from_bytes([1; 32]);
     let mut made = 0;

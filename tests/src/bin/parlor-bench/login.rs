@@ -73,7 +73,7 @@ pub fn enumeration(quick: bool) -> anyhow::Result<Outcome> {
         let mut config = archive_config(dir.path());
         config.http = None;
         // Only for this row: who may ask as often as it likes sees small differences better.
-        config.limits.rates.look_ups = 1_000.0;
+        config.limits.rates.look_ups = parlor_protocol::rate::Rate::per_second(1_000, 10_000);
         let archive = parlor_archive::Archive::start(config).await?;
         let at = format!("/ip4/127.0.0.1/tcp/{}", archive.net().tcp_port().unwrap_or_default());
         // A machine may try twenty names before it has to wait.
