@@ -69,8 +69,8 @@ impl Archive {
         net.interfaces = config.interfaces.clone();
         net.mdns = config.mdns;
         let (handle, events, net) = Net::start(net).await?;
-        let service =
-            Service::restore(Arc::clone(&store), handle.sender().clone(), Arc::clone(&metrics), config.limits).await?;
+        let (to_net, me) = (handle.sender().clone(), key.id());
+        let service = Service::restore(Arc::clone(&store), to_net, me, Arc::clone(&metrics), config.limits).await?;
         let service = service.with_accounts(desk);
         let control = tokio::spawn(control.serve(Arc::clone(&store), stopped(stopping.clone())));
         let service = tokio::spawn(service.run(events, stopped(stopping.clone())));

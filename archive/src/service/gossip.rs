@@ -11,7 +11,7 @@ use parlor_protocol::{
 };
 use std::time::Instant;
 
-use super::{Service, TASKS_MAX, rates::Cost, room::Work};
+use super::{Service, TASKS_MAX, now_ms, rates::Cost, room::Work};
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
@@ -64,12 +64,16 @@ impl Service {
                 return Verdict::Reject;
             }
         }
-        let may_pass = room.may_pass_on(&verified);
+        let may_pass = room.may_pass_on(&verified, now_ms());
         if end < height.next {
             // Held already, or the other half of a fork.
             if self.tasks.len() < TASKS_MAX {
                 self.compare(room_id, log, last, None);
             }
+            return Verdict::Ignore;
+        }
+        if verified.iter().any(|entry| room.comes_in(entry)) && !may_pass {
+            // Whoever is in may have let it in all the same; then it is pushed.
             return Verdict::Ignore;
         }
         if (begin..=end).contains(&room.expected(log)) {

@@ -6,7 +6,9 @@
 
 mod answering;
 mod ending;
+mod entering;
 mod gossip;
+mod keys;
 mod listening;
 mod rates;
 mod room;
@@ -22,11 +24,15 @@ pub(crate) use storing::now_ms;
 use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
-    DeviceId, Locator, LogKey, RoomId, TopicId,
+    DeviceId, LogKey, RoomId, TopicId,
+    access::{
+        Rules,
+        wire::{Look, NotAdmitted},
+    },
     entry::{Entry, Kind},
-    epoch::{AdmissionCert, Genesis},
+    epoch::Genesis,
     log::Height,
-    rules::{Refused, RoomRules},
+    rules::Refused,
     wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
@@ -108,11 +114,18 @@ enum Done {
         room: RoomId,
         result: Result<Option<Box<Loaded>>, StoreError>,
     },
-    /// Where a code leads to, in a room that was not open here.
-    Invited {
+    /// Rooms that were not open here, in which a door that somebody looks for was made.
+    Looked {
         inbound: InboundId,
-        locator: Locator,
-        result: Result<Option<Opened>, StoreError>,
+        from: DeviceId,
+        look: Look,
+        result: Result<Vec<Opened>, StoreError>,
+    },
+    /// The entry by which somebody comes in was to be stored, and what is wrapped for it read.
+    CameIn {
+        comes_in: Box<entering::ComesIn>,
+        appended: Result<Appended, StoreError>,
+        failed: Option<StoreError>,
     },
     Compared {
         room: RoomId,
@@ -149,6 +162,8 @@ enum Compared {
 pub(crate) struct Service {
     store: Arc<dyn Store>,
     net: mpsc::Sender<NetCommand>,
+    /// This archive's device.
+    me: DeviceId,
     metrics: Arc<Metrics>,
     limits: Limits,
     /// Whether other archives may write to the same store.
@@ -178,6 +193,7 @@ impl Service {
     pub(crate) async fn restore(
         store: Arc<dyn Store>,
         net: mpsc::Sender<NetCommand>,
+        me: DeviceId,
         metrics: Arc<Metrics>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
@@ -185,6 +201,7 @@ impl Service {
             is_shared: store.is_shared(),
             store,
             net,
+            me,
             metrics,
             limits,
             rooms: HashMap::new(),
@@ -226,6 +243,7 @@ impl Service {
                 _ = sweep.tick() => {
                     self.sweep(now_ms());
                     self.end_rooms(now_ms());
+                    self.tidy_all_wraps();
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
@@ -281,7 +299,7 @@ impl Service {
         let now = Instant::now();
         let request = Request::decode(bytes);
         let cost = match &request {
-            Ok(Request::Invite(_)) => Cost::LookUp,
+            Ok(Request::Look(_) | Request::Enter(_)) => Cost::LookUp,
             Ok(Request::Account(ask)) if signing_in::begins(ask) => Cost::LookUp,
             _ => Cost::Request,
         };
@@ -304,34 +322,16 @@ impl Service {
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
                 Some(Answer::Refused(Refusal::Unsupported))
             }
-            Ok(Request::Invite(locator)) => {
-                self.look_up(id, locator);
-                None
-            }
+            Ok(Request::Look(look)) => self.look(id, from, look),
+            Ok(Request::Enter(enter)) => self.enter(id, from, *enter),
+            Ok(Request::PushWraps(push)) => self.take_wraps(id, from, push),
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs } }) => {
-                let answer = self.register(id, from, room, &cert, genesis, epochs);
+            Ok(Request::Room { room, ask: RoomRequest::Register { genesis, epochs } }) => {
+                let answer = self.register(id, from, room, genesis, epochs);
                 self.listen(room).await;
                 answer
             }
-            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
-                None if self.is_shared => {
-                    self.find_room(id, room);
-                    None
-                }
-                None => Some(Answer::Refused(Refusal::UnknownRoom)),
-                // Who was removed or shut out is told so, and nothing else.
-                Some(known) if known.rules.is_genuine(from, &cert) && matches!(ask, RoomRequest::Epochs { .. }) => {
-                    let RoomRequest::Epochs { tips } = ask else { return };
-                    let (entries, tips) = known.epochs_for(from, &tips);
-                    Some(Answer::Epochs { entries, tips })
-                }
-                // A room that has ended is served to nobody.
-                Some(known) if !known.rules.check_cert(from, &cert) || known.rules.graph().dissolved_by().is_some() => {
-                    Some(Answer::Refused(Refusal::NotAdmitted))
-                }
-                Some(_) => self.serve(id, from, room, ask),
-            },
+            Ok(Request::Room { room, ask }) => self.ask_room(id, from, room, ask),
         };
         if let Some(answer) = answer {
             self.answer(id, &answer).await;
@@ -339,13 +339,40 @@ impl Service {
         self.start_waiting();
     }
 
-    /// A member makes its room known.
+    fn ask_room(&mut self, id: InboundId, from: DeviceId, room: RoomId, ask: RoomRequest) -> Option<Answer> {
+        let Some(known) = self.rooms.get(&room) else {
+            if self.is_shared {
+                self.find_room(id, room);
+                return None;
+            }
+            return Some(Answer::Refused(Refusal::UnknownRoom));
+        };
+        let served = match known.rules.served(from, now_ms()) {
+            // A room that has ended is served to nobody.
+            Ok(()) if known.rules.graph().dissolved_by().is_some() => Err(NotAdmitted::Out),
+            served => served,
+        };
+        match (served, ask) {
+            // Who is in no longer is told what became of it, and nothing else.
+            (Ok(()) | Err(NotAdmitted::Out | NotAdmitted::Removed | NotAdmitted::ShutOut), RoomRequest::Epochs { tips }) => {
+                let (entries, tips) = known.epochs_for(from, &tips);
+                Some(Answer::Epochs { entries, tips })
+            }
+            // Entries count by themselves, whoever brings them; what lets this peer in may be among them.
+            (Ok(()) | Err(NotAdmitted::Show), RoomRequest::Push { entries }) => {
+                self.push(id, from, room, entries, served.is_ok())
+            }
+            (Ok(()), ask) => self.serve(id, room, ask),
+            (Err(why), _) => Some(Answer::Refused(Refusal::NotAdmitted(why))),
+        }
+    }
+
+    /// Somebody makes its room known.
     fn register(
         &mut self,
         inbound: InboundId,
         from: DeviceId,
         room: RoomId,
-        cert: &AdmissionCert,
         genesis: Entry,
         epochs: Vec<Entry>,
     ) -> Option<Answer> {
@@ -360,6 +387,7 @@ impl Service {
             return Some(Answer::Refused(Refusal::Malformed));
         }
         let founder = genesis.header().author;
+        let now = now_ms();
         let epochs: Option<Vec<_>> = epochs.into_iter().map(|epoch| epoch.verify().ok()).collect();
         let Some(epochs) = epochs else { return Some(Answer::Refused(Refusal::Malformed)) };
         let may = match self.rooms.get_mut(&room) {
@@ -374,19 +402,23 @@ impl Service {
                     // No entry of that time may ever be stored, and the week begins now.
                     known.ending.heard(storing::now_ms());
                 }
-                known.rules.check_cert(from, cert)
+                // Who is not in yet may have to say what it comes in by.
+                !matches!(
+                    known.rules.served(from, now),
+                    Err(NotAdmitted::Out | NotAdmitted::Removed | NotAdmitted::ShutOut)
+                )
             }
             None => {
-                let mut rules = RoomRules::new(room, founder, body);
+                let mut rules = Rules::new(room, founder, body);
                 if epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
                     return Some(Answer::Refused(Refusal::Malformed));
                 }
-                rules.check_cert(from, cert)
+                !epochs.is_empty() && !rules.graph().is_removed(from)
             }
         };
         let has_ended = self.rooms.get(&room).is_some_and(|known| known.rules.graph().dissolved_by().is_some());
         if !may || has_ended {
-            return Some(Answer::Refused(Refusal::NotAdmitted));
+            return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Out)));
         }
         let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
         let row = RoomRow { room, genesis, registered: storing::now_ms() };

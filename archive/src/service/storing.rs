@@ -4,6 +4,7 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
+    access::wire::NotAdmitted,
     entry::{Entry, Kind},
     epoch::{Genesis, topic_of},
     log::{ForkProof, Height},
@@ -41,6 +42,8 @@ pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Lo
         forks: store.forks(room).await?,
         usage: store.usage(room).await?,
         records: store.records(room).await?,
+        wraps: store.wraps(room).await?,
+        steps: store.steps(room).await?,
     }))
 }
 
@@ -64,7 +67,7 @@ impl Service {
         let room = match self.rooms.entry(row.room) {
             hash_map::Entry::Occupied(room) => room.into_mut(),
             hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
-                Ok(genesis) => vacant.insert(RoomState::new(row.room, row.genesis.header().author, genesis)),
+                Ok(genesis) => vacant.insert(RoomState::new(row.genesis.clone(), genesis)),
                 Err(error) => {
                     tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
                     return;
@@ -113,6 +116,7 @@ impl Service {
         from: DeviceId,
         room_id: RoomId,
         entries: Vec<Entry>,
+        is_in: bool,
     ) -> Option<Answer> {
         let Some(log) = entries.first().map(Entry::log_key) else { return Some(Answer::Refused(Refusal::Malformed)) };
         let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
@@ -121,6 +125,14 @@ impl Service {
             return Some(Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }));
         }
         let room = self.rooms.get_mut(&room_id)?;
+        // Of who is not in itself, all of what lets somebody in is checked.
+        let is_good = |entry: &Entry| {
+            let entry = entry.clone().verify();
+            entry.is_ok_and(|entry| room.log_holds(&entry) || room.may_come_in(&entry, now_ms()))
+        };
+        if !is_in && !entries.iter().filter(|entry| room.comes_in(entry)).all(is_good) {
+            return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
+        }
         match room.enqueue(log, Work { entries, waiter: Some(inbound) }) {
             Ok(()) => {
                 self.to_start.insert((room_id, log));
@@ -176,7 +188,8 @@ impl Service {
         // it shows them that something is missing.
         let tells = |kept: &&Kept| waiter.is_some() && kept.checked && !kept.entry.is_pruned();
         let news = ready.entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
-        let run = Run { room, log, entries: ready.entries, invites: ready.invites };
+        let Ready { entries, doors, steps } = ready;
+        let run = Run { room, log, entries, doors, steps };
         self.tasks.spawn(async move {
             let result = store.append(run).await;
             Done::Appended { room, log, waiter, planned, added, news, result }
@@ -207,6 +220,7 @@ impl Service {
                     self.answer(inbound, &answer).await;
                 }
                 self.to_start.insert((room, log));
+                self.tidy_wraps(room);
             }
             Done::Registered { inbound, row, epochs, result } => {
                 let answer = match result {
@@ -229,17 +243,22 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Invited { inbound, locator, result } => {
+            Done::Looked { inbound, from, look, result } => {
                 let answer = match result {
-                    Ok(Some((row, loaded))) => {
-                        self.open_room(&row, Some(loaded)).await;
-                        let room = self.rooms.get(&row.room);
-                        Answer::Invite(room.and_then(|room| room.rules.invite(locator)).cloned())
+                    Ok(opened) => {
+                        for (row, loaded) in opened {
+                            self.open_room(&row, Some(loaded)).await;
+                        }
+                        Answer::Found(self.found(from, &look))
                     }
-                    Ok(None) => Answer::Invite(None),
                     Err(error) => self.note_failure(&error),
                 };
                 self.answer(inbound, &answer).await;
+            }
+            Done::CameIn { comes_in, appended, failed } => {
+                let room = comes_in.room;
+                self.on_came_in(*comes_in, appended, failed).await;
+                self.listen(room).await;
             }
             Done::Reloaded { room, result } => {
                 match (result, self.rooms.get_mut(&room)) {
@@ -263,7 +282,7 @@ impl Service {
     }
 
     /// Tells the members: those who can open it, and everybody when an epoch begins.
-    async fn pass_on(&self, news: Entry) {
+    pub(super) async fn pass_on(&self, news: Entry) {
         let Some(room) = self.rooms.get(&news.room()) else { return };
         let topics = match news.header().kind {
             Kind::Epoch => room.topics(),
@@ -275,7 +294,7 @@ impl Service {
         }
     }
 
-    fn on_appended(
+    pub(super) fn on_appended(
         &mut self,
         room_id: RoomId,
         log: LogKey,
