@@ -2,19 +2,38 @@
 //!
 //! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 3\n`, then for each record its length
 //! (4 bytes little endian), its BLAKE3 hash (32 bytes) and the record itself; the last record
-//! says that the file is whole. Entries stay as sealed as they are in the store.
+//! says that the file is whole. Entries stay as sealed as they are in the store; keys that members wrapped
+//! for newcomers are left out, so that an old backup opens nothing for a code that has ended.
 
 use anyhow::{Context as _, bail, ensure};
 use parlor_node::private;
 use parlor_protocol::{
+<<<<<<< ours
     LogKey, RoomId,
     account::VaultRecord,
     codec,
     entry::Entry,
     invite::InviteBody,
+||||||| base
+    LogKey, RoomId, codec,
+    entry::Entry,
+    invite::InviteBody,
+=======
+    LogKey, RoomId,
+    access::{DoorBody, Rules},
+    codec,
+    entry::{Entry, Kind},
+    epoch::Step,
+>>>>>>> theirs
     limits::{PAGE_MAX_ENTRIES, WIRE_MAX},
     log::{ForkProof, Height, verify_page},
+<<<<<<< ours
     rules::{Refused, RoomRules},
+||||||| base
+    rules::{Learned, Refused, RoomRules},
+=======
+    rules::Refused,
+>>>>>>> theirs
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -29,7 +48,13 @@ use crate::{
     config::{Action, ArchiveConfig},
     folder,
     service::now_ms,
+<<<<<<< ours
     store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store, VaultNote, each_plain},
+||||||| base
+    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store},
+=======
+    store::{self, AccountRow, Appended, Kept, RoomRow, Run, Store},
+>>>>>>> theirs
 };
 
 /// Longest record: a run that was pushed as one, and what describes it.
@@ -200,15 +225,16 @@ async fn restore_run(store: &dyn Store, room: RoomId, run: Vec<(Entry, bool)>) -
     let height = Height { next: first.seq, head: first.prev };
     let verified = verify_page(room, first.log_key(), height, entries)?;
     let count = verified.len() as u64;
-    let mut invites = Vec::new();
-    for entry in verified.iter().filter(|entry| entry.header().kind == parlor_protocol::entry::Kind::Invite) {
-        invites.push(match InviteBody::decode(entry.body())? {
-            InviteBody::Made(invite) => InviteChange::Put(invite),
-            InviteBody::Revoked(locator) => InviteChange::Revoke(locator),
-        });
+    let (mut doors, mut steps) = (Vec::new(), Vec::new());
+    for entry in &verified {
+        if let (Kind::Door, Ok(DoorBody::Made(door))) = (entry.header().kind, DoorBody::decode(entry.body())) {
+            doors.push(door.locator);
+        }
+        let step = entry.opened_step().filter(|step| *step <= Step::LAST);
+        steps.extend(step.map(|step| (entry.header().epoch, step.number())));
     }
     let entries = verified.into_iter().zip(checked).map(|(entry, checked)| Kept { entry, checked }).collect();
-    match store.append(Run { room, log: first.log_key(), entries, invites }).await? {
+    match store.append(Run { room, log: first.log_key(), entries, doors, steps }).await? {
         Appended::Stored(_) => Ok(count),
         Appended::Conflict(_) => bail!(
             "the store holds something else in room {} than the backup; restore into an empty store",
@@ -238,9 +264,18 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
     let genesis = row.genesis.clone().verify()?;
     ensure!(genesis.room() == row.room, "its genesis entry is of another room");
     let founded = parlor_protocol::epoch::Genesis::decode(genesis.body())?;
+<<<<<<< ours
     let mut rules = RoomRules::new(row.room, genesis.header().author, founded);
     let mut before = usize::MAX;
+||||||| base
+    let mut rules = RoomRules::new(row.room, genesis.header().author, founded);
+    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
+=======
+    let mut rules = Rules::new(row.room, genesis.header().author, founded);
+    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
+>>>>>>> theirs
     loop {
+<<<<<<< ours
         // An admission may need an epoch that arrived after it: again, until nothing changes.
         let mut waiting = 0;
         let mut admit = |page: Vec<Kept>| {
@@ -248,6 +283,15 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
         };
         each_plain(store, row.room, &mut admit).await?;
         if waiting == 0 || waiting >= before {
+||||||| base
+        let before = plain.len();
+        plain.retain(|entry| !matches!(rules.admit(entry), Ok(Learned::Epoch(_) | Learned::Admitted(_))));
+        if plain.len() == before {
+=======
+        let before = plain.len();
+        plain.retain(|entry| rules.admit(entry) == Err(Refused::NotYet));
+        if plain.len() == before {
+>>>>>>> theirs
             break;
         }
         before = waiting;

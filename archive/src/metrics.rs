@@ -33,7 +33,7 @@ impl Metrics {
     pub(crate) fn count_refusal(&self, refusal: &Refusal) {
         let reason = match refusal {
             Refusal::UnknownRoom => "unknown_room",
-            Refusal::NotAdmitted => "not_admitted",
+            Refusal::NotAdmitted(_) => "not_admitted",
             Refusal::Busy { .. } => "busy",
             Refusal::DoesNotFit => "does_not_fit",
             Refusal::QuotaReached => "quota",

@@ -6,7 +6,7 @@
 //! report, the network can always hand over, and the queues stay short.
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use parlor_protocol::{invite::StretchedCode, link::StretchedLink};
+use parlor_protocol::{access::CodeKeys, link::StretchedLink};
 use rand_core::{OsRng, TryRngCore as _};
 use std::{
     collections::{HashMap, VecDeque},
@@ -319,7 +319,7 @@ impl Actor {
             self.stretching.push(match work {
                 Stretch::Code(job, code) => runtime::stretch(code.stretching(), move |done| Input::Stretched {
                     job,
-                    code: done.ok().map(|done| StretchedCode::from(&done)),
+                    code: done.ok().map(|done| CodeKeys::from(&done)),
                 }),
                 Stretch::Link(job, code) => runtime::stretch(code.stretching(), move |done| Input::LinkStretched {
                     job,

@@ -58,8 +58,20 @@ pub enum CommandError {
         "this code has expired; ask a member for a new one (or check the date on this machine: codes expire by its clock)"
     )]
     CodeExpired,
-    /// The record behind a code is damaged or forged.
-    #[error("the record behind this code is damaged; ask a member for a new code")]
+    /// The code was ended, or who made it is in the room no longer.
+    #[error("this code works no longer; ask a member for a new one")]
+    CodeEnded,
+    /// As many came by the code as it lets in.
+    #[error("as many people as may have joined with this code already; ask a member for a new one")]
+    CodeUsedUp,
+    /// There is no place for one more device.
+    #[error("the room is full; somebody has to leave it first")]
+    RoomFull,
+    /// This device was removed, or its person took it out.
+    #[error("this device was taken out of the room; an owner or its person has to let it in anew")]
+    NotLetIn,
+    /// Nobody could check by what this device comes in.
+    #[error("the others could not check this code yet; try again in a minute, or ask a member for a new code")]
     InviteInvalid,
     /// A join with this code was given up.
     #[error("this was cancelled")]

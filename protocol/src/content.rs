@@ -12,9 +12,8 @@ use crate::{
     codec,
     error::CodecError,
     hlc::Hlc,
-    ids::{DeviceId, EntryId, Locator, LogKey, UserId},
-    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, LOGS_OF_DEVICE_MAX, PADDING_FLOOR, REACTION_MAX, ROSTER_MAX},
-    log::Height,
+    ids::{DeviceId, EntryId, UserId},
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, OUT_DEVICES_MAX, PADDING_FLOOR, REACTION_MAX, ROSTER_MAX},
     policy::{HistoryPolicy, Role},
     text::{Name, Text},
 };
@@ -81,8 +80,6 @@ pub enum Body {
     },
     /// What an owner decided, for people to read. The decision itself is the record of an epoch.
     Governed(Act),
-    /// By which code the author joined, so that its uses can be counted.
-    JoinedBy(Locator),
     /// Who is in the room, by an owner: where newcomers may not read everything they cannot read what
     /// members told of themselves before.
     Roster(Vec<RosterItem>),
@@ -93,24 +90,13 @@ pub enum Body {
         /// Until then, in milliseconds of the hybrid clock; 0 lifts it.
         until: u64,
     },
-    /// The author leaves the room with all devices: owners remove them, so that the next epoch is
-    /// closed to them.
-    Leave,
-    /// How many may join with a code, by its maker: who reads it counts, and ends the code when it is
-    /// used up.
-    CodeLimit {
-        /// The code.
-        locator: Locator,
-        /// So many.
-        uses: u32,
-    },
-    /// The author's person takes another of the own devices out of the room, because it is lost: nothing
-    /// that it wrote beyond these heads counts, and owners remove it.
-    Revoke {
-        /// The device's card: shows that it is the same person's.
-        card: Box<DeviceCard>,
-        /// The ends of its logs as the author knew them.
-        heads: Vec<(LogKey, Height)>,
+    /// What people read about devices that go out: the author leaves, or takes a lost device of the same
+    /// person out for ever. What counts is the entry that follows ([`Out`](crate::access::Out)).
+    WentOut {
+        /// The devices.
+        devices: Vec<DeviceId>,
+        /// For ever.
+        for_ever: bool,
     },
 }
 
@@ -254,8 +240,8 @@ impl Content {
             Body::Text { mentions, .. } if mentions.len() > DEVICES_MAX => {
                 Err(CodecError::TooMany { what: "mentions", max: DEVICES_MAX, got: mentions.len() })
             }
-            Body::Revoke { heads, .. } if heads.len() > LOGS_OF_DEVICE_MAX => {
-                Err(CodecError::TooMany { what: "heads", max: LOGS_OF_DEVICE_MAX, got: heads.len() })
+            Body::WentOut { devices, .. } if devices.len() > OUT_DEVICES_MAX => {
+                Err(CodecError::TooMany { what: "devices", max: OUT_DEVICES_MAX, got: devices.len() })
             }
             Body::Roster(items) if items.len() > ROSTER_MAX => {
                 Err(CodecError::TooMany { what: "roster", max: ROSTER_MAX, got: items.len() })

@@ -1,8 +1,8 @@
-//! Answering: heights, pages, tails and codes, for admitted devices.
+//! Answering: heights, pages and tails, for who is in the room.
 
 use parlor_node::net::InboundId;
 use parlor_protocol::{
-    DeviceId, Locator, LogKey, RoomId,
+    LogKey, RoomId,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest},
     wire::{Answer, Refusal, RoomRequest, Tail},
@@ -13,10 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+<<<<<<< ours
 use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, loading::load, storing::in_time};
+||||||| base
+use super::{
+    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
+    storing::{in_time, load_room},
+};
+=======
+use super::{
+    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
+    storing::in_time,
+};
+>>>>>>> theirs
 use crate::store::{Kept, Store, StoreError};
 
-/// First entries of a log that a tail brings along: admission and profile stand there.
+/// First entries of a log that a tail brings along: coming in and profile stand there.
 const LOG_START: u64 = 4;
 /// How the bytes of a tail are shared between what was written last and what opens it.
 const SUFFIXES_MAX_BYTES: usize = PAGE_MAX_BYTES / 2;
@@ -25,6 +37,7 @@ const OPENERS_MAX_BYTES: usize = PAGE_MAX_BYTES / 2;
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 impl Service {
+<<<<<<< ours
     /// Looks up the record behind a code: in the store, which another archive may have written to,
     /// and among the rooms at hand when the store does not answer.
     pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
@@ -46,8 +59,33 @@ impl Service {
         });
     }
 
+||||||| base
+    /// Looks up the record behind a code: in the store, which another archive may have written to,
+    /// and among the rooms at hand when the store does not answer.
+    pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
+        let open = self.rooms.values().find(|room| room.rules.code(locator).is_some());
+        if let Some(room) = open {
+            // The rules know the newest record, and whether it still lets anybody in.
+            let answer = Answer::Invite(room.rules.invite(locator).cloned());
+            self.tasks.spawn(std::future::ready(Done::Answer(inbound, answer)));
+            return;
+        }
+        let store = Arc::clone(&self.store);
+        self.tasks.spawn(async move {
+            let reading = async {
+                let Some((room, _)) = store.invite(locator).await? else { return Ok(None) };
+                let Some(row) = store.room(room).await? else { return Ok(None) };
+                let loaded = load_room(&*store, &row).await?;
+                Ok(Some((Box::new(row), loaded)))
+            };
+            Done::Invited { inbound, locator, result: in_time(reading).await }
+        });
+    }
+
+=======
+>>>>>>> theirs
     /// Serves an admitted device; `None` when the answer comes later.
-    pub(super) fn serve(&mut self, id: InboundId, from: DeviceId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
+    pub(super) fn serve(&mut self, id: InboundId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
         let room = self.rooms.get(&room_id)?;
         match ask {
             RoomRequest::Heights { digest: theirs, epochs } => {
@@ -57,7 +95,7 @@ impl Service {
                 Some(if same { Answer::Same } else { Answer::Heights(heights.into_iter().collect()) })
             }
             RoomRequest::Page { log, from } => {
-                let (store, end) = (Arc::clone(&self.store), room.rules.cut(log).map_or(u64::MAX, |cut| cut.next));
+                let (store, end) = (Arc::clone(&self.store), room.rules.end(log).map_or(u64::MAX, |cut| cut.next));
                 self.tasks.spawn(async move {
                     let run = in_time(store.run(room_id, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES)).await;
                     let page = |run| Answer::Page(entries_of(end_at_good_signature(cut_to_end(run, end))));
@@ -73,10 +111,11 @@ impl Service {
                 });
                 None
             }
-            RoomRequest::Push { entries } => self.push(id, from, room_id, entries),
             RoomRequest::Received { .. } => Some(Answer::Done),
-            RoomRequest::Epochs { .. } => Some(Answer::Refused(Refusal::NotAdmitted)),
-            RoomRequest::Register { .. } => Some(Answer::Refused(Refusal::Malformed)),
+            // Dealt with before.
+            RoomRequest::Push { .. } | RoomRequest::Epochs { .. } | RoomRequest::Register { .. } => {
+                Some(Answer::Refused(Refusal::Malformed))
+            }
         }
     }
 }

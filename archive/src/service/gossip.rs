@@ -11,7 +11,13 @@ use parlor_protocol::{
 };
 use std::time::Instant;
 
+<<<<<<< ours
 use super::{Service, Waiter, rates::Cost, room::Work};
+||||||| base
+use super::{Service, TASKS_MAX, rates::Cost, room::Work};
+=======
+use super::{Service, TASKS_MAX, now_ms, rates::Cost, room::Work};
+>>>>>>> theirs
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
@@ -65,7 +71,7 @@ impl Service {
                 return Verdict::Reject;
             }
         }
-        let may_pass = room.may_pass_on(&verified);
+        let may_pass = room.may_pass_on(&verified, now_ms());
         if end < height.next {
             // Held already, or the other half of a fork.
             if let Some(place) = self.gossip.compare(who.source) {
@@ -73,9 +79,19 @@ impl Service {
             }
             return Verdict::Ignore;
         }
+<<<<<<< ours
         if (begin..=end).contains(&room.expected(log))
             && let Some(place) = self.gossip.bring(who.source, bytes)
         {
+||||||| base
+        if (begin..=end).contains(&room.expected(log)) {
+=======
+        if verified.iter().any(|entry| room.comes_in(entry)) && !may_pass {
+            // Whoever is in may have let it in all the same; then it is pushed.
+            return Verdict::Ignore;
+        }
+        if (begin..=end).contains(&room.expected(log)) {
+>>>>>>> theirs
             // When too much waits the member pushes it again later.
             let entries = verified.into_iter().map(|entry| entry.into_inner()).collect();
             let _ = room.enqueue(log, Work { entries, waiter: Waiter::Gossip { _place: place } });

@@ -1,19 +1,42 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
+<<<<<<< ours
     DeviceId, EntryId, EpochId, LogKey,
+||||||| base
+    DeviceId, EntryId, EpochId, LogKey, RoomId,
+=======
+    DeviceId, EntryId, EpochId, Locator, LogKey,
+    access::{AccessBody, Entering, Learned, Rules, Wrap, wire::NotAdmitted},
+>>>>>>> theirs
     entry::{Entry, Kind, Verified},
+<<<<<<< ours
     epoch::{AdmissionCert, Genesis},
     error::{CodecError, LogError},
+||||||| base
+    epoch::{AdmissionCert, Genesis},
+    error::LogError,
+=======
+    epoch::{Genesis, Step},
+    error::LogError,
+>>>>>>> theirs
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
     log::{ForkProof, Height, Heights, may_open, verify_page},
-    rules::{Learned, Refused, RoomRules},
+    rules::Refused,
     wire::Refusal,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
+<<<<<<< ours
 use super::{ending::Ending, listening::Hearing, loading::Rest, plain::PlainUse, sweeping::Sweeping};
 use crate::store::{InviteChange, Kept, Registrant, RoomRow, Usage};
+||||||| base
+use super::{ending::Ending, listening::Hearing, sweeping::Sweeping};
+use crate::store::{InviteChange, Kept, Usage};
+=======
+use super::{ending::Ending, keys::Keys, listening::Hearing, sweeping::Sweeping};
+use crate::store::{Kept, Usage};
+>>>>>>> theirs
 
 /// Runs of one log that may wait while one is being stored.
 const QUEUE_MAX: usize = 64;
@@ -30,7 +53,10 @@ pub(super) struct Work<W> {
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) entries: Vec<Kept>,
-    pub(super) invites: Vec<InviteChange>,
+    /// Where doors are found that it makes.
+    pub(super) doors: Vec<Locator>,
+    /// Steps of epochs in which it opens sessions.
+    pub(super) steps: Vec<(EpochId, u32)>,
 }
 
 /// What becomes of a run.
@@ -47,6 +73,34 @@ pub(super) enum Prepared {
     Refused(Refusal),
 }
 
+<<<<<<< ours
+||||||| base
+/// What the store holds of a room.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) heights: Heights,
+    pub(super) plain: Vec<Kept>,
+    pub(super) forks: Vec<ForkProof>,
+    pub(super) usage: Usage,
+    /// Records of epochs that were kept of a room that has ended.
+    pub(super) records: Vec<Entry>,
+}
+
+=======
+/// What the store holds of a room.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) heights: Heights,
+    pub(super) plain: Vec<Kept>,
+    pub(super) forks: Vec<ForkProof>,
+    pub(super) usage: Usage,
+    /// Records of epochs that were kept of a room that has ended.
+    pub(super) records: Vec<Entry>,
+    pub(super) wraps: Vec<Wrap>,
+    pub(super) steps: Vec<(EpochId, u32)>,
+}
+
+>>>>>>> theirs
 /// One log.
 #[derive(Debug)]
 pub(super) struct LogState<W> {
@@ -78,7 +132,10 @@ impl<W> LogState<W> {
 /// One room; `W` is whoever waits for a run to be stored.
 #[derive(Debug)]
 pub(super) struct RoomState<W> {
-    pub(super) rules: RoomRules,
+    pub(super) rules: Rules,
+    pub(super) genesis: Entry,
+    /// Doors at hand, what is wrapped for them, and what was written where.
+    pub(super) keys: Keys,
     /// Entries of the records of epochs, for those who lack them.
     epochs: HashMap<EntryId, Entry>,
     pub(super) hearing: Hearing,
@@ -100,6 +157,7 @@ pub(super) struct RoomState<W> {
 }
 
 impl<W> RoomState<W> {
+<<<<<<< ours
     /// A registered room of which nothing is held yet.
     ///
     /// # Errors
@@ -108,6 +166,18 @@ impl<W> RoomState<W> {
         let genesis = Genesis::decode(row.genesis.body())?;
         Ok(Self {
             rules: RoomRules::new(row.room, row.genesis.header().author, genesis),
+||||||| base
+    pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis) -> Self {
+        Self {
+            rules: RoomRules::new(room, founder, genesis),
+=======
+    pub(super) fn new(entry: Entry, genesis: Genesis) -> Self {
+        let (room, founder) = (entry.room(), entry.header().author);
+        Self {
+            rules: Rules::new(room, founder, genesis),
+            genesis: entry,
+            keys: Keys::default(),
+>>>>>>> theirs
             epochs: HashMap::new(),
             hearing: Hearing::default(),
             usage: Usage::default(),
@@ -167,6 +237,7 @@ impl<W> RoomState<W> {
                 _ => self.count_plain(&entry),
             }
         }
+<<<<<<< ours
         waiting
     }
 
@@ -182,12 +253,19 @@ impl<W> RoomState<W> {
 
     /// Everything was taken over.
     pub(super) fn settle(&mut self) {
+||||||| base
+=======
+        self.keys.absorb(&loaded.wraps, loaded.steps);
+>>>>>>> theirs
         self.recut();
     }
 
     /// Applies the rules to an entry, and keeps it when it is the record of an epoch.
     fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
         let learned = self.rules.admit(entry);
+        if matches!(learned, Ok(Learned::DoorMade(_))) {
+            self.keys.keep_entry(entry);
+        }
         // Owners' decisions count also beyond the end of their log.
         if entry.header().kind == Kind::Epoch && self.rules.graph().contains(entry.id()) {
             self.keep_epoch(entry);
@@ -215,7 +293,7 @@ impl<W> RoomState<W> {
     /// Finds out anew where logs end.
     fn recut(&mut self) {
         let rules = &self.rules;
-        self.logs.iter_mut().for_each(|(key, log)| log.cut = rules.cut(*key));
+        self.logs.iter_mut().for_each(|(key, log)| log.cut = rules.end(*key));
     }
 
     /// Entries of the records that a peer lacks and may have, and the newest that are known here.
@@ -229,7 +307,7 @@ impl<W> RoomState<W> {
             }
             entries.push(entry.clone());
         }
-        let tips = if self.rules.is_removed(peer) { Vec::new() } else { self.rules.graph().tips() };
+        let tips = if self.rules.graph().is_removed(peer) { Vec::new() } else { self.rules.graph().tips() };
         (entries, tips)
     }
 
@@ -345,10 +423,11 @@ impl<W> RoomState<W> {
 
     /// Applies the rules; entries before a refused one are kept when their end can be proven.
     fn take(&mut self, verified: Vec<Verified<Entry>>) -> Prepared {
-        let mut ready = Ready { entries: Vec::with_capacity(verified.len()), invites: Vec::new() };
+        let mut ready = Ready { entries: Vec::with_capacity(verified.len()), doors: Vec::new(), steps: Vec::new() };
         let last = verified.len().saturating_sub(1);
         let mut refused = None;
         let epochs = self.rules.graph().len();
+        let mut changes = false;
         for (at, entry) in verified.into_iter().enumerate() {
             let is_known = self.rules.graph().facts(entry.header().epoch);
             if entry.is_pruned() && is_known.is_none_or(|facts| facts.lifetime_ms.is_none()) {
@@ -361,21 +440,38 @@ impl<W> RoomState<W> {
                 break;
             }
             match self.admit(&entry) {
-                Ok(Learned::InviteMade(invite)) => ready.invites.push(InviteChange::Put(*invite)),
-                Ok(Learned::InviteRevoked(locator)) => ready.invites.push(InviteChange::Revoke(locator)),
-                Ok(_) => {}
-                Err(Refused::NotYet | Refused::Cut) => refused = Some(Refusal::NotAdmitted),
+                Ok(Learned::DoorMade(door)) => {
+                    ready.doors.extend(self.rules.door(door).map(|state| state.door.locator));
+                    changes = true;
+                }
+                Ok(Learned::Nothing | Learned::Epoch(_)) => {}
+                Ok(_) => changes = true,
+                // Why is for who asks: its author may be another one.
+                Err(Refused::NotYet) => refused = Some(Refusal::NotAdmitted(NotAdmitted::Show)),
+                Err(Refused::Cut) => refused = Some(Refusal::NotAdmitted(NotAdmitted::ShutOut)),
                 Err(Refused::Never) => refused = Some(Refusal::Malformed),
             }
             if refused.is_some() {
                 break;
             }
+<<<<<<< ours
             self.count_plain(entry.inner());
+||||||| base
+=======
+            if let Some(step) = entry.opened_step().filter(|step| *step <= Step::LAST) {
+                let (epoch, step) = (entry.header().epoch, step.number());
+                if self.keys.note_written(epoch, step) {
+                    ready.steps.push((epoch, step));
+                }
+            }
+>>>>>>> theirs
             ready.entries.push(Kept { entry, checked: at == last });
         }
-        if self.rules.graph().len() > epochs {
+        if self.rules.graph().len() > epochs || changes {
             self.recut();
+            self.keys.is_outdated = true;
         }
+        self.keys.is_outdated |= !ready.steps.is_empty();
         if let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
             end.checked = end.entry.inner().clone().verify().is_ok();
             if !end.checked {
@@ -390,35 +486,52 @@ impl<W> RoomState<W> {
 
     /// Whether gossip entries, in order, are good enough to be passed on together. What cannot be
     /// judged yet is not: members exchange it by themselves.
-    pub(super) fn may_pass_on(&self, run: &[Verified<Entry>]) -> bool {
-        let mut admitted = Vec::new();
+    pub(super) fn may_pass_on(&self, run: &[Verified<Entry>], now: u64) -> bool {
+        let mut came_in = Vec::new();
         run.iter().all(|entry| {
-            let may_pass = self.may_pass_one_on(entry, &admitted);
-            if may_pass && entry.header().kind == Kind::Admission {
-                admitted.push(entry.header().epoch);
+            let may_pass = self.may_pass_one_on(entry, &came_in, now);
+            if may_pass && self.comes_in(entry) {
+                came_in.push(entry.header().epoch);
             }
             may_pass
         })
     }
 
-    /// `admitted`: epochs to which entries right before this one admit its author.
-    fn may_pass_one_on(&self, entry: &Verified<Entry>, admitted: &[EpochId]) -> bool {
+    /// `came_in`: epochs into which entries right before this one let its author.
+    fn may_pass_one_on(&self, entry: &Verified<Entry>, came_in: &[EpochId], now: u64) -> bool {
         let header = entry.header();
-        if self.is_frozen(entry.log_key()) || !self.rules.stands(entry) {
+        if self.is_frozen(entry.log_key()) || !self.rules.keeps(entry) {
             return false;
         }
         match header.kind {
-            Kind::Genesis | Kind::Access | Kind::Door => false,
+            Kind::Genesis | Kind::Admission | Kind::Invite => false,
             Kind::Epoch => self.rules.graph().contains(entry.id()),
-            Kind::Admission => AdmissionCert::decode(entry.body())
-                .is_ok_and(|cert| cert.epoch == header.epoch && self.rules.check_cert(header.author, &cert)),
-            Kind::Invite | Kind::Content => {
-                self.rules.is_admitted(header.author, header.epoch) || admitted.contains(&header.epoch)
+            Kind::Access if self.comes_in(entry) => self.may_come_in(entry, now),
+            Kind::Access | Kind::Door | Kind::Content => {
+                self.rules.may_write(header.author, header.epoch).is_ok() || came_in.contains(&header.epoch)
             }
         }
     }
 
+    /// Whether an entry is one by which its author comes in.
+    pub(super) fn comes_in(&self, entry: &Entry) -> bool {
+        entry.header().kind == Kind::Access && matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_)))
+    }
+
+    /// Whether an entry of coming in is taken that nobody of the room answers for.
+    pub(super) fn may_come_in(&self, entry: &Verified<Entry>, now: u64) -> bool {
+        self.with_living(now, |rules, living| {
+            let entering = Entering { living: *living, offers: &[], for_keys: false };
+            rules.check_gossiped(entry, &entering).is_ok()
+        })
+    }
+
+    /// Whether an entry lies in what is held of its log.
+    pub(super) fn log_holds(&self, entry: &Entry) -> bool {
+        self.height(entry.log_key()).next > entry.header().seq
+    }
+
     pub(super) fn is_member(&self, device: DeviceId) -> bool {
-        self.rules.is_member(device)
+        self.rules.is_in(device)
     }
 }

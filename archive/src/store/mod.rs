@@ -14,9 +14,9 @@ pub use mongo::MongoStore;
 use crate::{config::ArchiveConfig, error::StartError};
 use async_trait::async_trait;
 use parlor_protocol::{
-    Locator, LogKey, RoomId,
+    EpochId, Locator, LogKey, RoomId,
+    access::Wrap,
     entry::{Entry, Verified},
-    invite::Invite,
     log::{ForkProof, Height, Heights},
 };
 use serde::{Deserialize, Serialize};
@@ -49,13 +49,16 @@ pub struct RoomRow {
     pub by: Registrant,
 }
 
-/// A change of the code index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InviteChange {
-    /// A code was made.
-    Put(Invite),
-    /// A code no longer works.
-    Revoke(Locator),
+/// What a wrap is kept under: the hash of its bytes.
+pub type WrapKey = [u8; 32];
+
+/// What a wrap is kept under.
+///
+/// # Errors
+/// [`StoreError::Other`] when it is over its bounds.
+pub fn wrap_key(wrap: &Wrap) -> Result<WrapKey, StoreError> {
+    let bytes = wrap.encode().map_err(|error| StoreError::Other(error.to_string()))?;
+    Ok(*blake3::hash(&bytes).as_bytes())
 }
 
 /// A run of one log to be stored.
@@ -67,8 +70,10 @@ pub struct Run {
     pub log: LogKey,
     /// The entries, in order; the last one is checked.
     pub entries: Vec<Kept>,
-    /// What they change about codes.
-    pub invites: Vec<InviteChange>,
+    /// Where doors are found that they make.
+    pub doors: Vec<Locator>,
+    /// Steps of epochs in which they open sessions.
+    pub steps: Vec<(EpochId, u32)>,
 }
 
 impl Run {
@@ -239,13 +244,35 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// The records that were kept of a room that has ended; none of others.
     async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError>;
 
+<<<<<<< ours
     /// Up to `max` entries and `max_bytes` bytes of those that are not contents (genesis, epochs, admissions,
     /// invites) in arrival order, from a number on: what a room's rules follow from. Those that share a number
     /// come together, and one at least comes when there is one, however large.
     async fn plain(&self, room: RoomId, from: u64, max: usize, max_bytes: usize) -> Result<Vec<Arrived>, StoreError>;
+||||||| base
+    /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
+    /// what a room's rules follow from.
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
+=======
+    /// All entries that are not contents (genesis, epochs, coming in and going out, doors) in arrival
+    /// order: what a room's rules follow from.
+    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
+>>>>>>> theirs
 
-    /// The record behind a code that was not revoked.
-    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError>;
+    /// Rooms in which a door with this locator was made, whatever became of it.
+    async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError>;
+
+    /// The highest step of each epoch of a room in which something was written.
+    async fn steps(&self, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError>;
+
+    /// Keeps wraps of a room, and forgets others.
+    async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError>;
+
+    /// The wraps of a room, in the order of their keys.
+    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError>;
+
+    /// One wrap of a room.
+    async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError>;
 
     /// Keeps the proof that a log forked.
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError>;

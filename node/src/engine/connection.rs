@@ -342,10 +342,10 @@ impl Engine {
             if !self.connections.is_connected(author) {
                 continue;
             }
-            let (Some(room), Some(cert)) = (self.rooms.get(&room_id), self.cert(room_id)) else { return };
+            let Some(room) = self.rooms.get(&room_id) else { return };
             let heights = room.logs.of(author).map(|(log, state)| (*log, state.durable)).collect();
             let ask = RoomRequest::Received { heights };
-            self.ask(author, &parlor_protocol::wire::Request::Room { room: room_id, cert, ask }, Asked::Receipt);
+            self.ask(author, &parlor_protocol::wire::Request::Room { room: room_id, ask }, Asked::Receipt);
         }
     }
 }

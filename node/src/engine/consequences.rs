@@ -1,9 +1,9 @@
-//! What follows from own entries, and from a decision that is durable: first in, first out, each after
-//! the one before is over.
+//! What follows from entries that were taken in, or from a decision that is durable: first in, first
+//! out, each after the one before is over.
 //!
-//! Whoever writes only notes here what follows. `Engine::follow` is the one place that carries it out,
-//! between inputs; so nothing is told or written in the middle of writing, and the order is that in
-//! which things happened.
+//! Whoever takes entries in or writes them only notes here what follows. `Engine::follow` is the one
+//! place that carries it out, between inputs; so nothing is told, published or written in the middle
+//! of taking in or sealing, and the order is that in which things happened.
 
 use parlor_protocol::{RoomId, content::Act};
 use std::collections::VecDeque;
@@ -13,8 +13,8 @@ use super::{Engine, room::Effects};
 /// Something that follows.
 #[derive(Debug)]
 pub(super) enum Consequence {
-    /// Own entries were taken in.
-    Taken { room: RoomId, effects: Effects },
+    /// Entries were taken in; `live` when they are new to everybody.
+    Taken { room: RoomId, effects: Effects, live: bool },
     /// An owner's decision is durable, or is not; people are to read this about it.
     Decided { room: RoomId, acts: Vec<Act> },
 }
@@ -34,7 +34,7 @@ impl Engine {
     pub(super) fn follow(&mut self) {
         while let Some(next) = self.consequences.0.pop_front() {
             match next {
-                Consequence::Taken { room, effects } => self.tell_effects(room, effects, true),
+                Consequence::Taken { room, effects, live } => self.tell_effects(room, effects, live),
                 Consequence::Decided { room, acts } => self.decided(room, acts),
             }
         }

@@ -7,6 +7,7 @@
 
 use parlor_protocol::{
     DeviceId, HistoryPolicy, LogId, RoomId, UserId,
+    access::{AccessBody, In, InPlace, OwnKey},
     entry::{Entry, Kind},
     epoch::{EpochRecord, EpochSecrets, Genesis, RoomKind},
     keys::{DhPublic, DhSecret},
@@ -18,7 +19,7 @@ use rand_core::RngCore as _;
 use std::collections::BTreeMap;
 
 use super::{
-    Engine, engine::ReadFor, intake::entries_of, io::CallId, join::Founding, room::Room, serve::cut_to_checked,
+    Engine, engine::ReadFor, intake::entries_of, io::CallId, founding::Founding, room::Room, sealing::Piece, serve::cut_to_checked,
     sync::Asked, timers::Timer, uniting::Verdict, unsaved::Again, writing::Pending,
 };
 use crate::{
@@ -107,7 +108,7 @@ impl Engine {
 
     /// Whether a room knows that a device was revoked by its person.
     fn is_revoked_anywhere(&self, device: DeviceId) -> bool {
-        self.rooms.values().any(|room| room.membership.is_revoked(device))
+        self.rooms.values().any(|room| room.membership.is_lost(device))
     }
 
     /// The person a device belongs to, as far as it is known.
@@ -243,7 +244,7 @@ impl Engine {
         let Some(log) = entries.first().map(|first| first.log_key()) else { return };
         let own_log = LogId(self.rng.next_u64());
         let founding = Founding { genesis_entry, genesis, epochs: vec![secrets] };
-        self.add_room(room, String::new(), founding, own_log, None, request);
+        self.add_room(room, String::new(), founding, own_log, request);
         // The chain and the rules are checked like those of everything else that comes.
         let _ = self.append(room, log, entries, true);
         if !request {
@@ -253,10 +254,22 @@ impl Engine {
 
     /// Becomes a member of a room of two.
     fn enter_direct(&mut self, room: RoomId, call: Option<CallId>) {
-        self.enter_as_member(room, None, call);
+        let Some(came_in) = self.by_name(room) else { return self.reply(call, Err(CommandError::RoomChanging)) };
+        // It holds nothing before it is in: both are one batch.
+        let pieces = [came_in].into_iter().chain(self.profile_body_in(room).map(Piece::Content)).collect();
+        self.append_own(room, pieces, call, |_| Reply::Joined(room));
         self.touch_vault();
         let others: Vec<_> = self.connections.everybody();
         others.into_iter().for_each(|peer| self.sync_with(room, peer));
+    }
+
+    /// Coming in where the founder's record names this device.
+    fn by_name(&self, room_id: RoomId) -> Option<Piece> {
+        let room = self.rooms.get(&room_id)?;
+        let (epoch, log) = (room.membership.current()?.id(), room.record.own_log);
+        let place = InPlace { room: room_id, epoch, device: self.me(), log };
+        let own = OwnKey::new(self.user_in(room_id), room_id);
+        Some(Piece::Plain(Kind::Access, AccessBody::In(In::named(&own, &place)).encode().ok()?))
     }
 
     /// What the person does with a request.

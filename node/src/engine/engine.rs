@@ -4,7 +4,7 @@ use parlor_protocol::{
     DeviceId, RoomId, TopicId,
     card::UserKey,
     entry::Entry,
-    epoch::{AdmissionCert, Genesis},
+    epoch::Genesis,
     hedge::HedgedRng,
     keys::{DeviceKey, DhSecret},
     wire::Introduction,
@@ -390,11 +390,6 @@ impl Engine {
 
     pub(super) fn profile(&self) -> Profile {
         Profile { device: self.me(), name: self.identity.name.clone(), visible: self.identity.visible }
-    }
-
-    /// The ticket for requests about a room.
-    pub(super) fn cert(&self, room: RoomId) -> Option<AdmissionCert> {
-        self.rooms.get(&room)?.membership.ticket(self.me(), 0)
     }
 
     /// Runs `act` on a room with the viewer that opening needs.

@@ -6,9 +6,13 @@
 
 use parlor_protocol::{
     DeviceId, EntryId, RoomId, TopicId,
+    access::{
+        Presence,
+        wire::{Enter, Entered, NotAdmitted, NotEntered},
+    },
     entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
-    wire::{Answer, Refusal, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest},
 };
 
 use super::{Engine, io::Output, membership::Refused, sync::Asked, timers::Timer, unsaved::Again, writing::Pending};
@@ -20,6 +24,9 @@ use crate::{
 
 /// How long to wait before a peer that does not know our epoch is asked again, in milliseconds.
 const RETRY_MS: u64 = 2_000;
+/// Own entries of coming in that a peer is shown at most: after many restores a device has many logs, and
+/// one that counts is enough.
+const SHOWN_MAX: usize = 4;
 
 impl Engine {
     /// Asks a peer for the records that are lacking here.
@@ -81,22 +88,46 @@ impl Engine {
         self.finish_comparison(room_id, peer);
     }
 
-    /// A peer does not know the epoch of our ticket, or shut us out: ask which of the two it is.
-    pub(super) fn on_not_admitted(&mut self, room_id: RoomId, peer: DeviceId, asked: &Asked) {
-        let archive = self.connections.is_archive(peer);
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let tickets = room.membership.tickets();
-        let Some(state) = room.peers.get_mut(&peer) else { return };
+    /// A peer does not serve this device: it may not know how it came in, or what became of it here.
+    pub(super) fn on_not_admitted(&mut self, room_id: RoomId, peer: DeviceId, asked: &Asked, why: NotAdmitted) {
+        if why == NotAdmitted::Show {
+            return self.show_ins(room_id, peer);
+        }
         if !matches!(asked, Asked::Epochs { .. }) {
             self.ask_epochs(room_id, peer);
+        }
+    }
+
+    /// Shows a peer by which entries this device came in.
+    fn show_ins(&mut self, room_id: RoomId, peer: DeviceId) {
+        let archive = self.connections.is_archive(peer);
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let entries: Vec<Entry> = room.own_ins.values().cloned().collect();
+        let state = room.peers.entry(peer).or_default();
+        if std::mem::replace(&mut state.showing, true) {
             return;
         }
-        state.back = if state.back + 1 < tickets { state.back + 1 } else { 0 };
-        if archive && !matches!(asked, Asked::Register { .. }) {
+        if archive {
+            // It may lack the records that the entry hangs on, and asks for nothing by itself.
             self.register(room_id, peer, &[]);
         }
-        if tickets > 1 {
-            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+        for entry in entries.into_iter().rev().take(SHOWN_MAX) {
+            let enter = Enter { room: room_id, entry, for_keys: false };
+            self.ask(peer, &Request::Enter(Box::new(enter)), Asked::Show { room: room_id, peer });
+        }
+    }
+
+    /// A peer was shown by which entry this device came in.
+    pub(super) fn on_shown(&mut self, room_id: RoomId, peer: DeviceId, answer: Option<&Entered>) {
+        let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
+        state.showing = false;
+        match answer {
+            Some(Entered::In(_)) => self.sync_with(room_id, peer),
+            // It learns what the entry hangs on, or is busy.
+            Some(Entered::Refused(NotEntered::Lacking)) | None => {
+                self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+            }
+            Some(_) => {}
         }
     }
 
@@ -159,7 +190,9 @@ impl Engine {
         }
         self.fetch_what_waited(room_id);
         self.flush_waiting(room_id);
-        self.reseal_codes(room_id);
+        self.admit_own(room_id);
+        self.push_wraps_everywhere(room_id);
+        self.tell_prekey(room_id);
         self.govern_soon(room_id);
     }
 
@@ -230,22 +263,19 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let graph = room.membership.rules().graph();
         let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();
-        let standing = if let Some(removal) = graph.removal_of(me) {
-            RoomStanding::Removed { by: name(removal.author) }
-        } else if let Some(by) = room.membership.revoker_of(me) {
-            RoomStanding::Removed { by: name(by) }
-        } else if let Some(end) = graph.dissolved_by() {
-            RoomStanding::Dissolved { by: name(end.author) }
-        } else if room.record.leaving {
-            RoomStanding::Leaving
-        } else if room.membership.left().any(|user| user == own) {
-            RoomStanding::Left
-        } else if room.membership.rules().was_admitted(me) && !room.membership.is_member(me) {
-            RoomStanding::ShutOut
-        } else if room.membership.current().is_none() {
-            RoomStanding::Changing
-        } else {
-            RoomStanding::Member
+        let standing = match room.membership.rules().presence(me) {
+            _ if graph.removal_of(me).is_some() => {
+                RoomStanding::Removed { by: graph.removal_of(me).map(|removal| name(removal.author)).unwrap_or_default() }
+            }
+            Presence::Lost => RoomStanding::Removed { by: room.membership.name_of_user(own) },
+            _ if graph.dissolved_by().is_some() => {
+                RoomStanding::Dissolved { by: graph.dissolved_by().map(|end| name(end.author)).unwrap_or_default() }
+            }
+            _ if room.record.leaving => RoomStanding::Leaving,
+            Presence::Left => RoomStanding::Left,
+            Presence::ShutOut | Presence::Removed => RoomStanding::ShutOut,
+            _ if room.membership.current().is_none() => RoomStanding::Changing,
+            Presence::In { .. } | Presence::Unknown => RoomStanding::Member,
         };
         if room.standing == standing {
             return;

@@ -33,7 +33,7 @@ impl Engine {
         let Ok(new) = verify_suffix(room_id, log, new) else { return Verdict::Reject };
         let leaves_gap = new.first().is_some_and(|first| first.header().seq > height.next);
         if leaves_gap || !room.is_loaded {
-            let is_known = !room.is_loaded || room.membership.is_member(log.author);
+            let is_known = !room.is_loaded || room.membership.is_in(log.author);
             self.sync_with(room_id, from);
             return if is_known { Verdict::Accept } else { Verdict::Ignore };
         }

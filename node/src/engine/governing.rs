@@ -33,6 +33,11 @@ const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How long an epoch lasts at least whose steps are used up, in milliseconds: any member can do that.
 const USED_UP_MS: u64 = 60 * 60 * 1000;
 
+/// How often an epoch is begun because of who came and who went, in milliseconds.
+const CLEAR_EVERY_MS: u64 = 10 * 60 * 1000;
+/// How many of those a day.
+const CLEARS_A_DAY: usize = 24;
+
 /// One setting of a room.
 #[derive(Clone, Copy, Debug)]
 enum Setting {
@@ -57,6 +62,8 @@ pub(super) struct Decision {
     acts: Vec<Act>,
     /// It is only for what may be done by itself: uniting, welcoming, the weekly change.
     is_routine: bool,
+    /// It is because of who came and who went.
+    clears: bool,
 }
 
 /// Decisions under way.
@@ -93,7 +100,7 @@ impl Engine {
     /// Removes one device; the person stays.
     pub(super) fn remove_device(&mut self, call: CallId, room_id: RoomId, device: DeviceId) {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
-        let Some(user) = room.membership.user_of(device).filter(|_| room.membership.is_member(device)) else {
+        let Some(user) = room.membership.user_of(device).filter(|_| room.membership.is_in(device)) else {
             return self.fail(call, CommandError::NoSuchMember);
         };
         if device == self.me() {
@@ -229,12 +236,17 @@ impl Engine {
             }
             return;
         }
+        let clears = decision.clears;
         match self.write_epoch(room_id, decision) {
             Ok((body, epoch, acts)) => {
                 let signed = self.sign_epoch(room_id, epoch, &body);
                 match signed {
                     Ok(entry) => {
-                        self.rooms.get_mut(&room_id).into_iter().for_each(|room| room.changes.is_under_way = true);
+                        let wall = self.now.wall;
+                        if let Some(room) = self.rooms.get_mut(&room_id) {
+                            room.changes.is_under_way = true;
+                            room.cleared.extend(clears.then_some(wall));
+                        }
                         let pending = Pending::deciding(call, reply, acts);
                         self.commit_epoch(room_id, entry, pending);
                     }
@@ -331,7 +343,7 @@ impl Engine {
     fn due(&self, room_id: RoomId) -> Option<Decision> {
         let room = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.changes.is_under_way)?;
         let membership = &room.membership;
-        if !membership.is_owner(self.user_id_in(room_id)) || room.standing.is_over() || !membership.is_member(self.me())
+        if !membership.is_owner(self.user_id_in(room_id)) || room.standing.is_over() || !membership.is_in(self.me())
         {
             return None;
         }
@@ -341,31 +353,37 @@ impl Engine {
         let Some((head, _)) = heads.first().filter(|_| heads.len() == 1) else {
             return (heads.len() > 1).then_some(routine);
         };
-        // Who left gets no further key, and owns nothing any more.
-        let has_key = |user: &UserId| membership.all_devices_of(*user).any(|device| graph.has_key_for(*head, device));
-        let gone: Vec<UserId> = membership.left().filter(|user| has_key(user) || membership.is_owner(*user)).collect();
+        // Who left owns nothing any more.
+        let here: BTreeSet<UserId> = membership.users();
+        let gone = membership.gone_owners(&here);
         if !gone.is_empty() {
-            let dropped = gone.into_iter().filter(|user| membership.is_owner(*user)).collect();
-            return Some(Decision { owners: OwnerChange { added: Vec::new(), dropped }, ..routine });
+            return Some(Decision { owners: OwnerChange { added: Vec::new(), dropped: gone }, ..routine });
         }
-        let revoked = self.revoked_in(room);
-        if !revoked.is_empty() {
-            let act = |(device, user): (&DeviceId, &UserId)| Act::Removed { user: *user, device: Some(*device) };
-            let acts = revoked.iter().map(act).collect();
-            return Some(Decision { removed: revoked.into_keys().collect(), acts, ..routine });
+        let lost = membership.rules().lost();
+        if !lost.is_empty() {
+            let user = |device: &DeviceId| membership.user_of(*device).unwrap_or_default();
+            let act = |device: &DeviceId| Act::Removed { user: user(device), device: Some(*device) };
+            let acts = lost.iter().map(act).collect();
+            return Some(Decision { removed: lost, acts, ..routine });
         }
-        let lacks_key = |device: &DeviceId| {
-            let holds = membership.rules().is_admitted(*device, *head);
-            !graph.has_key_for(*head, *device) && !holds
-        };
-        // The founder of a room holds the key that it made.
-        let is_founding = graph.generation(*head) == Some(0) && membership.members.len() == 1;
-        if !is_founding && membership.members.keys().any(lacks_key) {
-            return Some(routine);
+        let said_hello = |device| membership.members.contains_key(&device);
+        if membership.rules().wants_epoch(self.now.wall, said_hello) && room.may_clear(self.now.wall) {
+            return Some(Decision { clears: true, ..routine });
         }
         let since = room.record.epochs.iter().find(|known| known.id == *head).map(|known| known.since)?;
         let is_over = |period| self.now.wall >= since.saturating_add(period);
         (is_over(WEEK_MS) || (room.steps.are_many(*head) && is_over(USED_UP_MS))).then_some(routine)
+    }
+}
+
+impl Room {
+    /// Whether one more epoch may be begun because of who came and who went: the first at once, then one in
+    /// ten minutes, 24 a day. Clocks that were set back forget what lies ahead.
+    fn may_clear(&self, wall: u64) -> bool {
+        let since = |span: u64| {
+            self.cleared.iter().filter(|at| **at <= wall && at.saturating_add(span) > wall).count()
+        };
+        since(CLEAR_EVERY_MS) == 0 && since(24 * 60 * 60 * 1000) < CLEARS_A_DAY
     }
 }
 
@@ -401,13 +419,9 @@ fn change_of(room: &Room, decision: &Decision, me: (DeviceId, DhPublic)) -> Epoc
         ends_codes: decision.ends_codes,
         heads: logs
             .map(|(log, state)| {
-                (
-                    *log,
-                    match membership.revoked_head(*log) {
-                        Some(head) if head.next < state.counted().next => head,
-                        _ => state.counted(),
-                    },
-                )
+                let next = state.shown();
+                let cut = membership.cut(*log).filter(|cut| cut.next == next);
+                (*log, cut.unwrap_or_else(|| state.counted()))
             })
             .filter(|(_, h): &(_, Height)| h.next > 0)
             .take(LOGS_MAX)

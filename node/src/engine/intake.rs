@@ -2,6 +2,7 @@
 
 use super::{
     Engine,
+    consequences::Consequence,
     engine::ReadFor,
     io::{Output, ReadId},
     logs::Frozen,
@@ -72,8 +73,12 @@ impl Engine {
             return Verdict::Ignore;
         }
         let Ok(entry) = entry.verify() else { return Verdict::Reject };
+        if entry.header().kind == Kind::Access && room.is_loaded && !room.may_come_in_by_gossip(&entry, self.now.wall) {
+            // Whoever is in may have let it in all the same; then it comes with its log.
+            return Verdict::Ignore;
+        }
         if entry.header().seq > height.next || !room.is_loaded {
-            if room.is_loaded && !room.membership.is_member(log.author) {
+            if room.is_loaded && !room.membership.is_in(log.author) {
                 // Sync shows whether there is an admission; strangers get no room to fill.
                 self.sync_with(room_id, from);
                 return Verdict::Ignore;
@@ -157,7 +162,7 @@ impl Engine {
         if !stored.is_empty() {
             self.write_run(Run { room: room_id, log, entries: stored });
         }
-        self.tell_effects(room_id, effects, live);
+        self.consequences.push(Consequence::Taken { room: room_id, effects, live });
         result.unwrap_or(Err(Refused::NotYet))
     }
 
@@ -196,12 +201,11 @@ impl Engine {
         }
         events.into_iter().for_each(|event| self.event(event));
         self.vanish_later(room_id);
-        if effects.revoked {
-            // Before everything else that comes is shown.
-            self.save_room_now(room_id);
-        }
         if effects.shows_again {
             self.reread(room_id);
+        }
+        if effects.access {
+            self.after_access(room_id);
         }
         if effects.members_changed {
             self.tell_members(room_id);
@@ -210,10 +214,38 @@ impl Engine {
         }
         if effects.steps {
             // Who joins from now on reads from a later step on.
-            self.reseal_codes(room_id);
+            self.push_wraps_everywhere(room_id);
         }
-        if !effects.used_codes.is_empty() {
-            self.count_uses(room_id, effects.used_codes);
+    }
+
+    /// Somebody came in or went out, or something about codes is new: what counts of the logs, and who
+    /// may come in, is another now.
+    fn after_access(&mut self, room_id: RoomId) {
+        self.admit_own(room_id);
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
+        room.membership.sort_members();
+        if room.recut() {
+            self.reread(room_id);
+        }
+        self.after_doors(room_id);
+        self.tell_prekey(room_id);
+    }
+
+    /// The own entry of coming in may have had to wait for what it hangs on.
+    pub(super) fn admit_own(&mut self, room_id: RoomId) {
+        let mut effects = Effects::default();
+        let was_admitted = self.with_room(room_id, |room, viewer| {
+            let waiting = std::mem::take(&mut room.unadmitted);
+            let before = waiting.len();
+            for entry in waiting {
+                if room.take_in(&entry, viewer, &mut effects) == Err(Refused::NotYet) {
+                    room.unadmitted.push(entry);
+                }
+            }
+            room.unadmitted.len() < before
+        });
+        if was_admitted == Some(true) {
+            self.consequences.push(Consequence::Taken { room: room_id, effects, live: true });
         }
     }
 
@@ -308,9 +340,7 @@ impl Engine {
         room.unresolved = Vec::new();
         room.summary_changed = true;
         room.membership.sort_members();
-        let mut late = Effects::default();
-        room.keep_revoked(&mut late);
-        let shown_otherwise = room.recut() | std::mem::take(&mut room.shows_too_much) | late.shows_again;
+        let shown_otherwise = room.recut();
         room.hide_muted();
         let waiting: Vec<LogKey> = room.logs.iter().map(|(key, _)| *key).collect();
         self.timers.set(self.now.mono, Timer::Signal(room_id));
@@ -340,8 +370,8 @@ impl Engine {
         let peers = self.connections.in_room(room_id);
         peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
         self.sync_with_archives(room_id);
-        let counted = self.rooms.get(&room_id).map(|room| room.counted_codes()).unwrap_or_default();
-        self.count_uses(room_id, counted);
+        self.after_access(room_id);
+        self.tell_prekey(room_id);
     }
 
     /// The answer to a read.

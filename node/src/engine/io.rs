@@ -1,6 +1,6 @@
 //! What goes into the engine and what comes out: the whole of its contact with the world.
 
-use parlor_protocol::{LinkCode, RoomCode, invite::StretchedCode, link::StretchedLink};
+use parlor_protocol::{LinkCode, RoomCode, access::CodeKeys, link::StretchedLink};
 
 use super::account::{PasswordWork, PasswordWorked};
 use crate::{
@@ -66,7 +66,7 @@ pub enum Input {
         /// Which.
         job: JobId,
         /// The result.
-        code: Option<StretchedCode>,
+        code: Option<CodeKeys>,
     },
     /// A code that links a device was stretched; none when the memory for it could not be had.
     LinkStretched {

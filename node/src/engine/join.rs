@@ -1,37 +1,36 @@
-//! Making rooms and codes, and joining with a code.
+//! Joining with a code: looking for its door, coming in at it, opening what is wrapped for it.
 //!
-//! Stretching a code takes a quarter of a second on purpose, so it happens outside; what is to be
-//! done with the result waits here as a job.
+//! Stretching a code takes a quarter of a second on purpose, so it happens outside; what is to be done
+//! with the result waits here as a job. Everybody who is connected is asked; of those who know the door one
+//! after the other, until one has a key that opens and is the epoch's.
 
 use parlor_protocol::{
-    DeviceId, HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
-    content::Body,
-    entry::{Entry, Header, Kind},
-    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
-    invite::{Invitation, Invite, StretchedCode},
-    keys::DhPublic,
-    log::{Height, Heights},
+    DeviceId, LogId, RoomCode, RoomId,
+    access::{
+        AccessBody, CodeKeys, Hours, In, InPlace, OwnKey, Wrap,
+        wire::{Enter, Entered, Found, Lead, Look, NotEntered, Offer},
+    },
+    entry::{Entry, Header, Kind, Verified},
+    epoch::EpochSecrets,
+    log::Height,
     wire::Request,
 };
 use rand_core::RngCore as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     Engine,
-    governing::DAYS_MAX,
+    doors::NewDoor,
+    founding::Founding,
     io::{CallId, JobId, Output},
-    room::Room,
     sealing::Piece,
     sync::Asked,
     timers::Timer,
-    unsaved::Again,
-    writing::Pending,
 };
 use crate::{
     command::Reply,
     error::CommandError,
     event::{Event, JoinStage},
-    store::{CodeRecord, EpochKeyRecord, RoomRecord, Write},
 };
 
 /// How long to look for a code when everybody asked so far does not know it, in milliseconds:
@@ -41,29 +40,25 @@ const UNKNOWN_AFTER_MS: u64 = 6_000;
 const NOBODY_AFTER_MS: u64 = 30_000;
 /// How often a join looks for somebody new to ask, in milliseconds.
 const LOOK_EVERY_MS: u64 = 500;
+/// How often one keeper is tried: others may take the step that it had on offer.
+const TRIES_MAX: u32 = 64;
+/// How long a visit lasts, in milliseconds: a day at a shared computer.
+const VISIT_MS: u64 = 12 * 60 * 60 * 1000;
 
 /// Something that waits for a stretched code.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Joining.
-    Join(Join),
+    Join(Box<Join>),
     /// Making a code for a room; `created` when the room was made with it.
     NewCode {
         call: Option<CallId>,
         room: RoomId,
         code: RoomCode,
-        expires: Option<u64>,
+        lifetime_ms: Option<u64>,
         uses: Option<u32>,
         created: bool,
     },
-}
-
-/// What a room begins with here.
-pub(super) struct Founding {
-    pub(super) genesis_entry: Entry,
-    pub(super) genesis: Genesis,
-    /// Epochs whose key is known, oldest first.
-    pub(super) epochs: Vec<EpochSecrets>,
 }
 
 /// A join under way.
@@ -71,133 +66,31 @@ pub(super) struct Founding {
 pub(super) struct Join {
     call: Option<CallId>,
     pub(super) code: RoomCode,
-    stretched: Option<StretchedCode>,
+    /// Only for a while, on a computer that others use too.
+    is_visit: bool,
+    keys: Option<CodeKeys>,
     asked: BTreeSet<DeviceId>,
     said_no: BTreeSet<DeviceId>,
+    /// Who knows the door, in the order in which they said so.
+    keepers: VecDeque<Keeper>,
+    /// Who was asked to let this device in, and by which entry.
+    entering: Option<(Keeper, Verified<Entry>)>,
+    tries: BTreeMap<DeviceId, u32>,
+    /// Why the last one did not.
+    refused: Option<NotEntered>,
     started: u64,
 }
 
+/// Somebody who knows the door.
+#[derive(Clone, Debug)]
+struct Keeper {
+    peer: DeviceId,
+    lead: Lead,
+    genesis: Entry,
+    offers: VecDeque<Offer>,
+}
+
 impl Engine {
-    // Making.
-
-    pub(super) fn create_room(&mut self, call: CallId, name: Name, history: HistoryPolicy) {
-        if self.profile_body().is_none() {
-            self.reply(Some(call), Err(CommandError::NoName));
-            return;
-        }
-        if matches!(history, HistoryPolicy::LastDays(days) if days == 0 || days > DAYS_MAX) {
-            let what = format!("choose between 1 and {DAYS_MAX} days of history, or everything");
-            self.reply(Some(call), Err(CommandError::Invalid { what }));
-            return;
-        }
-        let mut salt = [0; 16];
-        self.rng.fill_bytes(&mut salt);
-        let genesis = Genesis { owners: vec![self.user.id()], history, salt, kind: RoomKind::Group };
-        match self.found(genesis, Some(name), Vec::new(), None) {
-            Some(room) => {
-                let code = RoomCode::random(&mut self.rng);
-                self.stretch(Job::NewCode { call: Some(call), room, code, expires: None, uses: None, created: true });
-            }
-            None => self.reply(Some(call), Err(CommandError::Stopped)),
-        }
-    }
-
-    /// Founds a room: genesis, first epoch with its key for the recipients, own admission, profile and
-    /// the room's name.
-    pub(super) fn found(
-        &mut self,
-        genesis: Genesis,
-        name: Option<Name>,
-        recipients: Vec<(DeviceId, DhPublic)>,
-        call: Option<CallId>,
-    ) -> Option<RoomId> {
-        let log = LogId(self.rng.next_u64());
-        let header = Header {
-            kind: Kind::Genesis,
-            room: RoomId::default(),
-            author: self.me(),
-            log,
-            seq: 0,
-            prev: Height::EMPTY.head,
-            epoch: parlor_protocol::EpochId::default(),
-            session: 0,
-        };
-        let entry = Entry::sign(&self.key, header, &genesis.encode().ok()?).ok()?;
-        let id = entry.room();
-        let secrets = EpochSecrets::derive(id, &[], self.rng.secret_for(&[id.as_bytes()])).ok()?;
-        let Body::Profile { card, .. } = self.profile_body()? else { return None };
-        let noise = self.identity.noise.clone();
-        let change = EpochChange { recipients, ..EpochChange::default() };
-        let settings = RoomSettings::founding(&genesis);
-        let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &noise, &mut self.rng).ok()?;
-        let record = record.encode().ok()?;
-        let founding = Founding { genesis_entry: entry.inner().clone(), genesis, epochs: vec![secrets] };
-        self.add_room(id, String::new(), founding, log, None, false);
-        let mut pieces = vec![Piece::Founding(entry), Piece::Plain(Kind::Epoch, record)];
-        pieces.extend(self.admission(id));
-        let bodies = self.profile_body().into_iter().chain(name.map(|name| Body::RoomName { name }));
-        pieces.extend(bodies.map(Piece::Content));
-        self.append_own(id, pieces, call, |_| Reply::Joined(id));
-        Some(id)
-    }
-
-    /// Enters a room whose key is here: says that this device is let in, who it is, and `more`.
-    pub(super) fn enter_as_member(&mut self, room: RoomId, more: Option<Body>, call: Option<CallId>) {
-        let mut pieces: Vec<_> = self.admission(room).into_iter().collect();
-        pieces.extend(self.profile_body_in(room).into_iter().chain(more).map(Piece::Content));
-        self.append_own(room, pieces, call, |_| Reply::Joined(room));
-    }
-
-    fn admission(&self, room: RoomId) -> Option<Piece> {
-        Some(Piece::Plain(Kind::Admission, self.cert(room)?.encode().ok()?))
-    }
-
-    pub(super) fn add_room(
-        &mut self,
-        id: RoomId,
-        name: String,
-        founding: Founding,
-        own_log: LogId,
-        code: Option<CodeRecord>,
-        request: bool,
-    ) {
-        let (wall, prekey) = (self.now.wall, self.identity.prekeys.first().map_or(0, |(_, made)| *made));
-        let record = RoomRecord {
-            room: id,
-            name,
-            joined: wall,
-            genesis: founding.genesis_entry,
-            epochs: founding.epochs.iter().map(|secrets| EpochKeyRecord::of(secrets, wall)).collect(),
-            own_log,
-            codes: code.into_iter().collect(),
-            unread: 0,
-            hlc: Hlc::default(),
-            archived: 0,
-            received: Vec::new(),
-            reserved: 0,
-            signals: Vec::new(),
-            leaving: false,
-            prekey,
-            request,
-            revoked: Vec::new(),
-        };
-        self.write(vec![Write::PutRoom(Box::new(record.clone()))], Pending::unasked(Again::Room(id)));
-        self.touch_vault();
-        self.open_room(Room::new(record, founding.genesis, founding.epochs, &Heights::new()));
-    }
-
-    /// A room whose first entries could not be saved: as if it had never been made or joined.
-    pub(super) fn forget_room(&mut self, id: RoomId) {
-        let Some(room) = self.rooms.remove(&id) else { return };
-        for secrets in room.membership.known_secrets() {
-            if self.topics.remove(&secrets.topic()).is_some() {
-                self.out.push(Output::Net(crate::net::NetCommand::Unsubscribe(secrets.topic())));
-            }
-        }
-        self.unsaved.forget(id);
-        self.event(Event::RoomGone(id));
-    }
-
     pub(super) fn stretch(&mut self, job: Job) {
         let id = JobId(self.number());
         let code = match &job {
@@ -208,34 +101,42 @@ impl Engine {
         self.out.push(Output::Stretch { job: id, code });
     }
 
-    pub(super) fn on_stretched(&mut self, id: JobId, stretched: Option<StretchedCode>) {
+    pub(super) fn on_stretched(&mut self, id: JobId, keys: Option<CodeKeys>) {
         let no_memory = || CommandError::Invalid {
             what: "there is not enough free memory to work with codes (64 MiB are needed); close something".into(),
         };
-        match (self.jobs.remove(&id), stretched) {
-            (Some(Job::NewCode { call, room, code, expires, uses, created }), Some(stretched)) => {
-                self.write_invite(call, room, code, stretched, expires, uses, created);
+        match (self.jobs.remove(&id), keys) {
+            (Some(Job::NewCode { call, room, code, lifetime_ms, uses, created }), Some(keys)) => {
+                self.write_door(NewDoor { call, room, code, keys, lifetime_ms, uses, created });
             }
             (Some(Job::NewCode { call, .. }), None) => self.reply(call, Err(no_memory())),
-            (Some(Job::Join(mut join)), Some(stretched)) => {
+            (Some(Job::Join(mut join)), Some(keys)) => {
                 // The code may be one of a room that this device is in.
-                let locator = stretched.locator();
-                let own = self.rooms.values().find_map(|room| room.invite(locator)).cloned();
-                join.stretched = Some(stretched);
-                self.jobs.insert(id, Job::Join(join));
-                match own {
-                    Some(invite) => self.on_invite(id, self.me(), Some(invite)),
-                    None => self.check_join(id),
+                let (me, wall) = (self.me(), self.now.wall);
+                let is_here = self.rooms.values().find(|room| {
+                    let door = room.membership.find_door(keys.locator(), wall);
+                    door.is_some_and(|(state, _)| state.door.is_of(&keys)) && room.membership.is_in(me)
+                });
+                if let Some((room, name)) = is_here.map(|room| (room.id(), room.record.name.clone())) {
+                    return self.is_in_already(&join, room, name);
                 }
+                join.keys = Some(keys);
+                self.jobs.insert(id, Job::Join(join));
+                self.check_join(id);
             }
-            (Some(Job::Join(join)), None) => self.fail_join(join, no_memory()),
+            (Some(Job::Join(join)), None) => self.fail_join(&join, no_memory()),
             (None, _) => {}
         }
     }
 
-    // Joining.
+    fn is_in_already(&mut self, join: &Join, room: RoomId, name: String) {
+        let code = join.code.clone();
+        self.event(Event::JoinProgress { code: code.clone(), stage: JoinStage::Found { room, name } });
+        self.event(Event::JoinProgress { code, stage: JoinStage::Finished { room } });
+        self.reply(join.call, Ok(Reply::Joined(room)));
+    }
 
-    pub(super) fn join(&mut self, call: CallId, code: RoomCode) {
+    pub(super) fn join(&mut self, call: CallId, code: RoomCode, is_visit: bool) {
         if self.profile_body().is_none() {
             self.reply(Some(call), Err(CommandError::NoName));
             return;
@@ -244,12 +145,17 @@ impl Engine {
         let join = Join {
             call: Some(call),
             code,
-            stretched: None,
+            is_visit,
+            keys: None,
             asked: BTreeSet::new(),
             said_no: BTreeSet::new(),
+            keepers: VecDeque::new(),
+            entering: None,
+            tries: BTreeMap::new(),
+            refused: None,
             started: self.now.mono,
         };
-        self.stretch(Job::Join(join));
+        self.stretch(Job::Join(Box::new(join)));
     }
 
     pub(super) fn cancel_join(&mut self, code: &RoomCode) {
@@ -257,16 +163,16 @@ impl Engine {
         let ids: Vec<_> = self.jobs.iter().filter(|(_, job)| matches(job)).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(Job::Join(join)) = self.jobs.remove(&id) {
-                self.fail_join(join, CommandError::Cancelled);
+                self.fail_join(&join, CommandError::Cancelled);
             }
         }
     }
 
     /// Asks everybody who has not been asked, and gives up when it is time.
     pub(super) fn check_join(&mut self, id: JobId) {
-        let peers = self.connections.everybody();
+        let (me, peers) = (self.me(), self.connections.everybody());
         let Some(Job::Join(join)) = self.jobs.get_mut(&id) else { return };
-        let Some(locator) = join.stretched.as_ref().map(StretchedCode::locator) else { return };
+        let Some(keys) = join.keys.clone() else { return };
         let waited = self.now.mono.saturating_sub(join.started);
         let new: Vec<_> = peers.iter().filter(|peer| !join.asked.contains(peer)).copied().collect();
         join.asked.extend(&new);
@@ -274,14 +180,16 @@ impl Engine {
         let all_said_no =
             asked > 0 && join.asked.iter().all(|peer| join.said_no.contains(peer) || !peers.contains(peer));
         let code = join.code.clone();
-        let gave_up = (waited >= UNKNOWN_AFTER_MS && all_said_no) || waited >= NOBODY_AFTER_MS;
+        let is_idle = join.entering.is_none() && join.keepers.is_empty();
+        let gave_up = is_idle && ((waited >= UNKNOWN_AFTER_MS && all_said_no) || waited >= NOBODY_AFTER_MS);
         if gave_up && new.is_empty() {
-            let error = match join.said_no.len() {
-                0 => CommandError::NobodyFound,
-                asked => CommandError::CodeUnknown { asked },
+            let error = match (join.refused, join.said_no.len()) {
+                (Some(why), _) => not_entered(why),
+                (None, 0) => CommandError::NobodyFound,
+                (None, asked) => CommandError::CodeUnknown { asked },
             };
             if let Some(Job::Join(join)) = self.jobs.remove(&id) {
-                self.fail_join(join, error);
+                self.fail_join(&join, error);
             }
             return;
         }
@@ -289,9 +197,10 @@ impl Engine {
             self.event(Event::JoinProgress { code, stage: JoinStage::Searching { asked } });
         }
         for peer in new {
-            self.ask(peer, &Request::Invite(locator), Asked::Invite { job: id });
+            self.ask(peer, &Request::Look(Look::sign(&keys, me, peer)), Asked::Look { job: id });
         }
         self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Join(id));
+        self.enter_somewhere(id);
     }
 
     pub(super) fn check_joins(&mut self) {
@@ -299,58 +208,173 @@ impl Engine {
         ids.into_iter().for_each(|id| self.check_join(id));
     }
 
-    pub(super) fn on_invite(&mut self, id: JobId, from: DeviceId, invite: Option<Invite>) {
+    /// A peer answered whether it knows the door, or could not be asked: then it is asked again.
+    pub(super) fn on_found(&mut self, id: JobId, from: DeviceId, found: Option<Found>) {
         let Some(Job::Join(join)) = self.jobs.get_mut(&id) else { return };
-        let Some(stretched) = &join.stretched else { return };
-        // Anything that the code does not open is as good as a no: the peer may be hostile.
-        let invitation = invite.filter(|invite| invite.check().is_ok()).and_then(|invite| invite.open(stretched).ok());
-        let Some(invitation) = invitation else {
-            join.said_no.insert(from);
-            self.check_join(id);
-            return;
-        };
-        let Some(Job::Join(join)) = self.jobs.remove(&id) else { return };
-        self.enter(join, &invitation, from);
+        let Some(keys) = &join.keys else { return };
+        // Anything that does not fit the code is as good as a no: the peer may be hostile.
+        let lead = found.as_ref().and_then(|found| found.check_lead(keys).ok());
+        match found.zip(lead) {
+            Some((Found { genesis, offers, .. }, lead)) => {
+                let code = join.code.clone();
+                let (room, name) = (lead.room, String::new());
+                join.keepers.push_back(Keeper { peer: from, lead, genesis, offers: offers.into() });
+                self.event(Event::JoinProgress { code, stage: JoinStage::Found { room, name } });
+            }
+            None => drop(join.said_no.insert(from)),
+        }
+        self.check_join(id);
     }
 
-    fn enter(&mut self, join: Join, invitation: &Invitation, from: DeviceId) {
-        let room_id = invitation.room();
-        let secrets = invitation.epoch_secrets();
-        let genesis = Genesis::decode(invitation.genesis.body());
-        let (Ok(secrets), Ok(genesis)) = (secrets, genesis) else {
-            self.fail_join(join, CommandError::InviteInvalid);
-            return;
+    /// A peer that is too busy, or was cut off, is asked again.
+    pub(super) fn look_again(&mut self, id: JobId, from: DeviceId) {
+        if let Some(Job::Join(join)) = self.jobs.get_mut(&id) {
+            join.asked.remove(&from);
+        }
+    }
+
+    /// Asks the next one who knows the door to let this device in.
+    fn enter_somewhere(&mut self, id: JobId) {
+        let Some(Job::Join(join)) = self.jobs.get_mut(&id).filter(|job| is_waiting(job)) else { return };
+        let Some(mut keeper) = join.keepers.pop_front() else { return };
+        let tries = join.tries.entry(keeper.peer).or_default();
+        *tries += 1;
+        let offer = keeper.offers.pop_front().filter(|_| *tries <= TRIES_MAX);
+        let (Some(offer), Some(keys)) = (offer, join.keys.clone()) else {
+            join.said_no.insert(keeper.peer);
+            return self.enter_somewhere(id);
         };
-        if invitation.expires.is_some_and(|expires| expires <= self.now.wall) {
-            self.fail_join(join, CommandError::CodeExpired);
-            return;
+        let is_visit = join.is_visit;
+        let me = self.key.id();
+        if self.rooms.get(&keeper.lead.room).is_some_and(|room| room.membership.is_in(me)) {
+            return self.finish_here(id, keeper.lead.room);
         }
-        let name = invitation.name.as_str().to_owned();
-        self.event(Event::JoinProgress {
-            code: join.code.clone(),
-            stage: JoinStage::Found { room: room_id, name: name.clone() },
-        });
-        if self.rooms.contains_key(&room_id) {
-            self.event(Event::JoinProgress { code: join.code.clone(), stage: JoinStage::Finished { room: room_id } });
-            self.reply(join.call, Ok(Reply::Joined(room_id)));
-            return;
+        let Some(entry) = self.sign_in(&keys, &keeper.lead, offer, is_visit) else { return };
+        let enter = Enter { room: keeper.lead.room, entry: entry.inner().clone(), for_keys: true };
+        self.ask(keeper.peer, &Request::Enter(Box::new(enter)), Asked::Enter { job: id });
+        if let Some(Job::Join(join)) = self.jobs.get_mut(&id) {
+            join.entering = Some((keeper, entry));
         }
+    }
+
+    /// The room came here by another way meanwhile.
+    fn finish_here(&mut self, id: JobId, room: RoomId) {
+        let name = self.rooms.get(&room).map(|room| room.record.name.clone()).unwrap_or_default();
+        if let Some(Job::Join(join)) = self.jobs.remove(&id) {
+            self.is_in_already(&join, room, name);
+        }
+    }
+
+    /// The entry by which this device comes in: the first one of a new log, each time.
+    fn sign_in(&mut self, keys: &CodeKeys, lead: &Lead, offer: Offer, is_visit: bool) -> Option<Verified<Entry>> {
         let log = LogId(self.rng.next_u64());
-        let Some(stretched) = join.stretched.clone() else { return };
-        let locator = stretched.locator();
-        let code = CodeRecord { code: join.code.clone(), expires: invitation.expires, stretched, uses: None };
-        let epochs = invitation.earlier_secrets().into_iter().chain([secrets]).collect();
-        let founding = Founding { genesis_entry: invitation.genesis.clone(), genesis, epochs };
-        self.add_room(room_id, name, founding, log, Some(code), false);
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.is_fresh = true;
-        }
-        self.enter_as_member(room_id, Some(Body::JoinedBy(locator)), join.call);
-        self.connections.note_in_room(from, room_id);
-        self.sync_with(room_id, from);
+        let header = Header {
+            kind: Kind::Access,
+            room: lead.room,
+            author: self.me(),
+            log,
+            seq: 0,
+            prev: Height::EMPTY.head,
+            epoch: offer.epoch,
+            session: 0,
+        };
+        let until = match is_visit {
+            true => Hours::rounded_up(self.now.wall.saturating_add(VISIT_MS)),
+            false => Hours::NONE,
+        };
+        let own = OwnKey::new(&self.user, lead.room);
+        let body = In::by_code(&own, &InPlace::from(&header), keys, lead.door, offer.step, until);
+        Entry::sign(&self.key, header, &AccessBody::In(body).encode().ok()?).ok()
     }
 
-    fn fail_join(&mut self, join: Join, error: CommandError) {
+    /// A keeper let this device in, or did not.
+    pub(super) fn on_entered(&mut self, id: JobId, from: DeviceId, answer: Option<Entered>) {
+        let Some(Job::Join(join)) = self.jobs.get_mut(&id) else { return };
+        let Some((mut keeper, entry)) = join.entering.take_if(|(keeper, _)| keeper.peer == from) else { return };
+        match answer {
+            Some(Entered::In(wraps)) => {
+                if let Some(opened) = join.keys.as_ref().and_then(|keys| open(keys, &keeper.lead, &entry, &wraps)) {
+                    return self.finish_join(id, keeper, entry, opened);
+                }
+                // It has no key for this, or not the epoch's.
+                join.keepers.push_back(keeper);
+            }
+            Some(Entered::Again(offers)) => {
+                keeper.offers = offers.into();
+                join.keepers.push_front(keeper);
+            }
+            Some(Entered::Refused(why)) => {
+                join.refused = Some(why);
+                match why {
+                    // It asks for what is lacking, and can say more in a moment.
+                    NotEntered::Lacking => drop(join.asked.remove(&from)),
+                    _ => drop(join.said_no.insert(from)),
+                }
+            }
+            // Cut off, or too busy: the same again, by a new entry, in a moment.
+            None => drop(join.asked.remove(&from)),
+        }
+        if matches!(self.jobs.get(&id), Some(Job::Join(join)) if !join.keepers.is_empty()) {
+            self.enter_somewhere(id);
+        }
+        self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Join(id));
+    }
+
+    /// Whoever was to let this device in is gone.
+    pub(super) fn entering_failed(&mut self, id: JobId) {
+        let Some(Job::Join(join)) = self.jobs.get(&id) else { return };
+        if let Some(peer) = join.entering.as_ref().map(|(keeper, _)| keeper.peer) {
+            self.on_entered(id, peer, None);
+        }
+    }
+
+    fn finish_join(&mut self, id: JobId, keeper: Keeper, entry: Verified<Entry>, opened: Opened) {
+        let Some(Job::Join(join)) = self.jobs.remove(&id) else { return };
+        let Keeper { peer, lead, genesis, .. } = keeper;
+        let room = lead.room;
+        let code = join.code.clone();
+        self.event(Event::JoinProgress { code, stage: JoinStage::Found { room, name: opened.name.clone() } });
+        if self.rooms.contains_key(&room) {
+            // It left, or was shut out, and comes back by a new log.
+            self.forget_room(room);
+        }
+        let founding = Founding { genesis_entry: genesis, genesis: lead.genesis, epochs: opened.epochs };
+        self.add_room(room, opened.name, founding, entry.header().log, false);
+        let by_archive = self.connections.is_archive(peer);
+        if let Some(known) = self.rooms.get_mut(&room) {
+            known.is_fresh = true;
+            known.joined_with = Some(join.code.clone());
+            // An archive may show an old state: members say what the room is.
+            known.record.unconfirmed = by_archive;
+        }
+        self.save_room_now(room);
+        self.append_own(room, vec![Piece::Signed(entry)], join.call, |_| Reply::Joined(room));
+        self.connections.note_in_room(peer, room);
+        self.sync_with(room, peer);
+    }
+
+    /// Progress of the first sync after joining goes to whoever joined.
+    pub(super) fn tell_join_stage(&mut self, room_id: RoomId, stage: JoinStage) {
+        let is_over = matches!(stage, JoinStage::Finished { .. });
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        let Some(code) = room.joined_with.clone() else { return };
+        if is_over {
+            // Who is in needs the code no more.
+            room.joined_with = None;
+        }
+        self.event(Event::JoinProgress { code, stage });
+    }
+
+    /// A member serves this device: it is in by more than an archive's word.
+    pub(super) fn note_confirmed(&mut self, room_id: RoomId, peer: DeviceId) {
+        let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.record.unconfirmed) else { return };
+        if room.membership.is_in(peer) {
+            (room.record.unconfirmed, room.summary_changed) = (false, true);
+            self.save_room_now(room_id);
+        }
+    }
+
+    fn fail_join(&mut self, join: &Join, error: CommandError) {
         self.event(Event::JoinProgress { code: join.code.clone(), stage: JoinStage::Failed });
         self.reply(join.call, Err(error));
     }
@@ -358,18 +382,48 @@ impl Engine {
     pub(super) fn fail_jobs(&mut self) {
         for job in std::mem::take(&mut self.jobs).into_values() {
             match job {
-                Job::Join(join) => self.fail_join(join, CommandError::Stopped),
+                Job::Join(join) => self.fail_join(&join, CommandError::Stopped),
                 Job::NewCode { call, .. } => self.reply(call, Err(CommandError::Stopped)),
             }
         }
     }
+}
 
-    /// Progress of the first sync after joining goes to whoever joined with one of the room's codes.
-    pub(super) fn tell_join_stage(&mut self, room_id: RoomId, stage: JoinStage) {
-        let code =
-            self.rooms.get(&room_id).and_then(|room| room.record.codes.first()).map(|record| record.code.clone());
-        if let Some(code) = code {
-            self.event(Event::JoinProgress { code, stage });
-        }
+/// Whether a join asks nobody to let it in at the moment.
+fn is_waiting(job: &Job) -> bool {
+    matches!(job, Job::Join(join) if join.entering.is_none())
+}
+
+/// What a code opened.
+struct Opened {
+    name: String,
+    /// The epochs whose keys came along, oldest first.
+    epochs: Vec<EpochSecrets>,
+}
+
+/// Opens the first wrap that fits the entry and whose key is that of its epoch.
+fn open(keys: &CodeKeys, lead: &Lead, entry: &Entry, wraps: &[Wrap]) -> Option<Opened> {
+    let (room, epoch) = (lead.room, entry.header().epoch);
+    let fits = |wrap: &&Wrap| {
+        let facts = &wrap.facts;
+        (facts.room, facts.door, facts.epoch) == (room, lead.door, epoch) && wrap.check().is_ok()
+    };
+    wraps.iter().filter(fits).find_map(|wrap| {
+        let payload = wrap.open(keys).ok()?;
+        let secrets = payload.secrets(&wrap.facts).ok()?;
+        let epochs = payload.earlier_secrets(room).into_iter().chain([secrets]).collect();
+        Some(Opened { name: payload.name.as_str().to_owned(), epochs })
+    })
+}
+
+/// What a person is told who was not let in.
+fn not_entered(why: NotEntered) -> CommandError {
+    match why {
+        NotEntered::Expired => CommandError::CodeExpired,
+        NotEntered::Ended | NotEntered::MakerGone | NotEntered::ShutOut => CommandError::CodeEnded,
+        NotEntered::UsedUp => CommandError::CodeUsedUp,
+        NotEntered::Full | NotEntered::TooManyOwn => CommandError::RoomFull,
+        NotEntered::Removed | NotEntered::Out => CommandError::NotLetIn,
+        NotEntered::Lacking | NotEntered::Wrong => CommandError::InviteInvalid,
     }
 }

@@ -1,8 +1,16 @@
-//! Leaving a room, and forgetting one that is over.
+//! Going out of a room: leaving it with all own devices, taking a lost one out for ever; and forgetting
+//! one that is over.
 
-use parlor_protocol::{DeviceId, RoomId, content::Body};
+use parlor_protocol::{
+    DeviceId, RoomId,
+    access::{AccessBody, Out, OutDevice, OwnKey},
+    content::Body,
+    entry::Kind,
+    limits::{LOGS_OF_DEVICE_MAX, OUT_DEVICES_MAX},
+    log::Height,
+};
 
-use super::{Engine, io::CallId, writing::Pending};
+use super::{Engine, io::CallId, room::Room, writing::Pending};
 use crate::{command::Reply, error::CommandError, store::Write};
 
 impl Engine {
@@ -23,8 +31,9 @@ impl Engine {
         }
         let has_other_devices = room.membership.devices_of(user).any(|device| device != me);
         room.record.leaving = true;
-        if room.membership.current().is_some() {
-            self.write_contents(room_id, vec![Body::Leave], Some(call), |_| Reply::Done);
+        if room.membership.current().is_some() && room.membership.is_in(me) {
+            let own = room.own_devices(me);
+            self.send_out(room_id, own, false, Some(call));
             self.save_room_now(room_id);
             self.look_at_standing(room_id);
         } else {
@@ -34,6 +43,23 @@ impl Engine {
             // Nobody is there who could be told.
             self.forget(room_id, None);
         }
+    }
+
+    /// Says that own devices go out, for people and for the rules.
+    pub(super) fn send_out(&mut self, room_id: RoomId, devices: Vec<DeviceId>, for_ever: bool, call: Option<CallId>) {
+        let me = self.me();
+        let own = OwnKey::new(self.user_in(room_id), room_id);
+        for some in devices.chunks(OUT_DEVICES_MAX) {
+            // For people first: what comes after the ends of its logs counts no more.
+            let line = Body::WentOut { devices: some.to_vec(), for_ever };
+            self.write_contents(room_id, vec![line], None, |_| Reply::Done);
+            let Some(room) = self.rooms.get(&room_id) else { return };
+            let gone = some.iter().map(|device| room.out_of(*device)).collect();
+            let out = Out::sign(&own, room_id, me, for_ever, gone).ok();
+            let Some(body) = out.and_then(|out| AccessBody::Out(out).encode().ok()) else { continue };
+            self.write_plain(room_id, Kind::Access, body, None, Reply::Done);
+        }
+        self.reply(call, Ok(Reply::Done));
     }
 
     /// Whether nobody is left in a room that is being left, and this is another device of the person.
@@ -65,5 +91,21 @@ impl Engine {
         self.forget_room(room_id);
         let writes = std::iter::once(Write::ForgetRoom(room_id)).chain(self.mark_gone(room_id)).collect();
         self.write(writes, Pending::forgetting(room_id, call));
+    }
+}
+
+impl Room {
+    /// The devices in the room of this device's person.
+    pub(super) fn own_devices(&self, me: DeviceId) -> Vec<DeviceId> {
+        let rules = self.membership.rules();
+        let own = rules.own_of(me);
+        rules.devices_in(0).filter(|device| rules.own_of(*device) == own).collect()
+    }
+
+    /// A device that goes out, with the ends of its logs as they are known here.
+    fn out_of(&self, device: DeviceId) -> OutDevice {
+        let logs = self.logs.of(device).map(|(key, state)| (key.log, state.counted()));
+        let heads = logs.filter(|(_, head): &(_, Height)| head.next > 0).take(LOGS_OF_DEVICE_MAX).collect();
+        OutDevice { device, heads }
     }
 }

@@ -33,7 +33,10 @@ pub(super) struct LogState {
     pub(super) height: Height,
     pub(super) durable: u64,
     pub(super) frozen: Option<Frozen>,
-    /// Where it ends for everybody, because its device was removed or shut out.
+    /// Where it ends: what lies beyond is neither kept nor passed on, because its device was removed or
+    /// shut out.
+    pub(super) end: Option<Height>,
+    /// Where it stops to count, because its device went out; at its end at the latest.
     pub(super) cut: Option<Height>,
     /// The sessions that seal the newest entries.
     pub(super) sessions: Sessions,
@@ -48,6 +51,7 @@ impl Default for LogState {
             height: Height::EMPTY,
             durable: 0,
             frozen: None,
+            end: None,
             cut: None,
             sessions: Sessions::default(),
             said: None,
@@ -57,14 +61,19 @@ impl Default for LogState {
 }
 
 impl LogState {
-    /// How far it counts: what lies beyond its end is neither compared nor served nor shown.
+    /// How far it is compared and served: up to its end.
     pub(super) fn counted(&self) -> Height {
-        self.cut.filter(|cut| cut.next < self.height.next).unwrap_or(self.height)
+        self.end.filter(|end| end.next < self.height.next).unwrap_or(self.height)
     }
 
-    /// How much of it that is durable counts.
+    /// How far it is shown.
+    pub(super) fn shown(&self) -> u64 {
+        self.cut.map_or(self.height.next, |cut| cut.next.min(self.height.next))
+    }
+
+    /// How much of it that is durable is given to others.
     pub(super) fn durable(&self) -> u64 {
-        self.cut.map_or(self.durable, |cut| cut.next.min(self.durable))
+        self.end.map_or(self.durable, |end| end.next.min(self.durable))
     }
 }
 
@@ -103,7 +112,7 @@ impl Logs {
 
     /// Whether a log ends at or before a place.
     pub(super) fn ends_before(&self, key: LogKey, seq: u64) -> bool {
-        self.logs.get(&key).and_then(|log| log.cut).is_some_and(|cut| cut.next <= seq)
+        self.logs.get(&key).and_then(|log| log.end).is_some_and(|end| end.next <= seq)
     }
 
     pub(super) fn is_frozen(&self, key: LogKey) -> bool {

@@ -1,21 +1,18 @@
 //! Who belongs to a room, for a member: the public rules, and what the epoch keys add to them.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, Role, RoomId, UserId,
+    DeviceId, DoorId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
+    access::{DoorState, Learned, Living, Presence, Rules, wire::NotAdmitted},
     card::{DeviceCard, Prekey},
     entry::{Entry, Kind, Verified},
-    epoch::{AdmissionCert, EpochRecord, EpochSecrets, Genesis, RoomSettings, Step},
-    invite::Invite,
+    epoch::{EpochRecord, EpochSecrets, Genesis, RoomSettings, Step},
     keys::DhSecret,
     log::Height,
     lookalike::Looks,
-    rules::{Learned, RoomRules, Standing},
 };
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) use parlor_protocol::rules::Refused;
-
-use super::revoked::Revocations;
 
 /// A member as the others know it.
 #[derive(Clone, Debug)]
@@ -43,14 +40,8 @@ pub(super) struct MemberState {
 pub(super) struct Taught {
     pub(super) members: bool,
     pub(super) epochs: bool,
-}
-
-/// An own code as its record stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CodeState<'a> {
-    pub(super) standing: Standing<'a>,
-    pub(super) works: bool,
-    pub(super) revoked: bool,
+    /// Who is in, or which codes there are.
+    pub(super) access: bool,
 }
 
 /// Who belongs to a room.
@@ -58,7 +49,7 @@ pub(super) struct CodeState<'a> {
 pub(super) struct Membership {
     room: RoomId,
     genesis: Genesis,
-    rules: RoomRules,
+    rules: Rules,
     /// Epochs whose key is known, each with the order in which it became known.
     secrets: HashMap<EpochId, (usize, EpochSecrets)>,
     settings: HashMap<EpochId, RoomSettings>,
@@ -68,18 +59,11 @@ pub(super) struct Membership {
     pub(super) members: BTreeMap<DeviceId, MemberState>,
     /// Devices that are in the room no longer, for the names beside what they wrote.
     former: BTreeMap<DeviceId, MemberState>,
-    /// People who left, and when.
-    left: BTreeMap<UserId, Hlc>,
-    /// When people last told who they are: who leaves and joins again is back.
-    told: BTreeMap<UserId, Hlc>,
-    /// Devices that their own people revoked; see `revoked`.
-    pub(super) revoked: Revocations,
 }
 
 impl Membership {
     pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis, epochs: Vec<EpochSecrets>) -> Self {
-        let mut rules = RoomRules::new(room, founder, genesis.clone());
-        epochs.iter().for_each(|secrets| rules.add_epoch(secrets.id(), secrets.admission_public()));
+        let rules = Rules::new(room, founder, genesis.clone());
         let secrets = epochs.into_iter().enumerate().map(|(rank, secrets)| (secrets.id(), (rank, secrets))).collect();
         let mut membership = Self {
             room,
@@ -91,15 +75,12 @@ impl Membership {
             current: None,
             members: BTreeMap::new(),
             former: BTreeMap::new(),
-            left: BTreeMap::new(),
-            told: BTreeMap::new(),
-            revoked: Revocations::default(),
         };
         membership.choose();
         membership
     }
 
-    pub(super) fn rules(&self) -> &RoomRules {
+    pub(super) fn rules(&self) -> &Rules {
         &self.rules
     }
 
@@ -142,41 +123,46 @@ impl Membership {
         self.rules.is_owner(user)
     }
 
-    pub(super) fn is_member(&self, device: DeviceId) -> bool {
-        self.rules.is_member(device) && !self.is_revoked(device)
-    }
-
-    /// Whether a device is in the room, and its person has not left.
+    /// Whether a device is in the room: it came in, and neither it nor anybody else ended that.
     pub(super) fn is_in(&self, device: DeviceId) -> bool {
-        self.is_member(device) && self.user_of(device).is_none_or(|user| !self.left.contains_key(&user))
+        self.rules.is_in(device)
     }
 
-    /// Checks the certificate a peer shows with a request.
-    pub(super) fn check_cert(&self, peer: DeviceId, cert: &AdmissionCert) -> bool {
-        self.rules.check_cert(peer, cert) && !self.is_revoked(peer)
+    /// Whether its own person sent a device out for ever.
+    pub(super) fn is_lost(&self, device: DeviceId) -> bool {
+        self.rules.presence(device) == Presence::Lost
     }
 
-    /// The record behind a code that works.
-    pub(super) fn invite(&self, locator: Locator) -> Option<&Invite> {
-        self.rules
-            .code(locator)
-            .map(|standing| self.code_state(standing))
-            .filter(|code| code.works)
-            .map(|code| code.standing.invite)
+    /// Whether a peer is served, by this machine's clock.
+    pub(super) fn served(&self, peer: DeviceId, wall: u64) -> Result<(), NotAdmitted> {
+        self.rules.served(peer, wall)
     }
 
-    pub(super) fn codes(&self) -> impl Iterator<Item = CodeState<'_>> {
-        self.rules.codes().map(|standing| self.code_state(standing))
+    // Codes.
+
+    /// Whether a code was ended by somebody who may: who made it, or a moderator.
+    pub(super) fn is_ended(&self, door: DoorId) -> bool {
+        self.rules.is_ended(door, |by, epoch| self.role_at(by, epoch) >= Role::Moderator)
     }
 
-    /// Archives heed every revocation; members know who may: who made the code, moderators, owners.
-    fn code_state<'a>(&self, standing: Standing<'a>) -> CodeState<'a> {
-        let may = |revocation: &parlor_protocol::rules::Revocation| {
-            revocation.by == standing.invite.signer || self.role_at(revocation.by, revocation.epoch) >= Role::Moderator
-        };
-        let revoked = standing.revocations.iter().any(may);
-        let works = !revoked && self.rules.is_live(&standing) && !self.is_revoked(standing.invite.signer);
-        CodeState { standing, works, revoked }
+    /// Asks the rules something about doors, by this machine's clock.
+    pub(super) fn with_living<T>(&self, wall: u64, ask: impl FnOnce(&Rules, &Living<'_>) -> T) -> T {
+        let is_ended = |door| self.is_ended(door);
+        ask(&self.rules, &Living { now_ms: wall, is_ended: &is_ended })
+    }
+
+    /// The door that a code's locator leads to, and whether it lets anybody in.
+    pub(super) fn find_door(&self, locator: Locator, wall: u64) -> Option<(DoorState<'_>, bool)> {
+        let found = self.with_living(wall, |rules, living| {
+            let id = rules.find(locator, living)?;
+            Some((id, rules.check_door(id, living).is_ok()))
+        });
+        found.and_then(|(id, works)| Some((self.rules.door(id)?, works)))
+    }
+
+    /// Whether a door lets anybody in.
+    pub(super) fn opens(&self, door: DoorId, wall: u64) -> bool {
+        self.with_living(wall, |rules, living| rules.check_door(door, living).is_ok())
     }
 
     /// Whether an entry may stand in its log; tells what it changed.
@@ -188,26 +174,32 @@ impl Membership {
     ) -> Result<Taught, Refused> {
         // Learned first, because owners' decisions count also where their log has ended since.
         let epochs = entry.header().kind == Kind::Epoch && self.learn(entry, me, prekeys)?;
-        let header = entry.header();
-        let may_end_codes = header.kind == Kind::Invite && self.role_at(header.author, header.epoch) >= Role::Moderator;
-        let learned = self.rules.admit_of(entry, may_end_codes);
-        match learned {
-            Ok(Learned::Admitted(_)) => Ok(Taught { members: true, epochs }),
-            Ok(_) => Ok(Taught { members: epochs, epochs }),
+        let taught = Taught { members: epochs, epochs, ..Taught::default() };
+        match self.rules.admit(entry) {
+            Ok(Learned::In(_) | Learned::Out(_) | Learned::DoorMade(_) | Learned::DoorEnded(_)) => {
+                Ok(Taught { members: true, access: true, ..taught })
+            }
+            Ok(Learned::Nothing | Learned::Epoch(_)) => Ok(taught),
             // What was learned must be told, and the log is cut right after.
-            Err(Refused::Cut) if epochs => Ok(Taught { members: true, epochs }),
+            Err(Refused::Cut) if epochs => Ok(Taught { members: true, ..taught }),
             Err(refused) => Err(refused),
         }
     }
 
-    /// Whether an entry may be shown before its log is here. While the record of its epoch is not known,
-    /// nobody can tell who was removed since: then only what was sealed with the newest key is shown.
-    pub(super) fn may_show_early(&self, entry: &Verified<Entry>, certified: bool) -> bool {
-        let epoch = entry.header().epoch;
-        match self.rules.graph().facts(epoch) {
-            Some(_) => self.rules.may_stand(entry, certified),
-            None => self.current == Some(epoch),
+    /// Whether an entry that opens may be shown before its log is here. How its author came in may not be
+    /// known yet; that it opens shows that the author has the epoch's key. While the record of its epoch is
+    /// not known, nobody can tell who was removed since: then only what was sealed with the newest key is
+    /// shown.
+    pub(super) fn may_show_early(&self, entry: &Verified<Entry>) -> bool {
+        let (author, epoch) = (entry.header().author, entry.header().epoch);
+        if self.rules.graph().facts(epoch).is_none() {
+            return self.newest_bare() == Some(epoch);
         }
+        let is_new = || {
+            let opens = self.rules.graph().device(author).may_write(epoch, true).is_ok();
+            opens && matches!(self.rules.presence(author), Presence::Unknown | Presence::In { .. })
+        };
+        self.rules.may_stand(entry) || (is_new() && self.rules.stands(entry))
     }
 
     /// Learns the record of an epoch, wherever it came from; false when it is known.
@@ -248,7 +240,6 @@ impl Membership {
     /// Keeps the key of an epoch; of two that of the lower step.
     fn hold(&mut self, secrets: EpochSecrets) {
         let rank = self.secrets.len();
-        self.rules.add_epoch(secrets.id(), secrets.admission_public());
         let (_, known) = self.secrets.entry(secrets.id()).or_insert_with(|| (rank, secrets.clone()));
         if secrets.lowest() < known.lowest() {
             *known = secrets;
@@ -283,29 +274,16 @@ impl Membership {
         EpochRecord::decode(self.entries.get(&entry)?.body()).ok()
     }
 
-    /// Chooses the epoch that this device writes in.
+    /// Chooses the epoch that this device writes in. Right after joining there is none: nothing is
+    /// written before the epoch's record is here and stands.
     fn choose(&mut self) {
-        let held = |epoch: EpochId| self.secrets.contains_key(&epoch);
-        let graph = self.rules.graph();
-        // Right after joining the records are not here yet.
-        let bare =
-            || self.secrets.values().filter(|(_, s)| graph.facts(s.id()).is_none()).max_by_key(|(rank, _)| *rank);
-        self.current = graph.sending(held).or_else(|| bare().map(|(_, secrets)| secrets.id()));
+        self.current = self.rules.graph().sending(|epoch| self.secrets.contains_key(&epoch));
     }
 
-    /// A ticket for requests: for the epoch that is written in, or `back` steps older, for peers that
-    /// do not know it yet.
-    pub(super) fn ticket(&self, me: DeviceId, back: usize) -> Option<AdmissionCert> {
-        let mut known = self.known_secrets();
-        known.reverse();
-        let current = self.current.and_then(|epoch| known.iter().position(|secrets| secrets.id() == epoch));
-        let at = current.unwrap_or_default().saturating_add(back);
-        known.get(at).or_else(|| known.last()).map(|secrets| secrets.admit(me))
-    }
-
-    /// Number of steps back that a ticket can be.
-    pub(super) fn tickets(&self) -> usize {
-        self.secrets.len()
+    /// The newest epoch whose key is here and whose record is not.
+    fn newest_bare(&self) -> Option<EpochId> {
+        let bare = self.secrets.values().filter(|(_, secrets)| self.rules.graph().facts(secrets.id()).is_none());
+        bare.max_by_key(|(rank, _)| *rank).map(|(_, secrets)| secrets.id())
     }
 
     /// Entries of records that a peer lacks, and may have.
@@ -320,7 +298,12 @@ impl Membership {
         missing.iter().filter_map(|entry| self.entries.get(entry)).cloned().collect()
     }
 
-    /// Where a log ends, because its device was removed or shut out.
+    /// Where a log ends: what lies beyond is neither kept nor passed on.
+    pub(super) fn end(&self, log: parlor_protocol::LogKey) -> Option<Height> {
+        self.rules.end(log)
+    }
+
+    /// Where a log stops to count.
     pub(super) fn cut(&self, log: parlor_protocol::LogKey) -> Option<Height> {
         self.rules.cut(log)
     }
@@ -427,9 +410,8 @@ impl Membership {
 
     /// Puts a device where it belongs.
     pub(super) fn put(&mut self, device: DeviceId, member: MemberState) {
-        let stands = self.is_member(device) && !self.left.contains_key(&member.card.user);
         let (to, from) =
-            if stands { (&mut self.members, &mut self.former) } else { (&mut self.former, &mut self.members) };
+            if self.is_in(device) { (&mut self.members, &mut self.former) } else { (&mut self.former, &mut self.members) };
         from.remove(&device);
         to.insert(device, member);
     }
@@ -443,7 +425,6 @@ impl Membership {
 
     /// Parts those who are in the room from those who were, and gives everybody the role that holds.
     pub(super) fn sort_members(&mut self) {
-        self.note_waiting();
         let everybody = std::mem::take(&mut self.members).into_iter().chain(std::mem::take(&mut self.former));
         let settings = self.settings();
         for (device, mut member) in everybody.collect::<Vec<_>>() {
@@ -453,32 +434,14 @@ impl Membership {
         }
     }
 
-    /// A person leaves with all devices; false when it was known.
-    pub(super) fn leave(&mut self, device: DeviceId, hlc: Hlc) -> bool {
-        let Some(user) = self.user_of(device) else { return false };
-        let is_back = self.told.get(&user).is_some_and(|at| *at > hlc);
-        let is_news = !is_back && self.left.get(&user).is_none_or(|at| *at < hlc);
-        if is_news {
-            self.left.insert(user, hlc);
-            self.sort_members();
-        }
-        is_news
-    }
-
-    /// A person tells who it is: if it had left before, it is back.
-    pub(super) fn come_back(&mut self, device: DeviceId, hlc: Hlc) {
-        let Some(user) = self.user_of(device) else { return };
-        let told = self.told.entry(user).or_default();
-        *told = (*told).max(hlc);
-        if self.left.get(&user).is_some_and(|at| *at < hlc) {
-            self.left.remove(&user);
-            self.sort_members();
-        }
-    }
-
-    /// People who left.
-    pub(super) fn left(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.left.keys().copied()
+    /// Owners none of whose devices is in any more, and who are known to have been.
+    pub(super) fn gone_owners(&self, here: &std::collections::BTreeSet<UserId>) -> Vec<UserId> {
+        let owners = self.rules.graph().owners();
+        let has_left = |user: &UserId| {
+            let mut devices = self.all_devices_of(*user).peekable();
+            devices.peek().is_some() && devices.all(|device| self.rules.presence(device) == Presence::Left)
+        };
+        owners.into_iter().filter(|user| !here.contains(user) && has_left(user)).collect()
     }
 
     /// Devices of a person, in the room or not.

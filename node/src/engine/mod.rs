@@ -6,7 +6,6 @@
 
 pub mod account;
 mod archiving;
-mod codes;
 mod commands;
 mod connection;
 mod consequences;
@@ -36,11 +35,14 @@ mod presence;
 mod progress;
 mod publishing;
 mod reserving;
-mod revoked;
 mod room;
 mod sealing;
 mod sending;
 mod serve;
+mod doors;
+mod entering;
+mod founding;
+mod wraps;
 mod steps;
 mod sync;
 mod telling;

@@ -58,7 +58,7 @@ impl Engine {
     }
 
     /// Tells a room the newest prekey, if it does not know it.
-    fn tell_prekey(&mut self, room_id: RoomId) {
+    pub(super) fn tell_prekey(&mut self, room_id: RoomId) {
         let newest = self.identity.prekeys.first().map_or(0, |(_, made)| *made);
         let Some(body) = self.profile_body_in(room_id) else { return };
         let Some(room) = self.rooms.get_mut(&room_id) else { return };

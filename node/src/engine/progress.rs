@@ -64,6 +64,11 @@ impl Room {
         self.peers.iter().filter(counts).map(|(_, state)| state)
     }
 
+    /// Whether something is still asked of members or archives that may be news.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.counted_peers().any(|state| !state.compared && state.is_catching_up())
+    }
+
     /// Notes when the room has been compared to the end with all who are there; of a crowd the first
     /// ones bring what all of them have.
     pub(super) fn note_synced(&mut self) {
@@ -71,7 +76,7 @@ impl Room {
             return;
         }
         let compared = self.counted_peers().filter(|state| state.compared).count();
-        let goes_on = self.counted_peers().any(|state| !state.compared && state.is_catching_up());
+        let goes_on = self.is_catching_up();
         self.has_synced = compared >= COMPARED_AT_ONCE || compared > 0 && !goes_on;
         self.summary_changed |= self.has_synced;
     }

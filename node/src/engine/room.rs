@@ -5,8 +5,8 @@ mod faces;
 mod showing;
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, Hlc, Locator, LogKey, RoomId, UserId,
-    content::Body,
+    DeviceId, EntryId, EpochId, Hlc, LogKey, RoomCode, RoomId, UserId,
+    access::AccessBody,
     entry::{Entry, Kind, Verified},
     epoch::{EpochSecrets, Genesis, RoomKind},
     keys::DhSecret,
@@ -22,13 +22,13 @@ use super::{
     commands::EarlyQuestion,
     contacts::Contacts,
     early::Early,
+    entering::Keeping,
     governing::Changes,
     logs::{Fetching, Logs},
     membership::{Membership, Refused},
     moderating::Mutes,
     people::SeenProfile,
     reserving::Reserved,
-    revoked::Revocations,
     sending::Waiting,
     steps::{Reading, Sessions, Steps},
     sync::PeerRoom,
@@ -39,6 +39,9 @@ use crate::{
     event::{Message, MessageBody, RoomStanding},
     store::RoomRecord,
 };
+
+/// Entries of coming in of which it is noted when they were heard of.
+const HEARD_MAX: usize = 4 * parlor_protocol::limits::DEVICES_MAX;
 
 /// What taking in entries brought about.
 #[derive(Debug, Default)]
@@ -54,10 +57,8 @@ pub(super) struct Effects {
     pub(super) gone: Vec<EntryId>,
     /// Something that was not shown may have to be shown now.
     pub(super) shows_again: bool,
-    /// Somebody revoked a device.
-    pub(super) revoked: bool,
-    /// Codes that somebody joined with.
-    pub(super) used_codes: BTreeSet<Locator>,
+    /// Somebody came in or went out, or a code was made or ended.
+    pub(super) access: bool,
     /// Profiles that entries showed.
     pub(super) profiles: Vec<SeenProfile>,
 }
@@ -100,8 +101,6 @@ pub(super) struct Room {
     pub(super) waiting: VecDeque<Waiting>,
     /// Something was passed over because its epoch's key is not known here.
     has_unread: bool,
-    /// While the room was read something was shown that does not count.
-    pub(super) shows_too_much: bool,
     /// Epochs in which something was read before their rules were known here.
     guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
@@ -142,10 +141,16 @@ pub(super) struct Room {
     pub(super) mutes: Mutes,
     /// When the last own text was sent, on the monotonic clock.
     pub(super) last_text: Option<u64>,
-    /// Who joined with which code.
-    joiners: BTreeMap<Locator, BTreeSet<DeviceId>>,
-    /// How many may join with a code, and who says so.
-    code_limits: BTreeMap<Locator, BTreeMap<DeviceId, u32>>,
+    /// The own entries of coming in, for who lacks them.
+    pub(super) own_ins: BTreeMap<EntryId, Entry>,
+    /// Own entries of coming in that hang on what is not here yet.
+    pub(super) unadmitted: Vec<Verified<Entry>>,
+    /// Doors at hand, for who looks for them.
+    pub(super) keeping: Keeping,
+    /// The code with which this device joined, until all is here.
+    pub(super) joined_with: Option<RoomCode>,
+    /// When owners' epochs because of who came and went were last begun here, on the wall clock.
+    pub(super) cleared: Vec<u64>,
     /// Devices whose person's name looks like that of somebody who was here before.
     alike: BTreeMap<DeviceId, UserId>,
     has_created_line: bool,
@@ -162,8 +167,7 @@ impl Room {
     pub(super) fn new(record: RoomRecord, genesis: Genesis, epochs: Vec<EpochSecrets>, heights: &Heights) -> Self {
         let received = record.received.iter().copied().collect();
         let kind = genesis.kind;
-        let mut membership = Membership::new(record.room, record.genesis.header().author, genesis, epochs);
-        membership.revoked = Revocations::of(record.revoked.clone());
+        let membership = Membership::new(record.room, record.genesis.header().author, genesis, epochs);
         let keys_known = membership.keys_known();
         Self {
             kind,
@@ -181,7 +185,6 @@ impl Room {
             changes: Changes::default(),
             keys_known,
             has_unread: false,
-            shows_too_much: false,
             guessed: BTreeSet::new(),
             before: None,
             standing: RoomStanding::Member,
@@ -201,8 +204,11 @@ impl Room {
             names: BTreeMap::new(),
             mutes: Mutes::default(),
             last_text: None,
-            joiners: BTreeMap::new(),
-            code_limits: BTreeMap::new(),
+            own_ins: BTreeMap::new(),
+            unadmitted: Vec::new(),
+            keeping: Keeping::default(),
+            joined_with: None,
+            cleared: Vec::new(),
             alike: BTreeMap::new(),
             has_created_line: false,
             unresolved: Vec::new(),
@@ -235,17 +241,38 @@ impl Room {
             // Nobody prunes what stays for ever. Whoever serves it so does not speak for its author.
             return Err(Refused::NotYet);
         }
+        let kind = entry.header().kind;
+        if kind == Kind::Access
+            && entry.header().author == viewer.me
+            && matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_)))
+        {
+            self.own_ins.insert(entry.id(), entry.inner().clone());
+        }
         let taught = self.membership.admit(entry, viewer.me, viewer.prekeys)?;
         effects.members_changed |= taught.members;
+        effects.access |= taught.access;
         if taught.epochs {
             effects.epochs.push(entry.inner().clone());
         }
-        match entry.header().kind {
-            Kind::Admission => self.membership.look_at(entry.header().author),
+        match kind {
+            Kind::Access => {
+                self.note_heard(entry, viewer.wall);
+                self.membership.look_at(entry.header().author);
+            }
+            Kind::Door => self.keep_door_entry(entry),
             Kind::Content => self.read(entry, viewer, effects),
-            Kind::Genesis | Kind::Epoch | Kind::Invite | Kind::Access | Kind::Door => {}
+            Kind::Genesis | Kind::Epoch | Kind::Admission | Kind::Invite => {}
         }
         Ok(())
+    }
+
+    /// Notes when an entry of coming in was first heard of: who was passed on after a code's end is marked.
+    fn note_heard(&mut self, entry: &Verified<Entry>, wall: u64) {
+        let id = entry.id();
+        if self.is_loaded && self.record.heard.iter().all(|(known, _)| *known != id) && self.record.heard.len() < HEARD_MAX {
+            self.record.heard.push((id, wall));
+            self.record_changed = true;
+        }
     }
 
     /// Opens a content. One that cannot be opened is shown as such: it stands in the log all the
@@ -265,8 +292,11 @@ impl Room {
             log.sessions.accept(secrets, entry);
         }
         let session = log.sessions.find(header.session);
-        let is_beyond = self.membership.is_beyond(entry);
-        if let Some(step) = opened.filter(|_| !is_beyond) {
+        if !self.membership.rules().stands(entry) {
+            // Its device went out before: it is kept and passed on, and counts for nothing.
+            return;
+        }
+        if let Some(step) = opened {
             effects.steps |= self.steps.note_written(header.epoch, step);
         }
         let content = match session {
@@ -279,9 +309,6 @@ impl Room {
             None => None,
         };
         match content {
-            // Of a revoked device only that it revokes others counts.
-            Some(content) if is_beyond && !matches!(content.body, Body::Revoke { .. }) => {}
-            None if is_beyond => {}
             Some(content) => {
                 if let Some(step) = opened {
                     self.steps.note_begun(header.epoch, step, content.shown_at(viewer.wall));
@@ -301,9 +328,9 @@ impl Room {
         let membership = &self.membership;
         let mut shows_other = false;
         for (key, log) in self.logs.iter_mut() {
-            let before = log.counted().next;
-            log.cut = membership.cut(*key);
-            shows_other |= log.counted().next != before;
+            let before = (log.counted().next, log.shown());
+            (log.cut, log.end) = (membership.cut(*key), membership.end(*key));
+            shows_other |= (log.counted().next, log.shown()) != before;
         }
         shows_other
     }
@@ -323,8 +350,6 @@ impl Room {
         self.logs.iter_mut().for_each(|(_, log)| (log.sessions, log.said) = (Sessions::default(), None));
         self.names.clear();
         self.vanishing.clear();
-        self.joiners.clear();
-        self.code_limits.clear();
         self.guessed.clear();
         self.mutes.clear();
         self.unresolved.clear();
@@ -335,7 +360,7 @@ impl Room {
     pub(super) fn known_total(&self) -> u64 {
         let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.counted().next)).collect();
         for (key, height) in self.peers.values().flat_map(|peer| &peer.heights) {
-            let ends = self.logs.get(*key).and_then(|log| log.cut).map_or(u64::MAX, |cut| cut.next);
+            let ends = self.logs.get(*key).and_then(|log| log.end).map_or(u64::MAX, |end| end.next);
             if !self.logs.is_frozen(*key) {
                 let next = best.entry(*key).or_default();
                 *next = (*next).max(height.next.min(ends));

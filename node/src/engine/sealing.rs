@@ -17,6 +17,7 @@ use rand_core::CryptoRng;
 
 use super::{
     io::Now,
+    membership::Refused,
     room::{Effects, Room, Viewer},
     steps::is_for_everybody,
     vanishing::SESSION_MAX_MS,
@@ -26,9 +27,9 @@ use crate::error::CommandError;
 /// One part of what a command writes.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// A room's first entry, which is signed before there is a room.
-    Founding(Verified<Entry>),
-    /// An entry whose body is not sealed (epoch, admission, invite).
+    /// One that was signed before there was a room to write it in: what founds it, or comes in.
+    Signed(Verified<Entry>),
+    /// An entry whose body is not sealed.
     Plain(Kind, Vec<u8>),
     /// Something that only members read.
     Content(Body),
@@ -47,6 +48,8 @@ pub(super) struct Sealer<'a> {
     pub(super) key: &'a DeviceKey,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) now: Now,
+    /// Whether the device is in, or comes in with these pieces.
+    pub(super) is_in: bool,
     /// Where messages vanish: what opens a session, so that it may stay.
     pub(super) opener: Option<Body>,
 }
@@ -85,7 +88,7 @@ impl Room {
 
     fn seal_piece(&mut self, sealer: &mut Sealer<'_>, piece: Piece, out: &mut Vec<Sealed>) -> Result<(), CommandError> {
         let (entry, content) = match piece {
-            Piece::Founding(entry) => (entry, None),
+            Piece::Signed(entry) => (entry, None),
             Piece::Plain(kind, body) => {
                 let header = self.next_header(sealer, kind)?;
                 (Entry::sign(sealer.key, header, &body).map_err(|error| cannot_be_sent(&error))?, None)
@@ -120,7 +123,8 @@ impl Room {
     }
 
     fn next_header(&self, sealer: &Sealer<'_>, kind: Kind) -> Result<Header, CommandError> {
-        let epoch = self.membership.current().ok_or(CommandError::RoomChanging)?.id();
+        let current = self.membership.current().filter(|_| kind == Kind::Access || sealer.is_in);
+        let epoch = current.ok_or(CommandError::RoomChanging)?.id();
         Ok(self.header_in(sealer.me(), kind, epoch))
     }
 
@@ -141,8 +145,8 @@ impl Room {
         let mut header = self.next_header(sealer, Kind::Content)?;
         let step = if is_common { Step::COMMON } else { self.writing_step(sealer.now.wall) };
         let secrets = self.membership.current().ok_or(CommandError::RoomChanging)?;
-        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
         let covers = |session: &&SealingSession| session.step() == step && session.covers(header.epoch, header.seq);
+        let content = Content { hlc: self.record.hlc.next(sealer.now.wall), at: sealer.now.wall, body };
         let own;
         let session = match self.sealing.as_ref().filter(|_| !is_common).filter(covers) {
             Some(session) => session,
@@ -195,7 +199,12 @@ impl Room {
         match (sealed.entry.header().kind, sealed.content) {
             (Kind::Genesis, _) => {}
             (_, Some(content)) => self.apply(&sealed.entry, content, viewer, effects),
-            (_, None) => drop(self.take_in(&sealed.entry, viewer, effects)),
+            (_, None) => {
+                if self.take_in(&sealed.entry, viewer, effects) == Err(Refused::NotYet) {
+                    // What it hangs on comes from the others.
+                    self.unadmitted.push(sealed.entry);
+                }
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Sync, the answering side: heights, pages, tails and invites for admitted devices.
+//! Sync, the answering side: heights, pages and tails for who is in the room.
 
 use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
+    access::wire::NotAdmitted,
     account::{AccountAnswer, AccountRefusal},
     entry::Entry,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
@@ -17,7 +18,7 @@ use crate::{
     store::{Read, ReadResult, StoredEntry},
 };
 
-/// First entries of a log that a tail brings along: admission and profile stand there.
+/// First entries of a log that a tail brings along: coming in and profile stand there.
 const LOG_START: u64 = 4;
 
 /// What entries are read for.
@@ -53,35 +54,30 @@ impl Engine {
     pub(super) fn on_asked(&mut self, inbound: InboundId, from: DeviceId, bytes: &Bytes) {
         let answer = match Request::decode(bytes) {
             Err(error) => Some(Answer::unread(&error)),
-            Ok(Request::Invite(locator)) if self.connections.may_look_up(from, self.now.mono) => {
-                Some(Answer::Invite(self.rooms.values().find_map(|room| room.invite(locator)).cloned()))
-            }
-            Ok(Request::Invite(_)) => Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 })),
+            Ok(Request::Look(look)) => Some(self.on_look(from, &look)),
+            Ok(Request::Enter(enter)) => self.on_enter(inbound, from, *enter),
             Ok(Request::Hello(intro)) => Some(self.on_hello(from, intro.map(|intro| *intro))),
             Ok(Request::Knock { entries }) => Some(self.on_knock(from, entries)),
             Ok(Request::Link { locator, message }) => self.on_link(inbound, from, locator, &message),
             Ok(Request::Own(sealed)) => Some(self.on_own(from, &sealed)),
             // Only archives keep accounts.
             Ok(Request::Account(_)) => Some(Answer::Account(AccountAnswer::Refused(AccountRefusal::Closed))),
-            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
+            // Only archives keep wraps.
+            Ok(Request::PushWraps(_)) => Some(Answer::Refused(Refusal::Unsupported)),
+            Ok(Request::Room { room, ask }) => match self.rooms.get(&room) {
                 // A person who has not accepted is not there.
                 Some(known) if known.record.request => Some(Answer::Refused(Refusal::UnknownRoom)),
                 None => Some(Answer::Refused(Refusal::UnknownRoom)),
-                Some(known) if !known.is_loaded && !matches!(ask, RoomRequest::Epochs { .. }) => {
+                Some(known) if !known.is_loaded && !is_epochs(&ask) => {
                     Some(Answer::Refused(Refusal::Busy { retry_ms: 200 }))
                 }
-                // Who was removed or shut out is told so, and nothing else.
-                Some(known) if known.membership.rules().is_genuine(from, &cert) && is_epochs(&ask) => {
-                    self.serve_epochs(room, from, &ask)
-                }
-                Some(known) if !known.membership.check_cert(from, &cert) => {
-                    if known.membership.rules().graph().facts(cert.epoch).is_none() {
-                        // It may know an epoch that is not known here.
-                        self.ask_epochs(room, from);
-                    }
-                    Some(Answer::Refused(Refusal::NotAdmitted))
-                }
-                Some(_) => self.serve(inbound, from, room, ask),
+                Some(known) => match known.membership.served(from, self.now.wall) {
+                    Ok(()) if is_epochs(&ask) => self.serve_epochs(room, from, &ask),
+                    Ok(()) => self.serve(inbound, from, room, ask),
+                    // Who is in no longer is told what became of it, and nothing else.
+                    Err(why) if why != NotAdmitted::Show && is_epochs(&ask) => self.serve_epochs(room, from, &ask),
+                    Err(why) => Some(Answer::Refused(Refusal::NotAdmitted(why))),
+                },
             },
         };
         if let Some(answer) = answer {
@@ -137,7 +133,7 @@ impl Engine {
                 }
                 Some(Answer::Done)
             }
-            RoomRequest::Epochs { .. } => Some(Answer::Refused(Refusal::NotAdmitted)),
+            RoomRequest::Epochs { .. } => Some(Answer::Refused(Refusal::Malformed)),
             // Only archives keep rooms for others.
             RoomRequest::Push { .. } | RoomRequest::Register { .. } => {
                 Some(Answer::Refused(Refusal::RegistrationClosed))

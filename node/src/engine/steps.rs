@@ -31,9 +31,7 @@ pub(super) const fn is_for_everybody(body: &Body) -> bool {
         Body::Profile { .. }
             | Body::Roster(_)
             | Body::RoomName { .. }
-            | Body::CodeLimit { .. }
-            | Body::Leave
-            | Body::Revoke { .. }
+            | Body::WentOut { .. }
     )
 }
 
@@ -81,10 +79,10 @@ impl Steps {
         self.highest(epoch).is_some_and(|(step, _)| step.number() >= MANY_STEPS)
     }
 
-    /// The first step that was begun at or after a time.
-    fn begun_since(&self, epoch: EpochId, from: u64) -> Option<Step> {
-        let mut steps = self.epochs.get(&epoch)?.iter();
-        steps.find(|(_, known)| known.begun.is_some_and(|begun| begun >= from)).map(|(step, _)| *step)
+    /// The first step that was begun at or after a time, and when.
+    fn begun_since(&self, epoch: EpochId, from: u64) -> Option<(Step, u64)> {
+        let steps = self.epochs.get(&epoch)?.iter();
+        steps.filter_map(|(step, known)| Some((*step, known.begun?))).find(|(_, begun)| *begun >= from)
     }
 }
 
@@ -94,7 +92,7 @@ impl Room {
     pub(super) fn writing_step(&self, wall: u64) -> Step {
         let Some(secrets) = self.membership.current() else { return Step::FIRST };
         let epoch = secrets.id();
-        let (highest, known) = self.steps.highest(epoch).unwrap_or_default();
+        let (highest, known) = self.highest_use(epoch);
         // While the rules of the epoch are not known here, nobody is left out.
         let policy = match self.membership.knows_rules_of(epoch) {
             true => self.membership.settings_at(epoch).history.value,
@@ -117,11 +115,30 @@ impl Room {
         self.membership.current().is_some() && (self.is_loaded || self.before.is_some())
     }
 
-    /// The step of the present epoch from which on somebody who joins now may read.
-    pub(super) fn offered_step(&self, wall: u64) -> Step {
-        let Some(secrets) = self.membership.current() else { return Step::FIRST };
+    /// The highest step of an epoch that somebody wrote in or came in at, and what is known of it.
+    fn highest_use(&self, epoch: EpochId) -> (Step, Use) {
+        let written = self.steps.highest(epoch).unwrap_or_default();
+        let named = self.membership.rules().highest_named(epoch).and_then(|step| Step::new(step).ok());
+        match named {
+            Some(named) if named > written.0 => (named, Use::default()),
+            _ => written,
+        }
+    }
+
+    /// The highest step of an epoch that somebody wrote in or came in at.
+    pub(super) fn highest_step(&self, epoch: EpochId) -> Step {
+        self.highest_use(epoch).0
+    }
+
+    /// The first step of an epoch that was begun at or after a time, and when.
+    pub(super) fn step_begun_since(&self, epoch: EpochId, from: u64) -> Option<(Step, u64)> {
+        self.steps.begun_since(epoch, from)
+    }
+
+    /// The step of an epoch from which on somebody who joins now may read.
+    pub(super) fn step_on_offer(&self, secrets: &EpochSecrets, wall: u64) -> Step {
         self.step_for_newcomers(secrets, wall).unwrap_or_else(|| {
-            let (highest, known) = self.steps.highest(secrets.id()).unwrap_or_default();
+            let (highest, known) = self.highest_use(secrets.id());
             let is_from_joining = self.membership.settings_at(secrets.id()).history.value == HistoryPolicy::FromJoining;
             // The first step counts as written in: whoever is here writes in it sooner or later, and a
             // code that was made before must not open that.
@@ -138,7 +155,8 @@ impl Room {
             HistoryPolicy::Everything => Some(Step::FIRST),
             HistoryPolicy::FromJoining => None,
             HistoryPolicy::LastDays(days) => {
-                self.steps.begun_since(secrets.id(), wall.saturating_sub(u64::from(days) * DAY_MS))
+                let begun = self.steps.begun_since(secrets.id(), wall.saturating_sub(u64::from(days) * DAY_MS));
+                begun.map(|(step, _)| step)
             }
         };
         step.map(|step| step.max(secrets.lowest()))

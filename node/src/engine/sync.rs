@@ -44,8 +44,20 @@ pub(super) const RETRY_MS: u64 = 2_000;
 /// What a request was about.
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
-    Invite {
+    Look {
         job: JobId,
+    },
+    Enter {
+        job: JobId,
+    },
+    /// Own entries of coming in, for who lacks them.
+    Show {
+        room: RoomId,
+        peer: DeviceId,
+    },
+    Wraps {
+        room: RoomId,
+        peer: DeviceId,
     },
     Heights {
         room: RoomId,
@@ -114,8 +126,10 @@ pub(super) struct PeerRoom {
     pub(super) epochs_asked: bool,
     /// What an archive knew, and this device, when it was last told of epochs that it lacks.
     pub(super) told_of: Option<(Vec<EntryId>, [u8; 32])>,
-    /// How many epochs back the ticket is that it may know.
-    pub(super) back: usize,
+    /// It was shown by which entry this device came in, and has not answered yet.
+    pub(super) showing: bool,
+    /// For what state of doors, epochs and steps an archive was given wraps.
+    pub(super) wraps_given: Option<u64>,
     tail_asked: bool,
     /// It has been compared with once, and what it had is here: what comes now is news.
     pub(super) compared: bool,
@@ -198,18 +212,15 @@ impl Engine {
         self.drop_unproven(room);
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
         self.govern_soon(room);
-        // With the days another step is the first that newcomers may read.
-        self.reseal_codes(room);
+        // With the days another step is the first that newcomers may read, and codes end.
+        self.after_doors(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
     }
 
     pub(super) fn ask_room(&mut self, room_id: RoomId, peer: DeviceId, ask: RoomRequest, asked: Asked) {
-        let me = self.me();
-        let Some(room) = self.rooms.get(&room_id) else { return };
-        let back = room.peers.get(&peer).map_or(0, |state| state.back);
-        if let Some(cert) = room.membership.ticket(me, back) {
-            self.ask(peer, &Request::Room { room: room_id, cert, ask }, asked);
+        if self.rooms.contains_key(&room_id) {
+            self.ask(peer, &Request::Room { room: room_id, ask }, asked);
         }
     }
 
@@ -224,8 +235,15 @@ impl Engine {
         let Some(asked) = self.asked.remove(&id) else { return };
         let answer = Answer::decode(bytes).unwrap_or_else(|error| Answer::unread(&error));
         match (asked, answer) {
-            (Asked::Invite { job }, Answer::Invite(invite)) => self.on_invite(job, from, invite),
-            (Asked::Invite { job }, _) => self.on_invite(job, from, None),
+            (Asked::Look { job }, Answer::Found(found)) => self.on_found(job, from, found.map(|found| *found)),
+            (Asked::Look { job }, Answer::Refused(Refusal::Busy { .. })) => self.look_again(job, from),
+            (Asked::Look { job }, _) => self.on_found(job, from, None),
+            (Asked::Enter { job }, Answer::Entered(entered)) => self.on_entered(job, from, Some(entered)),
+            (Asked::Enter { job }, _) => self.on_entered(job, from, None),
+            (Asked::Show { room, peer }, Answer::Entered(entered)) => self.on_shown(room, peer, Some(&entered)),
+            (Asked::Show { room, peer }, _) => self.on_shown(room, peer, None),
+            (Asked::Wraps { .. }, Answer::Done) => {}
+            (Asked::Wraps { room, peer }, _) => self.wraps_not_taken(room, peer),
             (Asked::Heights { room, peer }, Answer::Same) => self.on_same(room, peer),
             (Asked::Heights { room, peer }, Answer::Heights(heights)) => {
                 self.ask_epochs(room, peer);
@@ -258,7 +276,10 @@ impl Engine {
 
     pub(super) fn on_request_failed(&mut self, id: RequestId, _reason: &str) {
         match self.asked.remove(&id) {
-            Some(Asked::Invite { job }) => self.check_join(job),
+            Some(Asked::Look { job }) => self.check_join(job),
+            Some(Asked::Enter { job }) => self.entering_failed(job),
+            Some(Asked::Show { room, peer }) => self.on_shown(room, peer, None),
+            Some(Asked::Wraps { room, peer }) => self.wraps_not_taken(room, peer),
             Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer),
             Some(Asked::Account { job, peer }) => self.on_account_answer(job, peer, None),
             Some(Asked::AccountCall { call }) => self.on_account_call(call, None),
@@ -306,8 +327,8 @@ impl Engine {
         }
         if *refusal == Refusal::UnknownRoom && archive {
             self.register(room_id, peer, &[]);
-        } else if *refusal == Refusal::NotAdmitted {
-            self.on_not_admitted(room_id, peer, asked);
+        } else if let Refusal::NotAdmitted(why) = refusal {
+            self.on_not_admitted(room_id, peer, asked, *why);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
@@ -341,6 +362,9 @@ impl Engine {
         self.finish_comparison(room_id, peer);
         if self.connections.is_archive(peer) {
             self.push_missing(room_id, peer);
+            self.push_wraps(room_id, peer);
+        } else {
+            self.note_confirmed(room_id, peer);
         }
         if again {
             self.sync_with(room_id, peer);

@@ -47,6 +47,8 @@ pub(super) enum Again {
     Linked(Box<super::devices::Linked>),
     /// What a new device is given once it is on the list.
     Gift(Box<(InboundId, LinkGift)>),
+    /// Somebody who comes in when its entry is on the disk.
+    ComesIn(Box<super::entering::ComesIn>),
     /// What changed about people.
     Contacts(Vec<UserId>),
     /// Where a peer was seen: the next sighting writes it.
@@ -108,6 +110,10 @@ impl Engine {
             Again::Gift(gift) => {
                 self.unsaved.person = true;
                 self.on_gift_not_saved(gift.0);
+            }
+            Again::ComesIn(comes_in) => {
+                self.on_came_in_not_saved(comes_in.inbound);
+                return self.keep_unsaved(Again::Run(comes_in.run), reason);
             }
             Again::Nothing | Again::Prekeys(_) => {}
         }

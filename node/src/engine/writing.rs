@@ -117,7 +117,9 @@ impl Engine {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         let vanishes = room.membership.current().is_some_and(|now| room.membership.lifetime(now.id()).is_some());
         let opener = if vanishes { self.profile_body_in(room_id) } else { None };
-        let mut sealer = Sealer { key: &self.key, rng: &mut self.rng, now: self.now, opener };
+        let comes_in = |piece: &Piece| matches!(piece, Piece::Signed(_) | Piece::Plain(Kind::Access, _));
+        let is_in = room.membership.is_in(self.key.id()) || pieces.iter().any(comes_in);
+        let mut sealer = Sealer { key: &self.key, rng: &mut self.rng, now: self.now, is_in, opener };
         self.rooms.get_mut(&room_id).ok_or(CommandError::NoSuchRoom)?.seal(&mut sealer, pieces)
     }
 
@@ -211,7 +213,7 @@ impl Engine {
         self.with_room(room_id, |room, viewer| {
             sealed.into_iter().for_each(|sealed| room.take_own(sealed, viewer, &mut effects));
         });
-        self.consequences.push(Consequence::Taken { room: room_id, effects });
+        self.consequences.push(Consequence::Taken { room: room_id, effects, live: true });
     }
 
     pub(super) fn on_written(&mut self, id: WriteId, result: Result<(), String>) {
@@ -239,6 +241,10 @@ impl Engine {
             }
             Again::NewKey(job) => {
                 self.on_new_key_saved(job);
+                None
+            }
+            Again::ComesIn(comes_in) => {
+                self.on_came_in(*comes_in);
                 None
             }
             _ => None,
@@ -283,7 +289,7 @@ impl Engine {
             // What this device decided by the rules that it knows is taken.
             let _ = room.take_in(entry, viewer, &mut effects);
         });
-        self.consequences.push(Consequence::Taken { room: entry.room(), effects });
+        self.consequences.push(Consequence::Taken { room: entry.room(), effects, live: true });
     }
 
     /// The store has answered: the next own entries need not wait for these.
@@ -294,7 +300,7 @@ impl Engine {
         }
     }
 
-    fn note_durable(&mut self, last: &Verified<Entry>) {
+    pub(super) fn note_durable(&mut self, last: &Verified<Entry>) {
         let (room_id, log) = (last.room(), last.log_key());
         if let Some(room) = self.rooms.get_mut(&room_id) {
             let durable = &mut room.logs.entry(log).durable;

@@ -34,7 +34,7 @@ pub use memory::MemoryStore;
 pub(crate) use record::PEERS_MAX;
 pub use record::{
     AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
-    PersonRecord, Read, ReadResult, RevokedRecord, RoomRecord, SecretBytes, StoredEntry, Write,
+    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::WebStore;

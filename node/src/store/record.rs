@@ -1,15 +1,14 @@
 //! What the local store keeps, in the words of the engine. No IO here.
 
 use parlor_protocol::{
-    DeviceId, EpochId, Hlc, LogId, LogKey, RoomCode, RoomId, UserId,
+    DeviceId, EntryId, EpochId, Hlc, Locator, LogId, LogKey, RoomCode, RoomId, UserId,
     account::{RecoveryLock, UserName, VaultKey},
     card::UserKey,
     entry::{Entry, Verified},
     epoch::{EpochSecrets, Step},
     error::SealError,
-    invite::StretchedCode,
     keys::{DeviceKey, DhSecret, Secret},
-    log::{ForkProof, Height, Heights},
+    log::{ForkProof, Heights},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -79,7 +78,7 @@ pub struct RoomRecord {
     pub epochs: Vec<EpochKeyRecord>,
     /// The log this device writes.
     pub own_log: LogId,
-    /// Codes that this device made or used.
+    /// Codes that this device made and that have not ended.
     pub codes: Vec<CodeRecord>,
     /// Unread messages of others that came after this device had read the room for the first time.
     pub unread: u64,
@@ -100,24 +99,10 @@ pub struct RoomRecord {
     pub prekey: u64,
     /// Somebody asks this person into it, and nothing was answered yet.
     pub request: bool,
-    /// Devices that their own people revoked. They stand in the logs too, but what is shown depends on
-    /// them before all logs are read.
-    pub revoked: Vec<RevokedRecord>,
-}
-
-/// A device that its own person revoked in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RevokedRecord {
-    /// The device.
-    pub device: DeviceId,
-    /// The person, as the device's card says.
-    pub user: UserId,
-    /// The log in which it was revoked, and the place.
-    pub log: LogKey,
-    /// See `log`.
-    pub seq: u64,
-    /// What it wrote beyond these does not count.
-    pub heads: Vec<(LogKey, Height)>,
+    /// This device came in by an archive's word, and met no member yet.
+    pub unconfirmed: bool,
+    /// When entries of coming in were first heard of here (milliseconds since 1970).
+    pub heard: Vec<(EntryId, u64)>,
 }
 
 /// An epoch whose key is known.
@@ -152,17 +137,13 @@ impl EpochKeyRecord {
     }
 }
 
-/// A code that this device can show again.
+/// A code that this device made and can show again, until it ends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CodeRecord {
     /// The code.
     pub code: RoomCode,
-    /// When it stops working (milliseconds since 1970).
-    pub expires: Option<u64>,
-    /// What it stretches to: the code is sealed anew in every epoch, and stretching takes long.
-    pub stretched: StretchedCode,
-    /// How many people may join with it; known to its maker.
-    pub uses: Option<u32>,
+    /// Where its door is found.
+    pub locator: Locator,
 }
 
 /// A person known here, and what was decided about them. Kept sealed.

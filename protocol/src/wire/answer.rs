@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::wire::{Entered, Found},
     account::AccountAnswer,
     codec,
     entry::Entry,
     error::CodecError,
     ids::{EntryId, LogKey},
-    invite::Invite,
     limits::{
-        ACCOUNT_DEVICES_MAX, EPOCH_TIPS_MAX, INVITE_MAX, LINK_MAX, LOGS_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES,
-        TAIL_MAX, VAULT_MAX, WIRE_MAX,
+        ACCOUNT_DEVICES_MAX, BODY_MAX, EPOCH_TIPS_MAX, LINK_MAX, LOGS_MAX, OFFERS_MAX, PAGE_MAX_BYTES,
+        PAGE_MAX_ENTRIES, TAIL_MAX, VAULT_MAX, WIRE_MAX, WRAP_MAX, WRAPS_MAX,
     },
     link::LinkGift,
     log::Height,
@@ -37,10 +37,12 @@ kinds! {
     AnswerKind {
         Refused = 0x8000, REFUSAL_MAX;
         Done = 0x8001, 0;
-        Invite = 0x8002, INVITE_MAX + SMALL;
+        // The genesis, the door's entry, and what is on offer.
+        Found = 0x8002, BODY_MAX + SMALL + OFFERS_MAX * 48;
         Hello = 0x8003, SMALL;
         Link = 0x8004, LINK_MAX + SMALL;
         Own = 0x8005, VAULT_MAX + 8;
+        Entered = 0x8006, SMALL + OFFERS_MAX * 48 + WRAPS_MAX * (WRAP_MAX + 8);
 
         Same = 0x8100, 0;
         Heights = 0x8101, LOGS_MAX * HEIGHT;
@@ -76,8 +78,11 @@ pub struct Tail {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The record, or none.
-    Invite(Option<Invite>),
+    /// The door of a code and what is on offer there, or nothing: no such door here, or the asking device
+    /// has not its code.
+    Found(Option<Box<Found>>),
+    /// Whether a device was let in, and its keys.
+    Entered(Entered),
     /// Both sides hold the same.
     Same,
     /// How far each log is held.
@@ -120,7 +125,8 @@ impl Answer {
         match self {
             Self::Refused(refusal) => frame::wrap(Kind::Refused, |bytes| refusal.append(bytes)),
             Self::Done => frame::wrap(Kind::Done, Ok),
-            Self::Invite(invite) => frame::encode(Kind::Invite, invite),
+            Self::Found(found) => frame::encode(Kind::Found, found),
+            Self::Entered(entered) => frame::encode(Kind::Entered, entered),
             Self::Hello(introduction) => frame::encode(Kind::Hello, introduction),
             Self::Link(gift) => frame::encode(Kind::Link, gift),
             Self::Own(sealed) => frame::encode(Kind::Own, sealed),
@@ -145,9 +151,13 @@ impl Answer {
         match kind {
             Kind::Refused => Refusal::read(body).map(Self::Refused),
             Kind::Done => body.empty().map(|()| Self::Done),
-            Kind::Invite => {
-                let invite: Option<Invite> = body.read()?;
-                invite.as_ref().map_or(Ok(()), Invite::check_len).map(|()| Self::Invite(invite))
+            Kind::Found => {
+                let found: Option<Box<Found>> = body.read()?;
+                found.as_ref().map_or(Ok(()), |found| found.check()).map(|()| Self::Found(found))
+            }
+            Kind::Entered => {
+                let entered: Entered = body.read()?;
+                entered.check().map(|()| Self::Entered(entered))
             }
             Kind::Hello => body.read().map(Self::Hello),
             Kind::Link => {

@@ -1,7 +1,7 @@
 //! Why something is not done. A reason is a number with what belongs to it, so that a reason which is
 //! not known here is still a refusal.
 
-use crate::{codec, error::CodecError};
+use crate::{access::wire::NotAdmitted, codec, error::CodecError};
 
 use super::frame::Body;
 
@@ -13,8 +13,8 @@ pub(super) const REFUSAL_MAX: usize = 256;
 pub enum Refusal {
     /// The room is not known here.
     UnknownRoom,
-    /// The device is not admitted to the room.
-    NotAdmitted,
+    /// The device is not served in the room, for this reason.
+    NotAdmitted(NotAdmitted),
     /// Too many requests; try again after some milliseconds.
     Busy {
         /// How long to wait, in milliseconds.
@@ -45,7 +45,7 @@ impl Refusal {
         let reason = |number: u16| Ok([bytes.as_slice(), &number.to_le_bytes()].concat());
         match self {
             Self::UnknownRoom => reason(1),
-            Self::NotAdmitted => reason(2),
+            Self::NotAdmitted(why) => codec::append(reason(2)?, why),
             Self::Busy { retry_ms } => codec::append(reason(3)?, retry_ms),
             Self::DoesNotFit => reason(4),
             Self::QuotaReached => reason(5),
@@ -61,7 +61,7 @@ impl Refusal {
         let (reason, rest) = body.split_number()?;
         let known = match reason {
             1 => Self::UnknownRoom,
-            2 => Self::NotAdmitted,
+            2 => return Ok(Self::NotAdmitted(rest.read()?)),
             3 => return Ok(Self::Busy { retry_ms: rest.read()? }),
             4 => Self::DoesNotFit,
             5 => Self::QuotaReached,

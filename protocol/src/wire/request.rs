@@ -1,20 +1,20 @@
 //! What is asked of a peer: by anyone, about a room, about accounts.
 //!
-//! Requests about a room carry an admission certificate, which the answering side checks against
-//! the connected peer, so that only admitted devices are served.
+//! Requests about a room carry nothing that shows who asks: the peer is the key of the connection, and
+//! who is served follows from the room's own entries.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::wire::{Enter, Look, PushWraps},
     account::AccountRequest,
     card::{DeviceCard, Prekey},
     entry::Entry,
-    epoch::AdmissionCert,
     error::CodecError,
     ids::{EntryId, Locator, LogKey, RoomId},
     limits::{
         BODY_MAX, EPOCH_TIPS_MAX, KNOCK_MAX_BYTES, KNOCK_MAX_ENTRIES, LINK_HANDSHAKE_MAX, LOGS_MAX, OWN_ASK_MAX,
-        PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX, VAULT_MAX, WIRE_MAX,
+        PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX, VAULT_MAX, WIRE_MAX, WRAP_MAX, WRAPS_MAX,
     },
     text::Name,
 };
@@ -24,8 +24,10 @@ use super::{
     frame::{self, Body, HEADER_LEN, kinds},
 };
 
-/// Room and certificate in front of every request about a room, and what is small in itself.
+/// Room in front of every request about a room, and what is small in itself.
 const IN_ROOM: usize = 512;
+/// An entry by which somebody comes in, or something of its size.
+const IN_ENTRY: usize = 1024;
 /// A page, with the lengths of its entries.
 const PAGE: usize = PAGE_MAX_BYTES + 8 * PAGE_MAX_ENTRIES;
 /// A log and its height without a head: author, log, place.
@@ -38,11 +40,12 @@ const SMALL: usize = 1024;
 kinds! {
     /// Kinds of requests: below `0x0100` anyone's, from there about rooms, from `0x0200` about accounts.
     RequestKind {
-        Invite = 0x0001, 32;
+        Look = 0x0001, 128;
         Hello = 0x0002, SMALL;
         Knock = 0x0003, KNOCK_MAX_BYTES + 8 * KNOCK_MAX_ENTRIES + 8;
         Link = 0x0004, LINK_HANDSHAKE_MAX + 32;
         Own = 0x0005, OWN_ASK_MAX + 8;
+        Enter = 0x0006, IN_ENTRY;
 
         Heights = 0x0100, IN_ROOM;
         Page = 0x0101, IN_ROOM;
@@ -52,6 +55,7 @@ kinds! {
         Register = 0x0104, IN_ROOM + BODY_MAX + PAGE;
         Received = 0x0105, IN_ROOM + LOGS_MAX * PLACE;
         Epochs = 0x0106, IN_ROOM + EPOCH_TIPS_MAX * 32;
+        PushWraps = 0x0107, IN_ROOM + WRAPS_MAX * (WRAP_MAX + 8);
 
         Status = 0x0200, 0;
         StartRegister = 0x0201, SMALL;
@@ -77,14 +81,18 @@ kinds! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum Request {
-    /// The record behind a code. Anyone may ask, at a limited rate.
-    Invite(Locator),
+    /// Who has a code looks for its door. Anyone may ask, at a limited rate. Answered with
+    /// [`Answer::Found`](super::Answer::Found).
+    Look(Look),
+    /// A device shows the entry by which it comes in. Answered with
+    /// [`Answer::Entered`](super::Answer::Entered).
+    Enter(Box<Enter>),
+    /// Wraps for an archive to keep. Answered with [`Answer::Done`](super::Answer::Done).
+    PushWraps(PushWraps),
     /// Something about a room.
     Room {
         /// The room.
         room: RoomId,
-        /// Shows that the asking device is admitted.
-        cert: AdmissionCert,
         /// What about it.
         ask: RoomRequest,
     },
@@ -123,7 +131,7 @@ pub struct Introduction {
     pub prekey: Prekey,
 }
 
-/// A request about a room. On the wire each is a kind of its own, with room and certificate in front.
+/// A request about a room. On the wire each is a kind of its own, with the room in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomRequest {
     /// How far are the logs held? Answered with [`Answer::Same`](super::Answer::Same) when they match
@@ -185,12 +193,14 @@ impl Request {
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
         use RequestKind as Kind;
         match self {
-            Self::Invite(locator) => frame::encode(Kind::Invite, locator),
+            Self::Look(look) => frame::encode(Kind::Look, look),
+            Self::Enter(enter) => frame::encode(Kind::Enter, enter),
+            Self::PushWraps(push) => frame::encode(Kind::PushWraps, push),
             Self::Hello(introduction) => frame::encode(Kind::Hello, introduction),
             Self::Knock { entries } => frame::encode(Kind::Knock, entries),
             Self::Link { locator, message } => frame::encode(Kind::Link, &(locator, message)),
             Self::Own(sealed) => frame::encode(Kind::Own, sealed),
-            Self::Room { room, cert, ask } => ask.encode(*room, cert),
+            Self::Room { room, ask } => ask.encode(*room),
             Self::Account(ask) => account::encode_request(ask),
         }
     }
@@ -204,7 +214,15 @@ impl Request {
         use RequestKind as Kind;
         let (kind, body) = frame::open::<Kind>(bytes)?;
         match kind {
-            Kind::Invite => body.read().map(Self::Invite),
+            Kind::Look => body.read().map(Self::Look),
+            Kind::Enter => {
+                let enter: Box<Enter> = body.read()?;
+                enter.check().map(|()| Self::Enter(enter))
+            }
+            Kind::PushWraps => {
+                let push: PushWraps = body.read()?;
+                push.check().map(|()| Self::PushWraps(push))
+            }
             Kind::Hello => body.read().map(Self::Hello),
             Kind::Knock => {
                 let entries: Vec<Entry> = body.read()?;
@@ -222,9 +240,15 @@ impl Request {
                 count("bytes", sealed.len(), OWN_ASK_MAX)?;
                 Ok(Self::Own(sealed))
             }
-            Kind::Heights | Kind::Page | Kind::Tail | Kind::Push | Kind::Register | Kind::Received | Kind::Epochs => {
-                let (room, cert, ask) = RoomRequest::decode(kind, body)?;
-                Ok(Self::Room { room, cert, ask })
+            Kind::Heights
+            | Kind::Page
+            | Kind::Tail
+            | Kind::Push
+            | Kind::Register
+            | Kind::Received
+            | Kind::Epochs => {
+                let (room, ask) = RoomRequest::decode(kind, body)?;
+                Ok(Self::Room { room, ask })
             }
             Kind::Status
             | Kind::StartRegister
@@ -248,54 +272,54 @@ impl Request {
 }
 
 impl RoomRequest {
-    fn encode(&self, room: RoomId, cert: &AdmissionCert) -> Result<Vec<u8>, CodecError> {
+    fn encode(&self, room: RoomId) -> Result<Vec<u8>, CodecError> {
         use RequestKind as Kind;
         match self {
-            Self::Heights { digest, epochs } => frame::encode(Kind::Heights, &(room, cert, digest, epochs)),
-            Self::Page { log, from } => frame::encode(Kind::Page, &(room, cert, log, from)),
-            Self::Tail { limit } => frame::encode(Kind::Tail, &(room, cert, limit)),
-            Self::Push { entries } => frame::encode(Kind::Push, &(room, cert, entries)),
-            Self::Register { genesis, epochs } => frame::encode(Kind::Register, &(room, cert, genesis, epochs)),
-            Self::Received { heights } => frame::encode(Kind::Received, &(room, cert, heights)),
-            Self::Epochs { tips } => frame::encode(Kind::Epochs, &(room, cert, tips)),
+            Self::Heights { digest, epochs } => frame::encode(Kind::Heights, &(room, digest, epochs)),
+            Self::Page { log, from } => frame::encode(Kind::Page, &(room, log, from)),
+            Self::Tail { limit } => frame::encode(Kind::Tail, &(room, limit)),
+            Self::Push { entries } => frame::encode(Kind::Push, &(room, entries)),
+            Self::Register { genesis, epochs } => frame::encode(Kind::Register, &(room, genesis, epochs)),
+            Self::Received { heights } => frame::encode(Kind::Received, &(room, heights)),
+            Self::Epochs { tips } => frame::encode(Kind::Epochs, &(room, tips)),
         }
     }
 
-    fn decode(kind: RequestKind, body: Body<'_>) -> Result<(RoomId, AdmissionCert, Self), CodecError> {
+    fn decode(kind: RequestKind, body: Body<'_>) -> Result<(RoomId, Self), CodecError> {
         use RequestKind as Kind;
         match kind {
             Kind::Heights => {
-                let (room, cert, digest, epochs) = body.read()?;
-                Ok((room, cert, Self::Heights { digest, epochs }))
+                let (room, digest, epochs) = body.read()?;
+                Ok((room, Self::Heights { digest, epochs }))
             }
             Kind::Page => {
-                let (room, cert, log, from) = body.read()?;
-                Ok((room, cert, Self::Page { log, from }))
+                let (room, log, from) = body.read()?;
+                Ok((room, Self::Page { log, from }))
             }
             Kind::Tail => {
-                let (room, cert, limit) = body.read()?;
+                let (room, limit) = body.read()?;
                 count("entries", usize::from(limit), TAIL_MAX)?;
-                Ok((room, cert, Self::Tail { limit }))
+                Ok((room, Self::Tail { limit }))
             }
             Kind::Push => {
-                let (room, cert, entries): (_, _, Vec<_>) = body.read()?;
+                let (room, entries): (_, Vec<_>) = body.read()?;
                 count("entries", entries.len(), PAGE_MAX_ENTRIES)?;
-                Ok((room, cert, Self::Push { entries }))
+                Ok((room, Self::Push { entries }))
             }
             Kind::Register => {
-                let (room, cert, genesis, epochs): (_, _, _, Vec<_>) = body.read()?;
+                let (room, genesis, epochs): (_, _, Vec<_>) = body.read()?;
                 count("epochs", epochs.len(), PAGE_MAX_ENTRIES)?;
-                Ok((room, cert, Self::Register { genesis, epochs }))
+                Ok((room, Self::Register { genesis, epochs }))
             }
             Kind::Received => {
-                let (room, cert, heights): (_, _, Vec<_>) = body.read()?;
+                let (room, heights): (_, Vec<_>) = body.read()?;
                 count("heights", heights.len(), LOGS_MAX)?;
-                Ok((room, cert, Self::Received { heights }))
+                Ok((room, Self::Received { heights }))
             }
             Kind::Epochs => {
-                let (room, cert, tips): (_, _, Vec<_>) = body.read()?;
+                let (room, tips): (_, Vec<_>) = body.read()?;
                 count("tips", tips.len(), EPOCH_TIPS_MAX)?;
-                Ok((room, cert, Self::Epochs { tips }))
+                Ok((room, Self::Epochs { tips }))
             }
             other => Err(CodecError::UnknownKind(other.number())),
         }

@@ -6,7 +6,7 @@ use parlor_node::{
     net::{GossipId, InboundId, NetCommand, NetEvent},
     store::LocalStore as _,
 };
-use parlor_protocol::{LinkCode, RoomCode, TopicId, wire::Request};
+use parlor_protocol::{access::CodeKeys, LinkCode, RoomCode, TopicId, wire::Request};
 
 use super::{
     host::HostId,
@@ -147,7 +147,7 @@ impl Network {
             }
             Happening::Read { id, read } => Input::Read { id, result: self.hosts[host].store.read(&read) },
             Happening::Stretched { job, code } => {
-                let stretch = |code: &RoomCode| code.stretch().expect("there is memory");
+                let stretch = |code: &RoomCode| CodeKeys::from(&code.stretching().run().expect("there is memory"));
                 let stretched = self.stretched.entry(code).or_insert_with_key(stretch).clone();
                 Input::Stretched { job, code: Some(stretched) }
             }

@@ -8,7 +8,7 @@ use parlor_node::{
     store::{Read, Write},
 };
 use parlor_protocol::{
-    DeviceId, LinkCode, Name, RoomCode, TopicId, invite::StretchedCode, link::StretchedLink, wire::Request,
+    DeviceId, LinkCode, Name, RoomCode, TopicId, access::CodeKeys, link::StretchedLink, wire::Request,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -83,7 +83,7 @@ pub struct Network {
     pub(super) queue: BTreeMap<(u64, u64), (HostId, u64, Happening)>,
     pub(super) counter: u64,
     pub(super) inbound: HashMap<InboundId, (HostId, u64, RequestId)>,
-    pub(super) stretched: HashMap<RoomCode, StretchedCode>,
+    pub(super) stretched: HashMap<RoomCode, CodeKeys>,
     pub(super) links: HashMap<LinkCode, StretchedLink>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,

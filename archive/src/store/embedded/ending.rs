@@ -1,13 +1,21 @@
 //! Rooms that have ended: their records stay, everything else goes, a step at a time.
 
-use parlor_protocol::{RoomId, entry::Entry, invite::Invite, log::Height};
+use parlor_protocol::{RoomId, entry::Entry, log::Height};
 use redb::{ReadableTable as _, WriteTransaction};
 
 use super::{
     read::all_logs,
     tables::{
+<<<<<<< ours
         ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key,
         entry_value, fault, log_key, read_place,
+||||||| base
+        ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, USAGE, arrival_key, decode, entry_key, entry_value,
+        fault, log_key, read_place,
+=======
+        ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, STEPS, USAGE, WRAPS, arrival_key, entry_key,
+        entry_value, fault, log_key, read_place, room_key,
+>>>>>>> theirs
     },
     write::DONE,
 };
@@ -62,19 +70,14 @@ pub(super) fn clear(txn: &WriteTransaction, room: RoomId) -> Result<Appended, St
     if !step.is_empty() {
         return Ok(Appended::Stored(Height { next: step.len() as u64, ..Height::EMPTY }));
     }
-    let mut invites = txn.open_table(INVITES).map_err(fault)?;
-    let mut of_room = Vec::new();
-    for row in invites.iter().map_err(fault)? {
-        let (key, value) = row.map_err(fault)?;
-        // Ended ones have no room any more, and say nothing.
-        let held: Option<(RoomId, Invite)> = decode(value.value(), "invite").ok();
-        if held.is_some_and(|(of, _)| of == room) {
-            of_room.push(*key.value());
-        }
-    }
-    for locator in &of_room {
-        invites.remove(locator).map_err(fault)?;
-    }
+    let of_room = room_key(room, &[0; 32])..=room_key(room, &[u8::MAX; 32]);
+    let mut wraps = txn.open_table(WRAPS).map_err(fault)?;
+    wraps.retain_in::<&[u8; 64], _>(of_room.start()..=of_room.end(), |_, _| false).map_err(fault)?;
+    let mut steps = txn.open_table(STEPS).map_err(fault)?;
+    steps.retain_in::<&[u8; 64], _>(of_room.start()..=of_room.end(), |_, _| false).map_err(fault)?;
+    // Their keys begin with the locator: there are few, and this happens once.
+    let mut doors = txn.open_table(DOORS).map_err(fault)?;
+    doors.retain(|key, _| key.last_chunk::<32>() != Some(room.as_bytes())).map_err(fault)?;
     txn.open_table(USAGE).map_err(fault)?.remove(room.as_bytes()).map_err(fault)?;
     Ok(DONE)
 }

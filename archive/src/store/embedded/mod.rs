@@ -14,9 +14,9 @@ mod write;
 
 use async_trait::async_trait;
 use parlor_protocol::{
-    Locator, LogKey, RoomId,
+    EpochId, Locator, LogKey, RoomId,
+    access::Wrap,
     entry::Entry,
-    invite::Invite,
     log::{ForkProof, Heights},
 };
 use redb::Database;
@@ -27,7 +27,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage, WrapKey};
 use handle::Handle;
 use write::{Change, Job};
 
@@ -167,8 +167,24 @@ impl Store for EmbeddedStore {
         self.read(move |db| read::plain(db, room, from, max, max_bytes)).await
     }
 
-    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
-        self.read(move |db| read::invite(db, locator)).await
+    async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
+        self.read(move |db| read::rooms_at(db, locator)).await
+    }
+
+    async fn steps(&self, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError> {
+        self.read(move |db| read::steps(db, room)).await
+    }
+
+    async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
+        self.write(Change::Wraps(room, put, gone)).await.map(drop)
+    }
+
+    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
+        self.read(move |db| read::wraps(db, room)).await
+    }
+
+    async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
+        self.read(move |db| read::wrap(db, room, key)).await
     }
 
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {

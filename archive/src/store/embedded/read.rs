@@ -1,18 +1,26 @@
 //! Reading from the embedded store.
 
 use parlor_protocol::{
-    Locator, LogKey, RoomId,
+    EpochId, Locator, LogKey, RoomId,
+    access::Wrap,
     entry::Entry,
-    invite::Invite,
     log::{ForkProof, Heights},
 };
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::tables::{
+<<<<<<< ours
     ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, Table, USAGE, arrival_key, decode, entry_key,
     fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
+||||||| base
+    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key, fault,
+    log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
+=======
+    ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, ROOMS, STEPS, USAGE, WRAPS, arrival_key, decode, door_key,
+    entry_key, fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place, room_key,
+>>>>>>> theirs
 };
-use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage};
+use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage, WrapKey};
 
 pub(super) fn room(db: &Database, room: RoomId) -> Result<Option<RoomRow>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
@@ -139,13 +147,40 @@ pub(super) fn records(db: &Database, room: RoomId) -> Result<Vec<Entry>, StoreEr
     range.map(|row| Ok(read_entry(row.map_err(fault)?.1.value())?.entry.into_inner())).collect()
 }
 
-pub(super) fn invite(db: &Database, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
+pub(super) fn rooms_at(db: &Database, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
-    let table = txn.open_table(INVITES).map_err(fault)?;
-    match table.get(&locator.0).map_err(fault)? {
-        Some(value) if !value.value().is_empty() => decode(value.value(), "invite").map(Some),
-        _ => Ok(None),
-    }
+    let table = txn.open_table(DOORS).map_err(fault)?;
+    let (first, last) = (RoomId::from_bytes([0; 32]), RoomId::from_bytes([u8::MAX; 32]));
+    let range = table.range::<&[u8; 48]>(&door_key(locator, first)..=&door_key(locator, last)).map_err(fault)?;
+    let room = |key: &[u8; 48]| RoomId::from_bytes(key.last_chunk::<32>().copied().unwrap_or_default());
+    range.map(|row| Ok(room(row.map_err(fault)?.0.value()))).collect()
+}
+
+pub(super) fn steps(db: &Database, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(STEPS).map_err(fault)?;
+    let range = table.range::<&[u8; 64]>(&room_key(room, &[0; 32])..=&room_key(room, &[u8::MAX; 32])).map_err(fault)?;
+    let epoch = |key: &[u8; 64]| EpochId::from_bytes(key.last_chunk::<32>().copied().unwrap_or_default());
+    range
+        .map(|row| {
+            let (key, value) = row.map_err(fault)?;
+            Ok((epoch(key.value()), value.value()))
+        })
+        .collect()
+}
+
+pub(super) fn wraps(db: &Database, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(WRAPS).map_err(fault)?;
+    let range = table.range::<&[u8; 64]>(&room_key(room, &[0; 32])..=&room_key(room, &[u8::MAX; 32])).map_err(fault)?;
+    range.map(|row| decode(row.map_err(fault)?.1.value(), "wrap")).collect()
+}
+
+pub(super) fn wrap(db: &Database, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
+    let txn = db.begin_read().map_err(fault)?;
+    let table = txn.open_table(WRAPS).map_err(fault)?;
+    let found = table.get(&room_key(room, &key)).map_err(fault)?;
+    found.map(|value| decode(value.value(), "wrap")).transpose()
 }
 
 pub(super) fn forks(db: &Database, room: RoomId) -> Result<Vec<ForkProof>, StoreError> {

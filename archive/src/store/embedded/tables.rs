@@ -1,8 +1,14 @@
 //! Tables and keys of the embedded store. All numbers in keys are big endian, so that ranges are
 //! in order.
 
+<<<<<<< ours
 use parlor_node::private;
 use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
+||||||| base
+use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
+=======
+use parlor_protocol::{DeviceId, Locator, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
+>>>>>>> theirs
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
@@ -33,8 +39,12 @@ pub(super) const HEIGHTS: Table<&[u8; 72]> = TableDefinition::new("heights");
 pub(super) const ARRIVALS: Table<&[u8; 40]> = TableDefinition::new("arrivals");
 /// The same for entries that are not contents.
 pub(super) const PLAIN: Table<&[u8; 40]> = TableDefinition::new("plain");
-/// Locator -> room and record; empty for a revoked code.
-pub(super) const INVITES: Table<&[u8; 16]> = TableDefinition::new("invites");
+/// Locator, room in which a door with it was made.
+pub(super) const DOORS: Table<&[u8; 48]> = TableDefinition::new("doors");
+/// Room, hash -> wrap.
+pub(super) const WRAPS: Table<&[u8; 64]> = TableDefinition::new("wraps");
+/// Room, epoch -> highest step in which something was written.
+pub(super) const STEPS: TableDefinition<'static, &[u8; 64], u32> = TableDefinition::new("steps");
 /// Room, author, log -> proof.
 pub(super) const FORKS: Table<&[u8; 72]> = TableDefinition::new("forks");
 /// Room, number -> record of an epoch of a room that has ended, as an entry.
@@ -104,7 +114,9 @@ pub(super) fn open(file: &Path) -> Result<Database, StoreError> {
         txn.open_table(HEIGHTS).map_err(fault)?;
         txn.open_table(ARRIVALS).map_err(fault)?;
         txn.open_table(PLAIN).map_err(fault)?;
-        txn.open_table(INVITES).map_err(fault)?;
+        txn.open_table(DOORS).map_err(fault)?;
+        txn.open_table(WRAPS).map_err(fault)?;
+        txn.open_table(STEPS).map_err(fault)?;
         txn.open_table(FORKS).map_err(fault)?;
         txn.open_table(RECORDS).map_err(fault)?;
         txn.open_table(USAGE).map_err(fault)?;
@@ -142,7 +154,9 @@ fn is_complete(db: &Database) -> Result<bool, StoreError> {
         HEIGHTS.name(),
         ARRIVALS.name(),
         PLAIN.name(),
-        INVITES.name(),
+        DOORS.name(),
+        WRAPS.name(),
+        STEPS.name(),
         FORKS.name(),
         RECORDS.name(),
         USAGE.name(),
@@ -174,6 +188,15 @@ pub(super) fn entry_key(room: RoomId, log: LogKey, seq: u64) -> [u8; 80] {
 
 pub(super) fn arrival_key(room: RoomId, arrival: u64) -> [u8; 40] {
     join(&[room.as_bytes(), &arrival.to_be_bytes()])
+}
+
+/// A room and something of it that has 32 bytes.
+pub(super) fn room_key(room: RoomId, of: &[u8; 32]) -> [u8; 64] {
+    join(&[room.as_bytes(), of])
+}
+
+pub(super) fn door_key(locator: Locator, room: RoomId) -> [u8; 48] {
+    join(&[&locator.0, room.as_bytes()])
 }
 
 pub(super) fn place(log: LogKey, seq: u64) -> [u8; 48] {

@@ -2,6 +2,7 @@
 
 use parlor_protocol::{
     LogKey, RoomId,
+    access::Wrap,
     entry::{Entry, Kind},
     log::{ForkProof, Height},
 };
@@ -14,13 +15,14 @@ use super::{
     ending,
     handle::Handle,
     tables::{
-        ARRIVALS, ARRIVED_KEY, ENTRIES, FORKS, HEIGHTS, INVITES, META, PLAIN, ROOMS, USAGE, arrival, arrival_key,
-        decode, encode, entry_key, entry_value, fault, height_value, log_key, read_entry, read_height,
+        ARRIVALS, ARRIVED_KEY, DOORS, ENTRIES, FORKS, HEIGHTS, META, PLAIN, ROOMS, STEPS, USAGE, WRAPS, arrival,
+        arrival_key, door_key, encode, entry_key, entry_value, fault, height_value, log_key, read_entry, read_height,
+        room_key,
     },
 };
 use crate::{
     service::now_ms,
-    store::{Appended, InviteChange, Kept, RoomRow, Run, StoreError},
+    store::{Appended, Kept, RoomRow, Run, StoreError, WrapKey, wrap_key},
 };
 
 /// A transaction takes no more changes past this many entries, so that nobody waits long.
@@ -37,8 +39,14 @@ pub(super) enum Change {
     End(RoomId, Vec<Entry>),
     /// Deletes more of a room that has ended; done when nothing is left.
     Clear(RoomId),
+<<<<<<< ours
     /// Forgets that a room was registered, when nothing is left of it.
     Forget(RoomId),
+||||||| base
+=======
+    /// Wraps of a room to keep, and to forget.
+    Wraps(RoomId, Vec<Wrap>, Vec<WrapKey>),
+>>>>>>> theirs
     /// Something about accounts.
     Account(AccountChange),
     /// Only shows that the store can commit.
@@ -135,7 +143,12 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Prune(room, places) => prune(txn, *room, places).map(|()| DONE),
         Change::End(room, records) => ending::end(txn, *room, records).map(|()| DONE),
         Change::Clear(room) => ending::clear(txn, *room),
+<<<<<<< ours
         Change::Forget(room) => ending::forget(txn, *room).map(|()| DONE),
+||||||| base
+=======
+        Change::Wraps(room, put, gone) => change_wraps(txn, *room, put, gone).map(|()| DONE),
+>>>>>>> theirs
         Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }
@@ -219,37 +232,44 @@ fn append(txn: &WriteTransaction, run: &Run) -> Result<Appended, StoreError> {
     heights.insert(&log, height_value(height).as_slice()).map_err(fault)?;
     meta.insert(ARRIVED_KEY, arrived).map_err(fault)?;
     usage.insert(room, (count, bytes)).map_err(fault)?;
-    change_invites(txn, run)?;
+    note_doors(txn, run)?;
+    note_steps(txn, run)?;
     Ok(Appended::Stored(height))
 }
 
-fn change_invites(txn: &WriteTransaction, run: &Run) -> Result<(), StoreError> {
-    if run.invites.is_empty() {
+fn note_doors(txn: &WriteTransaction, run: &Run) -> Result<(), StoreError> {
+    if run.doors.is_empty() {
         return Ok(());
     }
-    let mut table = txn.open_table(INVITES).map_err(fault)?;
-    for change in &run.invites {
-        match change {
-            InviteChange::Put(invite) => {
-                // The first record of a locator stays: nobody may replace another room's code.
-                if table.get(&invite.locator.0).map_err(fault)?.is_none() {
-                    table.insert(&invite.locator.0, encode(&(run.room, invite))?.as_slice()).map_err(fault)?;
-                }
-            }
-            InviteChange::Revoke(locator) => {
-                let of_room = match table.get(&locator.0).map_err(fault)? {
-                    Some(value) if !value.value().is_empty() => {
-                        let (room, _): (parlor_protocol::RoomId, parlor_protocol::invite::Invite) =
-                            decode(value.value(), "invite")?;
-                        room == run.room
-                    }
-                    _ => false,
-                };
-                if of_room {
-                    table.insert(&locator.0, [].as_slice()).map_err(fault)?;
-                }
-            }
+    let mut table = txn.open_table(DOORS).map_err(fault)?;
+    for locator in &run.doors {
+        table.insert(&door_key(*locator, run.room), [].as_slice()).map_err(fault)?;
+    }
+    Ok(())
+}
+
+fn note_steps(txn: &WriteTransaction, run: &Run) -> Result<(), StoreError> {
+    if run.steps.is_empty() {
+        return Ok(());
+    }
+    let mut table = txn.open_table(STEPS).map_err(fault)?;
+    for (epoch, step) in &run.steps {
+        let key = room_key(run.room, epoch.as_bytes());
+        let known = table.get(&key).map_err(fault)?.map(|value| value.value());
+        if known.is_none_or(|known| known < *step) {
+            table.insert(&key, *step).map_err(fault)?;
         }
+    }
+    Ok(())
+}
+
+fn change_wraps(txn: &WriteTransaction, room: RoomId, put: &[Wrap], gone: &[WrapKey]) -> Result<(), StoreError> {
+    let mut table = txn.open_table(WRAPS).map_err(fault)?;
+    for key in gone {
+        table.remove(&room_key(room, key)).map_err(fault)?;
+    }
+    for wrap in put {
+        table.insert(&room_key(room, &wrap_key(wrap)?), encode(wrap)?.as_slice()).map_err(fault)?;
     }
     Ok(())
 }

@@ -56,6 +56,9 @@ pub(super) async fn prepare(database: &Database, tables: &Tables, name: &str) ->
         tables.entries.create_index(index(doc! { "room": 1, "plain": 1, "arrival": 1 }, "by_kind")).await?;
         tables.heights.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.forks.create_index(index(doc! { "room": 1 }, "by_room")).await?;
+        tables.doors.create_index(index(doc! { "locator": 1 }, "by_locator")).await?;
+        tables.steps.create_index(index(doc! { "room": 1 }, "by_room")).await?;
+        tables.wraps.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.records.create_index(index(doc! { "room": 1 }, "by_room")).await?;
         tables.tries.create_index(index(doc! { "until": 1 }, "by_until")).await?;
         tables.accounts.create_index(unique(doc! { "skeleton": 1 }, "by_skeleton")).await?;

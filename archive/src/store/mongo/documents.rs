@@ -3,14 +3,21 @@
 
 use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 use parlor_protocol::{
-    DeviceId, EntryId, LogId, LogKey, RoomId, codec,
+    DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId,
+    access::Wrap,
+    codec,
     entry::{Entry, Kind},
-    invite::Invite,
     limits::WIRE_MAX,
     log::{ForkProof, Height},
 };
 
+<<<<<<< ours
 use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError};
+||||||| base
+use crate::store::{Arrived, Kept, RoomRow, StoreError};
+=======
+use crate::store::{Arrived, Kept, RoomRow, StoreError, WrapKey};
+>>>>>>> theirs
 
 /// Bits of an arrival number below the milliseconds since 1970.
 pub(super) const ARRIVAL_BITS: u32 = 20;
@@ -119,15 +126,39 @@ fn encoded<T: serde::Serialize>(value: &T) -> Result<Bson, StoreError> {
     Ok(binary(&bytes))
 }
 
-pub(super) fn invite_document(room: RoomId, invite: &Invite) -> Result<(Bson, Document), StoreError> {
-    let document = doc! { "room": binary(room.as_bytes()), "invite": encoded(invite)?, "revoked": false };
-    Ok((binary(&invite.locator.0), document))
+/// Id, what is set once.
+pub(super) fn door_document(room: RoomId, locator: Locator) -> (Bson, Document) {
+    let id = binary(&[locator.0.as_slice(), room.as_bytes()].concat());
+    (id, doc! { "locator": binary(&locator.0), "room": binary(room.as_bytes()) })
 }
 
-pub(super) fn read_invite(document: &Document) -> Result<(RoomId, Invite), StoreError> {
-    let room = array::<32>(bytes(document, "room", "invites")?, "invites")?;
-    let invite = codec::decode(bytes(document, "invite", "invites")?, WIRE_MAX, "invite");
-    Ok((RoomId::from_bytes(room), invite.map_err(|_| damaged("invites"))?))
+pub(super) fn read_door(document: &Document) -> Result<RoomId, StoreError> {
+    Ok(RoomId::from_bytes(array::<32>(bytes(document, "room", "doors")?, "doors")?))
+}
+
+pub(super) fn step_id(room: RoomId, epoch: EpochId) -> Bson {
+    binary(&[room.as_bytes().as_slice(), epoch.as_bytes()].concat())
+}
+
+pub(super) fn read_step(document: &Document) -> Result<(EpochId, u32), StoreError> {
+    let id = array::<64>(bytes(document, "_id", "steps")?, "steps")?;
+    let epoch = id.last_chunk::<32>().copied().ok_or_else(|| damaged("steps"))?;
+    let step = u32::try_from(number(document, "step", "steps")?).map_err(|_| damaged("steps"))?;
+    Ok((EpochId::from_bytes(epoch), step))
+}
+
+pub(super) fn wrap_id(room: RoomId, key: &WrapKey) -> Bson {
+    binary(&[room.as_bytes().as_slice(), key].concat())
+}
+
+/// Id, what is set once.
+pub(super) fn wrap_document(room: RoomId, key: &WrapKey, wrap: &Wrap) -> Result<(Bson, Document), StoreError> {
+    let bytes = wrap.encode().map_err(|error| StoreError::Other(error.to_string()))?;
+    Ok((wrap_id(room, key), doc! { "room": binary(room.as_bytes()), "wrap": binary(&bytes) }))
+}
+
+pub(super) fn read_wrap(document: &Document) -> Result<Wrap, StoreError> {
+    Wrap::decode(bytes(document, "wrap", "wraps")?).map_err(|_| damaged("wraps"))
 }
 
 pub(super) fn fork_document(proof: &ForkProof) -> Result<(Bson, Document), StoreError> {

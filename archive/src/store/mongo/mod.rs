@@ -21,9 +21,9 @@ use mongodb::{
     bson::{Bson, Document, doc},
 };
 use parlor_protocol::{
-    Locator, LogKey, RoomId,
+    EpochId, Locator, LogKey, RoomId,
+    access::Wrap,
     entry::Entry,
-    invite::Invite,
     log::{ForkProof, Heights},
 };
 use std::sync::{Arc, Mutex};
@@ -32,10 +32,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage};
+use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage, WrapKey, wrap_key};
 use connect::fault;
 use documents::{
-    binary, entry_key, log_key, read_entry, read_fork, read_height, read_invite, read_place, read_room, room_document,
+    binary, entry_key, log_key, read_entry, read_fork, read_height, read_place, read_room, room_document,
 };
 use writer::Job;
 
@@ -52,7 +52,9 @@ struct Tables {
     rooms: Collection<Document>,
     entries: Collection<Document>,
     heights: Collection<Document>,
-    invites: Collection<Document>,
+    doors: Collection<Document>,
+    steps: Collection<Document>,
+    wraps: Collection<Document>,
     forks: Collection<Document>,
     records: Collection<Document>,
     meta: Collection<Document>,
@@ -69,7 +71,9 @@ impl Tables {
             rooms: table("rooms"),
             entries: table("entries"),
             heights: table("heights"),
-            invites: table("invites"),
+            doors: table("doors"),
+            steps: table("steps"),
+            wraps: table("wraps"),
             forks: table("forks"),
             records: table("records"),
             meta: table("meta"),
@@ -249,7 +253,10 @@ impl Store for MongoStore {
             }
             // Heights last: whoever is cut off finds by them that something is left.
             let of_room = doc! { "room": binary(room.as_bytes()) };
-            for table in [&self.tables.entries, &self.tables.invites, &self.tables.forks, &self.tables.heights] {
+            let tables = &self.tables;
+            for table in
+                [&tables.entries, &tables.doors, &tables.steps, &tables.wraps, &tables.forks, &tables.heights]
+            {
                 table.delete_many(of_room.clone()).await?;
             }
             Ok(())
@@ -309,10 +316,45 @@ impl Store for MongoStore {
         Ok(arrived)
     }
 
-    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
-        let filter = doc! { "_id": binary(&locator.0), "revoked": false };
-        let found = self.tables.invites.find_one(filter).await.map_err(|error| self.fault(error))?;
-        found.as_ref().map(read_invite).transpose()
+    async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
+        let found = self.all(&self.tables.doors, doc! { "locator": binary(&locator.0) }).await?;
+        found.iter().map(documents::read_door).collect()
+    }
+
+    async fn steps(&self, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError> {
+        let found = self.all(&self.tables.steps, doc! { "room": binary(room.as_bytes()) }).await?;
+        found.iter().map(documents::read_step).collect()
+    }
+
+    async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
+        let gone: Vec<_> = gone.iter().map(|key| documents::wrap_id(room, key)).collect();
+        let mut documents = Vec::with_capacity(put.len());
+        for wrap in &put {
+            documents.push(documents::wrap_document(room, &wrap_key(wrap)?, wrap)?);
+        }
+        let changing = async {
+            if !gone.is_empty() {
+                self.tables.wraps.delete_many(doc! { "_id": { "$in": gone } }).await?;
+            }
+            for (id, document) in documents {
+                let update = doc! { "$setOnInsert": document };
+                self.tables.wraps.update_one(doc! { "_id": id }, update).upsert(true).await?;
+            }
+            Ok(())
+        };
+        changing.await.map_err(|error| self.fault(error))
+    }
+
+    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
+        let of_room = doc! { "room": binary(room.as_bytes()) };
+        let found: Result<Vec<Document>, _> =
+            async { self.tables.wraps.find(of_room).sort(doc! { "_id": 1 }).await?.try_collect().await }.await;
+        found.map_err(|error| self.fault(error))?.iter().map(documents::read_wrap).collect()
+    }
+
+    async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
+        let found = self.tables.wraps.find_one(doc! { "_id": documents::wrap_id(room, &key) }).await;
+        found.map_err(|error| self.fault(error))?.as_ref().map(documents::read_wrap).transpose()
     }
 
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {

@@ -21,12 +21,13 @@ use super::{
     Tables,
     connect::fault,
     documents::{
-        ARRIVAL_BITS, binary, entry_document, entry_key, invite_document, log_key, read_entry, read_height, signed,
+        ARRIVAL_BITS, binary, door_document, entry_document, entry_key, log_key, read_entry, read_height, signed,
+        step_id,
     },
 };
 use crate::{
     service::now_ms,
-    store::{Appended, InviteChange, Kept, Run, StoreError},
+    store::{Appended, Kept, Run, StoreError},
 };
 
 /// A group takes no more runs past this many entries, so that nobody waits long.
@@ -272,19 +273,15 @@ async fn move_height(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure>
             tables.heights.update_one(doc! { "_id": id }, doc! { "$setOnInsert": once }).upsert(true).await?;
         }
     }
-    for change in &plan.run.invites {
-        match change {
-            // The first record of a locator stays: nobody may replace another room's code.
-            InviteChange::Put(invite) => {
-                let (id, document) = invite_document(plan.run.room, invite)?;
-                let update = doc! { "$setOnInsert": document };
-                tables.invites.update_one(doc! { "_id": id }, update).upsert(true).await?;
-            }
-            InviteChange::Revoke(locator) => {
-                let filter = doc! { "_id": binary(&locator.0), "room": binary(plan.run.room.as_bytes()) };
-                tables.invites.update_one(filter, doc! { "$set": { "revoked": true } }).await?;
-            }
-        }
+    for locator in &plan.run.doors {
+        let (id, document) = door_document(plan.run.room, *locator);
+        tables.doors.update_one(doc! { "_id": id }, doc! { "$setOnInsert": document }).upsert(true).await?;
+    }
+    for (epoch, step) in &plan.run.steps {
+        let id = step_id(plan.run.room, *epoch);
+        let room = binary(plan.run.room.as_bytes());
+        let update = doc! { "$max": { "step": i64::from(*step) }, "$setOnInsert": { "room": room } };
+        tables.steps.update_one(doc! { "_id": id }, update).upsert(true).await?;
     }
     Ok(())
 }

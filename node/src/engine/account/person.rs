@@ -5,8 +5,15 @@
 //! (`devices/agreeing`), and to a new device that is linked (`devices/linking`).
 
 use parlor_protocol::{
-    LogId, Name, RoomId, UserId, card::UserKey, content::Body, entry::Kind, epoch::Genesis, error::CodecError,
+    LogId, Name, RoomId, UserId,
+    access::{AccessBody, In, InPlace, OwnKey},
+    card::UserKey,
+    content::Body,
+    entry::{Entry, Header, Kind, Verified},
+    epoch::{EpochSecrets, Genesis},
+    error::CodecError,
     keys::Secret,
+    log::Height,
 };
 use rand_core::RngCore as _;
 use std::collections::BTreeSet;
@@ -14,7 +21,7 @@ use std::collections::BTreeSet;
 use super::{AccountBundle, AccountPlace, BundleRoom, DeviceNote, Stamp, Stamped};
 use crate::{
     command::Reply,
-    engine::{Engine, join::Founding, unsaved::Again, writing::Pending},
+    engine::{Engine, founding::Founding, sealing::Piece, unsaved::Again, writing::Pending},
     event::Event,
     store::{PersonRecord, SecretBytes, Write},
 };
@@ -76,7 +83,7 @@ impl Engine {
             });
             let rules = room.membership.rules();
             let own = bundle.devices.keys().copied().chain([self.me()]);
-            entry.removed.extend(own.filter(|device| rules.is_removed(*device)));
+            entry.removed.extend(own.filter(|device| rules.graph().is_removed(*device)));
             if entry.is_out(self.me()) {
                 // Whatever came before this device knew that it is out.
                 entry.epochs.clear();
@@ -240,18 +247,36 @@ impl Engine {
             return false;
         }
         let log = LogId(self.rng.next_u64());
+        let Some(entry) = secrets.last().and_then(|newest| self.sign_link(id, log, newest)) else { return false };
         let founding = Founding { genesis_entry: room.genesis.clone(), genesis, epochs: secrets };
-        self.add_room(id, room.name.value.clone(), founding, log, None, false);
+        self.add_room(id, room.name.value.clone(), founding, log, false);
         if let Some(known) = self.rooms.get_mut(&id) {
             known.is_fresh = true;
             known.record.joined = known.record.joined.min(room.joined);
         }
         self.save_room_now(id);
-        self.enter_as_member(id, None, None);
+        self.append_own(id, vec![Piece::Signed(entry)], None, |_| Reply::Done);
         // Others who are in it show themselves by its topics; strangers need not learn of it.
         self.sync_with_archives(id);
         self.other_devices().into_iter().for_each(|device| self.sync_with(id, device));
         true
+    }
+
+    /// The entry by which this device comes into a room that another one of the person is in.
+    fn sign_link(&self, room: RoomId, log: LogId, secrets: &EpochSecrets) -> Option<Verified<Entry>> {
+        let header = Header {
+            kind: Kind::Access,
+            room,
+            author: self.me(),
+            log,
+            seq: 0,
+            prev: Height::EMPTY.head,
+            epoch: secrets.id(),
+            session: 0,
+        };
+        let own = OwnKey::new(self.user_in(room), room);
+        let body = In::linked(&own, &InPlace::from(&header), secrets).ok()?;
+        Entry::sign(&self.key, header, &AccessBody::In(body).encode().ok()?).ok()
     }
 
     /// Forgets rooms that are over here and that the person took away on another device.

@@ -53,7 +53,7 @@ impl Engine {
     /// Whether owners removed a device of the person from a room, as far as this one knows.
     fn is_out_of(&self, device: DeviceId, room: RoomId) -> bool {
         let shared = self.person.bundle.as_ref().and_then(|bundle| bundle.rooms.get(&room));
-        self.rooms.get(&room).is_some_and(|known| known.membership.rules().is_removed(device))
+        self.rooms.get(&room).is_some_and(|known| known.membership.rules().graph().is_removed(device))
             || shared.is_some_and(|shared| shared.is_out(device))
     }
 

@@ -5,14 +5,11 @@
 //! by a change of epoch. Nobody has to do anything, and it is done again until it is done: rooms that
 //! are still being read or changed are looked at later (`govern_soon`).
 
-use parlor_protocol::{
-    DeviceId, RoomId, UserId, account::AccountRequest, content::Body, limits::LOGS_OF_DEVICE_MAX, wire::Request,
-};
-use std::collections::BTreeMap;
+use parlor_protocol::{DeviceId, RoomId, account::AccountRequest, wire::Request};
 
 use crate::{
     command::Reply,
-    engine::{Engine, account::AccountBundle, io::CallId, room::Room, sync::Asked, writing::Pending},
+    engine::{Engine, account::AccountBundle, io::CallId, sync::Asked, writing::Pending},
     error::CommandError,
     event::Event,
 };
@@ -99,37 +96,16 @@ impl Engine {
         let me = self.me();
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.record.request) else { return };
         let membership = &room.membership;
-        let own = membership.user_of(me);
-        if room.standing.is_over() || membership.current().is_none() || !membership.is_member(me) {
+        if room.standing.is_over() || membership.current().is_none() || !membership.is_in(me) {
             return;
         }
+        let rules = membership.rules();
         let is_due = |device: &&DeviceId| {
-            let member = membership.members.get(*device);
-            member.is_some_and(|member| Some(member.card.user) == own) && !membership.is_revoked(**device)
+            rules.own_of(**device).is_some() && rules.own_of(**device) == rules.own_of(me) && !membership.is_lost(**device)
         };
-        let due = bundle.revoked.keys().filter(is_due).filter_map(|device| {
-            let card = membership.members.get(device)?.card.clone();
-            let heads = room.logs.of(*device).map(|(log, state)| (*log, state.counted()));
-            Some(Body::Revoke { card, heads: heads.take(LOGS_OF_DEVICE_MAX).collect() })
-        });
-        let due: Vec<_> = due.collect();
+        let due: Vec<_> = bundle.revoked.keys().filter(is_due).copied().collect();
         if !due.is_empty() {
-            self.write_contents(room_id, due, None, |_| Reply::Done);
+            self.send_out(room_id, due, true, None);
         }
-    }
-
-    /// Revoked devices that an owner has to remove from a room.
-    pub(in crate::engine) fn revoked_in(&self, room: &Room) -> BTreeMap<DeviceId, UserId> {
-        let membership = &room.membership;
-        let mut revoked = membership.revoked_devices();
-        let own: Vec<UserId> = std::iter::once(&self.user).chain(&self.former).map(|key| key.id()).collect();
-        if let Some(bundle) = &self.person.bundle {
-            let members = bundle.revoked.keys().filter_map(|device| Some((*device, membership.members.get(device)?)));
-            // Also where the device goes by another key of the person.
-            revoked.extend(members.map(|(id, member)| (id, member.card.user)).filter(|(_, user)| own.contains(user)));
-        }
-        let graph = membership.rules().graph();
-        revoked.retain(|device, _| !graph.is_removed(*device) && membership.rules().was_admitted(*device));
-        revoked
     }
 }

@@ -1,14 +1,10 @@
 //! What the contents of a room come to, once they are opened.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Locator, LogKey, Role,
-    card::DeviceCard,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, Role,
     content::{Act, Body, Content, RosterItem},
     entry::{Entry, Verified},
-    invite::Invite,
-    log::Height,
 };
-use std::collections::BTreeSet;
 
 use super::{Effects, Room, Viewer, When};
 use crate::{
@@ -19,13 +15,10 @@ use crate::{
         vanishing::expires,
     },
     event::MessageBody,
-    store::RevokedRecord,
 };
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// People whose word about one code's uses is kept; its maker is one of the first.
-const CODE_LIMITS_MAX: usize = 16;
 
 impl Room {
     /// Applies an opened content.
@@ -82,12 +75,6 @@ impl Room {
                 }
                 effects.profiles.push(SeenProfile { device: author, user, name: name.as_str().to_owned() });
                 effects.members_changed = true;
-                self.membership.come_back(author, hlc);
-                if !self.membership.revoked.is_empty() {
-                    // Whether a revocation stands depends on whose devices these are.
-                    self.membership.sort_members();
-                    self.keep_revoked(effects);
-                }
                 match self.names.insert(author, name.as_str().to_owned()) {
                     Some(from) if from == name.as_str() => {}
                     // Who made the room is told by that line.
@@ -143,74 +130,35 @@ impl Room {
                 let until = Some(until).filter(|until| *until > 0);
                 self.show(entry, when, MessageBody::Muted { user, name, until }, None, viewer, effects);
             }
-            Body::JoinedBy(locator) => {
-                self.joiners.entry(locator).or_default().insert(author);
-                effects.used_codes.insert(locator);
-            }
-            Body::CodeLimit { locator, uses } => {
-                // Whether it is the code's maker who says so shows when the code is looked at.
-                let said = self.code_limits.entry(locator).or_default();
-                if said.len() < CODE_LIMITS_MAX {
-                    said.insert(author, uses);
-                    effects.used_codes.insert(locator);
-                }
-            }
-            Body::Revoke { card, heads } => self.revoke(entry, &card, heads, when, viewer, effects),
-            Body::Leave => {
-                if self.membership.leave(author, hlc) {
-                    effects.members_changed = true;
-                    self.show(entry, when, MessageBody::Left, None, viewer, effects);
+            Body::WentOut { devices, for_ever } => {
+                for device in devices {
+                    self.show_went_out(entry, device, for_ever, when, viewer, effects);
                 }
             }
         }
     }
 
-    /// Somebody revoked one of the own devices.
-    fn revoke(
+    /// The line about a device that goes out, where its own person says so: one for a person who leaves.
+    fn show_went_out(
         &mut self,
         entry: &Verified<Entry>,
-        card: &DeviceCard,
-        heads: Vec<(LogKey, Height)>,
+        device: DeviceId,
+        for_ever: bool,
         when: When,
         viewer: Viewer<'_>,
         effects: &mut Effects,
     ) {
-        let (device, log, seq) = (card.device, entry.log_key(), entry.header().seq);
-        if card.check().is_err() || device == log.author {
+        let author = entry.header().author;
+        let rules = self.membership.rules();
+        if rules.own_of(device).is_none() || rules.own_of(device) != rules.own_of(author) {
             return;
         }
-        let heads = heads.into_iter().filter(|(key, _)| key.author == device).collect();
-        let record = RevokedRecord { device, user: card.user, log, seq, heads };
-        self.membership.note_revoked(record);
-        self.keep_revoked(effects);
-        if self.membership.revoker_of(device).is_none() {
-            return;
-        }
-        let body = MessageBody::Removed { user: card.user, name: self.name_of(device), device: true };
+        let body = match self.membership.user_of(device) {
+            _ if !for_ever && device == author => MessageBody::Left,
+            Some(user) if for_ever => MessageBody::Removed { user, name: self.name_of(device), device: true },
+            _ => return,
+        };
         self.show(entry, when, body, None, viewer, effects);
-    }
-
-    /// Keeps the revocations that have come to stand.
-    pub(in crate::engine) fn keep_revoked(&mut self, effects: &mut Effects) {
-        if self.record.revoked == self.membership.revoked.noted() {
-            return;
-        }
-        let known: BTreeSet<_> = self.record.revoked.iter().map(|record| (record.log, record.seq)).collect();
-        let new = self.membership.revoked.noted().iter().filter(|record| !known.contains(&(record.log, record.seq)));
-        let devices: BTreeSet<_> = new.map(|record| record.device).collect();
-        self.record.revoked = self.membership.revoked.noted().to_vec();
-        self.record_changed = true;
-        effects.revoked = true;
-        effects.members_changed = true;
-        // What they wrote meanwhile was shown, or will not have been once everything is read.
-        let shown = devices.into_iter().flat_map(|device| self.logs.of(device)).any(|(key, log)| {
-            let ends = self.membership.revoked_head(*key).map_or(u64::MAX, |head| head.next);
-            log.height.next > ends
-        });
-        if shown {
-            effects.shows_again |= self.is_loaded;
-            self.shows_too_much |= !self.is_loaded;
-        }
     }
 
     pub(super) fn change(&mut self, target: EntryId, change: Change, effects: &mut Effects) {
@@ -267,39 +215,9 @@ impl Room {
         }
     }
 
-    /// How many devices are known to have joined with a code.
-    pub(in crate::engine) fn joined_by(&self, locator: Locator) -> u32 {
-        self.joiners.get(&locator).map_or(0, |devices| u32::try_from(devices.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Whether a device is known to have joined with a code.
-    pub(in crate::engine) fn has_joined_by(&self, locator: Locator, device: DeviceId) -> bool {
-        self.joiners.get(&locator).is_some_and(|devices| devices.contains(&device))
-    }
-
-    /// How many may join with a code, as its maker says; none when that is not limited, or not known.
-    pub(in crate::engine) fn uses_of(&self, locator: Locator) -> Option<u32> {
-        let own = self.record.codes.iter().find(|record| record.stretched.locator() == locator);
-        own.and_then(|record| record.uses).or_else(|| {
-            let maker = self.membership.rules().code(locator)?.invite.signer;
-            self.code_limits.get(&locator)?.get(&maker).copied()
-        })
-    }
-
     /// Whether what was read in these epochs may have to be judged by other rules now that these are
     /// known.
     pub(in crate::engine) fn guessed_any(&self, epochs: impl IntoIterator<Item = EpochId>) -> bool {
         epochs.into_iter().any(|epoch| self.guessed.contains(&epoch) && !self.membership.is_as_founded(epoch))
-    }
-
-    /// Codes of which it is known how many joined with them.
-    pub(in crate::engine) fn counted_codes(&self) -> BTreeSet<Locator> {
-        self.joiners.keys().copied().collect()
-    }
-
-    /// The record behind a code that works and is not used up.
-    pub(in crate::engine) fn invite(&self, locator: Locator) -> Option<&Invite> {
-        let is_used_up = self.uses_of(locator).is_some_and(|uses| self.joined_by(locator) >= uses);
-        self.membership.invite(locator).filter(|_| !is_used_up)
     }
 }

@@ -1,16 +1,12 @@
 //! How a room's entries are shown as messages, early ones from a tail too.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, LogKey,
+    DeviceId, EntryId, LogKey,
     content::Body,
-    entry::{Entry, Kind, Verified},
-    epoch::AdmissionCert,
+    entry::{Kind, Verified, Entry},
     session::OpeningSession,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Effects, Room, Viewer, When};
 use crate::event::{Delivery, Message, MessageBody, Order, Warning};
@@ -35,13 +31,10 @@ impl Room {
                 sessions.insert((entry.log_key(), header.seq), session);
             }
         }
-        let certified = self.certified_by(openers.iter().chain(entries));
         for (entry, shown) in openers.iter().map(|e| (e, false)).chain(entries.iter().map(|e| (e, true))) {
             let Some(session) = sessions.get(&(entry.log_key(), entry.header().session)) else { continue };
             let Ok(content) = session.open(entry) else { continue };
-            let header = entry.header();
-            let is_let_in = certified.contains(&(header.author, header.epoch));
-            if self.membership.is_beyond(entry) || !self.membership.may_show_early(entry, is_let_in) {
+            if !self.membership.may_show_early(entry) {
                 continue;
             }
             let when = When { hlc: content.hlc, shown_at: content.shown_at(viewer.wall) };
@@ -70,17 +63,6 @@ impl Room {
             }
         }
         effects
-    }
-
-    /// Whom certificates among entries let in, and into which epochs.
-    fn certified_by<'a>(&self, entries: impl Iterator<Item = &'a Verified<Entry>>) -> BTreeSet<(DeviceId, EpochId)> {
-        let admissions = entries.filter(|entry| entry.header().kind == Kind::Admission);
-        let genuine = admissions.filter_map(|entry| {
-            let (author, epoch) = (entry.header().author, entry.header().epoch);
-            let cert = AdmissionCert::decode(entry.body()).ok().filter(|cert| cert.epoch == epoch)?;
-            self.membership.rules().is_genuine(author, &cert).then_some((author, epoch))
-        });
-        genuine.collect()
     }
 
     pub(super) fn show(

@@ -8,6 +8,7 @@ mod due;
 mod ends;
 mod enter;
 mod listing;
+mod sent_out;
 mod serving;
 #[cfg(test)]
 mod tests;
