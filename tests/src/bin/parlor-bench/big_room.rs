@@ -42,11 +42,11 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
         .put_room(RoomRow { room: id, genesis: room.genesis.clone(), registered: begin, by: Registrant::default() })
         .await?;
     let mut entries = room.start.clone();
-    let (code, invite, entry) = room.code(owner)?;
-    append(&store, id, std::mem::take(&mut entries), None).await?;
-    append(&store, id, vec![entry], Some(invite)).await?;
+    let (code, door) = room.code(owner)?;
+    entries.push(door.entry.clone().verify()?);
+    append(&store, id, entries).await?;
     for (number, author) in others.iter_mut().enumerate() {
-        append(&store, id, author.enter(&room.secrets, &format!("member {number}"), begin)?, None).await?;
+        append(&store, id, author.enter_by(&room.secrets, &door, &format!("member {number}"), begin)?).await?;
     }
     let mut waiting = Vec::with_capacity(AT_ONCE);
     for number in 0..texts {
@@ -54,10 +54,10 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
         let Some(author) = authors.get_mut(number % AUTHORS) else { continue };
         waiting.push(author.say(&room.secrets, number, at)?);
         if waiting.len() == AT_ONCE {
-            append(&store, id, std::mem::take(&mut waiting), None).await?;
+            append(&store, id, std::mem::take(&mut waiting)).await?;
         }
     }
-    append(&store, id, waiting, None).await?;
+    append(&store, id, waiting).await?;
     store.close().await;
     Ok(BigRoom { code, texts })
 }
