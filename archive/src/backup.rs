@@ -1,6 +1,6 @@
 //! Backup, restore and verify, for both stores.
 //!
-//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 3\n`, then for each record its length
+//! A backup is a stream of records: `PARLOR-ARCHIVE-BACKUP 4\n`, then for each record its length
 //! (4 bytes little endian), its BLAKE3 hash (32 bytes) and the record itself; the last record
 //! says that the file is whole. Entries stay as sealed as they are in the store; keys that members wrapped
 //! for newcomers are left out, so that an old backup opens nothing for a code that has ended.
@@ -8,32 +8,15 @@
 use anyhow::{Context as _, bail, ensure};
 use parlor_node::private;
 use parlor_protocol::{
-<<<<<<< ours
-    LogKey, RoomId,
-    account::VaultRecord,
-    codec,
-    entry::Entry,
-    invite::InviteBody,
-||||||| base
-    LogKey, RoomId, codec,
-    entry::Entry,
-    invite::InviteBody,
-=======
     LogKey, RoomId,
     access::{DoorBody, Rules},
+    account::VaultRecord,
     codec,
     entry::{Entry, Kind},
     epoch::Step,
->>>>>>> theirs
     limits::{PAGE_MAX_ENTRIES, WIRE_MAX},
     log::{ForkProof, Height, verify_page},
-<<<<<<< ours
-    rules::{Refused, RoomRules},
-||||||| base
-    rules::{Learned, Refused, RoomRules},
-=======
     rules::Refused,
->>>>>>> theirs
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -48,18 +31,12 @@ use crate::{
     config::{Action, ArchiveConfig},
     folder,
     service::now_ms,
-<<<<<<< ours
-    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store, VaultNote, each_plain},
-||||||| base
-    store::{self, AccountRow, Appended, InviteChange, Kept, RoomRow, Run, Store},
-=======
-    store::{self, AccountRow, Appended, Kept, RoomRow, Run, Store},
->>>>>>> theirs
+    store::{self, AccountRow, Appended, Kept, RoomRow, Run, Store, VaultNote, each_plain},
 };
 
 /// Longest record: a run that was pushed as one, and what describes it.
 const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
-const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 3\n";
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 4\n";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Record {
@@ -264,34 +241,16 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
     let genesis = row.genesis.clone().verify()?;
     ensure!(genesis.room() == row.room, "its genesis entry is of another room");
     let founded = parlor_protocol::epoch::Genesis::decode(genesis.body())?;
-<<<<<<< ours
-    let mut rules = RoomRules::new(row.room, genesis.header().author, founded);
-    let mut before = usize::MAX;
-||||||| base
-    let mut rules = RoomRules::new(row.room, genesis.header().author, founded);
-    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
-=======
     let mut rules = Rules::new(row.room, genesis.header().author, founded);
-    let mut plain: Vec<_> = store.plain(row.room).await?.into_iter().map(|kept| kept.entry).collect();
->>>>>>> theirs
+    let mut before = usize::MAX;
     loop {
-<<<<<<< ours
-        // An admission may need an epoch that arrived after it: again, until nothing changes.
+        // What lets somebody in may need what arrived after it: again, until nothing changes.
         let mut waiting = 0;
         let mut admit = |page: Vec<Kept>| {
             waiting += page.iter().filter(|kept| rules.admit(&kept.entry) == Err(Refused::NotYet)).count();
         };
         each_plain(store, row.room, &mut admit).await?;
         if waiting == 0 || waiting >= before {
-||||||| base
-        let before = plain.len();
-        plain.retain(|entry| !matches!(rules.admit(entry), Ok(Learned::Epoch(_) | Learned::Admitted(_))));
-        if plain.len() == before {
-=======
-        let before = plain.len();
-        plain.retain(|entry| rules.admit(entry) == Err(Refused::NotYet));
-        if plain.len() == before {
->>>>>>> theirs
             break;
         }
         before = waiting;

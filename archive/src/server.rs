@@ -73,16 +73,9 @@ impl Archive {
         net.connections = config.connections;
         net.capabilities = Capabilities::default().with([Capability::Accounts]);
         let (handle, events, net) = Net::start(net).await?;
-<<<<<<< ours
         let (to_net, of_service) = (handle.sender().clone(), Arc::clone(&metrics));
-        let service = Service::restore(Arc::clone(&store), to_net, of_service, config.limits, blind).await?;
-||||||| base
-        let service =
-            Service::restore(Arc::clone(&store), handle.sender().clone(), Arc::clone(&metrics), config.limits).await?;
-=======
-        let (to_net, me) = (handle.sender().clone(), key.id());
-        let service = Service::restore(Arc::clone(&store), to_net, me, Arc::clone(&metrics), config.limits).await?;
->>>>>>> theirs
+        let (me, limits) = (key.id(), config.limits);
+        let service = Service::restore(Arc::clone(&store), to_net, me, of_service, limits, blind).await?;
         let service = service.with_accounts(desk);
         let control = tokio::spawn(control.serve(Arc::clone(&store), stopped(stopping.clone())));
         let service = tokio::spawn(service.run(events, stopped(stopping.clone())));

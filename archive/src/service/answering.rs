@@ -2,7 +2,8 @@
 
 use parlor_node::net::InboundId;
 use parlor_protocol::{
-    LogKey, RoomId,
+    DeviceId, LogKey, RoomId,
+    access::wire::NotAdmitted,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest},
     wire::{Answer, Refusal, RoomRequest, Tail},
@@ -13,19 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-<<<<<<< ours
-use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, loading::load, storing::in_time};
-||||||| base
-use super::{
-    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
-    storing::{in_time, load_room},
-};
-=======
-use super::{
-    Done, Service, TASKS_MAX, cut_to_checked, entries_of,
-    storing::in_time,
-};
->>>>>>> theirs
+use super::{Done, Service, TASKS_MAX, cut_to_checked, entries_of, now_ms, storing::in_time};
 use crate::store::{Kept, Store, StoreError};
 
 /// First entries of a log that a tail brings along: coming in and profile stand there.
@@ -37,54 +26,46 @@ const OPENERS_MAX_BYTES: usize = PAGE_MAX_BYTES / 2;
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 impl Service {
-<<<<<<< ours
-    /// Looks up the record behind a code: in the store, which another archive may have written to,
-    /// and among the rooms at hand when the store does not answer.
-    pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
-        let open = self.rooms.values().find(|room| room.rules.code(locator).is_some());
-        if let Some(room) = open {
-            // The rules know the newest record, and whether it still lets anybody in.
-            let answer = Answer::Invite(room.rules.invite(locator).cloned());
-            self.tasks.spawn(std::future::ready(Done::Answer(inbound, answer)));
-            return;
+    /// Somebody asks about a room.
+    pub(super) async fn ask_room(
+        &mut self,
+        id: InboundId,
+        from: DeviceId,
+        room: RoomId,
+        ask: RoomRequest,
+    ) -> Option<Answer> {
+        let Some(known) = self.rooms.get(&room) else {
+            if self.is_shared {
+                self.find_room(id, room);
+                return None;
+            }
+            return Some(Answer::Refused(Refusal::UnknownRoom));
+        };
+        let (served, has_ended) = (known.rules.served(from, now_ms()), known.has_ended());
+        match (served, ask) {
+            // Who is in no longer is told what became of it, and nothing else.
+            (_, RoomRequest::Epochs { tips }) if known.hears_of_epochs(from, served) => {
+                let (entries, tips) = known.epochs_for(from, &tips);
+                Some(Answer::Epochs { entries, tips })
+            }
+            // A room that has ended is served to nobody.
+            _ if has_ended => Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Out))),
+            // Entries count by themselves, whoever brings them; what lets this peer in may be among them.
+            (Ok(()) | Err(NotAdmitted::Show), RoomRequest::Push { entries }) => {
+                if served.is_ok() {
+                    self.know([from]).await;
+                }
+                self.push(id, from, room, entries, served.is_ok())
+            }
+            (Ok(()), ask) => {
+                self.know([from]).await;
+                self.serve(id, room, ask)
+            }
+            (Err(why), _) => Some(Answer::Refused(Refusal::NotAdmitted(why))),
         }
-        let store = Arc::clone(&self.store);
-        self.tasks.spawn(async move {
-            let reading = async {
-                let Some((room, _)) = store.invite(locator).await? else { return Ok(None) };
-                let Some(row) = store.room(room).await? else { return Ok(None) };
-                load(&*store, &row).await.map(Some)
-            };
-            Done::Invited { inbound, locator, result: in_time(reading).await }
-        });
     }
 
-||||||| base
-    /// Looks up the record behind a code: in the store, which another archive may have written to,
-    /// and among the rooms at hand when the store does not answer.
-    pub(super) fn look_up(&mut self, inbound: InboundId, locator: Locator) {
-        let open = self.rooms.values().find(|room| room.rules.code(locator).is_some());
-        if let Some(room) = open {
-            // The rules know the newest record, and whether it still lets anybody in.
-            let answer = Answer::Invite(room.rules.invite(locator).cloned());
-            self.tasks.spawn(std::future::ready(Done::Answer(inbound, answer)));
-            return;
-        }
-        let store = Arc::clone(&self.store);
-        self.tasks.spawn(async move {
-            let reading = async {
-                let Some((room, _)) = store.invite(locator).await? else { return Ok(None) };
-                let Some(row) = store.room(room).await? else { return Ok(None) };
-                let loaded = load_room(&*store, &row).await?;
-                Ok(Some((Box::new(row), loaded)))
-            };
-            Done::Invited { inbound, locator, result: in_time(reading).await }
-        });
-    }
-
-=======
->>>>>>> theirs
-    /// Serves an admitted device; `None` when the answer comes later.
+    /// Serves a device that is in; `None` when the answer comes later.
     pub(super) fn serve(&mut self, id: InboundId, room_id: RoomId, ask: RoomRequest) -> Option<Answer> {
         let room = self.rooms.get(&room_id)?;
         match ask {

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use super::{
     Done, RETRY_MS, Service,
     keys::WrapChange,
+    loading::load,
     now_ms,
     room::{Prepared, Ready, RoomState},
-    storing::{in_time, load_room},
+    storing::in_time,
 };
 use crate::store::{Appended, Run, Store, StoreError, Usage, WrapKey};
 
@@ -67,8 +68,7 @@ impl Service {
                 let mut opened = Vec::new();
                 for room in store.rooms_at(look.locator).await?.into_iter().take(ROOMS_AT_MAX) {
                     if let Some(row) = store.room(room).await? {
-                        let loaded = load_room(&*store, &row).await?;
-                        opened.push((Box::new(row), loaded));
+                        opened.push(load(&*store, &row).await?);
                     }
                 }
                 Ok(opened)

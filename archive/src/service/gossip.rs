@@ -11,13 +11,7 @@ use parlor_protocol::{
 };
 use std::time::Instant;
 
-<<<<<<< ours
-use super::{Service, Waiter, rates::Cost, room::Work};
-||||||| base
-use super::{Service, TASKS_MAX, rates::Cost, room::Work};
-=======
-use super::{Service, TASKS_MAX, now_ms, rates::Cost, room::Work};
->>>>>>> theirs
+use super::{Service, Waiter, now_ms, rates::Cost, room::Work};
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
@@ -79,19 +73,13 @@ impl Service {
             }
             return Verdict::Ignore;
         }
-<<<<<<< ours
-        if (begin..=end).contains(&room.expected(log))
-            && let Some(place) = self.gossip.bring(who.source, bytes)
-        {
-||||||| base
-        if (begin..=end).contains(&room.expected(log)) {
-=======
         if verified.iter().any(|entry| room.comes_in(entry)) && !may_pass {
             // Whoever is in may have let it in all the same; then it is pushed.
             return Verdict::Ignore;
         }
-        if (begin..=end).contains(&room.expected(log)) {
->>>>>>> theirs
+        if (begin..=end).contains(&room.expected(log))
+            && let Some(place) = self.gossip.bring(who.source, bytes)
+        {
             // When too much waits the member pushes it again later.
             let entries = verified.into_iter().map(|entry| entry.into_inner()).collect();
             let _ = room.enqueue(log, Work { entries, waiter: Waiter::Gossip { _place: place } });

@@ -63,6 +63,7 @@ impl Service {
         self.tidy_tries(now);
         self.forget_ended().await;
         self.make_room().await;
+        self.tidy_all_wraps();
         if self.keeping.chores.iter().all(|chore| matches!(chore, Chore::LetGo(_))) {
             for (id, room) in &self.rooms {
                 if room.has_ended() {

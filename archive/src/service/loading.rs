@@ -2,7 +2,8 @@
 //! than what follows from it.
 
 use parlor_protocol::{
-    RoomId,
+    EpochId, RoomId,
+    access::Wrap,
     entry::Entry,
     log::{ForkProof, Heights},
 };
@@ -19,6 +20,9 @@ pub(super) struct Rest {
     pub(super) usage: Usage,
     /// Records of epochs that were kept of a room that has ended.
     pub(super) records: Vec<Entry>,
+    pub(super) wraps: Vec<Wrap>,
+    /// The highest step of each epoch in which something was written.
+    pub(super) steps: Vec<(EpochId, u32)>,
 }
 
 async fn rest(store: &dyn Store, room: RoomId) -> Result<Rest, StoreError> {
@@ -28,6 +32,8 @@ async fn rest(store: &dyn Store, room: RoomId) -> Result<Rest, StoreError> {
         forks: store.forks(room).await?,
         usage: store.usage(room).await?,
         records: store.records(room).await?,
+        wraps: store.wraps(room).await?,
+        steps: store.steps(room).await?,
     })
 }
 
@@ -38,7 +44,7 @@ async fn rest(store: &dyn Store, room: RoomId) -> Result<Rest, StoreError> {
 pub(super) async fn load(store: &dyn Store, row: &RoomRow) -> Result<Box<RoomState<Waiter>>, StoreError> {
     let mut room = RoomState::new(row).map_err(|error| StoreError::Damaged { what: error.to_string() })?;
     room.absorb(rest(store, row.room).await?);
-    // An admission may need an epoch that arrived after it: again, until nothing changes.
+    // What lets somebody in may need what arrived after it: again, until nothing changes.
     let mut before = usize::MAX;
     loop {
         let mut waiting = 0;

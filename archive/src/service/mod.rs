@@ -6,20 +6,12 @@
 
 mod answering;
 mod ending;
-<<<<<<< ours
-mod flight;
-||||||| base
-=======
 mod entering;
->>>>>>> theirs
+mod flight;
 mod gossip;
-<<<<<<< ours
 mod keeping;
-mod known;
-||||||| base
-=======
 mod keys;
->>>>>>> theirs
+mod known;
 mod listening;
 mod loading;
 mod peers;
@@ -40,30 +32,11 @@ pub(crate) use storing::now_ms;
 use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
-<<<<<<< ours
-    DeviceId, Locator, LogKey, RoomId, TopicId,
+    DeviceId, LogKey, RoomId, TopicId,
+    access::wire::Look,
     account::{AccountAnswer, UserName},
     entry::Entry,
-||||||| base
-    DeviceId, Locator, LogKey, RoomId, TopicId,
-    entry::{Entry, Kind},
-    epoch::{AdmissionCert, Genesis},
-=======
-    DeviceId, LogKey, RoomId, TopicId,
-    access::{
-        Rules,
-        wire::{Look, NotAdmitted},
-    },
-    entry::{Entry, Kind},
-    epoch::Genesis,
->>>>>>> theirs
     log::Height,
-<<<<<<< ours
-||||||| base
-    rules::{Refused, RoomRules},
-=======
-    rules::Refused,
->>>>>>> theirs
     wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
@@ -368,16 +341,7 @@ impl Service {
             tokio::select! {
                 () = &mut stop => break,
                 _ = sweep.tick() => {
-<<<<<<< ours
                     self.keep_up(now_ms()).await;
-||||||| base
-                    self.sweep(now_ms());
-                    self.end_rooms(now_ms());
-=======
-                    self.sweep(now_ms());
-                    self.end_rooms(now_ms());
-                    self.tidy_all_wraps();
->>>>>>> theirs
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
@@ -466,105 +430,22 @@ impl Service {
                 self.meter.punish(who, now);
                 Some(Answer::Refused(Refusal::Malformed))
             }
-<<<<<<< ours
             _ if let Some(wait) = wait => Some(busy(wait)),
             Err(error) => Some(Answer::unread(&error)),
-||||||| base
-            Ok(_)
-                if self.tasks.len() >= TASKS_MAX
-                    || !self.in_flight.begin(id, from)
-                    || !self.meter.allows(from, cost, now) =>
-            {
-                Some(busy)
-            }
-=======
-            _ if self.tasks.len() >= TASKS_MAX
-                || !self.in_flight.begin(id, from)
-                || !self.meter.allows(from, cost, now) =>
-            {
-                Some(busy)
-            }
-            Err(error) => Some(Answer::unread(&error)),
->>>>>>> theirs
             // An archive is nobody, and cannot be asked into a room.
             Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
-<<<<<<< ours
                 Some(Answer::Refused(Refusal::Unsupported))
-            }
-            Ok(Request::Invite(locator)) => {
-                self.look_up(id, locator);
-                None
-||||||| base
-                Some(Answer::Refused(Refusal::Malformed))
-            }
-            Ok(Request::Invite(locator)) => {
-                self.look_up(id, locator);
-                None
-=======
-                Some(Answer::Refused(Refusal::Unsupported))
->>>>>>> theirs
             }
             Ok(Request::Look(look)) => self.look(id, from, look),
             Ok(Request::Enter(enter)) => self.enter(id, from, *enter),
             Ok(Request::PushWraps(push)) => self.take_wraps(id, from, push),
             Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-<<<<<<< ours
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs } }) => {
-                let answer = self.register(Application { inbound: id, who, room, cert, genesis, epochs });
-||||||| base
-            Ok(Request::Room { room, cert, ask: RoomRequest::Register { genesis, epochs, .. } }) => {
-                let answer = self.register(id, from, room, &cert, genesis, epochs);
-=======
             Ok(Request::Room { room, ask: RoomRequest::Register { genesis, epochs } }) => {
-                let answer = self.register(id, from, room, genesis, epochs);
->>>>>>> theirs
+                let answer = self.register(Application { inbound: id, who, room, genesis, epochs });
                 self.listen(room).await;
                 answer
             }
-<<<<<<< ours
-            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
-                None if self.is_shared => {
-                    self.find_room(id, room);
-                    None
-                }
-                None => Some(Answer::Refused(Refusal::UnknownRoom)),
-                // Who was removed or shut out is told so, and nothing else.
-                Some(known) if known.rules.is_genuine(from, &cert) && matches!(ask, RoomRequest::Epochs { .. }) => {
-                    let RoomRequest::Epochs { tips } = ask else { return };
-                    let (entries, tips) = known.epochs_for(from, &tips);
-                    Some(Answer::Epochs { entries, tips })
-                }
-                // A room that has ended is served to nobody.
-                Some(known) if !known.rules.check_cert(from, &cert) || known.has_ended() => {
-                    Some(Answer::Refused(Refusal::NotAdmitted))
-                }
-                Some(_) => {
-                    self.know([from]).await;
-                    self.serve(id, from, room, ask)
-                }
-            },
-||||||| base
-            Ok(Request::Room { room, cert, ask }) => match self.rooms.get(&room) {
-                None if self.is_shared => {
-                    self.find_room(id, room);
-                    None
-                }
-                None => Some(Answer::Refused(Refusal::UnknownRoom)),
-                // Who was removed or shut out is told so, and nothing else.
-                Some(known) if known.rules.is_genuine(from, &cert) && matches!(ask, RoomRequest::Epochs { .. }) => {
-                    let RoomRequest::Epochs { tips } = ask else { return };
-                    let (entries, tips) = known.epochs_for(from, &tips);
-                    Some(Answer::Epochs { entries, tips })
-                }
-                // A room that has ended is served to nobody.
-                Some(known) if !known.rules.check_cert(from, &cert) || known.rules.graph().dissolved_by().is_some() => {
-                    Some(Answer::Refused(Refusal::NotAdmitted))
-                }
-                Some(_) => self.serve(id, from, room, ask),
-            },
-=======
-            Ok(Request::Room { room, ask }) => self.ask_room(id, from, room, ask),
->>>>>>> theirs
+            Ok(Request::Room { room, ask }) => self.ask_room(id, from, room, ask).await,
         };
         if let Some(answer) = answer {
             self.answer(id, &answer).await;
@@ -574,153 +455,9 @@ impl Service {
     }
 }
 
-<<<<<<< ours
 /// Asks a peer to come again, after some milliseconds.
 fn busy(wait_ms: u64) -> Answer {
     Answer::Refused(Refusal::Busy { retry_ms: u32::try_from(wait_ms).unwrap_or(u32::MAX) })
-||||||| base
-    /// A member makes its room known.
-    fn register(
-        &mut self,
-        inbound: InboundId,
-        from: DeviceId,
-        room: RoomId,
-        cert: &AdmissionCert,
-        genesis: Entry,
-        epochs: Vec<Entry>,
-    ) -> Option<Answer> {
-        if !self.rooms.contains_key(&room) && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
-            return Some(Answer::Refused(Refusal::RegistrationClosed));
-        }
-        let founds = genesis.header().kind == Kind::Genesis && genesis.room() == room;
-        let Some(body) = founds.then(|| Genesis::decode(genesis.body()).ok()).flatten() else {
-            return Some(Answer::Refused(Refusal::Malformed));
-        };
-        if genesis.clone().verify().is_err() {
-            return Some(Answer::Refused(Refusal::Malformed));
-        }
-        let founder = genesis.header().author;
-        let epochs: Option<Vec<_>> = epochs.into_iter().map(|epoch| epoch.verify().ok()).collect();
-        let Some(epochs) = epochs else { return Some(Answer::Refused(Refusal::Malformed)) };
-        let may = match self.rooms.get_mut(&room) {
-            // Records show by themselves that an owner made them; whether they count, and for whom, is
-            // worked out from all of them.
-            Some(known) => {
-                let had_ended = known.rules.graph().dissolved_by().is_some();
-                if epochs.iter().any(|epoch| known.learn_epoch(epoch) == Err(Refused::Never)) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                if !had_ended && known.rules.graph().dissolved_by().is_some() {
-                    // No entry of that time may ever be stored, and the week begins now.
-                    known.ending.heard(storing::now_ms());
-                }
-                known.rules.check_cert(from, cert)
-            }
-            None => {
-                let mut rules = RoomRules::new(room, founder, body);
-                if epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                rules.check_cert(from, cert)
-            }
-        };
-        let has_ended = self.rooms.get(&room).is_some_and(|known| known.rules.graph().dissolved_by().is_some());
-        if !may || has_ended {
-            return Some(Answer::Refused(Refusal::NotAdmitted));
-        }
-        let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
-        let row = RoomRow { room, genesis, registered: storing::now_ms() };
-        self.store_room(inbound, row, epochs, !self.rooms.contains_key(&room));
-        None
-    }
-=======
-    fn ask_room(&mut self, id: InboundId, from: DeviceId, room: RoomId, ask: RoomRequest) -> Option<Answer> {
-        let Some(known) = self.rooms.get(&room) else {
-            if self.is_shared {
-                self.find_room(id, room);
-                return None;
-            }
-            return Some(Answer::Refused(Refusal::UnknownRoom));
-        };
-        let served = match known.rules.served(from, now_ms()) {
-            // A room that has ended is served to nobody.
-            Ok(()) if known.rules.graph().dissolved_by().is_some() => Err(NotAdmitted::Out),
-            served => served,
-        };
-        match (served, ask) {
-            // Who is in no longer is told what became of it, and nothing else.
-            (Ok(()) | Err(NotAdmitted::Out | NotAdmitted::Removed | NotAdmitted::ShutOut), RoomRequest::Epochs { tips }) => {
-                let (entries, tips) = known.epochs_for(from, &tips);
-                Some(Answer::Epochs { entries, tips })
-            }
-            // Entries count by themselves, whoever brings them; what lets this peer in may be among them.
-            (Ok(()) | Err(NotAdmitted::Show), RoomRequest::Push { entries }) => {
-                self.push(id, from, room, entries, served.is_ok())
-            }
-            (Ok(()), ask) => self.serve(id, room, ask),
-            (Err(why), _) => Some(Answer::Refused(Refusal::NotAdmitted(why))),
-        }
-    }
-
-    /// Somebody makes its room known.
-    fn register(
-        &mut self,
-        inbound: InboundId,
-        from: DeviceId,
-        room: RoomId,
-        genesis: Entry,
-        epochs: Vec<Entry>,
-    ) -> Option<Answer> {
-        if !self.rooms.contains_key(&room) && (!self.limits.is_open || self.rooms.len() >= self.limits.rooms) {
-            return Some(Answer::Refused(Refusal::RegistrationClosed));
-        }
-        let founds = genesis.header().kind == Kind::Genesis && genesis.room() == room;
-        let Some(body) = founds.then(|| Genesis::decode(genesis.body()).ok()).flatten() else {
-            return Some(Answer::Refused(Refusal::Malformed));
-        };
-        if genesis.clone().verify().is_err() {
-            return Some(Answer::Refused(Refusal::Malformed));
-        }
-        let founder = genesis.header().author;
-        let now = now_ms();
-        let epochs: Option<Vec<_>> = epochs.into_iter().map(|epoch| epoch.verify().ok()).collect();
-        let Some(epochs) = epochs else { return Some(Answer::Refused(Refusal::Malformed)) };
-        let may = match self.rooms.get_mut(&room) {
-            // Records show by themselves that an owner made them; whether they count, and for whom, is
-            // worked out from all of them.
-            Some(known) => {
-                let had_ended = known.rules.graph().dissolved_by().is_some();
-                if epochs.iter().any(|epoch| known.learn_epoch(epoch) == Err(Refused::Never)) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                if !had_ended && known.rules.graph().dissolved_by().is_some() {
-                    // No entry of that time may ever be stored, and the week begins now.
-                    known.ending.heard(storing::now_ms());
-                }
-                // Who is not in yet may have to say what it comes in by.
-                !matches!(
-                    known.rules.served(from, now),
-                    Err(NotAdmitted::Out | NotAdmitted::Removed | NotAdmitted::ShutOut)
-                )
-            }
-            None => {
-                let mut rules = Rules::new(room, founder, body);
-                if epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
-                    return Some(Answer::Refused(Refusal::Malformed));
-                }
-                !epochs.is_empty() && !rules.graph().is_removed(from)
-            }
-        };
-        let has_ended = self.rooms.get(&room).is_some_and(|known| known.rules.graph().dissolved_by().is_some());
-        if !may || has_ended {
-            return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Out)));
-        }
-        let epochs = epochs.into_iter().map(parlor_protocol::entry::Verified::into_inner).collect();
-        let row = RoomRow { room, genesis, registered: storing::now_ms() };
-        self.store_room(inbound, row, epochs, !self.rooms.contains_key(&room));
-        None
-    }
->>>>>>> theirs
 }
 
 /// Cuts a run to end at a checked signature, so that the page proves itself to whoever gets it.

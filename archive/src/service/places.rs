@@ -1,6 +1,6 @@
 //! Which rooms go when places or disk are short, so that no stranger takes either for good.
 //!
-//! A room of which one device wrote everything, and to which no code leads, is the cheapest to make and
+//! A room of which one device wrote everything, and to which no living door leads, is the cheapest to make and
 //! the cheapest to lose: its one member has all of it, and registers it again by itself. Those go first,
 //! the oldest first. When none is left and places are short, the registrant that has by far the most rooms
 //! loses the one that was quiet the longest. What holds for disk is milder: there a room that several
@@ -24,7 +24,7 @@ pub(super) struct Candidate {
     pub(super) registered: u64,
     /// When something was stored in it last since the archive began, or 0.
     pub(super) active: u64,
-    /// One device wrote everything in it, and no living code leads to it.
+    /// One device wrote everything in it, and no living door leads to it.
     pub(super) is_lone: bool,
 }
 

@@ -3,10 +3,11 @@
 use parlor_node::net::InboundId;
 use parlor_protocol::{
     RoomId,
+    access::{Rules, wire::NotAdmitted},
     account::UserName,
     entry::{Entry, Kind, Verified},
-    epoch::{AdmissionCert, Genesis},
-    rules::{Refused, RoomRules},
+    epoch::Genesis,
+    rules::Refused,
     wire::{Answer, Refusal},
 };
 use std::{sync::Arc, time::Instant};
@@ -28,7 +29,6 @@ pub(super) struct Application {
     pub(super) inbound: InboundId,
     pub(super) who: Asker,
     pub(super) room: RoomId,
-    pub(super) cert: AdmissionCert,
     pub(super) genesis: Entry,
     pub(super) epochs: Vec<Entry>,
 }
@@ -57,7 +57,7 @@ fn check(application: &Application) -> Option<Checked> {
 }
 
 impl Service {
-    /// A member makes its room known, or tells of new epochs.
+    /// Somebody makes its room known, or tells of new epochs.
     pub(super) fn register(&mut self, application: Application) -> Option<Answer> {
         let (who, now) = (application.who, Instant::now());
         if self.rooms.contains_key(&application.room) {
@@ -112,12 +112,16 @@ impl Service {
         }
         let Some(checked) = check(&application) else { return Some(Answer::Refused(Refusal::Malformed)) };
         let founder = application.genesis.header().author;
-        let mut rules = RoomRules::new(application.room, founder, checked.genesis);
+        let mut rules = Rules::new(application.room, founder, checked.genesis);
         if checked.epochs.iter().any(|epoch| rules.learn_epoch(epoch).is_err()) {
             return Some(Answer::Refused(Refusal::Malformed));
         }
-        if !rules.check_cert(who.device, &application.cert) {
-            return Some(Answer::Refused(Refusal::NotAdmitted));
+        // Records show by themselves that the room is real; what lets its members in they bring afterwards.
+        if checked.epochs.is_empty() {
+            return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
+        }
+        if rules.graph().is_removed(who.device) {
+            return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Removed)));
         }
         let by = match &account {
             Some(name) => self.blind.account(name),
@@ -151,9 +155,14 @@ impl Service {
             // No entry of that time may ever be stored, and the week begins now.
             known.ending.heard(now_ms());
         }
-        let may = known.rules.check_cert(application.who.device, &application.cert);
-        if !may || has_ended {
-            return Some(Answer::Refused(Refusal::NotAdmitted));
+        let why = match known.rules.served(application.who.device, now_ms()) {
+            _ if has_ended => Some(NotAdmitted::Out),
+            // Who is not in yet may have to bring what it comes in by.
+            Ok(()) | Err(NotAdmitted::Show) => None,
+            Err(why) => Some(why),
+        };
+        if let Some(why) = why {
+            return Some(Answer::Refused(Refusal::NotAdmitted(why)));
         }
         let (registered, by) = (known.registered, known.by);
         let row = RoomRow { room: application.room, genesis: application.genesis, registered, by };

@@ -1,25 +1,11 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-<<<<<<< ours
-    DeviceId, EntryId, EpochId, LogKey,
-||||||| base
-    DeviceId, EntryId, EpochId, LogKey, RoomId,
-=======
     DeviceId, EntryId, EpochId, Locator, LogKey,
-    access::{AccessBody, Entering, Learned, Rules, Wrap, wire::NotAdmitted},
->>>>>>> theirs
+    access::{AccessBody, Entering, Learned, Rules, wire::NotAdmitted},
     entry::{Entry, Kind, Verified},
-<<<<<<< ours
-    epoch::{AdmissionCert, Genesis},
-    error::{CodecError, LogError},
-||||||| base
-    epoch::{AdmissionCert, Genesis},
-    error::LogError,
-=======
     epoch::{Genesis, Step},
-    error::LogError,
->>>>>>> theirs
+    error::{CodecError, LogError},
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
     log::{ForkProof, Height, Heights, may_open, verify_page},
     rules::Refused,
@@ -27,16 +13,10 @@ use parlor_protocol::{
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
-<<<<<<< ours
-use super::{ending::Ending, listening::Hearing, loading::Rest, plain::PlainUse, sweeping::Sweeping};
-use crate::store::{InviteChange, Kept, Registrant, RoomRow, Usage};
-||||||| base
-use super::{ending::Ending, listening::Hearing, sweeping::Sweeping};
-use crate::store::{InviteChange, Kept, Usage};
-=======
-use super::{ending::Ending, keys::Keys, listening::Hearing, sweeping::Sweeping};
-use crate::store::{Kept, Usage};
->>>>>>> theirs
+use super::{
+    ending::Ending, keys::Keys, listening::Hearing, loading::Rest, now_ms, plain::PlainUse, sweeping::Sweeping,
+};
+use crate::store::{Kept, Registrant, RoomRow, Usage};
 
 /// Runs of one log that may wait while one is being stored.
 const QUEUE_MAX: usize = 64;
@@ -73,34 +53,6 @@ pub(super) enum Prepared {
     Refused(Refusal),
 }
 
-<<<<<<< ours
-||||||| base
-/// What the store holds of a room.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) heights: Heights,
-    pub(super) plain: Vec<Kept>,
-    pub(super) forks: Vec<ForkProof>,
-    pub(super) usage: Usage,
-    /// Records of epochs that were kept of a room that has ended.
-    pub(super) records: Vec<Entry>,
-}
-
-=======
-/// What the store holds of a room.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) heights: Heights,
-    pub(super) plain: Vec<Kept>,
-    pub(super) forks: Vec<ForkProof>,
-    pub(super) usage: Usage,
-    /// Records of epochs that were kept of a room that has ended.
-    pub(super) records: Vec<Entry>,
-    pub(super) wraps: Vec<Wrap>,
-    pub(super) steps: Vec<(EpochId, u32)>,
-}
-
->>>>>>> theirs
 /// One log.
 #[derive(Debug)]
 pub(super) struct LogState<W> {
@@ -157,7 +109,6 @@ pub(super) struct RoomState<W> {
 }
 
 impl<W> RoomState<W> {
-<<<<<<< ours
     /// A registered room of which nothing is held yet.
     ///
     /// # Errors
@@ -165,19 +116,9 @@ impl<W> RoomState<W> {
     pub(super) fn new(row: &RoomRow) -> Result<Self, CodecError> {
         let genesis = Genesis::decode(row.genesis.body())?;
         Ok(Self {
-            rules: RoomRules::new(row.room, row.genesis.header().author, genesis),
-||||||| base
-    pub(super) fn new(room: RoomId, founder: DeviceId, genesis: Genesis) -> Self {
-        Self {
-            rules: RoomRules::new(room, founder, genesis),
-=======
-    pub(super) fn new(entry: Entry, genesis: Genesis) -> Self {
-        let (room, founder) = (entry.room(), entry.header().author);
-        Self {
-            rules: Rules::new(room, founder, genesis),
-            genesis: entry,
+            rules: Rules::new(row.room, row.genesis.header().author, genesis),
+            genesis: row.genesis.clone(),
             keys: Keys::default(),
->>>>>>> theirs
             epochs: HashMap::new(),
             hearing: Hearing::default(),
             usage: Usage::default(),
@@ -204,12 +145,12 @@ impl<W> RoomState<W> {
         self.sweeping.is_under_way() || self.logs.values().any(|log| log.is_busy || !log.queue.is_empty())
     }
 
-    /// Whether one device wrote everything in it, and nobody can join by a code.
+    /// Whether one device wrote everything in it, and no code lets anybody in.
     pub(super) fn is_lone(&self) -> bool {
         let mut held = self.logs.iter().filter(|(_, log)| log.height.next > 0).map(|(key, _)| key.author);
         let first = held.next();
         let is_of_one = held.all(|author| Some(author) == first);
-        is_of_one && !self.rules.codes().any(|code| self.rules.invite(code.invite.locator).is_some())
+        is_of_one && self.with_living(now_ms(), |rules, living| rules.living(living).is_empty())
     }
 
     /// Takes over what the store holds besides plain entries. What is under way here goes on.
@@ -225,6 +166,7 @@ impl<W> RoomState<W> {
             let _ = self.learn_epoch(&record);
         }
         self.frozen.extend(rest.forks.iter().map(ForkProof::log_key));
+        self.keys.absorb(&rest.wraps, rest.steps);
         self.usage = rest.usage;
     }
 
@@ -237,7 +179,6 @@ impl<W> RoomState<W> {
                 _ => self.count_plain(&entry),
             }
         }
-<<<<<<< ours
         waiting
     }
 
@@ -253,10 +194,6 @@ impl<W> RoomState<W> {
 
     /// Everything was taken over.
     pub(super) fn settle(&mut self) {
-||||||| base
-=======
-        self.keys.absorb(&loaded.wraps, loaded.steps);
->>>>>>> theirs
         self.recut();
     }
 
@@ -309,6 +246,12 @@ impl<W> RoomState<W> {
         }
         let tips = if self.rules.graph().is_removed(peer) { Vec::new() } else { self.rules.graph().tips() };
         (entries, tips)
+    }
+
+    /// Whether a peer is told of epochs: who is in, and who is in no longer. Of a room that has ended nothing
+    /// may be left by which somebody came in, so there a record that names the peer is enough.
+    pub(super) fn hears_of_epochs(&self, peer: DeviceId, served: Result<(), NotAdmitted>) -> bool {
+        served != Err(NotAdmitted::Show) || (self.has_ended() && self.rules.graph().names(peer))
     }
 
     /// All records of epochs, each after those that it follows.
@@ -454,17 +397,13 @@ impl<W> RoomState<W> {
             if refused.is_some() {
                 break;
             }
-<<<<<<< ours
             self.count_plain(entry.inner());
-||||||| base
-=======
             if let Some(step) = entry.opened_step().filter(|step| *step <= Step::LAST) {
                 let (epoch, step) = (entry.header().epoch, step.number());
                 if self.keys.note_written(epoch, step) {
                     ready.steps.push((epoch, step));
                 }
             }
->>>>>>> theirs
             ready.entries.push(Kept { entry, checked: at == last });
         }
         if self.rules.graph().len() > epochs || changes {

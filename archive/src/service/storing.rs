@@ -33,38 +33,6 @@ pub(crate) fn now_ms() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-<<<<<<< ours
-||||||| base
-/// Reads everything that a room's state follows from.
-pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Loaded>, StoreError> {
-    let room = row.room;
-    Ok(Box::new(Loaded {
-        // Heights first: what arrives meanwhile only makes the rest newer.
-        heights: store.heights(room).await?,
-        plain: store.plain(room).await?,
-        forks: store.forks(room).await?,
-        usage: store.usage(room).await?,
-        records: store.records(room).await?,
-    }))
-}
-
-=======
-/// Reads everything that a room's state follows from.
-pub(super) async fn load_room(store: &dyn Store, row: &RoomRow) -> Result<Box<Loaded>, StoreError> {
-    let room = row.room;
-    Ok(Box::new(Loaded {
-        // Heights first: what arrives meanwhile only makes the rest newer.
-        heights: store.heights(room).await?,
-        plain: store.plain(room).await?,
-        forks: store.forks(room).await?,
-        usage: store.usage(room).await?,
-        records: store.records(room).await?,
-        wraps: store.wraps(room).await?,
-        steps: store.steps(room).await?,
-    }))
-}
-
->>>>>>> theirs
 /// Waits for the store, but not for ever: a database that hangs must not hold up the archive.
 pub(super) async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     within(STORE_WITHIN, reading).await
@@ -84,43 +52,11 @@ fn refusal(error: &StoreError) -> Refusal {
 }
 
 impl Service {
-<<<<<<< ours
     /// Makes a room known here that was read, and listens to it. One that is known already goes on.
     pub(super) async fn open_room(&mut self, room: Opened) {
         let id = room.rules.room();
         if self.leaving.contains(&id) {
             return;
-||||||| base
-    /// Makes a room known here, or adds to what is known of it, and listens to it.
-    pub(super) async fn open_room(&mut self, row: &RoomRow, loaded: Option<Box<Loaded>>) {
-        let room = match self.rooms.entry(row.room) {
-            hash_map::Entry::Occupied(room) => room.into_mut(),
-            hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
-                Ok(genesis) => vacant.insert(RoomState::new(row.room, row.genesis.header().author, genesis)),
-                Err(error) => {
-                    tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
-                    return;
-                }
-            },
-        };
-        if let Some(loaded) = loaded {
-            room.absorb(*loaded);
-=======
-    /// Makes a room known here, or adds to what is known of it, and listens to it.
-    pub(super) async fn open_room(&mut self, row: &RoomRow, loaded: Option<Box<Loaded>>) {
-        let room = match self.rooms.entry(row.room) {
-            hash_map::Entry::Occupied(room) => room.into_mut(),
-            hash_map::Entry::Vacant(vacant) => match Genesis::decode(row.genesis.body()) {
-                Ok(genesis) => vacant.insert(RoomState::new(row.genesis.clone(), genesis)),
-                Err(error) => {
-                    tracing::error!(%error, "the genesis of room {} is damaged; run `parlor-archive verify`", row.room.short());
-                    return;
-                }
-            },
-        };
-        if let Some(loaded) = loaded {
-            room.absorb(*loaded);
->>>>>>> theirs
         }
         self.rooms.entry(id).or_insert(*room);
         self.listen(id).await;
@@ -179,11 +115,6 @@ impl Service {
             return Some(busy(RETRY_MS.into()));
         }
         let room = self.rooms.get_mut(&room_id)?;
-<<<<<<< ours
-        match room.enqueue(log, Work { entries, waiter: Waiter::Asked(inbound) }) {
-||||||| base
-        match room.enqueue(log, Work { entries, waiter: Some(inbound) }) {
-=======
         // Of who is not in itself, all of what lets somebody in is checked.
         let is_good = |entry: &Entry| {
             let entry = entry.clone().verify();
@@ -192,8 +123,7 @@ impl Service {
         if !is_in && !entries.iter().filter(|entry| room.comes_in(entry)).all(is_good) {
             return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
         }
-        match room.enqueue(log, Work { entries, waiter: Some(inbound) }) {
->>>>>>> theirs
+        match room.enqueue(log, Work { entries, waiter: Waiter::Asked(inbound) }) {
             Ok(()) => {
                 self.to_start.insert((room_id, log));
                 None
@@ -318,55 +248,22 @@ impl Service {
             }
             Done::Looked { inbound, from, look, result } => {
                 let answer = match result {
-<<<<<<< ours
-                    Ok(Some(room)) => {
-                        let id = room.rules.room();
-                        self.open_room(room).await;
-                        let room = self.rooms.get(&id);
-                        Answer::Invite(room.and_then(|room| room.rules.invite(locator)).cloned())
-||||||| base
-                    Ok(Some((row, loaded))) => {
-                        self.open_room(&row, Some(loaded)).await;
-                        let room = self.rooms.get(&row.room);
-                        Answer::Invite(room.and_then(|room| room.rules.invite(locator)).cloned())
-=======
                     Ok(opened) => {
-                        for (row, loaded) in opened {
-                            self.open_room(&row, Some(loaded)).await;
+                        for room in opened {
+                            self.open_room(room).await;
                         }
                         Answer::Found(self.found(from, &look))
->>>>>>> theirs
                     }
                     Err(error) => self.note_failure(&error),
                 };
                 self.answer(inbound, &answer).await;
             }
-<<<<<<< ours
-            Done::Reloaded { room, result } => self.on_reloaded(room, result).await,
-||||||| base
-            Done::Reloaded { room, result } => {
-                match (result, self.rooms.get_mut(&room)) {
-                    (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
-                    (Ok(_), _) => {}
-                    (Err(error), _) => drop(self.note_failure(&error)),
-                }
-                self.listen(room).await;
-            }
-=======
             Done::CameIn { comes_in, appended, failed } => {
                 let room = comes_in.room;
                 self.on_came_in(*comes_in, appended, failed).await;
                 self.listen(room).await;
             }
-            Done::Reloaded { room, result } => {
-                match (result, self.rooms.get_mut(&room)) {
-                    (Ok(Some(loaded)), Some(room)) => room.absorb(*loaded),
-                    (Ok(_), _) => {}
-                    (Err(error), _) => drop(self.note_failure(&error)),
-                }
-                self.listen(room).await;
-            }
->>>>>>> theirs
+            Done::Reloaded { room, result } => self.on_reloaded(room, result).await,
             Done::Compared { room, log, waiter, result } => {
                 let answer = self.on_compared(room, log, result);
                 if let Some(inbound) = waiter.asked() {

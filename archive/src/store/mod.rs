@@ -244,20 +244,10 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// The records that were kept of a room that has ended; none of others.
     async fn records(&self, room: RoomId) -> Result<Vec<Entry>, StoreError>;
 
-<<<<<<< ours
-    /// Up to `max` entries and `max_bytes` bytes of those that are not contents (genesis, epochs, admissions,
-    /// invites) in arrival order, from a number on: what a room's rules follow from. Those that share a number
+    /// Up to `max` entries and `max_bytes` bytes of those that are not contents (genesis, epochs, coming in and
+    /// going out, doors) in arrival order, from a number on: what a room's rules follow from. Those that share a number
     /// come together, and one at least comes when there is one, however large.
     async fn plain(&self, room: RoomId, from: u64, max: usize, max_bytes: usize) -> Result<Vec<Arrived>, StoreError>;
-||||||| base
-    /// All entries that are not contents (genesis, epochs, admissions, invites) in arrival order:
-    /// what a room's rules follow from.
-    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
-=======
-    /// All entries that are not contents (genesis, epochs, coming in and going out, doors) in arrival
-    /// order: what a room's rules follow from.
-    async fn plain(&self, room: RoomId) -> Result<Vec<Kept>, StoreError>;
->>>>>>> theirs
 
     /// Rooms in which a door with this locator was made, whatever became of it.
     async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError>;

@@ -6,16 +6,8 @@ use redb::{ReadableTable as _, WriteTransaction};
 use super::{
     read::all_logs,
     tables::{
-<<<<<<< ours
-        ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key,
-        entry_value, fault, log_key, read_place,
-||||||| base
-        ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, USAGE, arrival_key, decode, entry_key, entry_value,
-        fault, log_key, read_place,
-=======
-        ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, STEPS, USAGE, WRAPS, arrival_key, entry_key,
+        ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, ROOMS, STEPS, USAGE, WRAPS, arrival_key, entry_key,
         entry_value, fault, log_key, read_place, room_key,
->>>>>>> theirs
     },
     write::DONE,
 };

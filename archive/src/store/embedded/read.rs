@@ -9,16 +9,9 @@ use parlor_protocol::{
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 
 use super::tables::{
-<<<<<<< ours
-    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, Table, USAGE, arrival_key, decode, entry_key,
-    fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
-||||||| base
-    ARRIVALS, ENTRIES, FORKS, HEIGHTS, INVITES, PLAIN, RECORDS, ROOMS, USAGE, arrival_key, decode, entry_key, fault,
-    log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
-=======
-    ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, ROOMS, STEPS, USAGE, WRAPS, arrival_key, decode, door_key,
-    entry_key, fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place, room_key,
->>>>>>> theirs
+    ARRIVALS, DOORS, ENTRIES, FORKS, HEIGHTS, PLAIN, RECORDS, ROOMS, STEPS, Table, USAGE, WRAPS, arrival_key, decode,
+    door_key, entry_key, fault, log_key, read_arrival_number, read_arrival_time, read_entry, read_height, read_place,
+    room_key,
 };
 use crate::store::{Arrived, Kept, RoomRow, StoreError, Usage, WrapKey};
 

@@ -1,14 +1,8 @@
 //! Tables and keys of the embedded store. All numbers in keys are big endian, so that ranges are
 //! in order.
 
-<<<<<<< ours
 use parlor_node::private;
-use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
-||||||| base
-use parlor_protocol::{DeviceId, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
-=======
 use parlor_protocol::{DeviceId, Locator, LogId, LogKey, RoomId, codec, entry::Entry, limits::WIRE_MAX, log::Height};
->>>>>>> theirs
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
@@ -16,7 +10,7 @@ use std::path::Path;
 use crate::store::{Kept, StoreError, check_schema};
 
 /// The format of the file.
-pub(super) const SCHEMA: u64 = 3;
+pub(super) const SCHEMA: u64 = 4;
 const SCHEMA_KEY: &str = "schema";
 /// How many entries arrived in all: the next arrival number.
 pub(super) const ARRIVED_KEY: &str = "arrived";

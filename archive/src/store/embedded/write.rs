@@ -39,14 +39,10 @@ pub(super) enum Change {
     End(RoomId, Vec<Entry>),
     /// Deletes more of a room that has ended; done when nothing is left.
     Clear(RoomId),
-<<<<<<< ours
     /// Forgets that a room was registered, when nothing is left of it.
     Forget(RoomId),
-||||||| base
-=======
     /// Wraps of a room to keep, and to forget.
     Wraps(RoomId, Vec<Wrap>, Vec<WrapKey>),
->>>>>>> theirs
     /// Something about accounts.
     Account(AccountChange),
     /// Only shows that the store can commit.
@@ -143,12 +139,8 @@ fn change(txn: &WriteTransaction, change: &Change) -> Result<Appended, StoreErro
         Change::Prune(room, places) => prune(txn, *room, places).map(|()| DONE),
         Change::End(room, records) => ending::end(txn, *room, records).map(|()| DONE),
         Change::Clear(room) => ending::clear(txn, *room),
-<<<<<<< ours
         Change::Forget(room) => ending::forget(txn, *room).map(|()| DONE),
-||||||| base
-=======
         Change::Wraps(room, put, gone) => change_wraps(txn, *room, put, gone).map(|()| DONE),
->>>>>>> theirs
         Change::Account(change) => accounts::carry_out(txn, change),
         Change::Nothing => Ok(DONE),
     }

@@ -11,13 +11,7 @@ use parlor_protocol::{
     log::{ForkProof, Height},
 };
 
-<<<<<<< ours
-use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError};
-||||||| base
-use crate::store::{Arrived, Kept, RoomRow, StoreError};
-=======
-use crate::store::{Arrived, Kept, RoomRow, StoreError, WrapKey};
->>>>>>> theirs
+use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError, WrapKey};
 
 /// Bits of an arrival number below the milliseconds since 1970.
 pub(super) const ARRIVAL_BITS: u32 = 20;

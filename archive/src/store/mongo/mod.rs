@@ -34,9 +34,7 @@ use tokio::{
 
 use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage, WrapKey, wrap_key};
 use connect::fault;
-use documents::{
-    binary, entry_key, log_key, read_entry, read_fork, read_height, read_place, read_room, room_document,
-};
+use documents::{binary, entry_key, log_key, read_entry, read_fork, read_height, read_place, read_room, room_document};
 use writer::Job;
 
 /// How many bytes the server's disk takes at most for each byte of entries, with indexes and journal.
@@ -254,8 +252,7 @@ impl Store for MongoStore {
             // Heights last: whoever is cut off finds by them that something is left.
             let of_room = doc! { "room": binary(room.as_bytes()) };
             let tables = &self.tables;
-            for table in
-                [&tables.entries, &tables.doors, &tables.steps, &tables.wraps, &tables.forks, &tables.heights]
+            for table in [&tables.entries, &tables.doors, &tables.steps, &tables.wraps, &tables.forks, &tables.heights]
             {
                 table.delete_many(of_room.clone()).await?;
             }
