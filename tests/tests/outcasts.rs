@@ -383,12 +383,11 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
     let at = address(other.net());
     let mut attacker = Attacker::reach(house.laptop.seed(), &at).await;
     let room = house.laptop.room(house.kitchen);
-    // An archive that never heard of the room cannot know better. What it holds is what it was given.
-    let newest = room.newest();
-    let answer = room.ask(&mut attacker, newest, room.register(room.epochs.clone())).await;
+    // An archive that never heard of the room cannot know that it was removed; but nobody let it in.
+    let answer = room.ask(&mut attacker, room.register(room.epochs.clone())).await;
     assert_eq!(answer, Answer::Done);
-    let answer = room.ask(&mut attacker, newest, RoomRequest::Push { entries: room.new_log() }).await;
-    assert!(matches!(answer, Answer::Pushed(_)), "{answer:?}");
+    let answer = room.ask(&mut attacker, RoomRequest::Push { entries: room.new_log(room.newest()) }).await;
+    assert!(matches!(answer, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show))), "{answer:?}");
     let House { dir, archive, ben, desktop, kitchen, .. } = house;
     let code = ben.handle().call(Command::MakeCode { room: kitchen, lifetime: None, uses: None }).await;
     let Ok(Reply::Code(code)) = code else { panic!("a code, not {code:?}") };
@@ -406,8 +405,8 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
         RoomRequest::Push { entries: vec![room.words()] },
         room.register(room.epochs.clone()),
     ] {
-        let answer = room.ask(&mut attacker, newest, ask.clone()).await;
-        assert_eq!(answer, Answer::Refused(Refusal::NotAdmitted), "{ask:?}");
+        let answer = room.ask(&mut attacker, ask.clone()).await;
+        assert_eq!(answer, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Removed)), "{ask:?}");
     }
     attacker.end().await;
     let texts = ["before", "from the laptop", "after", "here now"];

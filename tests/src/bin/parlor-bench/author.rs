@@ -3,7 +3,7 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, HistoryPolicy, Hlc, LogId, LogKey, Name, RoomCode, RoomId, Text,
-    access::{self, AccessBody, DoorBody, Hours, In, InPlace, OwnKey},
+    access::{self, AccessBody, DoorBody, Hours, In, InPlace, OwnKey, Wrap},
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
@@ -131,6 +131,11 @@ impl Author {
         let entry = Entry::sign(&self.key, header, &sealed)?;
         self.height = Height::after(&entry);
         Ok(entry)
+    }
+
+    /// Wraps the room's key to a door.
+    pub fn wrap(&mut self, door: &Door, secrets: &EpochSecrets) -> Wrap {
+        door.wrap(secrets, 0, &self.key, &mut self.rng)
     }
 
     /// Writes a numbered text.
