@@ -224,3 +224,21 @@ fn whose_device_it_is_does_not_depend_on_the_order_of_its_entries() {
     assert_eq!(forth, room(&records, &[&founder, &other, &one]).own_of(device(4)));
     assert!(forth == Some(own_id(40)) || forth == Some(own_id(41)));
 }
+
+#[test]
+fn a_lost_device_does_not_say_itself_how_far_it_counts() {
+    let (records, founder, four) = begin();
+    let five = Log::new(5, 9).comes_linked(10, 40).sends_out(10, 40, true, &[&four]);
+    // It writes on, and says that all of it counts.
+    let thief = four.clone().says(10);
+    let said = thief.last().clone();
+    let thief = { let all = thief.clone(); thief.sends_out(10, 40, true, &[&all]) };
+    for logs in [[&founder, &five, &thief], [&founder, &thief, &five]] {
+        let rules = room(&records, &logs);
+        assert_eq!(rules.presence(device(4)), Presence::Lost);
+        assert!(rules.stands(four.last()) && !rules.stands(&said));
+        assert!(is_in(&rules, 5));
+    }
+    // While nobody else has said anything it counts as far as it says.
+    assert!(room(&records, &[&founder, &thief]).stands(&said));
+}
