@@ -78,6 +78,7 @@ impl Engine {
                 self.register(room_id, peer, tips);
             }
         }
+        self.show_first_screen(room_id, peer);
         self.finish_comparison(room_id, peer);
     }
 
