@@ -13,7 +13,7 @@ use parlor_protocol::{
     keys::DeviceKey,
     wire::Gossip,
 };
-use parlor_tests::sim::{Faults, Network, entries_in};
+use parlor_tests::sim::{Faults, Network, entries_in, stretched};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
@@ -83,7 +83,7 @@ fn a_million_bogus_messages_are_refused_in_bounded_memory_and_the_conversation_g
     assert!(network.run_until(|network| network.texts(0, room) == ["before"]));
     network.run_for(60_000);
 
-    let stretched = code.stretch().unwrap();
+    let stretched = stretched(&code);
     let overheard: Vec<Bytes> = network.published.iter().map(|(_, bytes)| bytes.clone()).collect();
     let opened = |entry: Entry| match InviteBody::decode(entry.body()) {
         Ok(InviteBody::Made(invite)) if entry.header().kind == Kind::Invite => {

@@ -14,7 +14,7 @@ use parlor_protocol::{
     epoch::EpochSecrets,
     invite::{Invite, InviteBody},
 };
-use parlor_tests::sim::{Network, entries_in};
+use parlor_tests::sim::{Network, entries_in, stretched};
 
 /// All entries that were published so far, in order, each once.
 fn entries(network: &Network) -> Vec<Entry> {
@@ -39,7 +39,7 @@ fn invites(entries: &[Entry]) -> Vec<Invite> {
 
 /// What whoever knows a code learns of its room.
 fn unlock(network: &Network, code: &RoomCode) -> EpochSecrets {
-    let stretched = code.stretch().unwrap();
+    let stretched = stretched(code);
     let open = |invite: Invite| invite.open(&stretched).ok()?.epoch_secrets().ok();
     // The newest: it was sealed anew when the epoch changed.
     invites(&entries(network)).into_iter().rev().find_map(open).expect("the code's invite was published")
