@@ -343,6 +343,7 @@ impl Service {
                 _ = sweep.tick() => {
                     self.keep_up(now_ms()).await;
                 }
+                () = at(self.keeping.measure_at()) => self.measure_again(),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }
@@ -451,7 +452,15 @@ impl Service {
             self.answer(id, &answer).await;
         }
         self.start_waiting();
-        self.ease().await;
+        self.ease();
+    }
+}
+
+/// Waits for a time, or for ever without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

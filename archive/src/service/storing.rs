@@ -145,12 +145,15 @@ impl Service {
                 }
                 let Some(work) = state.queue.pop_front() else { break };
                 let Work { entries, waiter } = work;
+                let wanted: u64 = entries.iter().map(|entry| entry.bytes().len() as u64).sum();
                 let height = room.height(log);
                 match room.prepare(log, entries, max) {
                     Prepared::Store(ready) => self.append(room_id, log, ready, waiter),
                     Prepared::Held => self.answer_later(waiter, Answer::Pushed(vec![(log, height)])),
                     Prepared::Refused(refusal) => {
-                        self.keeping.is_short |= refusal == Refusal::QuotaReached && bytes < self.limits.room.bytes;
+                        if refusal == Refusal::QuotaReached && wanted > left {
+                            self.note_full(room_id);
+                        }
                         self.answer_later(waiter, Answer::Refused(refusal));
                     }
                     Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
@@ -282,7 +285,7 @@ impl Service {
                 self.on_left(room, result);
                 self.chore_done(now_ms());
             }
-            Done::Measured { result } => self.on_measured(result),
+            Done::Measured { result } => self.on_measured(result).await,
             Done::AtDesk { inbound, from, registers, answer } => {
                 if let Some(is_signed_in) = peers::shows_signed_in(registers, &answer) {
                     self.peers.note_signed_in(from, is_signed_in);
@@ -296,7 +299,7 @@ impl Service {
             Done::Nothing => {}
         }
         self.start_waiting();
-        self.ease().await;
+        self.ease();
     }
 
     /// Tells the members: those who can open it, and everybody when an epoch begins.
