@@ -53,6 +53,12 @@ pub enum CommandError {
          if they are, the network may filter multicast: add the other machine's address by hand"
     )]
     NobodyFound,
+    /// There are machines of the room, and none of them could let this one in.
+    #[error(
+        "the machines that know this code cannot let this one in just now: they are starting, or their disk is full. \
+         Try again in a minute, or start another machine that is in the room"
+    )]
+    NobodyLetIn,
     /// The code is past its time.
     #[error(
         "this code has expired; ask a member for a new one (or check the date on this machine: codes expire by its clock)"

@@ -270,6 +270,10 @@ fn a_room_that_the_disk_refused_is_no_room() {
     let name = parlor_protocol::Name::new("garden").unwrap();
     let make = || Command::CreateRoom { name: name.clone(), history: parlor_protocol::HistoryPolicy::Everything };
     assert!(matches!(network.call(0, make()), Err(CommandError::Storage { .. })));
+    // Nobody is let in while that could not be kept.
+    assert!(matches!(network.join(1, &code), Err(CommandError::NobodyLetIn)));
+    network.hosts[0].disk_full = false;
+    network.run_for(20_000);
     assert!(matches!(network.join(1, &code), Err(CommandError::Storage { .. })));
     for host in 0..2 {
         network.hosts[host].disk_full = false;
@@ -456,6 +460,7 @@ fn runs_that_are_lost_repeated_or_turned_round_are_made_up_for() {
         for host in 1..4 {
             while network.join(host, &code).is_err() {}
         }
+        assert!(network.run_until(|network| (0..4).all(|host| network.member_count(host, room) == 4)));
         for burst in 0..12 {
             let writer = burst % 4;
             let texts = (0..1 + burst * 3).map(|n| say(room, &format!("{burst} {n}")));

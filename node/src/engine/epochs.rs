@@ -194,10 +194,10 @@ impl Engine {
             self.ask_epochs(room_id, archive);
         }
         self.fetch_what_waited(room_id);
-        self.flush_waiting(room_id);
         self.admit_own(room_id);
         self.push_wraps_everywhere(room_id);
         self.tell_prekey(room_id);
+        self.flush_waiting(room_id);
         self.govern_soon(room_id);
     }
 

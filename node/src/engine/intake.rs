@@ -234,6 +234,7 @@ impl Engine {
         }
         self.after_doors(room_id);
         self.tell_prekey(room_id);
+        self.flush_waiting(room_id);
     }
 
     /// The own entry of coming in may have had to wait for what it hangs on.
@@ -287,12 +288,20 @@ impl Engine {
         let retry = self.with_room(room_id, |room, viewer| {
             let mut effects = Effects::default();
             room.unresolved.extend(entries.iter().map(|stored| stored.entry.clone()));
-            // Logs are read one after the other, but an entry may need an admission or epoch that
-            // stands in a log further on: what is refused is tried again with the next stretch.
-            let waiting = std::mem::take(&mut room.unresolved);
-            for entry in waiting {
-                if room.take_in(&entry, viewer, &mut effects) == Err(Refused::NotYet) {
-                    room.unresolved.push(entry);
+            // Logs are read one after the other, but an entry may need what stands in a log further on: an
+            // epoch, a door, how its device came in. What is refused is tried again with the next stretch,
+            // and after the last one for as long as that lets in more.
+            let is_last = entries.is_empty();
+            loop {
+                let waiting = std::mem::take(&mut room.unresolved);
+                let before = waiting.len();
+                for entry in waiting {
+                    if room.take_in(&entry, viewer, &mut effects) == Err(Refused::NotYet) {
+                        room.unresolved.push(entry);
+                    }
+                }
+                if !is_last || room.unresolved.len() == before {
+                    break;
                 }
             }
         });

@@ -76,6 +76,8 @@ pub(super) struct Join {
     /// Who was asked to let this device in, and by which entry.
     entering: Option<(Keeper, Verified<Entry>)>,
     tries: BTreeMap<DeviceId, u32>,
+    /// Somebody knew its door.
+    was_known: bool,
     /// Why the last one did not.
     refused: Option<NotEntered>,
     started: u64,
@@ -153,6 +155,7 @@ impl Engine {
             entering: None,
             tries: BTreeMap::new(),
             refused: None,
+            was_known: false,
             started: self.now.mono,
         };
         self.stretch(Job::Join(Box::new(join)));
@@ -185,6 +188,7 @@ impl Engine {
         if gave_up && new.is_empty() {
             let error = match (join.refused, join.said_no.len()) {
                 (Some(why), _) => not_entered(why),
+                _ if join.was_known => CommandError::NobodyLetIn,
                 (None, 0) => CommandError::NobodyFound,
                 (None, asked) => CommandError::CodeUnknown { asked },
             };
@@ -218,6 +222,7 @@ impl Engine {
             Some((Found { genesis, offers, .. }, lead)) => {
                 let code = join.code.clone();
                 let (room, name) = (lead.room, String::new());
+                join.was_known = true;
                 join.keepers.push_back(Keeper { peer: from, lead, genesis, offers: offers.into() });
                 self.event(Event::JoinProgress { code, stage: JoinStage::Found { room, name } });
             }

@@ -31,9 +31,9 @@ impl Engine {
         if let Err(error) = may {
             return self.fail(call, error);
         }
-        let until = self.now.mono + WAIT_MS;
+        let (me, until) = (self.me(), self.now.mono + WAIT_MS);
         match self.rooms.get_mut(&room_id) {
-            Some(room) if !room.knows_where_to_write() => {
+            Some(room) if !room.knows_where_to_write(me) => {
                 if room.waiting.len() >= WAITING_MAX {
                     return self.fail(call, CommandError::RoomChanging);
                 }
@@ -66,8 +66,9 @@ impl Engine {
 
     /// It is known where to write: sends what waited.
     pub(super) fn flush_waiting(&mut self, room_id: RoomId) {
+        let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if !room.knows_where_to_write() {
+        if !room.knows_where_to_write(me) {
             return;
         }
         for Waiting { call, text, reply_to, .. } in std::mem::take(&mut room.waiting) {

@@ -7,7 +7,7 @@
 //! them, whatever they ask of whom. See `docs/CRYPT.md`, "Steps".
 
 use parlor_protocol::{
-    EpochId, HistoryPolicy,
+    DeviceId, EpochId, HistoryPolicy,
     content::Body,
     entry::{Entry, Verified},
     epoch::{EpochSecrets, Step},
@@ -103,10 +103,11 @@ impl Room {
         }
     }
 
-    /// Whether it is known in which epoch and step to write. The steps in use are known once the room has
+    /// Whether this device may write, and in which epoch and step is known. The steps in use are known once the room has
     /// been read: before, a text could be sealed where newcomers cannot read it.
-    pub(super) fn knows_where_to_write(&self) -> bool {
-        self.membership.current().is_some() && (self.is_loaded || self.before.is_some())
+    pub(super) fn knows_where_to_write(&self, me: DeviceId) -> bool {
+        let is_read = self.is_loaded || self.before.is_some();
+        is_read && self.membership.current().is_some() && self.membership.is_in(me)
     }
 
     /// The highest step of an epoch that somebody wrote in or came in at, and what is known of it.
