@@ -65,7 +65,9 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let is_open = room.is_loaded && !room.standing.is_over();
         let may = is_open && room.membership.current().is_some() && room.membership.is_in(me);
-        if !may || room.record.prekey == newest {
+        // A power cut may have kept the note and not what was told.
+        let is_told = room.record.prekey == newest && room.membership.known(me).is_some();
+        if !may || is_told {
             return;
         }
         room.record.prekey = newest;
