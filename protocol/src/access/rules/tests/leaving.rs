@@ -224,3 +224,15 @@ fn whose_device_it_is_does_not_depend_on_the_order_of_its_entries() {
     assert_eq!(forth, room(&records, &[&founder, &other, &one]).own_of(device(4)));
     assert!(forth == Some(own_id(40)) || forth == Some(own_id(41)));
 }
+
+#[test]
+fn what_is_known_already_is_taken_again_also_where_a_log_may_have_no_more_of_it() {
+    let (records, founder, mut four) = begin();
+    for _ in 0..64 {
+        four = four.leaves(10, 40);
+    }
+    let mut rules = room(&records, &[&founder, &four]);
+    assert!(rules.admit(four.last()).is_ok());
+    let beyond = four.leaves(10, 40);
+    assert_eq!(rules.admit(beyond.last()), Err(Refused::Never));
+}
