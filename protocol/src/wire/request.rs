@@ -240,13 +240,7 @@ impl Request {
                 count("bytes", sealed.len(), OWN_ASK_MAX)?;
                 Ok(Self::Own(sealed))
             }
-            Kind::Heights
-            | Kind::Page
-            | Kind::Tail
-            | Kind::Push
-            | Kind::Register
-            | Kind::Received
-            | Kind::Epochs => {
+            Kind::Heights | Kind::Page | Kind::Tail | Kind::Push | Kind::Register | Kind::Received | Kind::Epochs => {
                 let (room, ask) = RoomRequest::decode(kind, body)?;
                 Ok(Self::Room { room, ask })
             }
