@@ -14,6 +14,7 @@ mod keys;
 mod known;
 mod listening;
 mod loading;
+mod looking;
 mod peers;
 mod places;
 mod plain;
@@ -23,8 +24,10 @@ mod room;
 mod signing_in;
 mod storing;
 mod sweeping;
+mod taking;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 
 pub use rates::{Rates, Share};
 pub(crate) use storing::now_ms;
@@ -33,7 +36,7 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    access::wire::Look,
+    access::{Wrap, wire::Look},
     account::{AccountAnswer, UserName},
     entry::Entry,
     log::Height,
@@ -144,6 +147,13 @@ enum Done {
         room: RoomId,
         result: Result<Option<Box<Rest>>, StoreError>,
     },
+    /// Rooms of a shared store in which a door that somebody looks for was made.
+    Located {
+        inbound: InboundId,
+        from: DeviceId,
+        look: Look,
+        result: Result<Vec<RoomId>, StoreError>,
+    },
     /// Rooms that were not open here, in which a door that somebody looks for was made.
     Looked {
         inbound: InboundId,
@@ -154,8 +164,16 @@ enum Done {
     /// The entry by which somebody comes in was to be stored, and what is wrapped for it read.
     CameIn {
         comes_in: Box<entering::ComesIn>,
-        appended: Result<Appended, StoreError>,
-        failed: Option<StoreError>,
+        /// Nothing when the entry was held already.
+        appended: Option<Result<Appended, StoreError>>,
+        wraps: Result<Vec<Wrap>, StoreError>,
+    },
+    /// Wraps of a room were kept and deleted.
+    WrapsChanged {
+        room: RoomId,
+        waiters: Vec<InboundId>,
+        is_chore: bool,
+        result: Result<(), StoreError>,
     },
     Compared {
         room: RoomId,
@@ -407,7 +425,12 @@ impl Service {
     async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
         let now = Instant::now();
         let request = Request::decode(bytes);
-        if let Ok(Request::Room { room, .. }) = &request
+        let room = match &request {
+            Ok(Request::Room { room, .. }) => Some(room),
+            Ok(Request::PushWraps(push)) => Some(&push.room),
+            _ => None,
+        };
+        if let Some(room) = room
             && self.rooms.get(room).is_some_and(|room| room.is_member(from))
         {
             self.peers.note_member(from);
@@ -443,6 +466,7 @@ impl Service {
             Ok(Request::Room { room, ask: RoomRequest::Register { genesis, epochs } }) => {
                 let answer = self.register(Application { inbound: id, who, room, genesis, epochs });
                 self.listen(room).await;
+                self.note_changes(room).await;
                 answer
             }
             Ok(Request::Room { room, ask }) => self.ask_room(id, from, room, ask).await,

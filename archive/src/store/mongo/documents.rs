@@ -151,8 +151,11 @@ pub(super) fn wrap_document(room: RoomId, key: &WrapKey, wrap: &Wrap) -> Result<
     Ok((wrap_id(room, key), doc! { "room": binary(room.as_bytes()), "wrap": binary(&bytes) }))
 }
 
-pub(super) fn read_wrap(document: &Document) -> Result<Wrap, StoreError> {
-    Wrap::decode(bytes(document, "wrap", "wraps")?).map_err(|_| damaged("wraps"))
+pub(super) fn read_wrap(document: &Document) -> Result<(WrapKey, Wrap), StoreError> {
+    let id = array::<64>(bytes(document, "_id", "wraps")?, "wraps")?;
+    let key = id.last_chunk::<32>().copied().ok_or_else(|| damaged("wraps"))?;
+    let wrap = Wrap::decode(bytes(document, "wrap", "wraps")?).map_err(|_| damaged("wraps"))?;
+    Ok((key, wrap))
 }
 
 pub(super) fn fork_document(proof: &ForkProof) -> Result<(Bson, Document), StoreError> {

@@ -342,16 +342,26 @@ impl Store for MongoStore {
         changing.await.map_err(|error| self.fault(error))
     }
 
-    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
-        let of_room = doc! { "room": binary(room.as_bytes()) };
-        let found: Result<Vec<Document>, _> =
-            async { self.tables.wraps.find(of_room).sort(doc! { "_id": 1 }).await?.try_collect().await }.await;
+    async fn wraps(
+        &self,
+        room: RoomId,
+        after: Option<WrapKey>,
+        max: usize,
+    ) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
+        let mut wanted = doc! { "room": binary(room.as_bytes()) };
+        if let Some(after) = after {
+            wanted.insert("_id", doc! { "$gt": documents::wrap_id(room, &after) });
+        }
+        let limit = i64::try_from(max).unwrap_or(i64::MAX);
+        let found = self.tables.wraps.find(wanted).sort(doc! { "_id": 1 }).limit(limit).await;
+        let found: Result<Vec<Document>, _> = async { found?.try_collect().await }.await;
         found.map_err(|error| self.fault(error))?.iter().map(documents::read_wrap).collect()
     }
 
     async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
         let found = self.tables.wraps.find_one(doc! { "_id": documents::wrap_id(room, &key) }).await;
-        found.map_err(|error| self.fault(error))?.as_ref().map(documents::read_wrap).transpose()
+        let found = found.map_err(|error| self.fault(error))?;
+        found.as_ref().map(|document| documents::read_wrap(document).map(|(_, wrap)| wrap)).transpose()
     }
 
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
