@@ -16,15 +16,16 @@ mod store {
     pub(crate) use parlor_archive::store::{Kept, Registrant, RoomRow, Run};
 }
 
-use fixture::{TestRoom, Writer, rng};
+use fixture::{TestRoom, Writer, code, rng};
 use member::Member;
 use parlor_protocol::{
     Hlc, Text,
+    access::wire::{NotAdmitted, PushWraps},
     content::{Body, Content},
     entry::{Entry, Header, Kind},
     log::Height,
     session::SealingSession,
-    wire::{Answer, Refusal, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -301,14 +302,17 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
     let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &first, &mut rng(9)).unwrap();
     let mut entries: Vec<_> =
         (0..30).map(|n| sealed(&room, &mut owner, &session, &format!("plaintextmarker {n}"))).collect();
-    // The invite that the fixture makes has the room's name, "kitchen", inside.
-    let (_, entry) = room.invite(&mut owner, 7);
+    let (door, entry) = room.door(&mut owner, &code(7));
     entries.push(entry);
     let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
     assert_eq!(member.ask(&room, RoomRequest::Push { entries }).await, pushed);
+    // The wrap that the fixture makes has the room's name, "kitchen", inside, and the epoch's key.
+    let wraps = vec![room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1)];
+    let push = Request::PushWraps(PushWraps { room: room.id, wraps });
+    assert_eq!(member.send(&push).await, Some(Answer::Done));
     let stranger = room.contents(&mut Writer::new(99), 1);
     let refused = member.ask(&room, RoomRequest::Push { entries: stranger }).await;
-    assert_eq!(refused, Answer::Refused(Refusal::NotAdmitted));
+    assert_eq!(refused, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
     let metrics = archive.page("/metrics");
     assert!(metrics.contains("parlor_archive_entries_total 34"), "{metrics}");
     member.shut_down().await;

@@ -1,11 +1,11 @@
 //! A store that fails: nothing is acknowledged, the service goes on, and recovers with the store.
 
 use super::*;
-use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage};
+use crate::fixture::code;
+use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage, WrapKey};
 use async_trait::async_trait;
 use parlor_protocol::{
-    Locator,
-    invite::Invite,
+    EpochId, Locator,
     log::{ForkProof, Heights},
 };
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,8 +87,20 @@ impl Store for Switched {
     async fn room_for(&self, kept: u64, free: u64) -> Result<Option<u64>, StoreError> {
         self.store()?.room_for(kept, free).await
     }
-    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
-        self.store()?.invite(locator).await
+    async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
+        self.store()?.rooms_at(locator).await
+    }
+    async fn steps(&self, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError> {
+        self.store()?.steps(room).await
+    }
+    async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
+        self.store()?.change_wraps(room, put, gone).await
+    }
+    async fn wraps(&self, r: RoomId, after: Option<WrapKey>, max: usize) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
+        self.store()?.wraps(r, after, max).await
+    }
+    async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
+        self.store()?.wrap(room, key).await
     }
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
         self.store()?.put_fork(proof).await
@@ -123,7 +135,7 @@ async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    let (invite, entry) = room.invite(&mut member, 7);
+    let (_, entry) = room.door(&mut member, &code(7));
     assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
     switched.is_down.store(true, Ordering::SeqCst);
     let before = member.height;
@@ -135,9 +147,10 @@ async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes
     assert_eq!(stage.ask_in(&room, &member, page).await, unavailable);
     assert_eq!(stage.ask_in(&room, &member, RoomRequest::Tail { limit: 5 }).await, unavailable);
     let stranger = DeviceId::from_bytes([9; 32]);
-    assert_eq!(stage.ask(stranger, &Request::Invite(Locator([1; 16]))).await, unavailable);
+    let look = Request::Look(Look::sign(&code(7), stranger, ARCHIVE));
+    assert_eq!(stage.ask(stranger, &look).await, unavailable);
     // What is known by heart is still told, and gossip is still passed on.
-    assert_eq!(stage.ask(stranger, &Request::Invite(invite.locator)).await, Answer::Invite(Some(invite)));
+    assert_eq!(stage.look(stranger, &code(1)).await, None);
     let known = [(room.owner.log_key(), room.owner.height), (member.log_key(), before)];
     let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
     assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&known));
@@ -154,14 +167,14 @@ async fn stopping_answers_what_was_taken() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut members = Vec::new();
-    for seed in 5..15 {
+    for seed in NAMED {
         members.push(stage.member(&room, seed).await);
     }
     let mut asked = Vec::new();
     for member in &mut members {
         for _ in 0..5 {
             let entries = room.contents(member, 10);
-            let request = in_room(room.id, room.cert(member), RoomRequest::Push { entries });
+            let request = in_room(room.id, RoomRequest::Push { entries });
             asked.push((stage.send_raw(member.id(), request.encode().unwrap()).await, pushed(member)));
         }
     }
@@ -192,20 +205,19 @@ async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
     let mut asking = Vec::new();
-    for seed in 40..48 {
+    for seed in NAMED.into_iter().skip(1).take(8) {
         asking.push(stage.member(&room, seed).await);
     }
     switched.is_hanging.store(true, Ordering::SeqCst);
-    let page =
-        |asking: &Writer| in_room(room.id, room.cert(asking), RoomRequest::Page { log: member.log_key(), from: 0 });
+    let page = in_room(room.id, RoomRequest::Page { log: member.log_key(), from: 0 });
     // Each has only so many under way, so that it takes several to fill the places, at several addresses.
     for (at, asking) in asking.iter().enumerate() {
         stage.connect(asking.id(), [192, 0, 2, u8::try_from(at).unwrap()]).await;
         for _ in 0..super::super::TASKS_MAX / 8 {
-            stage.send_raw(asking.id(), page(asking).encode().unwrap()).await;
+            stage.send_raw(asking.id(), page.encode().unwrap()).await;
         }
     }
-    let answer = stage.ask(member.id(), &page(&member)).await;
+    let answer = stage.ask(member.id(), &page).await;
     assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
     assert!(stage.answers.is_empty());
     let entry = room.content(&mut member, b"sealed");
@@ -225,7 +237,7 @@ async fn while_a_store_is_slow_only_so_much_gossip_waits_and_what_waited_is_stor
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut members = Vec::new();
-    for seed in 5..15 {
+    for seed in NAMED {
         members.push(stage.member(&room, seed).await);
     }
     let before = stage.store.usage(room.id).await.unwrap();
@@ -248,9 +260,9 @@ async fn while_a_store_is_slow_only_so_much_gossip_waits_and_what_waited_is_stor
     };
     timeout(PATIENCE, waited).await.expect("not stored");
     // Nothing else waited: what comes now is stored at once, and is the next.
-    let mut late = Writer::new(99);
-    let admission = room.admission(&mut late);
-    assert_eq!(stage.push(&room, &late, vec![admission]).await, pushed(&late));
+    let mut late = members[0].beside(99);
+    let comes_in = room.comes_linked(&mut late);
+    assert_eq!(stage.push(&room, &late, vec![comes_in]).await, pushed(&late));
     let after = stage.store.usage(room.id).await.unwrap();
     assert_eq!(after.entries, before.entries + 128 + 1, "eight megabytes of one address, and no more");
     stage.shut_down().await;

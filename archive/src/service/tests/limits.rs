@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     config::Registration,
+    fixture::code,
     store::{AccountRow, VaultNote},
 };
 use parlor_protocol::{
@@ -98,7 +99,7 @@ async fn where_rooms_need_an_account_a_device_that_is_signed_in_registers_and_ot
         row.disabled = true;
         assert!(stage.store.accounts().change_account(row, None).await.unwrap());
         let later = TestRoom { owner: room.owner.clone(), ..TestRoom::new(3) };
-        let ask = in_room(later.id, later.cert(&later.owner), register(&later));
+        let ask = in_room(later.id, register(&later));
         assert_eq!(stage.ask(later.owner.id(), &ask).await, refused(Refusal::RegistrationClosed));
         // What is known stays served.
         let member = stage.member(&TestRoom { owner: room.owner.clone(), ..room.clone() }, 5).await;
@@ -153,10 +154,8 @@ async fn until_gone(stage: &mut Stage, room: &TestRoom) {
 async fn a_room_to_which_a_code_leads_or_in_which_several_wrote_is_not_lost_to_few_strangers() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 2, ..Limits::default() }).await;
-    let coded = stage.founded(1).await;
-    let mut owner = coded.owner.clone();
-    let (_, entry) = coded.invite(&mut owner, 7);
-    assert_eq!(stage.push(&coded, &owner, vec![entry]).await, pushed(&owner));
+    let mut coded = stage.founded(1).await;
+    stage.coded(&mut coded, &code(7)).await;
     let together = stage.founded(2).await;
     stage.member(&together, 5).await;
     assert_eq!(stage.register(&TestRoom::new(3)).await, refused(Refusal::RegistrationClosed));
@@ -170,14 +169,14 @@ async fn a_stranger_with_two_keys_in_every_room_does_not_keep_all_places() {
     let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 20, ..Limits::default() }).await;
     for seed in 100..120 {
         let room = TestRoom::new(seed);
-        let mut friend = Writer::new(1_000 + seed);
+        let mut friend = Writer::new(5);
         stage.connect(room.owner.id(), [192, 0, 2, 1]).await;
         stage.connect(friend.id(), [192, 0, 2, 1]).await;
         assert_eq!(stage.register(&room).await, Answer::Done);
         let owner = room.owner.clone();
         assert_eq!(stage.push(&room, &owner, room.start.clone()).await, pushed(&owner));
-        let admission = room.admission(&mut friend);
-        assert_eq!(stage.push(&room, &friend, vec![admission]).await, pushed(&friend));
+        let comes_in = room.comes_in(&mut friend);
+        assert_eq!(stage.push(&room, &friend, vec![comes_in]).await, pushed(&friend));
     }
     for seed in 1..6 {
         let room = TestRoom::new(seed);

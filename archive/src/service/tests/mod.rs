@@ -17,10 +17,13 @@ mod vanishing;
 use bytes::Bytes;
 use parlor_node::net::{Capabilities, GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId, TopicId,
+    DeviceId, DoorId, LogKey, RoomId, TopicId,
+    access::{
+        CodeKeys, Wrap,
+        wire::{Enter, Found, Look, NotAdmitted, PushWraps},
+    },
     account::Server,
     entry::Entry,
-    epoch::AdmissionCert,
     log::Height,
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
@@ -40,11 +43,13 @@ use super::{Limits, Service};
 use crate::{
     accounts::Desk,
     blind::Blind,
-    fixture::{TestRoom, Writer, rng},
+    fixture::{NAMED, TestRoom, Writer, rng},
     metrics::{self, Metrics},
     store::{EmbeddedStore, Store},
 };
 
+/// The archive's device.
+const ARCHIVE: DeviceId = DeviceId::from_bytes([77; 32]);
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -84,7 +89,7 @@ impl Stage {
         let (stop, stopping) = oneshot::channel();
         let metrics = Arc::new(Metrics::default());
         let (counted, blind) = (Arc::clone(&metrics), Blind::of(&Server::random(&mut rng(1))));
-        let service = Service::restore(Arc::clone(&store), to_net, counted, limits, blind).await.unwrap();
+        let service = Service::restore(Arc::clone(&store), to_net, ARCHIVE, counted, limits, blind).await.unwrap();
         let service = match desk {
             Some(desk) => service.with_accounts(Arc::new(desk)),
             None => service,
@@ -165,7 +170,7 @@ impl Stage {
     }
 
     async fn ask_in(&mut self, room: &TestRoom, writer: &Writer, ask: RoomRequest) -> Answer {
-        let request = Request::Room { room: room.id, cert: room.cert(writer), ask };
+        let request = Request::Room { room: room.id, ask };
         self.ask(writer.id(), &request).await
     }
 
@@ -187,12 +192,39 @@ impl Stage {
         room
     }
 
-    /// A member whose admission is stored.
+    /// A member whom a record names, and who came in.
     async fn member(&mut self, room: &TestRoom, seed: u64) -> Writer {
+        assert!(NAMED.contains(&seed));
         let mut writer = Writer::new(seed);
-        let admission = room.admission(&mut writer);
-        assert_eq!(self.push(room, &writer, vec![admission]).await, pushed(&writer));
+        let comes_in = room.comes_in(&mut writer);
+        assert_eq!(self.push(room, &writer, vec![comes_in]).await, pushed(&writer));
         writer
+    }
+
+    /// A code that the owner made.
+    async fn coded(&mut self, room: &mut TestRoom, code: &CodeKeys) -> DoorId {
+        let mut owner = room.owner.clone();
+        let (door, entry) = room.door(&mut owner, code);
+        assert_eq!(self.push(room, &owner, vec![entry]).await, pushed(&owner));
+        room.owner = owner;
+        door
+    }
+
+    /// Looks for the door of a code.
+    async fn look(&mut self, from: DeviceId, code: &CodeKeys) -> Option<Found> {
+        match self.ask(from, &Request::Look(Look::sign(code, from, ARCHIVE))).await {
+            Answer::Found(found) => found.map(|found| *found),
+            other => panic!("something found or not, not {other:?}"),
+        }
+    }
+
+    async fn enter(&mut self, room: &TestRoom, entry: &Entry, for_keys: bool) -> Answer {
+        let enter = Enter { room: room.id, entry: entry.clone(), for_keys };
+        self.ask(entry.header().author, &Request::Enter(Box::new(enter))).await
+    }
+
+    async fn push_wraps(&mut self, room: &TestRoom, from: &Writer, wraps: Vec<Wrap>) -> Answer {
+        self.ask(from.id(), &Request::PushWraps(PushWraps { room: room.id, wraps })).await
     }
 
     async fn gossip_raw(&mut self, from: DeviceId, topic: TopicId, bytes: Vec<u8>) -> Verdict {
@@ -254,8 +286,13 @@ fn refused(refusal: Refusal) -> Answer {
     Answer::Refused(refusal)
 }
 
-fn in_room(room: RoomId, cert: AdmissionCert, ask: RoomRequest) -> Request {
-    Request::Room { room, cert, ask }
+fn in_room(room: RoomId, ask: RoomRequest) -> Request {
+    Request::Room { room, ask }
+}
+
+/// Not served: nothing shows that the peer came in.
+fn not_in() -> Answer {
+    refused(Refusal::NotAdmitted(NotAdmitted::Show))
 }
 
 fn heights(pairs: &[(LogKey, Height)]) -> Answer {
