@@ -194,12 +194,12 @@ impl Service {
             Err(error) if is_durable => self.note_failure(&error),
             _ => stored,
         };
+        self.listen(room).await;
+        self.note_changes(room).await;
         self.answer(inbound, &answer).await;
         if let Some(coming) = coming.filter(|_| is_durable) {
             self.pass_on(*coming.entry).await;
         }
-        self.listen(room).await;
-        self.note_changes(room).await;
     }
 }
 

@@ -206,6 +206,7 @@ impl Service {
             Done::Appended { room, log, waiter, planned, added, news, result } => {
                 let answer = self.on_appended(room, log, planned, added, result);
                 self.listen(room).await;
+                self.note_changes(room).await;
                 if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
                     self.pass_on(*news).await;
                 }
@@ -213,7 +214,6 @@ impl Service {
                     self.answer(inbound, &answer).await;
                 }
                 self.to_start.insert((room, log));
-                self.note_changes(room).await;
             }
             Done::Applied { application, account } => {
                 let inbound = application.inbound;

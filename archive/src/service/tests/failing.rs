@@ -13,17 +13,19 @@ use tokio::sync::Semaphore;
 
 /// The embedded store behind a switch.
 #[derive(Debug)]
-struct Switched {
+pub(super) struct Switched {
     store: Arc<dyn Store>,
-    is_down: AtomicBool,
+    pub(super) is_down: AtomicBool,
     is_hanging: AtomicBool,
     /// Nothing is stored until the gate is open.
-    is_slow: AtomicBool,
-    gate: Semaphore,
+    pub(super) is_slow: AtomicBool,
+    pub(super) gate: Semaphore,
+    /// Wraps are neither kept nor deleted.
+    pub(super) cannot_wrap: AtomicBool,
 }
 
 impl Switched {
-    fn new(folder: &TempDir) -> Arc<Self> {
+    pub(super) fn new(folder: &TempDir) -> Arc<Self> {
         let off = || AtomicBool::new(false);
         Arc::new(Self {
             store: embedded(folder),
@@ -31,6 +33,7 @@ impl Switched {
             is_hanging: off(),
             is_slow: off(),
             gate: Semaphore::new(0),
+            cannot_wrap: off(),
         })
     }
 
@@ -94,6 +97,9 @@ impl Store for Switched {
         self.store()?.steps(room).await
     }
     async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
+        if self.cannot_wrap.load(Ordering::SeqCst) {
+            return Err(StoreError::Other("it takes no wraps".into()));
+        }
         self.store()?.change_wraps(room, put, gone).await
     }
     async fn wraps(&self, r: RoomId, after: Option<WrapKey>, max: usize) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {

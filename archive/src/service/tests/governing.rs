@@ -5,7 +5,7 @@ use super::*;
 use crate::fixture::{code, epoch_record};
 use parlor_protocol::{
     LogId,
-    access::wire::{Entered, NotEntered, Offer},
+    access::wire::Offer,
     entry::Kind,
     epoch::{EpochChange, EpochSecrets},
     keys::Secret,
@@ -65,7 +65,7 @@ async fn a_removed_device_with_all_its_old_keys_gets_nothing_and_changes_nothing
     let comes_in = before.comes_in(&mut again);
     assert_eq!(stage.gossip(&before, gone.id(), &comes_in).await, Verdict::Ignore);
     assert_eq!(stage.push(&before, &stays, vec![comes_in.clone()]).await, shut_out);
-    let refusal = Answer::Entered(Entered::Refused(NotEntered::Removed));
+    let refusal = not_entered(NotEntered::Removed);
     assert_eq!(stage.enter(&before, &comes_in, false).await, refusal);
     // What it wrote before is there, and no more.
     let answer = stage.ask_in(&room, &stays, ANYTHING).await;
@@ -91,7 +91,7 @@ async fn whom_a_removed_device_lets_in_stays_out_also_after_a_restart() {
         assert_eq!(answer, refused(Refusal::NotAdmitted(NotAdmitted::ShutOut)));
         // It is told why, so that its person asks for a new code.
         let answer = stage.enter(&before, &comes_in, true).await;
-        assert_eq!(answer, Answer::Entered(Entered::Refused(NotEntered::ShutOut)));
+        assert_eq!(answer, not_entered(NotEntered::ShutOut));
         stage.shut_down().await;
         stage = Stage::new(embedded(&folder)).await;
     }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod doors;
+mod entering;
 mod failing;
 mod gossip;
 mod governing;
@@ -13,14 +15,16 @@ mod reading;
 mod registering;
 mod signing_in;
 mod vanishing;
+mod wraps;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use parlor_node::net::{Capabilities, GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
     DeviceId, DoorId, LogKey, RoomId, TopicId,
     access::{
         CodeKeys, Wrap,
-        wire::{Enter, Found, Look, NotAdmitted, PushWraps},
+        wire::{Enter, Entered, Found, Look, NotAdmitted, NotEntered, PushWraps},
     },
     account::Server,
     entry::Entry,
@@ -45,7 +49,7 @@ use crate::{
     blind::Blind,
     fixture::{NAMED, TestRoom, Writer, rng},
     metrics::{self, Metrics},
-    store::{EmbeddedStore, Store},
+    store::{EmbeddedStore, Store, TestDatabase, conformance::Place},
 };
 
 /// The archive's device.
@@ -68,6 +72,18 @@ struct Stage {
     published: Vec<(TopicId, Bytes)>,
     /// Whom the network was told to be no strangers.
     known: BTreeSet<DeviceId>,
+}
+
+#[async_trait]
+impl Place for TempDir {
+    async fn open(&self) -> Arc<dyn Store> {
+        embedded(self)
+    }
+}
+
+/// An empty place in each of the stores.
+async fn places() -> [Box<dyn Place>; 2] {
+    [Box::new(tempfile::tempdir().unwrap()), Box::new(TestDatabase::new().await)]
 }
 
 fn embedded(folder: &TempDir) -> Arc<dyn Store> {
@@ -247,6 +263,16 @@ impl Stage {
         self.gossip_raw(from, room.secrets.topic(), Gossip::Run(run.to_vec()).encode().unwrap()).await
     }
 
+    /// Waits until a room has so many wraps in the store.
+    async fn until_wraps(&self, room: &TestRoom, count: usize) {
+        let wait = async {
+            while self.store.wraps(room.id, None, 9_999).await.unwrap().len() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("another number of wraps");
+    }
+
     /// Waits until a log is stored this far, and the service knows it.
     async fn until_stored(&mut self, room: &TestRoom, writer: &Writer) {
         let wait = async {
@@ -288,6 +314,15 @@ fn refused(refusal: Refusal) -> Answer {
 
 fn in_room(room: RoomId, ask: RoomRequest) -> Request {
     Request::Room { room, ask }
+}
+
+/// Comes in, and gets these.
+fn came_in(wraps: Vec<Wrap>) -> Answer {
+    Answer::Entered(Entered::In(wraps))
+}
+
+fn not_entered(why: NotEntered) -> Answer {
+    Answer::Entered(Entered::Refused(why))
 }
 
 /// Not served: nothing shows that the peer came in.

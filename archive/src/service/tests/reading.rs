@@ -1,10 +1,7 @@
 //! Heights, pages, tails and codes.
 
 use super::*;
-use crate::{
-    fixture::code,
-    store::{TestDatabase, conformance::Place as _},
-};
+use crate::fixture::code;
 use parlor_protocol::{
     access::{Door, DoorBody, Hours},
     entry::Kind,
