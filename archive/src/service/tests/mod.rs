@@ -43,7 +43,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Limits, Service};
+use super::{Limits, RETRY_MS, Service};
 use crate::{
     accounts::Desk,
     blind::Blind,
@@ -226,9 +226,21 @@ impl Stage {
         door
     }
 
+    /// Asks; where other archives may write to the store, again while what they did is read.
+    async fn ask_shared(&mut self, from: DeviceId, request: &Request) -> Answer {
+        loop {
+            match self.ask(from, request).await {
+                Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }) if self.store.is_shared() => {
+                    tokio::task::yield_now().await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Looks for the door of a code.
     async fn look(&mut self, from: DeviceId, code: &CodeKeys) -> Option<Found> {
-        match self.ask(from, &Request::Look(Look::sign(code, from, ARCHIVE))).await {
+        match self.ask_shared(from, &Request::Look(Look::sign(code, from, ARCHIVE))).await {
             Answer::Found(found) => found.map(|found| *found),
             other => panic!("something found or not, not {other:?}"),
         }
@@ -236,7 +248,7 @@ impl Stage {
 
     async fn enter(&mut self, room: &TestRoom, entry: &Entry, for_keys: bool) -> Answer {
         let enter = Enter { room: room.id, entry: entry.clone(), for_keys };
-        self.ask(entry.header().author, &Request::Enter(Box::new(enter))).await
+        self.ask_shared(entry.header().author, &Request::Enter(Box::new(enter))).await
     }
 
     async fn push_wraps(&mut self, room: &TestRoom, from: &Writer, wraps: Vec<Wrap>) -> Answer {

@@ -212,14 +212,14 @@ async fn wraps_count_with_what_a_room_takes() {
     let limits = Limits { room: Usage { entries: 1_000, bytes: 30_000 }, ..Limits::default() };
     let mut stage = Stage::with_limits(embedded(&folder), limits).await;
     let (room, door, mut member) = with_member(&mut stage).await;
-    let wrap = |step| room.wrap(&member, &code(7), room.wrap_facts(door, step), 1);
-    assert_eq!(stage.push_wraps(&room, &member, vec![wrap(0)]).await, Answer::Done);
-    // Entries fill the room up to what the wrap takes.
-    let used = stage.store.usage(room.id).await.unwrap().bytes;
-    let mut large = member.clone();
-    let entry = room.content(&mut large, &vec![1; usize::try_from(30_000 - used).unwrap() - 500]);
+    let wrap = room.wrap(&member, &code(7), room.wrap_facts(door, 0), 1);
+    let left = 30_000 - usize::try_from(stage.store.usage(room.id).await.unwrap().bytes).unwrap() - wrap.len();
+    assert_eq!(stage.push_wraps(&room, &member, vec![wrap]).await, Answer::Done);
+    // Entries fill the room up to what the wrap takes; each is some bytes longer than what is in it.
+    let frame = room.content(&mut member.clone(), b"").bytes().len();
+    let entry = room.content(&mut member.clone(), &vec![1; left - frame + 1]);
     assert_eq!(stage.push(&room, &member, vec![entry]).await, refused(Refusal::QuotaReached));
-    let entry = room.content(&mut member, &vec![1; usize::try_from(30_000 - used).unwrap() - 1_000]);
+    let entry = room.content(&mut member, &vec![1; left - frame]);
     assert_eq!(stage.push(&room, &member.clone(), vec![entry]).await, pushed(&member));
     let wrap = |step, seed| room.wrap(&member, &code(7), room.wrap_facts(door, step), seed);
     assert_eq!(stage.push_wraps(&room, &member, vec![wrap(1, 2)]).await, refused(Refusal::QuotaReached));
