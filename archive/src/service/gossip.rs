@@ -79,9 +79,9 @@ impl Service {
             }
             return Verdict::Ignore;
         }
-        let comes: Vec<_> = verified.iter().filter(|entry| comes_in(entry)).collect();
+        let mut comes = verified.iter().filter(|entry| comes_in(entry));
         // Whoever is in may have let it in all the same; then it is pushed.
-        if !comes.is_empty() && !(may_pass && comes.iter().all(|entry| self.meter.comes(door_of(entry), now))) {
+        if comes.any(|entry| !may_pass || !self.meter.comes(door_of(entry), now)) {
             return Verdict::Ignore;
         }
         if (begin..=end).contains(&room.expected(log))

@@ -10,7 +10,7 @@ use parlor_protocol::{
 };
 use std::sync::Arc;
 
-use super::{Done, RETRY_MS, Service, Waiter, busy, loading::load, now_ms, room::RoomState, storing::in_time};
+use super::{Done, Opened, RETRY_MS, Service, Waiter, busy, loading::load, now_ms, room::RoomState, storing::in_time};
 use crate::store::StoreError;
 
 /// Rooms of one locator that are opened to look at their doors: only who has a code can make a second one.
@@ -102,7 +102,7 @@ impl Service {
             rooms.into_iter().take(ROOMS_AT_MAX).partition(|room| self.rooms.contains_key(room));
         if other.is_empty() {
             // Another archive may have taken the door since they were read.
-            let is_read_anew = open.into_iter().fold(false, |before, room| self.refresh(room) || before);
+            let is_read_anew = open.into_iter().filter(|room| self.refresh(*room)).count() > 0;
             let answer = if is_read_anew { busy(RETRY_MS.into()) } else { Answer::Found(None) };
             return self.answer(inbound, &answer).await;
         }
@@ -127,7 +127,7 @@ impl Service {
         inbound: InboundId,
         from: DeviceId,
         look: Look,
-        result: Result<Vec<Box<RoomState<Waiter>>>, StoreError>,
+        result: Result<Vec<Opened>, StoreError>,
     ) {
         let answer = match result {
             Ok(opened) => {
