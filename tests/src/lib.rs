@@ -4,6 +4,7 @@
 
 pub mod attacker;
 pub mod browser;
+pub mod door;
 pub mod fingers;
 pub mod house;
 pub mod lan;

@@ -19,8 +19,13 @@ use libp2p::{
     swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle},
     yamux,
 };
-use parlor_protocol::{Locator, wire::Request};
-use rand_core::{OsRng, TryRngCore as _};
+use parlor_protocol::{
+    DeviceId, RoomCode,
+    access::wire::Look,
+    wire::{HEADER_LEN, Request},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{OsRng, SeedableRng as _, TryRngCore as _};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -29,7 +34,7 @@ use std::{
     process::Command,
     str::FromStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -37,7 +42,7 @@ use std::{
 };
 use tokio::net::TcpSocket;
 
-use crate::process::Background;
+use crate::{door::code_keys, process::Background};
 
 const SYNC: libp2p::StreamProtocol = libp2p::StreamProtocol::new("/parlor/sync/1");
 /// Requests that a stranger has under way.
@@ -223,13 +228,22 @@ fn random(length: usize) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A look at a door that nobody made; each stranger looks elsewhere.
+static LOOK: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let keys = code_keys(&RoomCode::random(&mut ChaCha20Rng::seed_from_u64(1)));
+    let nobody = DeviceId::from_bytes([1; 32]);
+    Request::Look(Look::sign(&keys, nobody, nobody)).encode().expect("a look that can be written")
+});
+
 fn says(manner: Manner) -> anyhow::Result<Vec<u8>> {
     match manner {
         Manner::Push => random(PUSH),
         Manner::Idle | Manner::Ask => {
             let mut locator = [0; 16];
             OsRng.try_fill_bytes(&mut locator)?;
-            Ok(Request::Invite(Locator(locator)).encode()?)
+            let mut look = LOOK.clone();
+            look.get_mut(HEADER_LEN..).unwrap_or_default().iter_mut().zip(locator).for_each(|(to, from)| *to = from);
+            Ok(look)
         }
     }
 }

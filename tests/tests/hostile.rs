@@ -4,13 +4,19 @@
 use bytes::Bytes;
 use parlor_node::net::{Net, NetCommand, NetEvent, NetHandle, RequestId, Verdict};
 use parlor_protocol::{
-    DeviceId, Locator, RoomCode, RoomId, TopicId,
-    invite::StretchedCode,
+    DeviceId, RoomCode, RoomId, TopicId,
+    access::{
+        CodeKeys,
+        wire::{Enter, Entered, Found, Look},
+    },
+    card::UserKey,
+    keys::{DeviceKey, Secret},
     limits::{GOSSIP_MAX, WIRE_MAX},
     wire::{Answer, GossipKind, Request, RequestKind},
 };
 use parlor_tests::{
     attacker,
+    door::{Door, code_keys},
     process::{self, Background, free_port, run},
     real::PATIENCE,
 };
@@ -24,6 +30,7 @@ const ATTACKERS: u8 = 4;
 const MESSAGES_EACH: u64 = 4_000;
 
 struct Attacker {
+    key: DeviceKey,
     net: Net,
     handle: NetHandle,
     events: mpsc::Receiver<NetEvent>,
@@ -38,7 +45,8 @@ impl Attacker {
     async fn start(seed: u8, addresses: &[String]) -> Self {
         let (handle, events, net) = attacker::network([seed; 32], addresses).await;
         let rng = ChaCha20Rng::seed_from_u64(seed.into());
-        Self { net, handle, events, rng, victims: BTreeSet::new(), topics: BTreeSet::new(), captured: None }
+        let key = DeviceKey::from_seed(&Secret::from_bytes([seed; 32]));
+        Self { key, net, handle, events, rng, victims: BTreeSet::new(), topics: BTreeSet::new(), captured: None }
     }
 
     fn note(&mut self, event: NetEvent) -> Option<NetCommand> {
@@ -53,29 +61,43 @@ impl Attacker {
         None
     }
 
-    /// Finds out where the room talks, as somebody can who overheard the code.
-    async fn prepare(&mut self, stretched: &StretchedCode) {
+    /// Finds out where the room talks, as somebody can who overheard the code: it comes in.
+    async fn prepare(&mut self, keys: &CodeKeys) {
+        let me = self.key.id();
+        let user = UserKey::random(&mut self.rng);
         let ready = async {
             while self.topics.is_empty() {
                 let event = self.events.recv().await.unwrap();
-                let command = match event {
+                let (peer, request) = match event {
                     NetEvent::PeerConnected { peer, .. } => {
                         self.victims.insert(peer);
-                        let bytes = Request::Invite(stretched.locator()).encode().unwrap().into();
-                        NetCommand::Request { id: RequestId(u64::MAX), peer, bytes }
+                        (peer, Request::Look(Look::sign(keys, me, peer)))
                     }
-                    NetEvent::Answered { bytes, .. } => {
-                        let Ok(Answer::Invite(Some(invite))) = Answer::decode(&bytes) else { continue };
-                        let topic = invite.open(stretched).unwrap().epoch_secrets().unwrap().topic();
-                        self.topics.insert(topic);
-                        NetCommand::Subscribe(topic)
-                    }
+                    NetEvent::Answered { from, bytes, .. } => match Answer::decode(&bytes) {
+                        Ok(Answer::Found(Some(found))) => (from, self.comes_in(keys, &user, *found)),
+                        Ok(Answer::Entered(Entered::In(wraps))) => {
+                            let Some(wrap) = wraps.first() else { continue };
+                            let topic = wrap.open(keys).unwrap().secrets(&wrap.facts).unwrap().topic();
+                            self.topics.insert(topic);
+                            self.handle.send(NetCommand::Subscribe(topic)).await;
+                            continue;
+                        }
+                        _ => continue,
+                    },
                     _ => continue,
                 };
-                self.handle.send(command).await;
+                let bytes = request.encode().unwrap().into();
+                self.handle.send(NetCommand::Request { id: RequestId(u64::MAX), peer, bytes }).await;
             }
         };
         timeout(PATIENCE, ready).await.expect("nobody to attack");
+    }
+
+    fn comes_in(&self, keys: &CodeKeys, user: &UserKey, found: Found) -> Request {
+        let door = Door { keys: keys.clone(), entry: found.door };
+        let offer = found.offers[0];
+        let entry = door.comes_in_at(user, &self.key, found.genesis.room(), offer, 1);
+        Request::Enter(Box::new(Enter { room: entry.room(), entry, for_keys: true }))
     }
 
     fn rubbish(&mut self, max: usize) -> Vec<u8> {
@@ -114,15 +136,15 @@ impl Attacker {
         let mut id = [0; 32];
         self.rng.fill_bytes(&mut id);
         match self.rng.next_u32() % 4 {
-            0 => Request::Invite(Locator(id[..16].try_into().unwrap())).encode().unwrap(),
+            0 => self.framed(vec![RequestKind::Look.number()], &id.repeat(3)[..80]),
             1 => self.framed(vec![RequestKind::Heights.number()], RoomId::from_bytes(id).as_bytes()),
             2 if self.rng.next_u32().is_multiple_of(50) => self.rubbish(WIRE_MAX),
             _ => self.rubbish(2_000),
         }
     }
 
-    async fn attack(mut self, stretched: StretchedCode) {
-        self.prepare(&stretched).await;
+    async fn attack(mut self, keys: CodeKeys) {
+        self.prepare(&keys).await;
         for number in 0..MESSAGES_EACH {
             while let Ok(event) = self.events.try_recv() {
                 if let Some(command) = self.note(event) {
@@ -163,10 +185,11 @@ async fn a_conversation_goes_on_while_strangers_send_rubbish_at_rate() {
     ben.tell(&format!(r#"{{"id":"join","cmd":"join","code":"{}"}}"#, code.trim())).unwrap();
     assert!(ben.wait_for(r#""id":"join""#).unwrap().1.contains(r#""ok""#));
     let code: RoomCode = code.trim().parse().unwrap();
+    let keys = code_keys(&code);
     let mut attackers = Vec::new();
     for seed in 0..ATTACKERS {
         let attacker = Attacker::start(100 + seed, &[anna_address.clone(), ben_address.clone()]).await;
-        attackers.push(tokio::spawn(attacker.attack(code.stretch().unwrap())));
+        attackers.push(tokio::spawn(attacker.attack(keys.clone())));
     }
     let mut spoken = 0;
     while spoken < 20 || attackers.iter().any(|attacker| !attacker.is_finished()) {

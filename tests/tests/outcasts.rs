@@ -13,6 +13,7 @@ use parlor_protocol::{
         AccountAnswer, AccountRefusal, AccountRequest, LogInProof, Password, RegisterUpload, Registering, UserName,
         VaultRecord,
     },
+    access::wire::{Enter, Entered, Look, NotAdmitted, NotEntered},
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings},
@@ -22,6 +23,7 @@ use parlor_protocol::{
 };
 use parlor_tests::{
     attacker::Attacker,
+    door,
     real::{address, archive, create, join, members, messages, node, send, until, until_archived, until_texts},
 };
 use rand_chacha::ChaCha20Rng;
@@ -103,12 +105,12 @@ impl Room<'_> {
     }
 
     /// The beginning of a new log of the device, with words.
-    fn new_log(&self) -> Vec<Entry> {
-        let (log, epoch) = (LogId(77), self.newest());
-        let admission = epoch.admit(self.loot.device()).encode().unwrap();
-        let admission = self.entry(Kind::Admission, log, Height::EMPTY, epoch, &admission);
-        let words = self.entry(Kind::Content, log, Height::after(&admission), epoch, &[0; 300]);
-        vec![admission, words]
+    fn new_log(&self, epoch: &EpochSecrets) -> Vec<Entry> {
+        let log = LogId(77);
+        let user = UserKey::from_seed(&self.loot.loaded.identity.as_ref().unwrap().user_seed);
+        let comes_in = door::comes_by_name(&user, &self.loot.key, epoch, log.0);
+        let words = self.entry(Kind::Content, log, Height::after(&comes_in), epoch, &[0; 300]);
+        vec![comes_in, words]
     }
 
     /// A decision of the device that follows a record, as if its person owned the room.
@@ -136,36 +138,39 @@ impl Room<'_> {
         RoomRequest::Register { genesis: self.genesis.clone(), epochs }
     }
 
-    async fn ask(&self, attacker: &mut Attacker, epoch: &EpochSecrets, ask: RoomRequest) -> Answer {
-        let cert = epoch.admit(self.loot.device());
-        attacker.ask(&Request::Room { room: self.room, cert, ask }).await
+    async fn ask(&self, attacker: &mut Attacker, ask: RoomRequest) -> Answer {
+        attacker.ask(&Request::Room { room: self.room, ask }).await
     }
 }
 
 /// Tries everything about a room that a member may ask an archive. `others` wrote in it.
 async fn storm(attacker: &mut Attacker, room: &Room<'_>, others: &[LogKey], owner: DeviceId) {
-    let not_admitted = Answer::Refused(Refusal::NotAdmitted);
-    // With every key that it ever had.
-    for epoch in &room.secrets {
-        let mut asks = vec![
-            RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] },
-            RoomRequest::Tail { limit: 100 },
-            RoomRequest::Page { log: room.log, from: 0 },
-            RoomRequest::Received { heights: vec![(room.log, 1)] },
-            RoomRequest::Push { entries: vec![room.words()] },
-            RoomRequest::Push { entries: room.new_log() },
+    let not_admitted = Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Removed));
+    let mut asks = vec![
+        RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] },
+        RoomRequest::Tail { limit: 100 },
+        RoomRequest::Page { log: room.log, from: 0 },
+        RoomRequest::Received { heights: vec![(room.log, 1)] },
+        RoomRequest::Push { entries: vec![room.words()] },
+            RoomRequest::Push { entries: room.new_log(room.newest()) },
             room.register(room.epochs.clone()),
             room.register(Vec::new()),
         ];
         asks.extend(others.iter().map(|log| RoomRequest::Page { log: *log, from: 0 }));
-        for ask in asks {
-            let answer = room.ask(attacker, epoch, ask.clone()).await;
-            assert_eq!(answer, not_admitted, "{ask:?}");
-        }
+    for ask in asks {
+        let answer = room.ask(attacker, ask.clone()).await;
+        assert_eq!(answer, not_admitted, "{ask:?}");
+    }
+    // It comes in again by its name, with every key that it ever had.
+    for epoch in &room.secrets {
+        let entry = room.new_log(epoch).remove(0);
+        let enter = Enter { room: room.room, entry, for_keys: true };
+        let answer = attacker.ask(&Request::Enter(Box::new(enter))).await;
+        assert_eq!(answer, Answer::Entered(Entered::Refused(NotEntered::Removed)));
     }
     // It is told who removed it, and of nothing after that.
     let Answer::Epochs { entries, tips } =
-        room.ask(attacker, room.newest(), RoomRequest::Epochs { tips: Vec::new() }).await
+        room.ask(attacker, RoomRequest::Epochs { tips: Vec::new() }).await
     else {
         panic!("it is told who removed it");
     };
@@ -179,15 +184,9 @@ async fn storm(attacker: &mut Attacker, room: &Room<'_>, others: &[LogKey], owne
     // A decision of its own that follows the removal counts for nobody, however it comes.
     let forged = room.decision(removal, owner);
     let push = RoomRequest::Push { entries: vec![forged.clone()] };
-    assert_eq!(room.ask(attacker, room.newest(), push).await, not_admitted);
-    let answer = room.ask(attacker, room.newest(), room.register(vec![forged])).await;
+    assert_eq!(room.ask(attacker, push).await, not_admitted);
+    let answer = room.ask(attacker, room.register(vec![forged])).await;
     assert_eq!(answer, Answer::Refused(Refusal::Malformed));
-    // Nobody else's ticket is good for it, and a made-up one is none.
-    let cert = room.newest().admit(owner);
-    let ask = RoomRequest::Tail { limit: 100 };
-    assert_eq!(attacker.ask(&Request::Room { room: room.room, cert, ask: ask.clone() }).await, not_admitted);
-    let made_up = EpochSecrets::derive(room.room, &[], Secret::from_bytes([9; 32])).unwrap();
-    assert_eq!(room.ask(attacker, &made_up, ask).await, not_admitted);
 }
 
 /// Anna with a desktop and a laptop that is off now, and Ben, who owns the kitchen. The attic is Anna's.
@@ -279,8 +278,8 @@ impl House {
             assert!(!others.is_empty());
             storm(&mut attacker, &self.laptop.room(room), &others, device).await;
         }
-        let old = Request::Invite(self.code.stretch().unwrap().locator());
-        assert_eq!(attacker.ask(&old).await, Answer::Invite(None), "the code that it knew");
+        let old = Look::sign(&door::code_keys(&self.code), self.laptop.device(), attacker.victim());
+        assert_eq!(attacker.ask(&Request::Look(old)).await, Answer::Found(None), "the code that it knew");
         attacker
     }
 
@@ -384,12 +383,11 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
     let at = address(other.net());
     let mut attacker = Attacker::reach(house.laptop.seed(), &at).await;
     let room = house.laptop.room(house.kitchen);
-    // An archive that never heard of the room cannot know better. What it holds is what it was given.
-    let newest = room.newest();
-    let answer = room.ask(&mut attacker, newest, room.register(room.epochs.clone())).await;
+    // An archive that never heard of the room cannot know that it was removed; but nobody let it in.
+    let answer = room.ask(&mut attacker, room.register(room.epochs.clone())).await;
     assert_eq!(answer, Answer::Done);
-    let answer = room.ask(&mut attacker, newest, RoomRequest::Push { entries: room.new_log() }).await;
-    assert!(matches!(answer, Answer::Pushed(_)), "{answer:?}");
+    let answer = room.ask(&mut attacker, RoomRequest::Push { entries: room.new_log(room.newest()) }).await;
+    assert!(matches!(answer, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show))), "{answer:?}");
     let House { dir, archive, ben, desktop, kitchen, .. } = house;
     let code = ben.handle().call(Command::MakeCode { room: kitchen, lifetime: None, uses: None }).await;
     let Ok(Reply::Code(code)) = code else { panic!("a code, not {code:?}") };
@@ -407,8 +405,8 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
         RoomRequest::Push { entries: vec![room.words()] },
         room.register(room.epochs.clone()),
     ] {
-        let answer = room.ask(&mut attacker, newest, ask.clone()).await;
-        assert_eq!(answer, Answer::Refused(Refusal::NotAdmitted), "{ask:?}");
+        let answer = room.ask(&mut attacker, ask.clone()).await;
+        assert_eq!(answer, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Removed)), "{ask:?}");
     }
     attacker.end().await;
     let texts = ["before", "from the laptop", "after", "here now"];

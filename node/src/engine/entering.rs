@@ -143,7 +143,14 @@ impl Engine {
             }
             Ok(()) => {}
         }
-        let is_held = room.logs.height(entry.log_key()).next > 0;
+        let log = entry.log_key();
+        let height = room.logs.height(log);
+        let is_held = height.next > entry.header().seq;
+        if !is_held && height.check_next(room_id, log, &entry).is_err() {
+            // The founder's stands behind what founded the room: the peer has that too.
+            self.ask_what_it_hangs_on(room_id, from);
+            return no(NotEntered::Lacking);
+        }
         if !is_held && door.is_some_and(|(door, _)| !room.may_come_by(door, now)) {
             return Some(busy());
         }

@@ -6,7 +6,7 @@ use parlor_protocol::{
     content::Body,
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
-    keys::{DhPublic, Secret},
+    keys::DhPublic,
     log::{Height, Heights},
 };
 use parlor_protocol::DeviceId;
@@ -84,7 +84,7 @@ impl Engine {
         };
         let first = Entry::sign(&self.key, header, &genesis.encode().ok()?).ok()?;
         let id = first.room();
-        let secrets = EpochSecrets::derive(id, &[], Secret::random(&mut self.rng)).ok()?;
+        let secrets = EpochSecrets::derive(id, &[], self.rng.secret_for(&[id.as_bytes()])).ok()?;
         let Body::Profile { card, .. } = self.profile_body()? else { return None };
         let noise = self.identity.noise.clone();
         let change = EpochChange { recipients, ..EpochChange::default() };

@@ -3,14 +3,13 @@
 
 use parlor_protocol::{
     DeviceId, RoomId,
-    access::{AccessBody, Out, OutDevice, OwnKey},
+    access::{OutDevice, OwnKey},
     content::Body,
-    entry::Kind,
     limits::{LOGS_OF_DEVICE_MAX, OUT_DEVICES_MAX},
     log::Height,
 };
 
-use super::{Engine, io::CallId, room::Room, writing::Pending};
+use super::{Engine, io::CallId, room::Room, sealing::Piece, writing::Pending};
 use crate::{command::Reply, error::CommandError, store::Write};
 
 impl Engine {
@@ -33,7 +32,7 @@ impl Engine {
         room.record.leaving = true;
         if room.membership.current().is_some() && room.membership.is_in(me) {
             let own = room.own_devices(me);
-            self.send_out(room_id, own, false, Some(call));
+            self.send_out(room_id, &own, false, Some(call));
             self.save_room_now(room_id);
             self.look_at_standing(room_id);
         } else {
@@ -45,21 +44,19 @@ impl Engine {
         }
     }
 
-    /// Says that own devices go out, for people and for the rules.
-    pub(super) fn send_out(&mut self, room_id: RoomId, devices: Vec<DeviceId>, for_ever: bool, call: Option<CallId>) {
-        let me = self.me();
+    /// Says that own devices go out, for people and for the rules, as one.
+    pub(super) fn send_out(&mut self, room_id: RoomId, devices: &[DeviceId], for_ever: bool, call: Option<CallId>) {
         let own = OwnKey::new(self.user_in(room_id), room_id);
+        let Some(room) = self.rooms.get(&room_id) else { return self.reply(call, Err(CommandError::NoSuchRoom)) };
+        // People read of it from who is still in: what comes after the ends of its own logs counts no more.
+        let is_in = room.membership.is_in(self.me());
+        let mut pieces = Vec::new();
         for some in devices.chunks(OUT_DEVICES_MAX) {
-            // For people first: what comes after the ends of its logs counts no more.
-            let line = Body::WentOut { devices: some.to_vec(), for_ever };
-            self.write_contents(room_id, vec![line], None, |_| Reply::Done);
-            let Some(room) = self.rooms.get(&room_id) else { return };
-            let gone = some.iter().map(|device| room.out_of(*device)).collect();
-            let out = Out::sign(&own, room_id, me, for_ever, gone).ok();
-            let Some(body) = out.and_then(|out| AccessBody::Out(out).encode().ok()) else { continue };
-            self.write_plain(room_id, Kind::Access, body, None, Reply::Done);
+            let devices = some.to_vec();
+            pieces.extend(is_in.then(|| Piece::Content(Body::WentOut { devices: devices.clone(), for_ever })));
+            pieces.push(Piece::Out { own: own.clone(), devices, for_ever });
         }
-        self.reply(call, Ok(Reply::Done));
+        self.append_own(room_id, pieces, call, |_| Reply::Done);
     }
 
     /// Whether nobody is left in a room that is being left, and this is another device of the person.
@@ -103,7 +100,7 @@ impl Room {
     }
 
     /// A device that goes out, with the ends of its logs as they are known here.
-    fn out_of(&self, device: DeviceId) -> OutDevice {
+    pub(super) fn out_of(&self, device: DeviceId) -> OutDevice {
         let logs = self.logs.of(device).map(|(key, state)| (key.log, state.counted()));
         let heads = logs.filter(|(_, head): &(_, Height)| head.next > 0).take(LOGS_OF_DEVICE_MAX).collect();
         OutDevice { device, heads }

@@ -61,8 +61,10 @@ impl Engine {
     pub(super) fn tell_prekey(&mut self, room_id: RoomId) {
         let newest = self.identity.prekeys.first().map_or(0, |(_, made)| *made);
         let Some(body) = self.profile_body_in(room_id) else { return };
+        let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let may = room.is_loaded && !room.standing.is_over() && room.membership.current().is_some();
+        let is_open = room.is_loaded && !room.standing.is_over();
+        let may = is_open && room.membership.current().is_some() && room.membership.is_in(me);
         if !may || room.record.prekey == newest {
             return;
         }

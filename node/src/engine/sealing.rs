@@ -6,6 +6,7 @@
 
 use parlor_protocol::{
     DeviceId, EpochId,
+    access::{AccessBody, Out, OwnKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
     epoch::Step,
@@ -33,6 +34,8 @@ pub(super) enum Piece {
     Plain(Kind, Vec<u8>),
     /// Something that only members read.
     Content(Body),
+    /// Devices of the person go out, with the ends that their logs have when this is sealed.
+    Out { own: OwnKey, devices: Vec<DeviceId>, for_ever: bool },
 }
 
 /// An own entry that is sealed and signed, and not shown yet.
@@ -91,6 +94,13 @@ impl Room {
             Piece::Signed(entry) => (entry, None),
             Piece::Plain(kind, body) => {
                 let header = self.next_header(sealer, kind)?;
+                (Entry::sign(sealer.key, header, &body).map_err(|error| cannot_be_sent(&error))?, None)
+            }
+            Piece::Out { own, devices, for_ever } => {
+                let header = self.next_header(sealer, Kind::Access)?;
+                let gone = devices.iter().map(|device| self.out_of(*device)).collect();
+                let out = Out::sign(&own, header.room, header.author, for_ever, gone);
+                let body = out.and_then(|out| AccessBody::Out(out).encode()).map_err(|error| cannot_be_sent(&error))?;
                 (Entry::sign(sealer.key, header, &body).map_err(|error| cannot_be_sent(&error))?, None)
             }
             Piece::Content(body) => {

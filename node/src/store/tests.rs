@@ -95,7 +95,8 @@ pub(super) fn room_record(author: &Author, name: &str) -> RoomRecord {
         leaving: false,
         prekey: 0,
         request: false,
-        revoked: Vec::new(),
+        unconfirmed: false,
+        heard: Vec::new(),
     }
 }
 

@@ -52,6 +52,7 @@ impl Network {
             NetCommand::Subscribe(topic) => self.subscribe(host, topic),
             NetCommand::Publish { topic, bytes } => self.publish(host, topic, &bytes),
             NetCommand::Request { id, peer, bytes } => {
+                if std::env::var_os("SIM_TRACE").is_some() { let t = format!("{:?}", Request::decode(&bytes)); eprintln!("{} {host} ask {id:?} {} {:.200}", self.clock(), peer.short(), t); }
                 self.traffic.requests += 1;
                 self.traffic.request_bytes += bytes.len() as u64;
                 if self.strangers.contains_key(&peer) {
@@ -72,6 +73,7 @@ impl Network {
                 }
             }
             NetCommand::Answer { id, bytes } => {
+                if std::env::var_os("SIM_TRACE").is_some() { let t = format!("{:?}", parlor_protocol::wire::Answer::decode(&bytes)); eprintln!("{} {host} ans {:.200}", self.clock(), t); }
                 self.traffic.request_bytes += bytes.len() as u64;
                 let Some((to, life, request)) = self.inbound.remove(&id) else { return };
                 let from = self.hosts[host].device();

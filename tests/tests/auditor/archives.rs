@@ -3,17 +3,26 @@
 
 use parlor_node::Command;
 use parlor_protocol::{
-    DeviceId, EntryId, LogKey, RoomId,
-    entry::Entry,
-    invite::Invite,
+    DeviceId, EntryId, LogKey, RoomCode, RoomId,
+    access::{
+        Wrap,
+        wire::{Entered, Found, Offer},
+    },
+    entry::{Entry, Kind},
+    keys::DeviceKey,
     limits::PAGE_MAX_ENTRIES,
     log::Height,
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
-use parlor_tests::sim::{Faults, Network, Stranger};
+use parlor_tests::{
+    door::Door,
+    sim::{Faults, Network, Stranger},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use crate::{entries, invites};
+use crate::{door, entries, newest_key};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lie {
@@ -35,18 +44,23 @@ enum Lie {
 struct Liar {
     lie: Lie,
     logs: BTreeMap<LogKey, Vec<Entry>>,
-    invites: Vec<Invite>,
+    door: Door,
+    /// What a member gave it.
+    wrap: Wrap,
     asked: usize,
 }
 
 impl Liar {
-    fn new(network: &Network, lie: Lie) -> Rc<RefCell<Self>> {
+    fn new(network: &mut Network, room: RoomId, code: &RoomCode, lie: Lie) -> Rc<RefCell<Self>> {
         let all = entries(network);
         let mut logs: BTreeMap<LogKey, Vec<Entry>> = BTreeMap::new();
         all.iter().for_each(|entry| logs.entry(entry.log_key()).or_default().push(entry.clone()));
         // An owner's decision goes ahead of what was written with it.
         logs.values_mut().for_each(|log| log.sort_by_key(|entry| entry.header().seq));
-        Rc::new(RefCell::new(Self { lie, logs, invites: invites(&all), asked: 0 }))
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (door, key) = (door(network, code), DeviceKey::random(&mut rng));
+        let wrap = door.wrap(&newest_key(network, room), 0, &key, &mut rng);
+        Rc::new(RefCell::new(Self { lie, logs, door, wrap, asked: 0 }))
     }
 
     fn heights(&self) -> Vec<(LogKey, Height)> {
@@ -91,9 +105,14 @@ impl Stranger for Shared {
         let mut liar = self.0.borrow_mut();
         liar.asked += 1;
         Some(match request {
-            Request::Invite(locator) => {
-                Answer::Invite(liar.invites.iter().find(|invite| invite.locator == locator).cloned())
+            Request::Look(_) => {
+                let genesis = liar.logs.values().flatten().find(|entry| entry.header().kind == Kind::Genesis);
+                let offers = vec![Offer { epoch: liar.wrap.facts.epoch, step: 0 }];
+                let found = Found { genesis: genesis.cloned()?, door: liar.door.entry.clone(), offers };
+                Answer::Found(Some(Box::new(found)))
             }
+            Request::Enter(_) => Answer::Entered(Entered::In(vec![liar.wrap.clone()])),
+            Request::PushWraps(_) => Answer::Done,
             Request::Account(_)
             | Request::Hello(_)
             | Request::Knock { .. }
@@ -134,7 +153,7 @@ fn joined_through(lie: Lie) -> (Network, RoomId, Rc<RefCell<Liar>>, Vec<String>)
     network.stop(0);
     network.stop(1);
     network.heal();
-    let liar = Liar::new(&network, lie);
+    let liar = Liar::new(&mut network, room, &code, lie);
     network.add_stranger(LIAR, Box::new(Shared(Rc::clone(&liar))));
     network.meet(2, LIAR, true);
     network.run_for(1_000);

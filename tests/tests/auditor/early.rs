@@ -24,11 +24,11 @@ impl Stranger for Storyteller {
     }
 }
 
-/// A log of the forger: its admission, who it says to be, and a text.
+/// A log of the forger: how it came in, who it says to be, and a text.
 fn story(forger: &mut Forger, text: &str) -> Vec<Entry> {
-    let admission = forger.admission(9);
-    let text = forger.text(9, Height::after(&admission), text);
-    vec![admission, text]
+    let comes_in = forger.comes_in(9);
+    let text = forger.text(9, Height::after(&comes_in), text);
+    vec![comes_in, text]
 }
 
 /// Host 3 joins, while ever more machines that call themselves archives come and tell a story.

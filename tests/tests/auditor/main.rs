@@ -8,13 +8,11 @@ mod members;
 mod replays;
 mod vaults;
 
-use parlor_protocol::{
-    RoomCode,
-    entry::{Entry, Kind},
-    epoch::EpochSecrets,
-    invite::{Invite, InviteBody},
+use parlor_protocol::{RoomCode, RoomId, entry::Entry, epoch::EpochSecrets};
+use parlor_tests::{
+    door::Door,
+    sim::{Network, entries_in},
 };
-use parlor_tests::sim::{Network, entries_in};
 
 /// All entries that were published so far, in order, each once.
 fn entries(network: &Network) -> Vec<Entry> {
@@ -29,18 +27,12 @@ fn entries(network: &Network) -> Vec<Entry> {
     entries
 }
 
-fn invites(entries: &[Entry]) -> Vec<Invite> {
-    let made = |entry: &Entry| match InviteBody::decode(entry.body()) {
-        Ok(InviteBody::Made(invite)) if entry.header().kind == Kind::Invite => Some(invite),
-        _ => None,
-    };
-    entries.iter().filter_map(made).collect()
+/// The door of a code, which all members were told of.
+fn door(network: &Network, code: &RoomCode) -> Door {
+    Door::find(code, &entries(network)).expect("the code's door was published")
 }
 
-/// What whoever knows a code learns of its room.
-fn unlock(network: &Network, code: &RoomCode) -> EpochSecrets {
-    let stretched = code.stretch().unwrap();
-    let open = |invite: Invite| invite.open(&stretched).ok()?.epoch_secrets().ok();
-    // The newest: it was sealed anew when the epoch changed.
-    invites(&entries(network)).into_iter().rev().find_map(open).expect("the code's invite was published")
+/// The newest key of a room, as the member that made it knows it.
+fn newest_key(network: &mut Network, room: RoomId) -> EpochSecrets {
+    network.keys_of(0, room).pop().expect("a key")
 }

@@ -7,6 +7,7 @@ use parlor_node::{
 };
 use parlor_protocol::{
     DeviceId, Hlc, LogId, LogKey, RoomCode, RoomId, Text,
+    card::UserKey,
     content::{Body, Content},
     entry::{Entry, Header, Kind},
     epoch::EpochSecrets,
@@ -19,19 +20,24 @@ use parlor_tests::sim::{Faults, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use crate::unlock;
+use parlor_tests::door::Door;
+
+use crate::{door, newest_key};
 
 /// A program that writes what it likes with the room's keys.
 pub(crate) struct Forger {
     key: DeviceKey,
+    user: UserKey,
     secrets: EpochSecrets,
+    door: Door,
     rng: ChaCha20Rng,
 }
 
 impl Forger {
-    fn new(secrets: EpochSecrets) -> Self {
+    fn new(network: &mut Network, room: RoomId, code: &RoomCode) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(66);
-        Self { key: DeviceKey::random(&mut rng), secrets, rng }
+        let (secrets, door) = (newest_key(network, room), door(network, code));
+        Self { key: DeviceKey::random(&mut rng), user: UserKey::random(&mut rng), secrets, door, rng }
     }
 
     fn id(&self) -> DeviceId {
@@ -43,9 +49,9 @@ impl Forger {
         Header { kind, room, author, log: LogId(log), seq: at.next, prev: at.head, epoch, session: at.next }
     }
 
-    pub(crate) fn admission(&self, log: u64) -> Entry {
-        let body = self.secrets.admit(self.id()).encode().unwrap();
-        Entry::sign(&self.key, self.header(Kind::Admission, log, Height::EMPTY), &body).unwrap().into_inner()
+    /// It comes in by the code.
+    pub(crate) fn comes_in(&self, log: u64) -> Entry {
+        self.door.comes_in(&self.user, &self.key, &self.secrets, log, 0)
     }
 
     /// A text at a place, in a session of its own.
@@ -76,7 +82,7 @@ pub(crate) fn stage(seed: u64) -> (Network, RoomId, RoomCode, Forger) {
     network.join(1, &code).unwrap();
     network.join(2, &code).unwrap();
     network.run_for(5_000);
-    let forger = Forger::new(unlock(&network, &code));
+    let forger = Forger::new(&mut network, room, &code);
     (network, room, code, forger)
 }
 
@@ -91,13 +97,13 @@ fn talk_goes_on(network: &mut Network, room: RoomId, text: &str) {
 fn a_fork_shown_to_two_members_is_found_when_they_compare_and_newcomers_hear_of_it() {
     let (mut network, room, code, mut forger) = stage(70);
     let topic = forger.secrets.topic();
-    let admission = forger.admission(1);
-    let at = Height::after(&admission);
+    let comes_in = forger.comes_in(1);
+    let at = Height::after(&comes_in);
     let (one, other) = (forger.text(1, at, "to anna"), forger.text(1, at, "to ben"));
     network.cut(&[0], &[1, 2, 3]);
     for (host, entry) in [(0, &one), (1, &other)] {
         let from = forger.id();
-        network.whisper(host, from, topic, wire(&admission));
+        network.whisper(host, from, topic, wire(&comes_in));
         network.whisper(host, from, topic, wire(entry));
         network.run_for(100);
     }
@@ -120,10 +126,10 @@ fn a_fork_shown_to_two_members_is_found_when_they_compare_and_newcomers_hear_of_
 }
 
 #[test]
-fn a_key_that_was_never_admitted_writes_nothing() {
+fn a_device_that_never_came_in_writes_nothing() {
     let (mut network, room, _, mut forger) = stage(71);
     let (topic, from) = (forger.secrets.topic(), network.hosts[1].device());
-    // It knows the keys, and has not asked to be let in: content first, then behind a gap.
+    // It knows the keys, and did not come in: content first, then behind a gap.
     let first = forger.text(1, Height::EMPTY, "nobody let me in");
     let second = forger.text(1, Height::after(&first), "nor now");
     for entry in [&first, &second, &first] {
@@ -133,10 +139,10 @@ fn a_key_that_was_never_admitted_writes_nothing() {
     network.run_for(60_000);
     assert_eq!(network.texts(0, room), Vec::<String>::new());
     talk_goes_on(&mut network, room, "still here");
-    // Admitted in another log, it is heard: being let in is of the device, not of the log.
-    let admission = forger.admission(2);
-    network.whisper(0, from, topic, wire(&admission));
-    let hello = forger.text(2, Height::after(&admission), "now I am in");
+    // It comes in with another log, and is heard: being in is of the device, not of the log.
+    let comes_in = forger.comes_in(2);
+    network.whisper(0, from, topic, wire(&comes_in));
+    let hello = forger.text(2, Height::after(&comes_in), "now I am in");
     network.whisper(0, from, topic, wire(&hello));
     assert!(network.run_until(|network| network.texts(0, room).contains(&"now I am in".to_owned())));
 }
@@ -187,9 +193,9 @@ fn verdicts(commands: &[NetCommand]) -> Vec<Verdict> {
 fn a_run_counts_as_a_whole_or_not_at_all() {
     let (mut network, room, _, mut forger) = stage(73);
     let (topic, from) = (forger.secrets.topic(), forger.id());
-    let admission = forger.admission(1);
-    network.whisper(0, from, topic, wire(&admission));
-    let good = run(&mut forger, Height::after(&admission), &["one", "two", "three", "four"]);
+    let comes_in = forger.comes_in(1);
+    network.whisper(0, from, topic, wire(&comes_in));
+    let good = run(&mut forger, Height::after(&comes_in), &["one", "two", "three", "four"]);
     let broken_signature = |entry: &Entry| {
         let mut bytes = entry.bytes().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
@@ -219,9 +225,9 @@ fn a_run_counts_as_a_whole_or_not_at_all() {
 fn what_is_served_to_others_ends_at_a_checked_signature_whatever_a_run_had_in_its_middle() {
     let (mut network, room, code, mut forger) = stage(74);
     let (topic, from) = (forger.secrets.topic(), forger.id());
-    let admission = forger.admission(1);
-    network.whisper(0, from, topic, wire(&admission));
-    let mut entries = run(&mut forger, Height::after(&admission), &["one", "two", "three"]);
+    let comes_in = forger.comes_in(1);
+    network.whisper(0, from, topic, wire(&comes_in));
+    let mut entries = run(&mut forger, Height::after(&comes_in), &["one", "two", "three"]);
     let mut bytes = entries[1].bytes().to_vec();
     *bytes.last_mut().unwrap() ^= 1;
     entries[1] = Entry::decode(bytes).unwrap();
@@ -239,10 +245,10 @@ fn what_is_served_to_others_ends_at_a_checked_signature_whatever_a_run_had_in_it
 fn a_fork_that_comes_as_a_run_is_found() {
     let (mut network, room, _, mut forger) = stage(75);
     let (topic, from) = (forger.secrets.topic(), network.hosts[1].device());
-    let admission = forger.admission(1);
-    let at = Height::after(&admission);
-    network.whisper(0, from, topic, wire(&admission));
-    network.whisper(1, from, topic, wire(&admission));
+    let comes_in = forger.comes_in(1);
+    let at = Height::after(&comes_in);
+    network.whisper(0, from, topic, wire(&comes_in));
+    network.whisper(1, from, topic, wire(&comes_in));
     let one = run(&mut forger, at, &["to anna", "and more"]);
     let other = run(&mut forger, at, &["to ben", "and other things"]);
     network.whisper(0, from, topic, as_run(&one));
@@ -258,11 +264,11 @@ fn what_breaks_the_pace_of_a_slow_room_is_shown_to_nobody_and_no_link_is_missing
     let (mut network, room, code, _) = stage(78);
     network.call(0, Command::ChangeRoom { room, change: RoomChange::Slow(Some(10_000)) }).unwrap();
     network.run_for(5_000);
-    let mut forger = Forger::new(unlock(&network, &code));
+    let mut forger = Forger::new(&mut network, room, &code);
     let (from, topic) = (forger.id(), forger.secrets.topic());
-    let admission = forger.admission(1);
+    let comes_in = forger.comes_in(1);
     let begin = 1_800_000_010_000;
-    let mut entries = vec![admission];
+    let mut entries = vec![comes_in];
     // The last one is nine seconds after the one before that counts: a tenth is granted.
     for (text, after) in [("one", 0), ("at once", 0), ("soon", 5_000), ("two", 10_000), ("three", 19_000)] {
         let at = Height::after(entries.last().unwrap());

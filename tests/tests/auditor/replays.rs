@@ -4,7 +4,7 @@ use parlor_node::{Command, Event, Reply};
 use parlor_protocol::wire::Gossip;
 use parlor_tests::sim::{Faults, Network};
 
-use crate::unlock;
+use crate::newest_key;
 
 const HOURS: u64 = 3_600_000;
 
@@ -18,7 +18,7 @@ fn old_gossip_brings_no_message_no_presence_and_no_notification() {
         network.submit(1, Command::Typing { room });
         network.run_for(30_000);
     }
-    let (topic, ben) = (unlock(&network, &code).topic(), network.hosts[1].device());
+    let (topic, ben) = (newest_key(&mut network, room).topic(), network.hosts[1].device());
     let said: Vec<_> = network.published.iter().filter(|(host, _)| *host == 1).map(|(_, said)| said.clone()).collect();
     let signals = said.iter().filter(|said| matches!(Gossip::decode(said), Ok(Gossip::Signal(_)))).count();
     assert!(signals >= 10 && said.len() > signals + 10, "there is something to replay");

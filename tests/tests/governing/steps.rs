@@ -5,6 +5,7 @@ use super::*;
 use bytes::Bytes;
 use parlor_protocol::{
     EpochId, Hlc, LogId,
+    card::UserKey,
     content::{Body, Content},
     entry::{Entry, Header, Kind},
     epoch::{EpochSecrets, Step},
@@ -13,6 +14,7 @@ use parlor_protocol::{
     session::SealingSession,
     wire::Gossip,
 };
+use parlor_tests::door::Door;
 use rand_chacha::ChaCha20Rng;
 
 const MINUTE: u64 = 60_000;
@@ -146,16 +148,20 @@ fn with_the_last_days_a_newcomer_is_given_these_and_no_more() {
 /// A program that knows a room's keys and writes in whatever step it likes.
 struct Climber {
     key: DeviceKey,
+    user: UserKey,
+    door: Door,
     secrets: EpochSecrets,
     height: Height,
 }
 
 impl Climber {
-    /// One with the keys of a host.
-    fn new(network: &mut Network, room: RoomId) -> Self {
+    /// One with the keys of a host, and a code.
+    fn new(network: &mut Network, room: RoomId, code: &RoomCode) -> Self {
         let secrets = network.keys_of(0, room).pop().expect("the host has a key");
+        let door = Door::find(code, &network.entries_of(0, room)).expect("a door");
         let mut rng = ChaCha20Rng::seed_from_u64(77);
-        Self { key: DeviceKey::random(&mut rng), secrets, height: Height::EMPTY }
+        let (key, user) = (DeviceKey::random(&mut rng), UserKey::random(&mut rng));
+        Self { key, user, door, secrets, height: Height::EMPTY }
     }
 
     fn write(&mut self, kind: Kind, body: impl FnOnce(&Header) -> Vec<u8>) -> Bytes {
@@ -171,7 +177,9 @@ impl Climber {
     fn climb(&mut self, network: &mut Network, step: Step) {
         let secrets = self.secrets.clone();
         let author = self.key.id();
-        let admission = self.write(Kind::Admission, |_| secrets.admit(author).encode().unwrap());
+        let comes_in = self.door.comes_in(&self.user, &self.key, &secrets, 5, 0);
+        self.height = Height::after(&comes_in);
+        let comes_in = Bytes::from(Gossip::Entry(comes_in).encode().unwrap());
         let said = self.write(Kind::Content, |header| {
             let text = Text::new("up here").unwrap();
             let body = Body::Text { text, reply_to: None, mentions: Vec::new() };
@@ -181,7 +189,7 @@ impl Climber {
             session.seal(header, &content, &mut rng).unwrap()
         });
         for host in 0..2 {
-            for bytes in [&admission, &said] {
+            for bytes in [&comes_in, &said] {
                 network.whisper(host, author, secrets.topic(), bytes.clone());
                 network.run_for(1_000);
             }
@@ -195,7 +203,7 @@ fn an_owner_begins_an_epoch_before_the_steps_run_out() {
     let (room, code) = create(&mut network, HistoryPolicy::FromJoining);
     network.join(1, &code).unwrap();
     assert!(network.run_until(|network| network.member_count(0, room) == 2));
-    Climber::new(&mut network, room).climb(&mut network, Step::LAST);
+    Climber::new(&mut network, room, &code).climb(&mut network, Step::LAST);
     text(&mut network, 1, room, "before").unwrap();
     all_see(&mut network, &[0, 1], room, "before");
     // Whatever steps are left, people get in.

@@ -5,7 +5,7 @@
 //! by a change of epoch. Nobody has to do anything, and it is done again until it is done: rooms that
 //! are still being read or changed are looked at later (`govern_soon`).
 
-use parlor_protocol::{DeviceId, RoomId, account::AccountRequest, wire::Request};
+use parlor_protocol::{DeviceId, RoomId, access::Presence, account::AccountRequest, wire::Request};
 
 use crate::{
     command::Reply,
@@ -96,16 +96,18 @@ impl Engine {
         let me = self.me();
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.record.request) else { return };
         let membership = &room.membership;
-        if room.standing.is_over() || membership.current().is_none() || !membership.is_in(me) {
+        let rules = membership.rules();
+        // Also who was sent out itself says so: a thief may have been quicker.
+        if membership.current().is_none() || !rules.was_in(me) || rules.graph().is_removed(me) {
             return;
         }
-        let rules = membership.rules();
+        let may_go_out = |device| matches!(rules.presence(device), Presence::In { .. } | Presence::Left);
         let is_due = |device: &&DeviceId| {
-            rules.own_of(**device).is_some() && rules.own_of(**device) == rules.own_of(me) && !membership.is_lost(**device)
+            rules.own_of(**device).is_some() && rules.own_of(**device) == rules.own_of(me) && may_go_out(**device)
         };
         let due: Vec<_> = bundle.revoked.keys().filter(is_due).copied().collect();
         if !due.is_empty() {
-            self.send_out(room_id, due, true, None);
+            self.send_out(room_id, &due, true, None);
         }
     }
 }

@@ -3,15 +3,16 @@
 
 use parlor_protocol::{
     DeviceId, EpochId, HistoryPolicy, Hlc, LogId, LogKey, Name, RoomCode, RoomId, Text,
+    access::{self, AccessBody, DoorBody, Hours, In, InPlace, OwnKey, Wrap},
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
     entry::{Entry, Header, Kind, Verified},
     epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
-    invite::{Invitation, Invite, InviteBody},
     keys::{DeviceKey, DhSecret, Secret},
     log::Height,
     session::SealingSession,
 };
+use parlor_tests::door::{Door, code_keys};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -88,14 +89,31 @@ impl Author {
         Ok(entry)
     }
 
-    /// Writes its admission to the room's epoch and who it is.
+    /// Comes in as one that a record names, and says who it is.
     pub fn enter(&mut self, secrets: &EpochSecrets, name: &str, wall: u64) -> anyhow::Result<Vec<Verified<Entry>>> {
-        let cert = secrets.admit(self.id()).encode()?;
-        let admission = self.plain(Kind::Admission, secrets.room(), secrets.id(), &cert)?;
+        self.come_in(secrets, name, wall, |own, place| In::named(own, place))
+    }
+
+    /// The same by a code.
+    pub fn enter_by(&mut self, secrets: &EpochSecrets, door: &Door, name: &str, wall: u64) -> anyhow::Result<Vec<Verified<Entry>>> {
+        self.come_in(secrets, name, wall, |own, place| In::by_code(own, place, &door.keys, door.id(), 0, Hours::NONE))
+    }
+
+    fn come_in(
+        &mut self,
+        secrets: &EpochSecrets,
+        name: &str,
+        wall: u64,
+        comes: impl FnOnce(&OwnKey, &InPlace) -> In,
+    ) -> anyhow::Result<Vec<Verified<Entry>>> {
+        let (room, epoch) = (secrets.room(), secrets.id());
+        let place = InPlace::from(&self.header(Kind::Access, room, epoch));
+        let body = AccessBody::In(comes(&OwnKey::new(&self.user, room), &place)).encode()?;
+        let comes_in = self.plain(Kind::Access, room, epoch, &body)?;
         let card = DeviceCard::sign(&self.user, &self.key, self.noise.public(), wall);
         let prekey = Prekey::sign(&self.key, self.prekey.public(), wall);
         let body = Body::Profile { name: Name::new(name)?, card: Box::new(card), prekey: Box::new(prekey) };
-        Ok(vec![admission, self.write(secrets, body, wall)?])
+        Ok(vec![comes_in, self.write(secrets, body, wall)?])
     }
 
     /// Seals and signs a content as the next entry, as a node does.
@@ -115,6 +133,11 @@ impl Author {
         Ok(entry)
     }
 
+    /// Wraps the room's key to a door.
+    pub fn wrap(&mut self, door: &Door, secrets: &EpochSecrets) -> Wrap {
+        door.wrap(secrets, 0, &self.key, &mut self.rng)
+    }
+
     /// Writes a numbered text.
     pub fn say(&mut self, secrets: &EpochSecrets, number: usize, wall: u64) -> anyhow::Result<Verified<Entry>> {
         self.write(secrets, Body::Text { text: text(number)?, reply_to: None, mentions: Vec::new() }, wall)
@@ -127,7 +150,7 @@ pub struct Founded {
     pub secrets: EpochSecrets,
     /// Its first entry.
     pub genesis: Entry,
-    /// The maker's first entries: genesis, epoch, admission, profile, the room's name.
+    /// The maker's first entries: genesis, epoch, coming in, profile, the room's name.
     pub start: Vec<Verified<Entry>>,
 }
 
@@ -153,22 +176,12 @@ impl Founded {
         Ok(Self { secrets, genesis: genesis.into_inner(), start })
     }
 
-    /// Makes a code; the record that it unlocks is written into the author's log.
-    pub fn code(&self, author: &mut Author) -> anyhow::Result<(RoomCode, Invite, Verified<Entry>)> {
+    /// Makes a code; its door is written into the author's log.
+    pub fn code(&self, author: &mut Author) -> anyhow::Result<(RoomCode, Door)> {
         let code = RoomCode::random(&mut author.rng);
-        let invitation = Invitation {
-            name: Name::new("kitchen")?,
-            genesis: self.genesis.clone(),
-            epoch: self.secrets.id(),
-            parents: Vec::new(),
-            step: parlor_protocol::epoch::Step::FIRST,
-            key: self.secrets.key().clone(),
-            earlier: Vec::new(),
-            expires: None,
-        };
-        let invite = Invite::seal(&code.stretch()?, &invitation, &author.key, &mut author.rng)?;
-        let body = InviteBody::Made(invite.clone()).encode()?;
-        let entry = author.plain(Kind::Invite, self.secrets.room(), self.secrets.id(), &body)?;
-        Ok((code, invite, entry))
+        let (keys, room) = (code_keys(&code), self.secrets.room());
+        let made = access::Door::sign(&keys, room, author.id(), Hours::NONE, 0);
+        let entry = author.plain(Kind::Door, room, self.secrets.id(), &DoorBody::Made(made).encode()?)?;
+        Ok((code, Door { keys, entry: entry.into_inner() }))
     }
 }

@@ -1,11 +1,11 @@
 //! A room of many entries in an archive's store, as ten members would have written it, and its code.
 
 use futures::future::try_join_all;
-use parlor_archive::store::{Appended, EmbeddedStore, InviteChange, Kept, Registrant, RoomRow, Run, Store};
+use parlor_archive::store::{Appended, EmbeddedStore, Kept, Registrant, RoomRow, Run, Store};
 use parlor_protocol::{
     RoomCode, RoomId,
-    entry::{Entry, Verified},
-    invite::Invite,
+    access::DoorBody,
+    entry::{Entry, Kind, Verified},
 };
 use std::path::Path;
 
@@ -42,11 +42,12 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
         .put_room(RoomRow { room: id, genesis: room.genesis.clone(), registered: begin, by: Registrant::default() })
         .await?;
     let mut entries = room.start.clone();
-    let (code, invite, entry) = room.code(owner)?;
-    append(&store, id, std::mem::take(&mut entries), None).await?;
-    append(&store, id, vec![entry], Some(invite)).await?;
+    let (code, door) = room.code(owner)?;
+    let wrap = owner.wrap(&door, &room.secrets);
+    entries.push(door.entry.clone().verify()?);
+    append(&store, id, entries).await?;
     for (number, author) in others.iter_mut().enumerate() {
-        append(&store, id, author.enter(&room.secrets, &format!("member {number}"), begin)?, None).await?;
+        append(&store, id, author.enter_by(&room.secrets, &door, &format!("member {number}"), begin)?).await?;
     }
     let mut waiting = Vec::with_capacity(AT_ONCE);
     for number in 0..texts {
@@ -54,26 +55,26 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
         let Some(author) = authors.get_mut(number % AUTHORS) else { continue };
         waiting.push(author.say(&room.secrets, number, at)?);
         if waiting.len() == AT_ONCE {
-            append(&store, id, std::mem::take(&mut waiting), None).await?;
+            append(&store, id, std::mem::take(&mut waiting)).await?;
         }
     }
-    append(&store, id, waiting, None).await?;
+    append(&store, id, waiting).await?;
+    store.change_wraps(id, vec![wrap], Vec::new()).await?;
     store.close().await;
     Ok(BigRoom { code, texts })
 }
 
-async fn append(
-    store: &EmbeddedStore,
-    room: RoomId,
-    entries: Vec<Verified<Entry>>,
-    invite: Option<Invite>,
-) -> anyhow::Result<()> {
-    let invites: Vec<_> = invite.into_iter().map(InviteChange::Put).collect();
+async fn append(store: &EmbeddedStore, room: RoomId, entries: Vec<Verified<Entry>>) -> anyhow::Result<()> {
+    let locator = |entry: &Entry| match DoorBody::decode(entry.body()) {
+        Ok(DoorBody::Made(door)) if entry.header().kind == Kind::Door => Some(door.locator),
+        _ => None,
+    };
     let runs = entries.into_iter().map(|entry| Run {
         room,
         log: entry.log_key(),
+        doors: locator(&entry).into_iter().collect(),
+        steps: Vec::new(),
         entries: vec![Kept { entry, checked: true }],
-        invites: invites.clone(),
     });
     // Each append queues its run when it is first polled, in order, if nothing makes it wait.
     let done = tokio::task::unconstrained(try_join_all(runs.map(|run| store.append(run)))).await?;

@@ -49,8 +49,7 @@ impl Pusher {
     ) -> anyhow::Result<Self> {
         let machine = Machine::connect(author.key(), address).await?;
         let (secrets, id) = (&room.secrets, room.secrets.room());
-        let cert = secrets.admit(author.id());
-        let request = |ask| Request::Room { room: id, cert: cert.clone(), ask };
+        let request = |ask| Request::Room { room: id, ask };
         let push = |run: Vec<Verified<Entry>>| {
             request(RoomRequest::Push { entries: run.into_iter().map(Verified::into_inner).collect() })
         };
@@ -81,10 +80,12 @@ pub async fn pushers(address: &str, pages: usize, seed: u64) -> anyhow::Result<V
     let wall = wall_ms();
     let mut owner = Author::new(seed);
     let room = Founded::new(&mut owner, wall)?;
-    let mut pushers = vec![Pusher::new(&mut owner, &room, room.start.clone(), pages, address).await?];
+    let (_, door) = room.code(&mut owner)?;
+    let start = room.start.iter().cloned().chain([door.entry.clone().verify()?]).collect();
+    let mut pushers = vec![Pusher::new(&mut owner, &room, start, pages, address).await?];
     for seed in seed + 1..seed + MEMBERS as u64 {
         let mut author = Author::new(seed);
-        let first = author.enter(&room.secrets, &format!("member {seed}"), wall)?;
+        let first = author.enter_by(&room.secrets, &door, &format!("member {seed}"), wall)?;
         pushers.push(Pusher::new(&mut author, &room, first, pages, address).await?);
     }
     for pusher in &mut pushers {
