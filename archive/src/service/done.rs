@@ -72,7 +72,8 @@ pub(super) enum Done {
         comes_in: Box<ComesIn>,
         /// Nothing when the entry was held already.
         appended: Option<Result<Appended, StoreError>>,
-        wraps: Result<Vec<Wrap>, StoreError>,
+        /// Nothing when another entry is held in its place.
+        wraps: Result<Option<Vec<Wrap>>, StoreError>,
     },
     /// Wraps of a room were kept and deleted.
     WrapsChanged {

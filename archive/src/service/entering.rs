@@ -96,6 +96,11 @@ impl Service {
         let max = self.most_of(room_id);
         let room = self.rooms.get_mut(&room_id)?;
         let log = entry.log_key();
+        if room.log_holds(&entry) {
+            room.keys.hold(&keys);
+            self.hand_out(ComesIn { room: room_id, inbound, keys, coming: None }, &entry);
+            return None;
+        }
         if room.log_is_busy(log) {
             return Some(busy(RETRY_MS.into()));
         }
@@ -110,12 +115,8 @@ impl Service {
                 self.append_in(ComesIn { room: room_id, inbound, keys, coming: None }, ready, &entry);
                 return None;
             }
-            Prepared::Held => {
-                self.hand_out(ComesIn { room: room_id, inbound, keys, coming: None });
-                return None;
-            }
             Prepared::Refused(refusal) => self.refuse(refusal, max),
-            Prepared::Compare(_) => Answer::Entered(Entered::Refused(NotEntered::Wrong)),
+            Prepared::Held | Prepared::Compare(_) => Answer::Entered(Entered::Refused(NotEntered::Wrong)),
         };
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.keys.release(&keys);
@@ -154,18 +155,26 @@ impl Service {
         self.tasks.spawn(async move {
             let appended = within(most, store.append(Run { room, log, entries, doors, steps })).await;
             let wraps = match &appended {
-                Ok(Appended::Stored(_)) => in_time(read_wraps(&*store, room, &comes_in.keys)).await,
-                _ => Ok(Vec::new()),
+                Ok(Appended::Stored(_)) => in_time(read_wraps(&*store, room, &comes_in.keys)).await.map(Some),
+                _ => Ok(None),
             };
             Done::CameIn { comes_in, appended: Some(appended), wraps }
         });
     }
 
     /// Somebody whose entry is held already gets what is wrapped for it.
-    fn hand_out(&mut self, comes_in: ComesIn) {
+    fn hand_out(&mut self, comes_in: ComesIn, entry: &Verified<Entry>) {
         let (store, comes_in) = (Arc::clone(&self.store), Box::new(comes_in));
+        let (log, seq, id) = (entry.log_key(), entry.header().seq, entry.id());
         self.tasks.spawn(async move {
-            let wraps = in_time(read_wraps(&*store, comes_in.room, &comes_in.keys)).await;
+            let reading = async {
+                let held = store.run(comes_in.room, log, seq, 1, usize::MAX).await?;
+                if held.first().is_none_or(|held| held.entry.id() != id) {
+                    return Ok(None);
+                }
+                read_wraps(&*store, comes_in.room, &comes_in.keys).await.map(Some)
+            };
+            let wraps = in_time(reading).await;
             Done::CameIn { comes_in, appended: None, wraps }
         });
     }
@@ -175,7 +184,7 @@ impl Service {
         &mut self,
         comes_in: ComesIn,
         appended: Option<Result<Appended, StoreError>>,
-        wraps: Result<Vec<Wrap>, StoreError>,
+        wraps: Result<Option<Vec<Wrap>>, StoreError>,
     ) {
         let ComesIn { room, inbound, keys, coming } = comes_in;
         if let Some(room) = self.rooms.get_mut(&room) {
@@ -190,7 +199,9 @@ impl Service {
         };
         let is_durable = matches!(stored, Answer::Pushed(_) | Answer::Done);
         let answer = match wraps {
-            Ok(wraps) if is_durable => Answer::Entered(Entered::In(wraps)),
+            Ok(Some(wraps)) if is_durable => Answer::Entered(Entered::In(wraps)),
+            // Something else is held in its place.
+            Ok(None) if is_durable => Answer::Entered(Entered::Refused(NotEntered::Wrong)),
             Err(error) if is_durable => self.note_failure(&error),
             _ => stored,
         };

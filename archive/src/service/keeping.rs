@@ -31,7 +31,7 @@ enum Chore {
     End(RoomId),
     /// What vanishes in it is pruned.
     Sweep(RoomId),
-    /// Codes and visits end with time, and what is wrapped for them goes.
+    /// Codes and visits ended, and what is wrapped for them goes.
     Tidy(RoomId),
 }
 
@@ -75,7 +75,7 @@ impl Service {
                 } else if room.rules.graph().lifetimes().next().is_some() {
                     self.keeping.chores.push_back(Chore::Sweep(*id));
                 }
-                if !room.keys.is_settled() {
+                if room.keys.is_due(now) {
                     self.keeping.chores.push_back(Chore::Tidy(*id));
                 }
             }

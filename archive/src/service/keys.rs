@@ -84,6 +84,14 @@ pub(super) struct Keys {
     stored: HashMap<EpochId, u32>,
     /// Something changed by which other wraps may be kept.
     pub(super) is_outdated: bool,
+    /// When it was found out which may be kept, see [`span`].
+    kept_at: u64,
+}
+
+/// Which part of an hour a time in milliseconds lies in. Codes, visits and wraps end with the hour, and codes
+/// let somebody in for some minutes more.
+const fn span(now: u64) -> u64 {
+    now / (10 * 60 * 1_000)
 }
 
 impl Keys {
@@ -123,9 +131,10 @@ impl Keys {
         self.under_way.is_some()
     }
 
-    /// Whether nothing is kept that time could end.
-    pub(super) fn is_settled(&self) -> bool {
-        self.wraps.is_empty() && self.late.is_empty() && self.waiting.is_empty()
+    /// Whether something is to be looked at again, or to be stored after all.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        let is_over = self.is_outdated || self.kept_at != span(now);
+        !self.waiting.is_empty() || (is_over && !(self.wraps.is_empty() && self.late.is_empty()))
     }
 
     /// Something was written in a step.
@@ -274,7 +283,7 @@ impl<W> RoomState<W> {
         }
         let stays: HashSet<WrapKey> = wraps.iter().map(|place| place.key).collect();
         let keys = &mut self.keys;
-        (keys.wraps, keys.bytes, keys.is_outdated) = (wraps, bytes, false);
+        (keys.wraps, keys.bytes, keys.is_outdated, keys.kept_at) = (wraps, bytes, false, span(now));
         for (key, wrap) in fresh.into_iter().filter(|(key, _)| stays.contains(key)) {
             keys.waiting.gone.remove(&key);
             keys.late.remove(&key);

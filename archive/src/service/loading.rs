@@ -101,6 +101,7 @@ impl Service {
             (Err(error), _) => drop(self.note_failure(&error)),
         }
         self.listen(room_id).await;
+        self.note_changes(room_id).await;
     }
 }
 

@@ -51,6 +51,10 @@ async fn who_has_a_code_comes_in_with_no_member_up_and_reads() {
         assert_eq!(stage.store.usage(room.id).await.unwrap().entries, 5);
         let words = room.contents(&mut newcomer, 2);
         assert_eq!(stage.push(&room, &newcomer, words).await, pushed(&newcomer));
+        assert_eq!(stage.enter(&room, &entry, false).await, came_in(Vec::new()), "also when its log goes on");
+        // Another one in its place is none.
+        let other = room.comes_by(&mut newcomer.again(newcomer.log.0), &code(7), door, 1);
+        assert_eq!(stage.enter(&room, &other, false).await, not_entered(NotEntered::Wrong));
         stage.shut_down().await;
     }
 }

@@ -225,3 +225,20 @@ async fn all_rooms_together_take_only_so_much_and_a_lone_one_makes_room() {
     assert!(stage.metrics().contains("rooms_let_go_total 1"));
     stage.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_room_of_one_device_whose_code_ended_goes_before_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 1, ..Limits::default() }).await;
+    let mut room = stage.founded(1).await;
+    let door = stage.coded(&mut room, &code(7)).await;
+    assert_eq!(stage.register(&TestRoom::new(2)).await, refused(Refusal::RegistrationClosed));
+    let wrap = room.wrap(&room.owner, &code(7), room.wrap_facts(door, 0), 1);
+    assert_eq!(stage.push_wraps(&room, &room.owner.clone(), vec![wrap]).await, Answer::Done);
+    let mut owner = room.owner.clone();
+    let end = room.ends(&mut owner, door);
+    assert_eq!(stage.push(&room, &owner, vec![end]).await, pushed(&owner));
+    stage.until_wraps(&room, 0).await;
+    assert_eq!(stage.register(&TestRoom::new(2)).await, Answer::Done);
+    stage.shut_down().await;
+}
