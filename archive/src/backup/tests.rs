@@ -200,4 +200,17 @@ async fn verify_notices_a_signature_that_is_not_good() {
     store.append(run).await.unwrap();
     let error = verify(&store).await.unwrap_err().to_string();
     assert!(error.contains("signature of entry 5"), "{error}");
+
+    let store = files.store("two");
+    let room = founded(&store, 1).await;
+    let mut owner = room.owner.clone();
+    let (door, entry) = room.door(&mut owner, &code(7));
+    store.append(room.run(vec![entry])).await.unwrap();
+    let mut wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1);
+    store.change_wraps(room.id, vec![wrap.clone()], Vec::new()).await.unwrap();
+    assert_eq!(verify(&store).await.unwrap(), "All is well: 1 rooms with 4 entries.");
+    wrap.signer = Writer::new(5).id();
+    store.change_wraps(room.id, vec![wrap], Vec::new()).await.unwrap();
+    let error = verify(&store).await.unwrap_err().to_string();
+    assert!(error.contains("wrapped for a code"), "{error}");
 }

@@ -26,7 +26,8 @@ use crate::store::{Appended, Run, Store, StoreError, Usage, WrapKey};
 /// Somebody who gets what is wrapped for it, when the entry by which it comes in is durable.
 #[derive(Debug)]
 pub(super) struct ComesIn {
-    pub(super) room: RoomId,
+    room: RoomId,
+    device: DeviceId,
     inbound: InboundId,
     /// What it gets, kept until then.
     keys: Vec<WrapKey>,
@@ -98,7 +99,7 @@ impl Service {
         let log = entry.log_key();
         if room.log_holds(&entry) {
             room.keys.hold(&keys);
-            self.hand_out(ComesIn { room: room_id, inbound, keys, coming: None }, &entry);
+            self.hand_out(ComesIn { room: room_id, device: log.author, inbound, keys, coming: None }, &entry);
             return None;
         }
         if room.log_is_busy(log) {
@@ -112,7 +113,8 @@ impl Service {
         let answer = match prepared {
             Prepared::Store(ready) => {
                 self.meter.comes(door_of(&entry), Instant::now());
-                self.append_in(ComesIn { room: room_id, inbound, keys, coming: None }, ready, &entry);
+                let comes_in = ComesIn { room: room_id, device: log.author, inbound, keys, coming: None };
+                self.append_in(comes_in, ready, &entry);
                 return None;
             }
             Prepared::Refused(refusal) => self.refuse(refusal, max),
@@ -186,9 +188,13 @@ impl Service {
         appended: Option<Result<Appended, StoreError>>,
         wraps: Result<Option<Vec<Wrap>>, StoreError>,
     ) {
-        let ComesIn { room, inbound, keys, coming } = comes_in;
+        let ComesIn { room, device, inbound, keys, coming } = comes_in;
         if let Some(room) = self.rooms.get_mut(&room) {
             room.keys.release(&keys);
+            if coming.is_none() && matches!(wraps, Ok(Some(_))) {
+                // It was found in the store, whoever brought it there.
+                room.unsaved.remove(&device);
+            }
         }
         let stored = match (&coming, appended) {
             (Some(coming), Some(appended)) => {

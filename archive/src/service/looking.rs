@@ -5,13 +5,12 @@ use parlor_node::net::InboundId;
 use parlor_protocol::{
     DeviceId, DoorId, LogKey, RoomId,
     access::wire::{Found, Look, Offer},
-    entry::Entry,
     wire::{Answer, Refusal},
 };
 use std::sync::Arc;
 
 use super::{Done, Opened, RETRY_MS, Service, Waiter, busy, loading::load, now_ms, room::RoomState, storing::in_time};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Rooms of one locator that are opened to look at their doors: only who has a code can make a second one.
 const ROOMS_AT_MAX: usize = 4;
@@ -20,7 +19,6 @@ const ROOMS_AT_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) struct Lead {
     room: RoomId,
-    genesis: Entry,
     door: DoorId,
     log: LogKey,
     seq: u64,
@@ -38,7 +36,7 @@ impl RoomState<Waiter> {
         let state = self.rules.door(door)?;
         look.check(&state.door.door, from, me).ok()?;
         let (log, seq, offers) = (state.log, state.seq, self.offers(door, now));
-        Some(Lead { room: self.rules.room(), genesis: self.genesis.clone(), door, log, seq, offers })
+        Some(Lead { room: self.rules.room(), door, log, seq, offers })
     }
 }
 
@@ -69,14 +67,8 @@ impl Service {
     fn show(&mut self, inbound: InboundId, lead: Lead) {
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            let answer = match in_time(store.run(lead.room, lead.log, lead.seq, 1, usize::MAX)).await {
-                Ok(run) => {
-                    let entry = run.into_iter().map(|kept| kept.entry.into_inner());
-                    // It is not durable yet when there is none.
-                    let door = entry.into_iter().find(|entry| DoorId::from(entry.id()) == lead.door);
-                    let found = |door| Box::new(Found { genesis: lead.genesis, door, offers: lead.offers });
-                    Answer::Found(door.map(found))
-                }
+            let answer = match in_time(read(&*store, lead)).await {
+                Ok(found) => Answer::Found(found.map(Box::new)),
                 Err(_) => Answer::Refused(Refusal::StoreUnavailable),
             };
             Done::Answer(inbound, answer)
@@ -143,4 +135,14 @@ impl Service {
         };
         self.answer(inbound, &answer).await;
     }
+}
+
+/// What somebody finds at a door; nothing when it is not in the store yet.
+async fn read(store: &dyn Store, lead: Lead) -> Result<Option<Found>, StoreError> {
+    let Lead { room, door, log, seq, offers } = lead;
+    let (Some(row), run) = (store.room(room).await?, store.run(room, log, seq, 1, usize::MAX).await?) else {
+        return Ok(None);
+    };
+    let entry = run.into_iter().map(|kept| kept.entry.into_inner()).find(|entry| DoorId::from(entry.id()) == door);
+    Ok(entry.map(|entry| Found { genesis: row.genesis, door: entry, offers }))
 }

@@ -70,7 +70,6 @@ impl<W> LogState<W> {
 #[derive(Debug)]
 pub(super) struct RoomState<W> {
     pub(super) rules: Rules,
-    pub(super) genesis: Entry,
     /// What is wrapped for doors, and what was written where.
     pub(super) keys: Keys,
     /// Entries of the records of epochs, for those who lack them.
@@ -106,7 +105,6 @@ impl<W> RoomState<W> {
         let genesis = Genesis::decode(row.genesis.body())?;
         Ok(Self {
             rules: Rules::new(row.room, row.genesis.header().author, genesis),
-            genesis: row.genesis.clone(),
             keys: Keys::default(),
             epochs: HashMap::new(),
             hearing: Hearing::default(),
