@@ -20,7 +20,7 @@ use fixture::{TestRoom, Writer, code, rng};
 use member::Member;
 use parlor_protocol::{
     Hlc, Text,
-    access::wire::{NotAdmitted, PushWraps},
+    access::wire::{Enter, Entered, Look, NotAdmitted, PushWraps},
     content::{Body, Content},
     entry::{Entry, Header, Kind},
     log::Height,
@@ -222,6 +222,40 @@ async fn killed_in_the_middle_it_has_everything_that_it_acknowledged() {
     assert!(archive.terminate().0);
     let (well, said) = output(command(dir.path()).arg("verify"));
     assert!(well && said.contains("All is well: 1 rooms"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_right_after_it_let_somebody_in_it_shows_to_all_that_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Running::start(dir.path());
+    let (mut member, room) = founded(&archive, 1).await;
+    let mut owner = room.owner.clone();
+    let (door, entry) = room.door(&mut owner, &code(7));
+    let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
+    assert_eq!(member.ask(&room, RoomRequest::Push { entries: vec![entry] }).await, pushed);
+    let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1);
+    let push = Request::PushWraps(PushWraps { room: room.id, wraps: vec![wrap.clone()] });
+    assert_eq!(member.send(&push).await, Some(Answer::Done));
+    member.shut_down().await;
+    // Nobody else is up.
+    let mut newcomer = Writer::new(40);
+    let mut asking = Member::connect(&newcomer, archive.tcp_port()).await;
+    let look = Request::Look(Look::sign(&code(7), newcomer.id(), asking.archive()));
+    let Some(Answer::Found(Some(found))) = asking.send(&look).await else { panic!("the door is not found") };
+    assert_eq!(found.check_lead(&code(7)).unwrap().door, door);
+    let entry = room.comes_by(&mut newcomer, &code(7), door, found.offers[0].step);
+    let enter = Request::Enter(Box::new(Enter { room: room.id, entry, for_keys: true }));
+    assert_eq!(asking.send(&enter).await, Some(Answer::Entered(Entered::In(vec![wrap]))));
+    archive.kill();
+    asking.shut_down().await;
+
+    let archive = Running::start(dir.path());
+    let mut member = Member::connect(&owner, archive.tcp_port()).await;
+    let answer = member.ask(&room, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
+    let Answer::Heights(heights) = answer else { panic!("{answer:?}") };
+    assert!(heights.contains(&(newcomer.log_key(), newcomer.height)), "{heights:?}");
+    member.shut_down().await;
+    assert!(archive.terminate().0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,11 @@ impl Member {
         Self { archive, handle, events, net, next: 0 }
     }
 
+    /// The archive's device.
+    pub(crate) const fn archive(&self) -> DeviceId {
+        self.archive
+    }
+
     /// Asks; nothing when the archive went away.
     pub(crate) async fn try_ask(&mut self, room: &TestRoom, ask: RoomRequest) -> Option<Answer> {
         self.send(&Request::Room { room: room.id, ask }).await

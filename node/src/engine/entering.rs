@@ -72,7 +72,8 @@ impl Room {
 
     /// Whether an entry of coming in is taken that no peer of the room answers for.
     pub(super) fn may_come_in_by_gossip(&self, entry: &Verified<Entry>, wall: u64) -> bool {
-        if !matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_))) {
+        let is_access = entry.header().kind == Kind::Access;
+        if !is_access || !matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_))) {
             return true;
         }
         let offers = self.offers(wall);

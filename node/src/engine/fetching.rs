@@ -2,7 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, LogKey, RoomId,
-    entry::Entry,
+    entry::{Entry, Verified},
     error::LogError,
     log::{Height, verify_page, verify_suffix},
     wire::RoomRequest,
@@ -75,6 +75,7 @@ impl Engine {
     }
 
     pub(super) fn on_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, from: u64, entries: Vec<Entry>) {
+        let (is_archive, wall) = (self.connections.is_archive(peer), self.now.wall);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.fetching.remove(&log);
         let state = room.peers.entry(peer).or_default();
@@ -104,7 +105,14 @@ impl Engine {
             at_head => match verify_page(room_id, log, ours, new.clone()) {
                 Ok(entries) => {
                     state.bad_answers = 0;
-                    match self.append(room_id, log, entries, live) {
+                    // Whom only an outsider says to be in came by a code that works, or not at all.
+                    let is_trusted = is_archive || !room.has_synced || room.membership.is_in(peer);
+                    let may_come = |entry: &Verified<Entry>| room.may_come_in_by_gossip(entry, wall);
+                    let taken = match is_trusted || entries.iter().all(may_come) {
+                        true => self.append(room_id, log, entries, live),
+                        false => Err(Refused::NotYet),
+                    };
+                    match taken {
                         Ok(()) => {}
                         Err(refused) => {
                             waits = true;

@@ -17,6 +17,9 @@ impl Engine {
             return Verdict::Reject;
         }
         let begin = run.first().map_or(0, |first| first.header().seq);
+        if room.standing.is_over() {
+            return Verdict::Ignore;
+        }
         if log.author == me || room.logs.is_frozen(log) || room.logs.ends_before(log, begin) {
             return Verdict::Ignore;
         }
@@ -39,6 +42,9 @@ impl Engine {
         }
         if new.first().is_some_and(|first| height.check_next(room_id, log, first).is_err()) {
             self.suspect_fork(room_id, from, log);
+            return Verdict::Ignore;
+        }
+        if new.iter().any(|entry| !room.may_come_in_by_gossip(entry, self.now.wall)) {
             return Verdict::Ignore;
         }
         self.append_gossip(room_id, from, log, new)

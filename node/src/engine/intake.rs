@@ -61,6 +61,10 @@ impl Engine {
             }
         }
         let Some(room) = self.rooms.get_mut(&room_id) else { return Verdict::Ignore };
+        // Who is out and still hears what is said takes none of it.
+        if entry.header().kind == Kind::Content && room.standing.is_over() {
+            return Verdict::Ignore;
+        }
         if entry.header().author == me || room.logs.is_frozen(log) || room.logs.ends_before(log, entry.header().seq) {
             return Verdict::Ignore;
         }
@@ -73,7 +77,7 @@ impl Engine {
             return Verdict::Ignore;
         }
         let Ok(entry) = entry.verify() else { return Verdict::Reject };
-        if entry.header().kind == Kind::Access && room.is_loaded && !room.may_come_in_by_gossip(&entry, self.now.wall) {
+        if entry.header().kind == Kind::Access && !(room.is_loaded && room.may_come_in_by_gossip(&entry, self.now.wall)) {
             // Whoever is in may have let it in all the same; then it comes with its log.
             return Verdict::Ignore;
         }

@@ -3,11 +3,13 @@
 
 use parlor_protocol::{
     DeviceId, RoomId,
-    access::{OutDevice, OwnKey},
+    access::OutDevice,
     content::Body,
     limits::{LOGS_OF_DEVICE_MAX, OUT_DEVICES_MAX},
     log::Height,
 };
+
+use std::collections::BTreeMap;
 
 use super::{Engine, io::CallId, room::Room, sealing::Piece, writing::Pending};
 use crate::{command::Reply, error::CommandError, store::Write};
@@ -31,7 +33,7 @@ impl Engine {
         let has_other_devices = room.membership.devices_of(user).any(|device| device != me);
         room.record.leaving = true;
         if room.membership.current().is_some() && room.membership.is_in(me) {
-            let own = room.own_devices(me);
+            let own = self.own_devices_in(room_id);
             self.send_out(room_id, &own, false, Some(call));
             self.save_room_now(room_id);
             self.look_at_standing(room_id);
@@ -46,23 +48,43 @@ impl Engine {
 
     /// Says that own devices go out, for people and for the rules, as one.
     pub(super) fn send_out(&mut self, room_id: RoomId, devices: &[DeviceId], for_ever: bool, call: Option<CallId>) {
-        let own = OwnKey::new(self.user_in(room_id), room_id);
         let Some(room) = self.rooms.get(&room_id) else { return self.reply(call, Err(CommandError::NoSuchRoom)) };
         // People read of it from who is still in: what comes after the ends of its own logs counts no more.
         let is_in = room.membership.is_in(self.me());
+        // Devices that became one person's only later stand there by keys of their own.
+        let mut by_own: BTreeMap<_, Vec<DeviceId>> = BTreeMap::new();
+        for device in devices {
+            by_own.entry(room.membership.rules().own_of(*device)).or_default().push(*device);
+        }
         let mut pieces = Vec::new();
-        for some in devices.chunks(OUT_DEVICES_MAX) {
-            let devices = some.to_vec();
-            pieces.extend(is_in.then(|| Piece::Content(Body::WentOut { devices: devices.clone(), for_ever })));
-            pieces.push(Piece::Out { own: own.clone(), devices, for_ever });
+        let line = |devices| Piece::Content(Body::WentOut { devices, for_ever });
+        pieces.extend(devices.chunks(OUT_DEVICES_MAX).filter(|_| is_in).map(|some| line(some.to_vec())));
+        for (own, devices) in by_own {
+            let own = self.own_key(room_id, own);
+            let out = |some: &[DeviceId]| Piece::Out { own: own.clone(), devices: some.to_vec(), for_ever };
+            pieces.extend(devices.chunks(OUT_DEVICES_MAX).map(out));
         }
         self.append_own(room_id, pieces, call, |_| Reply::Done);
     }
 
+    /// The devices in a room of this device's person.
+    fn own_devices_in(&self, room_id: RoomId) -> Vec<DeviceId> {
+        let Some(rules) = self.rooms.get(&room_id).map(|room| room.membership.rules()) else { return Vec::new() };
+        let is_own = |device: &DeviceId| rules.own_of(*device).is_some_and(|own| self.stands_as(room_id, own));
+        rules.devices_in(0).filter(is_own).collect()
+    }
+
     /// Whether nobody is left in a room that is being left, and this is another device of the person.
-    pub(super) fn is_last_own(&self, room_id: RoomId, device: DeviceId) -> bool {
+    fn is_last_own(&self, room_id: RoomId, device: DeviceId) -> bool {
         let Some(room) = self.rooms.get(&room_id).filter(|room| room.record.leaving) else { return false };
         room.membership.members.is_empty() && self.other_devices().contains(&device)
+    }
+
+    /// Whether a peer counts that says to have heard something: an archive, a member, or the last device of
+    /// this person.
+    pub(super) fn is_heeded(&self, room_id: RoomId, peer: DeviceId) -> bool {
+        let is_in = || self.rooms.get(&room_id).is_some_and(|room| room.membership.is_in(peer));
+        self.connections.is_archive(peer) || self.is_last_own(room_id, peer) || is_in()
     }
 
     /// Somebody has the own log up to a place: a room that is being left may be forgotten.
@@ -92,13 +114,6 @@ impl Engine {
 }
 
 impl Room {
-    /// The devices in the room of this device's person.
-    pub(super) fn own_devices(&self, me: DeviceId) -> Vec<DeviceId> {
-        let rules = self.membership.rules();
-        let own = rules.own_of(me);
-        rules.devices_in(0).filter(|device| rules.own_of(*device) == own).collect()
-    }
-
     /// A device that goes out, with the ends of its logs as they are known here.
     pub(super) fn out_of(&self, device: DeviceId) -> OutDevice {
         let logs = self.logs.of(device).map(|(key, state)| (key.log, state.counted()));

@@ -19,7 +19,7 @@ use super::{
     consequences::Consequence,
     io::{CallId, WriteId},
     logs::Frozen,
-    room::{Effects, Room},
+    room::Effects,
     sealing::{Piece, Sealed, Sealer},
     steps::Sessions,
     unsaved::{Again, Run},
@@ -405,9 +405,10 @@ impl Engine {
     pub(super) fn note_received(&mut self, room_id: RoomId, peer: DeviceId, next: u64) {
         let me = self.me();
         let archive = self.connections.is_archive(peer);
-        let is_last_own = self.is_last_own(room_id, peer);
-        let heeded = |room: &&mut Room| archive || is_last_own || room.membership.is_in(peer);
-        let Some(room) = self.rooms.get_mut(&room_id).filter(heeded) else { return };
+        if !self.is_heeded(room_id, peer) {
+            return;
+        }
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let next = next.min(room.logs.height(room.own_log(me)).next);
         if room.record.leaving {
             return self.forget_when_left(room_id, next);

@@ -5,7 +5,7 @@
 //! everything else the later stamp stands. So nothing that a device knew is lost by a merge.
 
 use parlor_protocol::{
-    DeviceId, RoomId, UserId,
+    DeviceId, OwnId, RoomId, UserId,
     account::UserName,
     codec,
     entry::{Entry, Kind},
@@ -86,6 +86,8 @@ pub struct BundleRoom {
     pub joined: u64,
     /// Devices of the person that owners removed from the room, for ever: they are handed nothing of it.
     pub removed: BTreeSet<DeviceId>,
+    /// As whom the person stands in the room: one of the account keys, the present one or a former one.
+    pub own: Option<OwnId>,
 }
 
 /// A device of the person, as its other devices know it.
@@ -125,6 +127,12 @@ impl BundleRoom {
         self.epochs.sort_by_key(|epoch| (epoch.since, epoch.id));
     }
 
+    /// Takes in as whom the person stands. Where devices came in as different ones, any of these is good:
+    /// the same on every device.
+    pub(super) fn learn_own(&mut self, own: Option<OwnId>) {
+        self.own = self.own.into_iter().chain(own).min();
+    }
+
     /// Whether owners removed a device of the person from it.
     #[must_use]
     pub fn is_out(&self, device: DeviceId) -> bool {
@@ -136,6 +144,7 @@ impl BundleRoom {
             self.learn(epoch);
         }
         self.removed.extend(other.removed);
+        self.learn_own(other.own);
         self.name.merge(other.name);
         self.held.merge(other.held);
         self.joined = self.joined.min(other.joined);

@@ -5,7 +5,7 @@
 //! (`devices/agreeing`), and to a new device that is linked (`devices/linking`).
 
 use parlor_protocol::{
-    LogId, Name, RoomId, UserId,
+    LogId, Name, OwnId, RoomId, UserId,
     access::{AccessBody, In, InPlace, OwnKey},
     card::UserKey,
     content::Body,
@@ -80,8 +80,10 @@ impl Engine {
                 held: Stamped::new(true, stamp),
                 joined: room.record.joined,
                 removed: BTreeSet::new(),
+                own: None,
             });
             let rules = room.membership.rules();
+            entry.learn_own(rules.own_of(self.me()));
             let own = bundle.devices.keys().copied().chain([self.me()]);
             entry.removed.extend(own.filter(|device| rules.graph().is_removed(*device)));
             if entry.is_out(self.me()) {
@@ -247,7 +249,7 @@ impl Engine {
             return false;
         }
         let log = LogId(self.rng.next_u64());
-        let Some(entry) = secrets.last().and_then(|newest| self.sign_link(id, log, newest)) else { return false };
+        let Some(entry) = secrets.last().and_then(|newest| self.sign_link(id, log, newest, room.own)) else { return false };
         let founding = Founding { genesis_entry: room.genesis.clone(), genesis, epochs: secrets };
         self.add_room(id, room.name.value.clone(), founding, log, false);
         if let Some(known) = self.rooms.get_mut(&id) {
@@ -263,7 +265,13 @@ impl Engine {
     }
 
     /// The entry by which this device comes into a room that another one of the person is in.
-    fn sign_link(&self, room: RoomId, log: LogId, secrets: &EpochSecrets) -> Option<Verified<Entry>> {
+    fn sign_link(
+        &self,
+        room: RoomId,
+        log: LogId,
+        secrets: &EpochSecrets,
+        own: Option<OwnId>,
+    ) -> Option<Verified<Entry>> {
         let header = Header {
             kind: Kind::Access,
             room,
@@ -274,7 +282,7 @@ impl Engine {
             epoch: secrets.id(),
             session: 0,
         };
-        let own = OwnKey::new(self.user_in(room), room);
+        let own = self.own_key(room, own);
         let body = In::linked(&own, &InPlace::from(&header), secrets).ok()?;
         Entry::sign(&self.key, header, &AccessBody::In(body).encode().ok()?).ok()
     }
@@ -340,6 +348,21 @@ impl Engine {
             true => &self.user,
             false => self.former.iter().find(|key| owns(key.id())).unwrap_or(&self.user),
         }
+    }
+
+    /// The key by which the person's devices belong together in a room, of those that the person went by the
+    /// one that stands there.
+    pub(in crate::engine) fn own_key(&self, room: RoomId, stands: Option<OwnId>) -> OwnKey {
+        let keys = [self.user_in(room)].into_iter().chain([&self.user]).chain(&self.former);
+        let mut keys = keys.map(|user| OwnKey::new(user, room)).peekable();
+        let first = keys.peek().cloned();
+        let standing = keys.find(|key| Some(key.id()) == stands);
+        standing.or(first).unwrap_or_else(|| OwnKey::new(&self.user, room))
+    }
+
+    /// Whether a person in a room is this one, by whatever key.
+    pub(in crate::engine) fn stands_as(&self, room: RoomId, own: OwnId) -> bool {
+        self.own_key(room, Some(own)).id() == own
     }
 
     /// Who the person is in a room.

@@ -102,10 +102,9 @@ impl Engine {
             return;
         }
         let may_go_out = |device| matches!(rules.presence(device), Presence::In { .. } | Presence::Left);
-        let is_due = |device: &&DeviceId| {
-            rules.own_of(**device).is_some() && rules.own_of(**device) == rules.own_of(me) && may_go_out(**device)
-        };
-        let due: Vec<_> = bundle.revoked.keys().filter(is_due).copied().collect();
+        let is_own = |device| rules.own_of(device).is_some_and(|own| self.stands_as(room_id, own));
+        let is_due = |device: &&DeviceId| is_own(**device) && may_go_out(**device);
+        let due: Vec<_> = bundle.revoked.keys().filter(|device| **device != me).filter(is_due).copied().collect();
         if !due.is_empty() {
             self.send_out(room_id, &due, true, None);
         }

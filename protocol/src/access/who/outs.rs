@@ -33,6 +33,8 @@ impl Outs {
     /// may end each other.
     pub(super) fn heeded(world: &World<'_>, kept: &Pass) -> Self {
         let mut heeded = Self::default();
+        // A lost device does not say itself how far it counts, when another one of its person has said it.
+        let mut said_by_others = HashSet::new();
         for fact in world.facts.outs() {
             if !kept.stands(world, world.cut(fact.at.log), &fact.at) {
                 continue;
@@ -49,9 +51,15 @@ impl Outs {
                 of.for_ever |= fact.out.for_ever;
                 for (log, height) in &gone.heads {
                     of.logs.insert(*log);
-                    let cut = heeded.cuts.entry(LogKey { author: gone.device, log: *log }).or_insert(*height);
-                    // The same for everybody, also where the log forked.
-                    *cut = if (height.next, height.head) > (cut.next, cut.head) { *height } else { *cut };
+                    let key = LogKey { author: gone.device, log: *log };
+                    let is_lost = fact.out.for_ever && fact.at.log.author != gone.device;
+                    if is_lost && said_by_others.insert(key) {
+                        heeded.cuts.insert(key, *height);
+                    } else if is_lost || !said_by_others.contains(&key) {
+                        let cut = heeded.cuts.entry(key).or_insert(*height);
+                        // The same for everybody, also where the log forked.
+                        *cut = if (height.next, height.head) > (cut.next, cut.head) { *height } else { *cut };
+                    }
                 }
                 heeded.epochs.insert(fact.at.epoch);
             }

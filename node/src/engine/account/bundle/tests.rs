@@ -54,6 +54,7 @@ fn room(seed: u8, epochs: &[u8], at: u64, held: bool) -> (RoomId, BundleRoom) {
         epochs: epochs.iter().copied().map(epoch).collect(),
         held: Stamped::new(held, stamp(at, 2)),
         joined: at,
+        own: None,
         removed: epochs.iter().map(|device| DeviceId::from_bytes([*device; 32])).collect(),
         genesis,
     };

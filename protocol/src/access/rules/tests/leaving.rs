@@ -236,3 +236,21 @@ fn what_is_known_already_is_taken_again_also_where_a_log_may_have_no_more_of_it(
     let beyond = four.leaves(10, 40);
     assert_eq!(rules.admit(beyond.last()), Err(Refused::Never));
 }
+
+#[test]
+fn a_lost_device_does_not_say_itself_how_far_it_counts() {
+    let (records, founder, four) = begin();
+    let five = Log::new(5, 9).comes_linked(10, 40).sends_out(10, 40, true, &[&four]);
+    // It writes on, and says that all of it counts.
+    let thief = four.clone().says(10);
+    let said = thief.last().clone();
+    let thief = { let all = thief.clone(); thief.sends_out(10, 40, true, &[&all]) };
+    for logs in [[&founder, &five, &thief], [&founder, &thief, &five]] {
+        let rules = room(&records, &logs);
+        assert_eq!(rules.presence(device(4)), Presence::Lost);
+        assert!(rules.stands(four.last()) && !rules.stands(&said));
+        assert!(is_in(&rules, 5));
+    }
+    // While nobody else has said anything it counts as far as it says.
+    assert!(room(&records, &[&founder, &thief]).stands(&said));
+}
