@@ -2,9 +2,7 @@
 
 use parlor_protocol::{
     DoorId, EpochId, LogId, RoomCode, RoomId,
-    access::{
-        AccessBody, CodeKeys, DoorBody, Hours, In, InPlace, OwnKey, Wrap, WrapFacts, WrapPayload, wire::Offer,
-    },
+    access::{AccessBody, CodeKeys, DoorBody, Hours, In, InPlace, OwnKey, Wrap, WrapFacts, WrapPayload, wire::Offer},
     card::UserKey,
     entry::{Entry, Header, Kind},
     epoch::EpochSecrets,
@@ -25,8 +23,7 @@ pub struct Door {
 impl Door {
     /// The door of a code among entries that somebody saw.
     #[must_use]
-    pub fn find(code: &RoomCode, entries: &[Entry]) -> Option<Self> {
-        let keys = code_keys(code);
+    pub fn find(keys: CodeKeys, entries: &[Entry]) -> Option<Self> {
         let is_its = |entry: &&Entry| {
             entry.header().kind == Kind::Door
                 && matches!(DoorBody::decode(entry.body()), Ok(DoorBody::Made(door)) if door.is_of(&keys))

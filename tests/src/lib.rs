@@ -15,6 +15,7 @@ pub mod relay;
 pub mod secrecy;
 pub mod sim;
 pub mod site;
+pub mod skip;
 pub mod strangers;
 pub mod visitor;
 pub mod window;

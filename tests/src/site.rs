@@ -1,16 +1,13 @@
 //! The page as an archive serves it, for tests with a browser.
 
 use parlor_archive::{Archive, Tls, WebConfig};
-use std::{
-    env,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     browser::{has_browser, page},
     real::archive_config,
+    skip::cannot_run,
 };
 
 /// One test of a program at a time: a browser without a graphics card keeps a processor busy.
@@ -22,9 +19,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// When `PARLOR_TEST_ALL` is set and it cannot.
 pub async fn page_in_turn() -> Option<(PathBuf, MutexGuard<'static, ()>)> {
     let Some(page) = page().filter(|_| has_browser()) else {
-        assert!(env::var_os("PARLOR_TEST_ALL").is_none(), "PARLOR_TEST_ALL: build the page with `cargo xtask web`");
-        // Not the macro: a test that passes would show nothing of it.
-        let _ = writeln!(std::io::stderr(), "skipped: it needs chromedriver and the page (`cargo xtask web`)");
+        cannot_run("it needs chromedriver and the page (`cargo xtask web`)");
         return None;
     };
     Some((page, TURN.lock().await))

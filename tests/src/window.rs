@@ -156,17 +156,20 @@ impl Screen {
         assert!(done.expect("import runs").success(), "no picture");
     }
 
-    /// Takes pictures until three in a row are the same, and so shows what is there at rest.
+    /// Takes pictures until three in a row are the same while the app has nothing to do, and so shows what
+    /// is there at rest. A screen alone may rest while the app works: on a slow machine a key is stretched
+    /// for seconds, and what is typed meanwhile goes nowhere.
     ///
     /// # Panics
     /// When the screen never rests.
-    pub fn picture_at_rest(&self, to: &Path) {
+    pub fn picture_at_rest(&self, app: &App, to: &Path) {
         let deadline = Instant::now() + PATIENCE;
         let (mut last, mut same) = (Vec::new(), 1);
         loop {
+            let was_idle = app.is_idle();
             self.picture(to);
             let now = std::fs::read(to).expect("a picture");
-            same = if now == last { same + 1 } else { 1 };
+            same = if now == last && was_idle && app.is_idle() { same + 1 } else { 1 };
             if same == 3 {
                 return;
             }
@@ -175,6 +178,14 @@ impl Screen {
             thread::sleep(Duration::from_millis(250));
         }
     }
+}
+
+/// Whether a thread waits for something to happen, by its line in `/proc`: it does not run, nor want to, nor
+/// wait for a disk.
+fn is_waiting(stat: &str) -> bool {
+    // Its name, in brackets, may hold anything.
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    !matches!(state, Some('R' | 'D'))
 }
 
 impl Drop for Screen {
@@ -221,6 +232,15 @@ impl App {
             .spawn()
             .expect("the app starts");
         Self(child)
+    }
+
+    /// Whether all its threads wait for something to happen.
+    fn is_idle(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0.id())).into_iter().flatten().flatten();
+        // One that is gone waits for nothing.
+        threads
+            .into_iter()
+            .all(|thread| fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| is_waiting(&stat)))
     }
 
     /// Waits until the app has ended, and says whether it ended well.

@@ -317,8 +317,10 @@ async fn a_removed_device_takes_no_newer_key_up_from_the_vault_and_takes_none_ou
     log_in(&second, "anna", "correct horse battery").await.unwrap();
     until_texts(&second.handle(), kitchen, &["hello"]).await;
     let laptop = devices(&second).await.into_iter().find(|device| device.own).unwrap().device;
-    until("ben sees the laptop", async || {
-        members(&ben.handle(), kitchen).await.iter().any(|member| member.device == laptop).then_some(())
+    // Whoever is not known to who removes somebody is shut out, too.
+    until("ben sees both machines", async || {
+        let seen = members(&ben.handle(), kitchen).await;
+        (seen.iter().any(|member| member.device == laptop) && seen.len() == 3).then_some(())
     })
     .await;
     ben.handle().call(Command::RemoveDevice { room: kitchen, device: laptop }).await.unwrap();

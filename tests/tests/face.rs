@@ -10,6 +10,7 @@ use parlor_tests::{
     browser::{ALT, Browser, CTRL, ENTER, LEFT},
     real::{address, create, join, members, messages, node, send, texts, until},
     site::{archive_with, page_in_turn},
+    skip::leave_out,
     window::guide_picture,
 };
 use serde_json::json;
@@ -282,7 +283,7 @@ async fn what_is_drawn_is_told_to_screen_readers_which_press_it_and_hear_what_ar
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_in_a_window_and_on_a_phone_for_the_guide() {
     if env::var_os("PARLOR_KEEP_PICTURES").is_none() {
-        println!("skipped: it is for taking pictures; `cargo xtask pictures` does");
+        leave_out("it is for taking pictures; `cargo xtask pictures` does");
         return;
     }
     let Some((page, _turn)) = page_in_turn().await else { return };

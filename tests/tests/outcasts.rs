@@ -9,11 +9,11 @@ use parlor_node::{
 };
 use parlor_protocol::{
     DeviceId, LogId, LogKey, Name, RoomCode, RoomId,
+    access::wire::{Enter, Entered, Look, NotAdmitted, NotEntered},
     account::{
         AccountAnswer, AccountRefusal, AccountRequest, LogInProof, Password, RegisterUpload, Registering, UserName,
         VaultRecord,
     },
-    access::wire::{Enter, Entered, Look, NotAdmitted, NotEntered},
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, RoomSettings},
@@ -152,11 +152,11 @@ async fn storm(attacker: &mut Attacker, room: &Room<'_>, others: &[LogKey], owne
         RoomRequest::Page { log: room.log, from: 0 },
         RoomRequest::Received { heights: vec![(room.log, 1)] },
         RoomRequest::Push { entries: vec![room.words()] },
-            RoomRequest::Push { entries: room.new_log(room.newest()) },
-            room.register(room.epochs.clone()),
-            room.register(Vec::new()),
-        ];
-        asks.extend(others.iter().map(|log| RoomRequest::Page { log: *log, from: 0 }));
+        RoomRequest::Push { entries: room.new_log(room.newest()) },
+        room.register(room.epochs.clone()),
+        room.register(Vec::new()),
+    ];
+    asks.extend(others.iter().map(|log| RoomRequest::Page { log: *log, from: 0 }));
     for ask in asks {
         let answer = room.ask(attacker, ask.clone()).await;
         assert_eq!(answer, not_admitted, "{ask:?}");
@@ -169,9 +169,7 @@ async fn storm(attacker: &mut Attacker, room: &Room<'_>, others: &[LogKey], owne
         assert_eq!(answer, Answer::Entered(Entered::Refused(NotEntered::Removed)));
     }
     // It is told who removed it, and of nothing after that.
-    let Answer::Epochs { entries, tips } =
-        room.ask(attacker, RoomRequest::Epochs { tips: Vec::new() }).await
-    else {
+    let Answer::Epochs { entries, tips } = room.ask(attacker, RoomRequest::Epochs { tips: Vec::new() }).await else {
         panic!("it is told who removed it");
     };
     let device = room.loot.device();

@@ -6,6 +6,7 @@ use parlor_node::{Command, DeviceCommand, NodeHandle, Reply};
 use parlor_protocol::{Name, Role, UserId};
 use parlor_tests::{
     real::{address, archive, create, join, members, node, send, until},
+    skip::{cannot_run, leave_out},
     window::{App, Screen, guide_picture, missing_tool, test_picture},
 };
 use std::path::Path;
@@ -28,6 +29,7 @@ mod at {
 /// Clicks, and takes a picture of what came of it.
 struct Tour {
     screen: Screen,
+    app: App,
     last: Option<Vec<u8>>,
 }
 
@@ -43,7 +45,7 @@ impl Tour {
     }
 
     fn take(&mut self, name: &str, picture: &Path) {
-        self.screen.picture_at_rest(picture);
+        self.screen.picture_at_rest(&self.app, picture);
         let now = std::fs::read(picture).unwrap();
         assert!(self.last.as_ref() != Some(&now), "nothing changed before {name}");
         assert!(now.len() < 150_000, "{name} has {} bytes", now.len());
@@ -53,7 +55,7 @@ impl Tour {
     /// Closes a dialog, and waits until it is gone: until then it takes every click.
     fn close(&mut self) {
         self.screen.press("Escape");
-        self.screen.picture_at_rest(&test_picture("closed"));
+        self.screen.picture_at_rest(&self.app, &test_picture("closed"));
     }
 
     fn click(&self, (x, y): (u32, u32)) {
@@ -73,12 +75,11 @@ async fn user_of(handle: &NodeHandle, room: parlor_protocol::RoomId, name: &str)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_device_is_linked_in_the_window_and_shows_people_rules_codes_and_devices() {
     if std::env::var_os("PARLOR_KEEP_PICTURES").is_none() {
-        println!("skipped: it clicks where things are and is for taking pictures; `cargo xtask pictures` does");
+        leave_out("it clicks where things are and is for taking pictures; `cargo xtask pictures` does");
         return;
     }
     if let Some(tool) = missing_tool() {
-        assert!(std::env::var_os("PARLOR_TEST_ALL").is_none(), "{tool} is missing");
-        println!("skipped: {tool} is not installed; `cargo xtask test` installs it");
+        cannot_run(&format!("{tool} is not installed; `cargo xtask test` installs it"));
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -97,9 +98,10 @@ async fn a_second_device_is_linked_in_the_window_and_shows_people_rules_codes_an
     let offer = Command::Device(Box::new(DeviceCommand::Offer { label }));
     let Ok(Reply::LinkOffered { code, .. }) = mara.handle().call(offer).await else { panic!("a code is offered") };
 
-    let mut tour = Tour { screen: Screen::start(), last: None };
+    let screen = Screen::start();
     let at = [vec![address(mara.net().unwrap())], at.to_vec()].concat();
-    let app = App::start_on(&tour.screen, dir.path(), "desktop", &at, "Mara's desktop");
+    let app = App::start_on(&screen, dir.path(), "desktop", &at, "Mara's desktop");
+    let mut tour = Tour { screen, app, last: None };
     tour.screen.await_window("^Welcome to Parlor$");
     tour.look("welcome");
     tour.click(at::SIGN_IN);
@@ -147,7 +149,7 @@ async fn a_second_device_is_linked_in_the_window_and_shows_people_rules_codes_an
     tour.keep("add-device");
     tour.close();
     tour.screen.press("ctrl+q");
-    assert!(app.ended_well(), "the app ends when it is told to");
+    assert!(tour.app.ended_well(), "the app ends when it is told to");
     anna.shutdown().await;
     ben.shutdown().await;
     mara.shutdown().await;

@@ -158,7 +158,7 @@ fn devices_that_revoke_each_other_are_both_out_everywhere() {
         assert!(network.run_until(both_out), "seed {seed}");
         network.say(1, room, "what a mess").unwrap();
         assert!(network.run_until(|network| network.texts(3, room).len() == 2), "seed {seed}");
-        assert!(network.is_out(0, room) && network.is_out(2, room), "seed {seed}");
+        assert!(network.run_until(|network| network.is_out(0, room) && network.is_out(2, room)), "seed {seed}");
     }
 }
 

@@ -6,6 +6,7 @@ use parlor_node::store::{LockChange, ProfileLock, Unlock, change_lock};
 use parlor_protocol::guard::Passphrase;
 use parlor_tests::{
     real::{address, archive, create, join, members, node, send, texts, until, until_texts},
+    skip::cannot_run,
     window::{App, Screen, guide_picture, missing_tool, test_picture},
 };
 use std::path::Path;
@@ -19,8 +20,7 @@ fn colors(picture: &Path) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
     if let Some(tool) = missing_tool() {
-        assert!(std::env::var_os("PARLOR_TEST_ALL").is_none(), "{tool} is missing");
-        println!("skipped: {tool} is not installed; `cargo xtask test` installs it");
+        cannot_run(&format!("{tool} is not installed; `cargo xtask test` installs it"));
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -38,17 +38,25 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
     let screen = Screen::start();
     let at = [vec![address(ben.net().unwrap())], at.to_vec()].concat();
     let app = App::start(&screen, dir.path(), "mara", &at);
+    // What opens a field is waited for before something is typed into it.
+    let opens = |app: &App, keys: &str| {
+        screen.press(keys);
+        screen.picture_at_rest(app, &test_picture("opened"));
+    };
     screen.await_window("^Welcome to Parlor$");
+    screen.picture_at_rest(&app, &test_picture("welcome"));
     screen.types("Mara");
     screen.press("Return");
     screen.await_window("^Parlor$");
-    screen.press("ctrl+j");
+    screen.picture_at_rest(&app, &test_picture("no-rooms"));
+    opens(&app, "ctrl+j");
     screen.types(&code.to_string());
     screen.press("Return");
     screen.await_window("Kitchen - Parlor");
     let names = async || members(&anna.handle(), kitchen).await.into_iter().map(|m| m.name).collect::<Vec<_>>();
     until("Mara is a member", async || names().await.contains(&"Mara".to_owned()).then_some(())).await;
 
+    screen.picture_at_rest(&app, &test_picture("joined"));
     screen.types("Save me a bowl, I bring bread");
     screen.press("Return");
     let history = [
@@ -66,11 +74,11 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
 
     // A second room, where something new waits to be read.
     let (film, code) = create(&anna.handle(), "Film night").await;
-    screen.press("ctrl+j");
+    opens(&app, "ctrl+j");
     screen.types(&code.to_string());
     screen.press("Return");
     screen.await_window("Film night - Parlor");
-    screen.press("ctrl+k");
+    opens(&app, "ctrl+k");
     screen.types("Kitchen");
     screen.press("Return");
     screen.await_window("Kitchen - Parlor");
@@ -88,7 +96,7 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
     .await;
     // The cursor blinks only in a window that has the keyboard.
     let picture = guide_picture("app");
-    screen.picture_at_rest(&picture);
+    screen.picture_at_rest(&app, &picture);
     assert!(colors(&picture) > 100, "the picture shows the app, not an empty screen");
 
     screen.press("ctrl+q");
@@ -110,8 +118,7 @@ async fn the_app_joins_by_code_and_chats_both_ways_in_a_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_typed() {
     if let Some(tool) = missing_tool() {
-        assert!(std::env::var_os("PARLOR_TEST_ALL").is_none(), "{tool} is missing");
-        println!("skipped: {tool} is not installed; `cargo xtask test` installs it");
+        cannot_run(&format!("{tool} is not installed; `cargo xtask test` installs it"));
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -128,7 +135,7 @@ async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_t
     let app = App::start(&screen, dir.path(), "mara", &[]);
     screen.await_window("^Parlor$");
     let locked = test_picture("locked");
-    screen.picture_at_rest(&locked);
+    screen.picture_at_rest(&app, &locked);
     let unlock = async |passphrase: &str, title: &str| {
         screen.types(passphrase);
         screen.press("Return");
@@ -136,20 +143,21 @@ async fn a_locked_app_shows_one_field_and_nothing_else_until_the_passphrase_is_t
     };
     screen.types("bread in the oven");
     screen.press("Return");
-    screen.picture_at_rest(&test_picture("locked-wrong"));
+    screen.picture_at_rest(&app, &test_picture("locked-wrong"));
     unlock("soup on the stove", "^Parlor$").await;
-    screen.picture_at_rest(&test_picture("unlocked"));
+    screen.picture_at_rest(&app, &test_picture("unlocked"));
     screen.press("ctrl+k");
+    screen.picture_at_rest(&app, &test_picture("switcher"));
     screen.types("Kitchen");
     screen.press("Return");
     screen.await_window("Kitchen - Parlor");
     screen.press("ctrl+comma");
-    screen.picture_at_rest(&test_picture("lock-settings"));
+    screen.picture_at_rest(&app, &test_picture("lock-settings"));
     screen.press("Escape");
     screen.press("ctrl+l");
     screen.await_window("^Parlor$");
     until("the node is gone", async || ProfileLock::take(&profile, "mara").ok().map(drop)).await;
-    screen.picture_at_rest(&test_picture("locked-again"));
+    screen.picture_at_rest(&app, &test_picture("locked-again"));
     unlock("soup on the stove", "Kitchen - Parlor").await;
     screen.press("ctrl+q");
     assert!(app.ended_well(), "the app ends when it is told to");

@@ -64,6 +64,6 @@ impl Service {
             self.answer(id, &answer).await;
         }
         self.start_waiting();
-        self.ease().await;
+        self.ease();
     }
 }

@@ -117,7 +117,7 @@ impl Service {
                 self.append_in(comes_in, ready, &entry);
                 return None;
             }
-            Prepared::Refused(refusal) => self.refuse(refusal, max),
+            Prepared::Refused(refusal) => self.refuse(room_id, refusal, entry.bytes().len() as u64),
             Prepared::Held | Prepared::Compare(_) => Answer::Entered(Entered::Refused(NotEntered::Wrong)),
         };
         if let Some(room) = self.rooms.get_mut(&room_id) {

@@ -3,15 +3,20 @@
 
 use parlor_protocol::{
     RoomId,
+    limits::PAGE_MAX_BYTES,
     wire::{Answer, Refusal},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Done, Service, UPKEEP_MAX, now_ms, places, storing::in_time};
+use super::{
+    Done, Service, UPKEEP_MAX, now_ms,
+    places::{self, Candidate},
+    storing::in_time,
+};
 use crate::store::{Registrant, StoreError};
 
 /// How full the disk may be before rooms go, and how full it is then, in parts of a hundred.
@@ -20,7 +25,9 @@ const EASED: u64 = 95;
 /// How often tries that are forgiven are forgotten, in milliseconds.
 const TIDY_EVERY_MS: u64 = 10 * 60 * 1_000;
 /// How often rooms may go because something was refused.
-const EASE_EVERY: Duration = Duration::from_secs(1);
+pub(super) const EASE_EVERY: Duration = Duration::from_secs(1);
+/// How often a disk that is full is measured: who frees it wants to see that it helped.
+const FULL_EVERY: Duration = Duration::from_secs(2);
 
 /// Something to be done about a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +54,25 @@ pub(super) struct Keeping {
     is_measuring: bool,
     /// When tries that are forgiven are forgotten next.
     tidy_at: u64,
-    /// When rooms went last because the disk was full.
+    /// When it was last looked at what was refused because the disk is full.
     eased: Option<Instant>,
-    /// Something was refused since, because the disk is full.
-    pub(super) is_short: bool,
+    /// Rooms in which something was refused since, two at most: what counts is whether it is one alone.
+    refused: BTreeSet<RoomId>,
+    /// How many bytes there was room for then.
+    capacity_then: u64,
+    /// The disk is full, and has to be measured again at this time.
+    full: Option<Instant>,
 }
 
 impl Keeping {
     /// Chores that are being done.
     pub(super) const fn under_way(&self) -> usize {
         self.under_way
+    }
+
+    /// When a disk that is full has to be measured.
+    pub(super) const fn measure_at(&self) -> Option<Instant> {
+        self.full
     }
 }
 
@@ -67,7 +83,6 @@ impl Service {
         self.measure();
         self.tidy_tries(now);
         self.forget_ended().await;
-        self.make_room().await;
         if self.keeping.chores.iter().all(|chore| matches!(chore, Chore::LetGo(_))) {
             for (id, room) in &self.rooms {
                 if room.has_ended() {
@@ -150,24 +165,47 @@ impl Service {
         self.go_on_keeping(now_ms());
     }
 
-    /// Makes room at once when something was refused because the disk is full.
-    pub(super) async fn ease(&mut self) {
-        let is_due = self.keeping.eased.is_none_or(|at| at.elapsed() >= EASE_EVERY);
-        if self.keeping.is_short && is_due {
-            self.make_room().await;
+    /// Something was refused in a room because the disk is full.
+    pub(super) fn note_full(&mut self, room: RoomId) {
+        let capacity = self.capacity().unwrap_or(u64::MAX);
+        let keeping = &mut self.keeping;
+        if keeping.full.is_none() {
+            tracing::warn!("the disk is full, or as full as it may be: no more is taken until there is space");
+            keeping.full = Some(Instant::now() + FULL_EVERY);
+        }
+        keeping.capacity_then = capacity;
+        if keeping.refused.len() < 2 {
+            keeping.refused.insert(room);
         }
     }
 
-    /// Lone rooms go when the disk is full.
+    /// Looks at the disk at once when something was refused because it is full. What was known of it is as
+    /// old as a minute.
+    pub(super) fn ease(&mut self) {
+        let is_due = self.keeping.eased.is_none_or(|at| at.elapsed() >= EASE_EVERY);
+        if !self.keeping.refused.is_empty() && is_due {
+            self.keeping.eased = Some(Instant::now());
+            self.measure();
+        }
+    }
+
+    /// Lone rooms go when the disk is full. It was just measured.
     async fn make_room(&mut self) {
         let Some(capacity) = self.capacity() else { return };
-        let mut is_short = std::mem::take(&mut self.keeping.is_short);
+        let refused = std::mem::take(&mut self.keeping.refused);
+        // If there is more space than then, those who were refused come again first.
+        let mut is_short = !refused.is_empty() && capacity <= self.keeping.capacity_then;
         if !is_short && self.keeping.bytes <= part(capacity, FULL) {
             return;
         }
-        self.keeping.eased = Some(Instant::now());
         while std::mem::take(&mut is_short) || self.keeping.bytes > part(capacity, EASED) {
-            let Some(goes) = places::oldest_lone(self.candidates()) else { break };
+            // No room goes for itself: it would be brought again, and go again, without end.
+            let last = self.candidates().max_by_key(|room| room.active).map(|room| room.room);
+            let goes_for_others = |room: &Candidate| match refused.is_empty() {
+                true => Some(room.room) != last,
+                false => refused.iter().any(|other| *other != room.room),
+            };
+            let Some(goes) = places::oldest_lone(self.candidates().filter(goes_for_others)) else { break };
             let bytes = self.rooms.get(&goes).map_or(0, |room| room.bytes());
             self.keeping.bytes = self.keeping.bytes.saturating_sub(bytes);
             tracing::info!("the disk is full; a room of one device goes, which brings it again when there is room");
@@ -220,11 +258,25 @@ impl Service {
         self.tasks.spawn(async move { Done::Measured { result: in_time(store.room_for(kept, free)).await } });
     }
 
-    pub(super) fn on_measured(&mut self, result: Result<Option<u64>, StoreError>) {
+    /// The disk was full a moment ago: it is measured again.
+    pub(super) fn measure_again(&mut self) {
+        self.keeping.full = Some(Instant::now() + FULL_EVERY);
+        self.measure();
+    }
+
+    pub(super) async fn on_measured(&mut self, result: Result<Option<u64>, StoreError>) {
         self.keeping.is_measuring = false;
         match result {
             Ok(room_for) => self.keeping.room_for = room_for,
             Err(error) => drop(self.note_failure(&error)),
+        }
+        self.make_room().await;
+        if self.keeping.full.is_some() {
+            let has_space = self.bytes_left() >= PAGE_MAX_BYTES as u64;
+            self.keeping.full = (!has_space).then(|| Instant::now() + FULL_EVERY);
+            if has_space {
+                tracing::info!("there is space on the disk again");
+            }
         }
     }
 

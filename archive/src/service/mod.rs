@@ -223,6 +223,7 @@ impl Service {
                 _ = sweep.tick() => {
                     self.keep_up(now_ms()).await;
                 }
+                () = at(self.keeping.measure_at()) => self.measure_again(),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.on_done(done.unwrap_or(Done::Nothing)).await;
                 }
@@ -282,6 +283,14 @@ impl Service {
 
     fn count_peers(&self) {
         self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Waits for a time, or for ever without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

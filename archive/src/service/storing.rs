@@ -143,12 +143,13 @@ impl Service {
                 }
                 let Some(work) = state.queue.pop_front() else { break };
                 let Work { entries, waiter } = work;
+                let wanted: u64 = entries.iter().map(|entry| entry.bytes().len() as u64).sum();
                 let height = room.height(log);
                 match room.prepare(log, entries, max) {
                     Prepared::Store(ready) => self.append(room_id, log, ready, waiter),
                     Prepared::Held => self.answer_later(waiter, Answer::Pushed(vec![(log, height)])),
                     Prepared::Refused(refusal) => {
-                        let answer = self.refuse(refusal, max);
+                        let answer = self.refuse(room_id, refusal, wanted);
                         self.answer_later(waiter, answer);
                     }
                     Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
@@ -271,7 +272,7 @@ impl Service {
                 self.on_left(room, result);
                 self.chore_done(now_ms());
             }
-            Done::Measured { result } => self.on_measured(result),
+            Done::Measured { result } => self.on_measured(result).await,
             Done::AtDesk { inbound, from, registers, answer } => {
                 if let Some(is_signed_in) = peers::shows_signed_in(registers, &answer) {
                     self.peers.note_signed_in(from, is_signed_in);
@@ -285,7 +286,7 @@ impl Service {
             Done::Nothing => {}
         }
         self.start_waiting();
-        self.ease().await;
+        self.ease();
     }
 
     /// Tells the members: those who can open it, and everybody when an epoch begins.

@@ -45,7 +45,7 @@ impl Service {
         let room = self.rooms.get_mut(&room_id)?;
         let before = room.bytes();
         if room.change_wraps(now, push.wraps, max.bytes, Some(inbound)).is_err() {
-            return Some(self.refuse(Refusal::QuotaReached, max));
+            return Some(self.refuse(room_id, Refusal::QuotaReached, bytes as u64));
         }
         let after = room.bytes();
         self.keeping.bytes = self.keeping.bytes.saturating_sub(before).saturating_add(after);
@@ -60,9 +60,11 @@ impl Service {
         Usage { bytes, ..self.limits.room }
     }
 
-    /// Refuses something; when the disk is full rooms may go for it.
-    pub(super) fn refuse(&mut self, refusal: Refusal, max: Usage) -> Answer {
-        self.keeping.is_short |= refusal == Refusal::QuotaReached && max.bytes < self.limits.room.bytes;
+    /// Refuses something of so many bytes; when the disk is full for it other rooms may go.
+    pub(super) fn refuse(&mut self, room: RoomId, refusal: Refusal, bytes: u64) -> Answer {
+        if refusal == Refusal::QuotaReached && bytes > self.bytes_left() {
+            self.note_full(room);
+        }
         Answer::Refused(refusal)
     }
 

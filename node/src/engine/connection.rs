@@ -282,7 +282,9 @@ impl Engine {
             parlor_protocol::wire::Refusal::RegistrationClosed => {
                 "The archive takes no new rooms. Ask whoever runs it to open registration."
             }
-            _ => "The archive's quota for this room is used up. Ask whoever runs it to raise it.",
+            _ => {
+                "The archive takes no more of this room: its quota is used up, or its disk is full. Ask whoever runs it."
+            }
         };
         self.connections.hints.insert("archive", text.to_owned());
         self.tell_connection();

@@ -19,8 +19,8 @@ use rand_core::RngCore as _;
 use std::collections::BTreeMap;
 
 use super::{
-    Engine, engine::ReadFor, intake::entries_of, io::CallId, founding::Founding, room::Room, sealing::Piece, serve::cut_to_checked,
-    sync::Asked, timers::Timer, uniting::Verdict, unsaved::Again, writing::Pending,
+    Engine, engine::ReadFor, founding::Founding, intake::entries_of, io::CallId, room::Room, sealing::Piece,
+    serve::cut_to_checked, sync::Asked, timers::Timer, uniting::Verdict, unsaved::Again, writing::Pending,
 };
 use crate::{
     command::{Reply, RequestAnswer},

@@ -8,7 +8,7 @@ use parlor_protocol::{
     wire::Tail,
 };
 
-use super::Engine;
+use super::{Engine, sync::FirstScreen};
 use crate::event::Event;
 
 /// How long what a peer showed may wait for its log while nothing of it comes, in milliseconds.
@@ -26,6 +26,32 @@ pub(super) struct Early {
 
 impl Engine {
     pub(super) fn on_tail(&mut self, room_id: RoomId, by: DeviceId, tail: Tail) {
+        let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&by)) else {
+            // It is gone, and what it showed is as good as before.
+            return self.show_early(room_id, by, tail);
+        };
+        state.first_screen = FirstScreen::Waits(tail);
+        self.show_first_screen(room_id, by);
+        self.finish_comparison(room_id, by);
+    }
+
+    /// Shows the first screenful of a peer, as soon as the records of its epochs are here, and goes on to
+    /// the rest.
+    pub(super) fn show_first_screen(&mut self, room_id: RoomId, by: DeviceId) {
+        let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&by)) else { return };
+        if state.epochs_asked {
+            return;
+        }
+        match std::mem::replace(&mut state.first_screen, FirstScreen::Done) {
+            FirstScreen::Waits(tail) => {
+                self.show_early(room_id, by, tail);
+                self.fetch_missing(room_id, by);
+            }
+            before => state.first_screen = before,
+        }
+    }
+
+    fn show_early(&mut self, room_id: RoomId, by: DeviceId, tail: Tail) {
         let (me, until) = (self.me(), self.now.mono + UNPROVEN_MS);
         let mut entries = Vec::new();
         for suffix in tail.suffixes {

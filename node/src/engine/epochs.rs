@@ -85,6 +85,7 @@ impl Engine {
                 self.register(room_id, peer, tips);
             }
         }
+        self.show_first_screen(room_id, peer);
         self.finish_comparison(room_id, peer);
     }
 
@@ -268,9 +269,9 @@ impl Engine {
         let graph = room.membership.rules().graph();
         let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();
         let standing = match room.membership.rules().presence(me) {
-            _ if graph.removal_of(me).is_some() => {
-                RoomStanding::Removed { by: graph.removal_of(me).map(|removal| name(removal.author)).unwrap_or_default() }
-            }
+            _ if graph.removal_of(me).is_some() => RoomStanding::Removed {
+                by: graph.removal_of(me).map(|removal| name(removal.author)).unwrap_or_default(),
+            },
             Presence::Lost => RoomStanding::Removed { by: room.membership.name_of_user(own) },
             _ if graph.dissolved_by().is_some() => {
                 RoomStanding::Dissolved { by: graph.dissolved_by().map(|end| name(end.author)).unwrap_or_default() }

@@ -35,6 +35,10 @@ impl Engine {
         let archive = self.connections.is_archive(peer);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let Some(state) = room.peers.get_mut(&peer) else { return };
+        if state.first_screen.is_under_way() {
+            // It is shown first; then this is asked for.
+            return;
+        }
         if !archive {
             // Of a member only what this device lacks is of use. All logs of all members would be a
             // square of numbers in memory, gone through with every answer.

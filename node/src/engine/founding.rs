@@ -1,5 +1,6 @@
 //! Making rooms, and putting a room that was made or joined among the others.
 
+use parlor_protocol::DeviceId;
 use parlor_protocol::{
     HistoryPolicy, Hlc, LogId, Name, RoomCode, RoomId,
     access::{AccessBody, In, InPlace, OwnKey},
@@ -9,7 +10,6 @@ use parlor_protocol::{
     keys::DhPublic,
     log::{Height, Heights},
 };
-use parlor_protocol::DeviceId;
 use rand_core::RngCore as _;
 
 use super::{
@@ -118,14 +118,7 @@ impl Engine {
         self.open_room(Room::new(record, founding.genesis, founding.epochs, &Heights::new()));
     }
 
-    fn room_record(
-        &self,
-        id: RoomId,
-        name: String,
-        founding: &Founding,
-        own_log: LogId,
-        request: bool,
-    ) -> RoomRecord {
+    fn room_record(&self, id: RoomId, name: String, founding: &Founding, own_log: LogId, request: bool) -> RoomRecord {
         let wall = self.now.wall;
         RoomRecord {
             room: id,

@@ -343,8 +343,7 @@ impl Engine {
     fn due(&self, room_id: RoomId) -> Option<Decision> {
         let room = self.rooms.get(&room_id).filter(|room| room.is_loaded && !room.changes.is_under_way)?;
         let membership = &room.membership;
-        if !membership.is_owner(self.user_id_in(room_id)) || room.standing.is_over() || !membership.is_in(self.me())
-        {
+        if !membership.is_owner(self.user_id_in(room_id)) || room.standing.is_over() || !membership.is_in(self.me()) {
             return None;
         }
         let routine = Decision { is_routine: true, ..Decision::default() };
@@ -380,9 +379,7 @@ impl Room {
     /// Whether one more epoch may be begun because of who came and who went: the first at once, then one in
     /// ten minutes, 24 a day. Clocks that were set back forget what lies ahead.
     fn may_clear(&self, wall: u64) -> bool {
-        let since = |span: u64| {
-            self.cleared.iter().filter(|at| **at <= wall && at.saturating_add(span) > wall).count()
-        };
+        let since = |span: u64| self.cleared.iter().filter(|at| **at <= wall && at.saturating_add(span) > wall).count();
         since(CLEAR_EVERY_MS) == 0 && since(24 * 60 * 60 * 1000) < CLEARS_A_DAY
     }
 }

@@ -77,7 +77,8 @@ impl Engine {
             return Verdict::Ignore;
         }
         let Ok(entry) = entry.verify() else { return Verdict::Reject };
-        if entry.header().kind == Kind::Access && !(room.is_loaded && room.may_come_in_by_gossip(&entry, self.now.wall)) {
+        if entry.header().kind == Kind::Access && !(room.is_loaded && room.may_come_in_by_gossip(&entry, self.now.wall))
+        {
             // Whoever is in may have let it in all the same; then it comes with its log.
             return Verdict::Ignore;
         }

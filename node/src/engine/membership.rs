@@ -410,8 +410,11 @@ impl Membership {
 
     /// Puts a device where it belongs.
     pub(super) fn put(&mut self, device: DeviceId, member: MemberState) {
-        let (to, from) =
-            if self.is_in(device) { (&mut self.members, &mut self.former) } else { (&mut self.former, &mut self.members) };
+        let (to, from) = if self.is_in(device) {
+            (&mut self.members, &mut self.former)
+        } else {
+            (&mut self.former, &mut self.members)
+        };
         from.remove(&device);
         to.insert(device, member);
     }

@@ -26,7 +26,7 @@ impl Engine {
         let still = state.is_catching_up();
         // What came while the room was read anew was not taken: it is compared again after that.
         state.compared |= !still && state.answered && is_loaded;
-        let (answered, has_ended) = (state.answered, state.pages.is_empty() && !state.heights_asked);
+        let (answered, has_ended) = (state.answered, !state.fetches() && !state.heights_asked);
         let again = has_ended && std::mem::take(&mut state.ask_again);
         room.note_synced();
         if again {
@@ -48,11 +48,16 @@ impl Engine {
 }
 
 impl PeerRoom {
+    /// Whether entries of it are under way, or are asked for as soon as its first screenful is here.
+    fn fetches(&self) -> bool {
+        self.first_screen.is_under_way() || !self.pages.is_empty()
+    }
+
     /// Whether something is still asked of it that may bring what it had when it was first compared
     /// with, or what had to wait for something else. A later comparison is no more than a look.
     fn is_catching_up(&self) -> bool {
         let compares = self.heights_asked || self.ask_again || self.registering;
-        self.epochs_asked || !self.pages.is_empty() || compares && (!self.answered || self.waits)
+        self.epochs_asked || self.fetches() || compares && (!self.answered || self.waits)
     }
 }
 

@@ -269,7 +269,10 @@ impl Room {
     /// Notes when an entry of coming in was first heard of: who was passed on after a code's end is marked.
     fn note_heard(&mut self, entry: &Verified<Entry>, wall: u64) {
         let id = entry.id();
-        if self.is_loaded && self.record.heard.iter().all(|(known, _)| *known != id) && self.record.heard.len() < HEARD_MAX {
+        if self.is_loaded
+            && self.record.heard.iter().all(|(known, _)| *known != id)
+            && self.record.heard.len() < HEARD_MAX
+        {
             self.record.heard.push((id, wall));
             self.record_changed = true;
         }

@@ -26,13 +26,7 @@ pub(super) const MANY_STEPS: u32 = 900;
 /// Whether everybody in the epoch has to read a content, whenever they joined: who is in the room, and
 /// what it is called. It is sealed in the step that all have in common, and opens a session of its own.
 pub(super) const fn is_for_everybody(body: &Body) -> bool {
-    matches!(
-        body,
-        Body::Profile { .. }
-            | Body::Roster(_)
-            | Body::RoomName { .. }
-            | Body::WentOut { .. }
-    )
+    matches!(body, Body::Profile { .. } | Body::Roster(_) | Body::RoomName { .. } | Body::WentOut { .. })
 }
 
 /// Which steps of a room's epochs are in use, as far as this device has heard.

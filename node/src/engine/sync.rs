@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, EntryId, LogKey, RoomId,
     log::{Height, Heights, digest},
-    wire::{Answer, Refusal, Request, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
 use rand_core::RngCore as _;
 use std::collections::BTreeSet;
@@ -104,6 +104,26 @@ pub(super) enum Asked {
     },
 }
 
+/// What became of the first screenful of a peer. Its logs are fetched after it, or they could come first:
+/// it is put together in two steps, a page in one.
+#[derive(Debug, Default)]
+pub(super) enum FirstScreen {
+    #[default]
+    Unasked,
+    Asked,
+    /// It is here, and the records of its epochs are still asked for: without them nobody can tell who was
+    /// removed, and only a part of it could be shown.
+    Waits(Tail),
+    /// It was shown, or did not come.
+    Done,
+}
+
+impl FirstScreen {
+    pub(super) const fn is_under_way(&self) -> bool {
+        matches!(self, Self::Asked | Self::Waits(_))
+    }
+}
+
 /// What is known of a peer in a room.
 #[derive(Debug, Default)]
 pub(super) struct PeerRoom {
@@ -130,7 +150,7 @@ pub(super) struct PeerRoom {
     pub(super) showing: bool,
     /// For what state of doors, epochs and steps an archive was given wraps.
     pub(super) wraps_given: Option<u64>,
-    tail_asked: bool,
+    pub(super) first_screen: FirstScreen,
     /// It has been compared with once, and what it had is here: what comes now is news.
     pub(super) compared: bool,
     pub(super) bad_answers: u32,
@@ -164,7 +184,10 @@ impl Engine {
         state.heights_asked = true;
         // One screenful is enough; those of all members would be the same, and all be checked.
         let may_ask = room.is_fresh && (archive || room.tails_asked < TAILS_MAX);
-        let wants_tail = may_ask && !std::mem::replace(&mut state.tail_asked, true);
+        let wants_tail = may_ask && matches!(state.first_screen, FirstScreen::Unasked);
+        if wants_tail {
+            state.first_screen = FirstScreen::Asked;
+        }
         room.tails_asked += usize::from(wants_tail && !archive);
         let epochs = room.membership.rules().graph().digest();
         let heights = room.logs.heights();
@@ -318,6 +341,12 @@ impl Engine {
             Asked::Push { .. } => state.pushing = false,
             Asked::Register { .. } => state.registering = false,
             Asked::Epochs { .. } => state.epochs_asked = false,
+            Asked::Tail { .. } => state.first_screen = FirstScreen::Done,
+            _ => {}
+        }
+        match asked {
+            Asked::Epochs { .. } => self.show_first_screen(room_id, peer),
+            Asked::Tail { .. } => self.fetch_missing(room_id, peer),
             _ => {}
         }
         self.finish_comparison(room_id, peer);

@@ -101,7 +101,14 @@ impl Task {
     }
 
     fn judge(&mut self, message: GossipId, verdict: Verdict, now: Instant) {
-        let Some((id, from)) = self.waiting.take(message) else { return };
+        let Some((id, from, topic)) = self.waiting.take(message) else { return };
+        let (id, from) = match verdict {
+            Verdict::Accept => match self.meshing.hold(id, from, topic) {
+                Some(message) => message,
+                None => return,
+            },
+            _ => (id, from),
+        };
         let acceptance = match verdict {
             Verdict::Accept => MessageAcceptance::Accept,
             Verdict::Ignore => MessageAcceptance::Ignore,

@@ -29,7 +29,10 @@ pub(super) type Gossipsub =
 
 /// How often meshes are mended and lost messages asked for. Faster than the default second,
 /// because a LAN has the bandwidth and people wait.
-const HEARTBEAT: Duration = Duration::from_millis(700);
+pub(super) const HEARTBEAT: Duration = Duration::from_millis(700);
+/// With fewer peers than this in the mesh of a topic a heartbeat takes more in. Those beyond are told what
+/// there was with a heartbeat, and ask for it.
+pub(super) const MESH_LOW: usize = 5;
 /// For how many heartbeats a message is kept for others and for its verdict: about 8 seconds.
 const HISTORY: usize = 12;
 /// Room for the topic and the framing around a message of `GOSSIP_MAX` bytes.
@@ -69,7 +72,7 @@ pub(super) fn gossipsub(message_id: MessageIdFn) -> Result<Gossipsub, NetError> 
         .history_gossip(4)
         // Up to a dozen devices everyone hears everyone; fifty are two hops apart.
         .mesh_n(8)
-        .mesh_n_low(5)
+        .mesh_n_low(MESH_LOW)
         .mesh_n_high(12)
         .mesh_outbound_min(2)
         .gossip_lazy(6)
@@ -143,7 +146,7 @@ pub(super) struct Waiting {
     pub(super) topics: BTreeSet<TopicId>,
     /// Topics that there is no place for now.
     pub(super) later: BTreeSet<TopicId>,
-    messages: HashMap<GossipId, (MessageId, PeerId)>,
+    messages: HashMap<GossipId, (MessageId, PeerId, TopicId)>,
     order: VecDeque<GossipId>,
     next: u64,
 }
@@ -151,10 +154,10 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Takes a message and names it. The oldest is forgotten when too many wait: it is then
     /// simply not passed on, and sync finds it.
-    pub(super) fn push(&mut self, message: MessageId, from: PeerId) -> GossipId {
+    pub(super) fn push(&mut self, message: MessageId, from: PeerId, topic: TopicId) -> GossipId {
         let id = GossipId(self.next);
         self.next += 1;
-        self.messages.insert(id, (message, from));
+        self.messages.insert(id, (message, from, topic));
         self.order.push_back(id);
         while self.order.len() > WAITING_MAX {
             if let Some(oldest) = self.order.pop_front() {
@@ -165,7 +168,7 @@ impl Waiting {
     }
 
     /// The message that is judged.
-    pub(super) fn take(&mut self, id: GossipId) -> Option<(MessageId, PeerId)> {
+    pub(super) fn take(&mut self, id: GossipId) -> Option<(MessageId, PeerId, TopicId)> {
         let found = self.messages.remove(&id);
         // Verdicts come mostly in order, so this stays short.
         while self.order.front().is_some_and(|front| !self.messages.contains_key(front)) {
@@ -196,9 +199,10 @@ mod tests {
     #[test]
     fn messages_without_a_verdict_are_forgotten_in_the_end() {
         let mut waiting = Waiting::default();
-        let first = waiting.push(MessageId::new(b"0"), PeerId::random());
+        let topic = TopicId::from_bytes([7; 32]);
+        let first = waiting.push(MessageId::new(b"0"), PeerId::random(), topic);
         for n in 0..WAITING_MAX {
-            waiting.push(MessageId::new(&n.to_le_bytes()), PeerId::random());
+            waiting.push(MessageId::new(&n.to_le_bytes()), PeerId::random(), topic);
         }
         assert!(waiting.take(first).is_none());
         assert_eq!(waiting.messages.len(), WAITING_MAX);

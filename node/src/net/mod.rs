@@ -33,6 +33,7 @@ mod interfaces;
 mod learnt;
 #[cfg(not(target_arch = "wasm32"))]
 mod listen;
+mod meshing;
 mod peers;
 mod places;
 mod requests;

@@ -1,8 +1,11 @@
 //! Who is known to this machine and who is a stranger, and what follows from it: places, gossip, addresses
 //! that are worth coming back to.
 
-use libp2p::PeerId;
-use parlor_protocol::DeviceId;
+use libp2p::{
+    PeerId,
+    gossipsub::{MessageAcceptance, TopicHash},
+};
+use parlor_protocol::{DeviceId, TopicId};
 use web_time::Instant;
 
 use super::{gossip, identity, system, task::Task};
@@ -23,6 +26,9 @@ impl Task {
                 let known = self.is_known(&peer);
                 self.dialer.keep(device, known);
                 self.set_heard(&peer, known);
+                if known {
+                    self.expect_in_mesh(peer, now);
+                }
             }
         }
     }
@@ -39,6 +45,29 @@ impl Task {
         let score = if heard { 0.0 } else { gossip::STRANGER };
         // Who is not connected has no score yet.
         self.swarm.behaviour_mut().gossip.set_application_score(peer, score);
+    }
+
+    /// What a peer that was a stranger said of its topics was heard, but not that it wants to be in their mesh:
+    /// the next heartbeat takes it in.
+    fn expect_in_mesh(&mut self, peer: PeerId, now: Instant) {
+        let gossip = &self.swarm.behaviour().gossip;
+        let topics = gossip.all_peers().find(|(id, _)| **id == peer).map(|(_, topics)| topics).unwrap_or_default();
+        let is_awaited = |topic: &&TopicHash| gossip.mesh_peers(topic).count() < gossip::MESH_LOW;
+        let topics = topics.into_iter().filter(is_awaited).filter_map(gossip::topic_id);
+        let own = &self.waiting.topics;
+        self.meshing.expect(peer, topics.filter(|topic| own.contains(topic)), now);
+    }
+
+    /// Passes on what waited for peers to be in the mesh.
+    pub(super) fn pass_on_held(&mut self, now: Instant) {
+        let gossip = &self.swarm.behaviour().gossip;
+        let is_in_mesh =
+            |peer: &PeerId, topic: &TopicId| gossip.mesh_peers(&gossip::topic(topic).hash()).any(|there| there == peer);
+        let free = self.meshing.look(now, is_in_mesh);
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        for (message, from) in free {
+            gossip.report_message_validation_result(&message, &from, MessageAcceptance::Accept);
+        }
     }
 
     /// Lets strangers go that speak no Parlor or ask for nothing, and all of them when memory is short.

@@ -192,7 +192,7 @@ impl Task {
             gossipsub.report_message_validation_result(&id, &from, gossipsub::MessageAcceptance::Ignore);
             return;
         };
-        let message_id = self.waiting.push(id, from);
+        let message_id = self.waiting.push(id, from, topic);
         let event = NetEvent::Gossip { message: message_id, from: device, topic, bytes: message.data.into() };
         self.emit_of(&from, event);
     }

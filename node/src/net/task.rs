@@ -40,6 +40,7 @@ use super::{
     identity,
     interfaces::Interface,
     listen::{self, Chosen},
+    meshing::Meshing,
     peers::Peers,
     requests::Outbound,
     system, transport,
@@ -87,6 +88,7 @@ pub(super) struct Task {
     pub(super) peers: Peers,
     pub(super) dialer: Dialer,
     pub(super) waiting: gossip::Waiting,
+    pub(super) meshing: Meshing,
     pub(super) outbound: Outbound,
     pub(super) asked: Asked,
     pub(super) bans: HashMap<PeerId, Instant>,
@@ -128,6 +130,7 @@ impl Task {
             peers: Peers::default(),
             dialer: Dialer::new(seed, now),
             waiting: gossip::Waiting::default(),
+            meshing: Meshing::default(),
             outbound: Outbound::default(),
             asked: Asked::new(now),
             bans: HashMap::new(),
@@ -296,7 +299,7 @@ impl Task {
     }
 
     fn next_wake(&self) -> Instant {
-        [self.dialer.next_due(), self.alone.due(), self.peers.next_due()]
+        [self.dialer.next_due(), self.alone.due(), self.peers.next_due(), self.meshing.due()]
             .into_iter()
             .flatten()
             .fold(self.tick, Instant::min)
@@ -304,6 +307,7 @@ impl Task {
 
     fn on_wake(&mut self) {
         let now = Instant::now();
+        self.pass_on_held(now);
         let overdue = self.peers.overdue(now);
         self.emit_all(overdue);
         for peer in self.peers.restarted(now) {

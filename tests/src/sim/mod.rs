@@ -14,6 +14,7 @@ mod people;
 mod reading;
 mod stranger;
 
+pub use carrying::stretched;
 pub use gossip::entries_in;
 pub use host::{Host, HostId};
 pub use liar::Liar;

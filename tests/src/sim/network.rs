@@ -7,9 +7,7 @@ use parlor_node::{
     net::{InboundId, NetEvent, RequestId},
     store::{Read, Write},
 };
-use parlor_protocol::{
-    DeviceId, LinkCode, Name, RoomCode, TopicId, access::CodeKeys, link::StretchedLink, wire::Request,
-};
+use parlor_protocol::{DeviceId, LinkCode, Name, RoomCode, TopicId, link::StretchedLink, wire::Request};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use std::collections::{BTreeMap, HashMap};
@@ -83,7 +81,6 @@ pub struct Network {
     pub(super) queue: BTreeMap<(u64, u64), (HostId, u64, Happening)>,
     pub(super) counter: u64,
     pub(super) inbound: HashMap<InboundId, (HostId, u64, RequestId)>,
-    pub(super) stretched: HashMap<RoomCode, CodeKeys>,
     pub(super) links: HashMap<LinkCode, StretchedLink>,
     /// Pairs that cannot reach each other.
     cuts: Vec<(HostId, HostId)>,
@@ -111,7 +108,6 @@ impl Network {
             queue: BTreeMap::new(),
             counter: 0,
             inbound: HashMap::new(),
-            stretched: HashMap::new(),
             links: HashMap::new(),
             cuts: Vec::new(),
             strangers: BTreeMap::new(),

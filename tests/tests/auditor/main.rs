@@ -11,7 +11,7 @@ mod vaults;
 use parlor_protocol::{RoomCode, RoomId, entry::Entry, epoch::EpochSecrets};
 use parlor_tests::{
     door::Door,
-    sim::{Network, entries_in},
+    sim::{Network, entries_in, stretched},
 };
 
 /// All entries that were published so far, in order, each once.
@@ -29,7 +29,7 @@ fn entries(network: &Network) -> Vec<Entry> {
 
 /// The door of a code, which all members were told of.
 fn door(network: &Network, code: &RoomCode) -> Door {
-    Door::find(code, &entries(network)).expect("the code's door was published")
+    Door::find(stretched(code), &entries(network)).expect("the code's door was published")
 }
 
 /// The newest key of a room, as the member that made it knows it.

@@ -73,7 +73,10 @@ fn epochs_and_prekeys_are_renewed_by_themselves_every_week() {
     assert!(network.run_until(|network| network.texts(0, room) == ["still together"]));
     assert!(matches!(network.join(2, &code), Err(CommandError::CodeUnknown { .. })), "codes live a week");
     network.join(2, &lasting).unwrap();
-    assert!(network.run_until(|network| network.texts(2, room) == ["still together"]), "or as long as their maker says");
+    assert!(
+        network.run_until(|network| network.texts(2, room) == ["still together"]),
+        "or as long as their maker says"
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use parlor_protocol::{
     session::SealingSession,
     wire::Gossip,
 };
-use parlor_tests::door::Door;
+use parlor_tests::{door::Door, sim::stretched};
 use rand_chacha::ChaCha20Rng;
 
 const MINUTE: u64 = 60_000;
@@ -158,7 +158,7 @@ impl Climber {
     /// One with the keys of a host, and a code.
     fn new(network: &mut Network, room: RoomId, code: &RoomCode) -> Self {
         let secrets = network.keys_of(0, room).pop().expect("the host has a key");
-        let door = Door::find(code, &network.entries_of(0, room)).expect("a door");
+        let door = Door::find(stretched(code), &network.entries_of(0, room)).expect("a door");
         let mut rng = ChaCha20Rng::seed_from_u64(77);
         let (key, user) = (DeviceKey::random(&mut rng), UserKey::random(&mut rng));
         Self { key, user, door, secrets, height: Height::EMPTY }

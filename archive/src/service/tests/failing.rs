@@ -1,6 +1,6 @@
 //! A store that fails: nothing is acknowledged, the service goes on, and recovers with the store.
 
-use super::*;
+use super::{super::keeping::EASE_EVERY, *};
 use crate::fixture::code;
 use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage, WrapKey};
 use async_trait::async_trait;
@@ -8,7 +8,10 @@ use parlor_protocol::{
     EpochId, Locator,
     log::{ForkProof, Heights},
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Instant,
+};
 use tokio::sync::Semaphore;
 
 /// The embedded store behind a switch.
@@ -22,6 +25,8 @@ pub(super) struct Switched {
     pub(super) gate: Semaphore,
     /// Wraps are neither kept nor deleted.
     pub(super) cannot_wrap: AtomicBool,
+    /// How many bytes the disk has room for.
+    room_for: AtomicU64,
 }
 
 impl Switched {
@@ -34,6 +39,7 @@ impl Switched {
             is_slow: off(),
             gate: Semaphore::new(0),
             cannot_wrap: off(),
+            room_for: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -87,8 +93,8 @@ impl Store for Switched {
     async fn remove_room(&self, room: RoomId) -> Result<(), StoreError> {
         self.store()?.remove_room(room).await
     }
-    async fn room_for(&self, kept: u64, free: u64) -> Result<Option<u64>, StoreError> {
-        self.store()?.room_for(kept, free).await
+    async fn room_for(&self, _: u64, _: u64) -> Result<Option<u64>, StoreError> {
+        self.store().map(|_| Some(self.room_for.load(Ordering::SeqCst)))
     }
     async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
         self.store()?.rooms_at(locator).await
@@ -132,6 +138,38 @@ impl Store for Switched {
     fn describe(&self) -> String {
         self.store.describe()
     }
+}
+
+/// How many rooms went.
+fn let_go(stage: &Stage) -> u64 {
+    let metrics = stage.metrics();
+    let line = metrics.lines().find(|line| line.contains("rooms_let_go_total ")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_the_rest_when_there_is_space_and_no_room_goes_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let switched = Switched::new(&folder);
+    switched.room_for.store(60_000, Ordering::SeqCst);
+    let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
+    let room = stage.founded(1).await;
+    let mut owner = room.owner.clone();
+    let first = room.content(&mut owner, &vec![1; 30_000]);
+    assert_eq!(stage.push(&room, &owner, vec![first]).await, pushed(&owner));
+    let rest = room.content(&mut owner, &vec![2; 40_000]);
+    // Long enough for a few looks at the disk.
+    let until = Instant::now() + EASE_EVERY * 3;
+    while Instant::now() < until {
+        let answer = stage.push(&room, &owner, vec![rest.clone()]).await;
+        assert!(matches!(answer, Answer::Refused(Refusal::QuotaReached | Refusal::Busy { .. })), "{answer:?}");
+    }
+    assert_eq!(let_go(&stage), 0, "it would be brought again, and go again");
+    switched.room_for.store(200_000, Ordering::SeqCst);
+    let taken = async { while stage.push(&room, &owner, vec![rest.clone()]).await != pushed(&owner) {} };
+    timeout(PATIENCE, taken).await.expect("the disk is never looked at again");
+    assert_eq!(let_go(&stage), 0);
+    stage.shut_down().await;
 }
 
 #[tokio::test]

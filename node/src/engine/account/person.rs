@@ -249,7 +249,9 @@ impl Engine {
             return false;
         }
         let log = LogId(self.rng.next_u64());
-        let Some(entry) = secrets.last().and_then(|newest| self.sign_link(id, log, newest, room.own)) else { return false };
+        let Some(entry) = secrets.last().and_then(|newest| self.sign_link(id, log, newest, room.own)) else {
+            return false;
+        };
         let founding = Founding { genesis_entry: room.genesis.clone(), genesis, epochs: secrets };
         self.add_room(id, room.name.value.clone(), founding, log, false);
         if let Some(known) = self.rooms.get_mut(&id) {

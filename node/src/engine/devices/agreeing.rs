@@ -65,7 +65,9 @@ impl Engine {
         // A room may know of a revocation before the device that made it was met.
         let mut rooms = self.rooms.values();
         is_known
-            && !rooms.any(|room| room.membership.rules().sent_out_by(device).any(|other| bundle.devices.contains_key(&other)))
+            && !rooms.any(|room| {
+                room.membership.rules().sent_out_by(device).any(|other| bundle.devices.contains_key(&other))
+            })
     }
 
     /// One of the person's devices asks what is new. Nobody else gets an answer.

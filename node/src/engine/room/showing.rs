@@ -3,7 +3,7 @@
 use parlor_protocol::{
     DeviceId, EntryId, LogKey,
     content::Body,
-    entry::{Kind, Verified, Entry},
+    entry::{Entry, Kind, Verified},
     session::OpeningSession,
 };
 use std::{collections::BTreeMap, sync::Arc};

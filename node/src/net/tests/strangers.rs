@@ -38,6 +38,31 @@ async fn gossip_of_a_stranger_is_not_listened_to_until_it_is_known() {
 }
 
 #[tokio::test]
+async fn what_is_passed_on_right_after_somebody_became_known_reaches_it() {
+    let mut middle = Node::start(config(85)).await;
+    let mut ends = [Node::start(config(86)).await, Node::start(config(87)).await];
+    middle.send(NetCommand::Subscribe(TOPIC)).await;
+    for end in &mut ends {
+        end.send(NetCommand::Subscribe(TOPIC)).await;
+        end.send(NetCommand::AddAddress(middle.typed_address())).await;
+        middle.wait_subscribed(end.device()).await;
+        end.wait_subscribed(middle.device()).await;
+        // What it asked of the mesh was not listened to when a question that followed it has come.
+        end.send(NetCommand::Request { id: RequestId(1), peer: middle.device(), bytes: framed(0x0999, b"?") }).await;
+        middle.wait("request", |event| matches!(event, NetEvent::Asked { .. }).then_some(())).await;
+    }
+    for end in &ends {
+        middle.know(end).await;
+    }
+    let [one, other] = &mut ends;
+    one.publish("hello").await;
+    let (message, from, _) = middle.wait_gossip().await;
+    assert_eq!(from, one.device());
+    middle.judge(message, Verdict::Accept).await;
+    assert_eq!(other.wait_gossip().await.2, "hello");
+}
+
+#[tokio::test]
 async fn what_a_peer_can_do_is_told_with_it() {
     let capabilities = Capabilities::default().with([Capability::Accounts]);
     let a = Node::start(NetConfig { archive: true, capabilities, ..config(92) }).await;

@@ -95,7 +95,13 @@ impl Author {
     }
 
     /// The same by a code.
-    pub fn enter_by(&mut self, secrets: &EpochSecrets, door: &Door, name: &str, wall: u64) -> anyhow::Result<Vec<Verified<Entry>>> {
+    pub fn enter_by(
+        &mut self,
+        secrets: &EpochSecrets,
+        door: &Door,
+        name: &str,
+        wall: u64,
+    ) -> anyhow::Result<Vec<Verified<Entry>>> {
         self.come_in(secrets, name, wall, |own, place| In::by_code(own, place, &door.keys, door.id(), 0, Hours::NONE))
     }
 

@@ -244,7 +244,10 @@ fn a_lost_device_does_not_say_itself_how_far_it_counts() {
     // It writes on, and says that all of it counts.
     let thief = four.clone().says(10);
     let said = thief.last().clone();
-    let thief = { let all = thief.clone(); thief.sends_out(10, 40, true, &[&all]) };
+    let thief = {
+        let all = thief.clone();
+        thief.sends_out(10, 40, true, &[&all])
+    };
     for logs in [[&founder, &five, &thief], [&founder, &thief, &five]] {
         let rules = room(&records, &logs);
         assert_eq!(rules.presence(device(4)), Presence::Lost);
