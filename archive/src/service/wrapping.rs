@@ -3,7 +3,10 @@
 use parlor_node::net::InboundId;
 use parlor_protocol::{
     DeviceId, RoomId,
-    access::wire::{NotAdmitted, PushWraps},
+    access::{
+        Wrap, WrapFacts,
+        wire::{NotAdmitted, PushWraps},
+    },
     wire::{Answer, Refusal},
 };
 use std::{sync::Arc, time::Instant};
@@ -37,6 +40,16 @@ impl Service {
         }
         if !self.in_flight.bring(inbound, bytes) {
             return Some(busy(RETRY_MS.into()));
+        }
+        let room = self.rooms.get(&room_id)?;
+        let is_unknown = |wrap: &Wrap| {
+            let WrapFacts { door, epoch, .. } = wrap.facts;
+            room.rules.door(door).is_none() || room.rules.graph().facts(epoch).is_none()
+        };
+        if push.wraps.iter().any(is_unknown) {
+            // They overtook the entries that they are for, or another archive has those: they come again.
+            self.refresh(room_id);
+            return Some(Answer::Refused(Refusal::DoesNotFit));
         }
         if push.wraps.iter().any(|wrap| wrap.check().is_err()) {
             return Some(Answer::Refused(Refusal::Malformed));

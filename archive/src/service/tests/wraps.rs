@@ -40,6 +40,17 @@ async fn wraps_are_taken_from_who_is_in_and_only_with_good_signatures() {
     let mut forged = room.wrap(&stranger, &code(7), facts, 1);
     forged.signer = member.id();
     assert_eq!(stage.push_wraps(&room, &member, vec![good.clone(), forged]).await, refused(Refusal::Malformed));
+    // Who brings them before what they are for brings them again.
+    let facts = |door, epoch| WrapFacts { door, epoch, ..facts };
+    let early = [
+        facts(DoorId::from_bytes([1; 32]), room.secrets.id()),
+        facts(door, parlor_protocol::EpochId::from_bytes([1; 32])),
+    ];
+    for facts in early {
+        let wraps = vec![good.clone(), room.wrap(&member, &code(7), facts, 1)];
+        assert_eq!(stage.push_wraps(&room, &member, wraps).await, refused(Refusal::DoesNotFit));
+    }
+    let facts = room.wrap_facts(door, 0);
     // One by who is not in is not kept, whoever brings it.
     let of_stranger = room.wrap(&stranger, &code(7), facts, 1);
     assert_eq!(stage.push_wraps(&room, &member, vec![of_stranger]).await, Answer::Done);
