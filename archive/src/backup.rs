@@ -14,7 +14,7 @@ use parlor_protocol::{
     codec,
     entry::{Entry, Kind},
     epoch::Step,
-    limits::{PAGE_MAX_ENTRIES, WIRE_MAX},
+    limits::{PAGE_MAX_ENTRIES, WIRE_MAX, WRAPS_MAX},
     log::{ForkProof, Height, verify_page},
     rules::Refused,
 };
@@ -281,7 +281,15 @@ async fn verify_room(store: &dyn Store, row: &RoomRow) -> anyhow::Result<u64> {
     for proof in store.forks(row.room).await? {
         proof.check().context("the proof of a fork is not good")?;
     }
-    Ok(total)
+    let mut after = None;
+    loop {
+        let wraps = store.wraps(row.room, after, WRAPS_MAX).await?;
+        let Some((last, _)) = wraps.last() else { return Ok(total) };
+        after = Some(*last);
+        for (_, wrap) in &wraps {
+            wrap.check().context("what is wrapped for a code is not good")?;
+        }
+    }
 }
 
 fn put(out: &mut impl std::io::Write, record: &Record) -> anyhow::Result<()> {

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomCode, RoomId,
+    DeviceId, DoorId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomId,
+    access::{
+        AccessBody, CodeKeys, Door, DoorBody, Hours, In, InPlace, Out, OutDevice, OwnKey, Wrap, WrapFacts, WrapPayload,
+    },
     card::{DeviceCard, UserKey},
+    codec,
     entry::{Entry, Header, Kind, Verified},
-    epoch::{AdmissionCert, EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings, Step},
-    invite::{Invitation, Invite, InviteBody},
+    epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings, Step},
     keys::{DeviceKey, DhSecret, Secret},
     limits::BODY_MAX,
     log::Height,
@@ -57,6 +60,20 @@ impl Writer {
         self.write_since(self.height.next, kind, room, epoch, body)
     }
 
+    /// Another log of the same device.
+    pub(crate) fn again(&self, log: u64) -> Self {
+        Self { log: LogId(log), height: Height::EMPTY, ..self.clone() }
+    }
+
+    /// Another device of the same person.
+    pub(crate) fn beside(&self, seed: u64) -> Self {
+        Self { user: self.user.clone(), ..Self::new(seed) }
+    }
+
+    fn place(&self, room: RoomId, epoch: EpochId) -> InPlace {
+        InPlace { room, epoch, device: self.id(), log: self.log }
+    }
+
     /// Writes the next entry of its log, of a session that began at a place.
     fn write_since(&mut self, session: u64, kind: Kind, room: RoomId, epoch: EpochId, body: &[u8]) -> Entry {
         let header = Header {
@@ -80,7 +97,16 @@ impl Writer {
     }
 }
 
-/// A room with one epoch and its maker, who has written genesis, epoch and admission.
+/// Seeds of writers whom the first epoch names besides the founder.
+pub(crate) const NAMED: [u64; 10] = [5, 6, 7, 8, 12, 13, 14, 15, 16, 17];
+
+/// A code, without the time that stretching one takes.
+pub(crate) fn code(number: u8) -> CodeKeys {
+    let secret = codec::encode(&Secret::from_bytes([number; 32]), 64).unwrap();
+    codec::decode(&secret, 64, "code").unwrap()
+}
+
+/// A room with one epoch and its maker, who has written genesis, epoch and the entry by which it came in.
 #[derive(Clone)]
 pub(crate) struct TestRoom {
     pub(crate) id: RoomId,
@@ -88,7 +114,7 @@ pub(crate) struct TestRoom {
     pub(crate) owner: Writer,
     pub(crate) genesis: Entry,
     pub(crate) epoch: Entry,
-    /// Genesis, epoch, admission.
+    /// Genesis, epoch, coming in.
     pub(crate) start: Vec<Entry>,
     /// Devices that stay when others are removed, besides the owner's.
     pub(crate) stays: Vec<DeviceId>,
@@ -108,10 +134,12 @@ impl TestRoom {
         let genesis = owner.write(Kind::Genesis, zero.0, zero.1, &body.encode().unwrap());
         let id = genesis.room();
         let secrets = EpochSecrets::derive(id, &[], Secret::random(rng)).unwrap();
-        let record = epoch_record(&owner, &secrets, &EpochChange::default());
+        let named = NAMED.into_iter().map(Writer::new).map(|writer| (writer.id(), writer.noise.public()));
+        let recipients = named.chain([(owner.id(), owner.noise.public())]).collect();
+        let record = epoch_record(&owner, &secrets, &EpochChange { recipients, ..EpochChange::default() });
         let epoch = owner.write(Kind::Epoch, id, secrets.id(), &record.encode().unwrap());
-        let admission = owner.write(Kind::Admission, id, secrets.id(), &secrets.admit(owner.id()).encode().unwrap());
-        let start = vec![genesis.clone(), epoch.clone(), admission];
+        let comes_in = named_in(&mut owner, id, secrets.id());
+        let start = vec![genesis.clone(), epoch.clone(), comes_in];
         Self { id, secrets, owner, genesis, epoch, start, stays: Vec::new() }
     }
 
@@ -119,13 +147,74 @@ impl TestRoom {
         RoomRow { room: self.id, genesis: self.genesis.clone(), registered: 5, by: Registrant([6; 16]) }
     }
 
-    pub(crate) fn cert(&self, writer: &Writer) -> AdmissionCert {
-        self.secrets.admit(writer.id())
+    /// The entry by which a device comes in that a record names.
+    pub(crate) fn comes_in(&self, writer: &mut Writer) -> Entry {
+        named_in(writer, self.id, self.secrets.id())
     }
 
-    pub(crate) fn admission(&self, writer: &mut Writer) -> Entry {
-        let body = self.cert(writer).encode().unwrap();
-        writer.write(Kind::Admission, self.id, self.secrets.id(), &body)
+    /// The entry by which a device comes in by a code, at a step.
+    pub(crate) fn comes_by(&self, writer: &mut Writer, code: &CodeKeys, door: DoorId, step: u32) -> Entry {
+        let (own, place) = (OwnKey::new(&writer.user, self.id), writer.place(self.id, self.secrets.id()));
+        self.writes_in(writer, In::by_code(&own, &place, code, door, step, Hours::NONE))
+    }
+
+    /// The entry by which a device comes in with the epoch's key.
+    pub(crate) fn comes_linked(&self, writer: &mut Writer) -> Entry {
+        let (own, place) = (OwnKey::new(&writer.user, self.id), writer.place(self.id, self.secrets.id()));
+        self.writes_in(writer, In::linked(&own, &place, &self.secrets).unwrap())
+    }
+
+    pub(crate) fn writes_in(&self, writer: &mut Writer, body: In) -> Entry {
+        let body = AccessBody::In(body).encode().unwrap();
+        writer.write(Kind::Access, self.id, self.secrets.id(), &body)
+    }
+
+    /// Devices of the writer's person go out.
+    pub(crate) fn sends_out(&self, writer: &mut Writer, for_ever: bool, gone: &[&Writer]) -> Entry {
+        let devices = gone.iter().map(|gone| OutDevice { device: gone.id(), heads: vec![(gone.log, gone.height)] });
+        let own = OwnKey::new(&writer.user, self.id);
+        let out = Out::sign(&own, self.id, writer.id(), for_ever, devices.collect()).unwrap();
+        writer.write(Kind::Access, self.id, self.secrets.id(), &AccessBody::Out(out).encode().unwrap())
+    }
+
+    /// Leaves, as the only device of a person.
+    pub(crate) fn leaves(&self, writer: &mut Writer) -> Entry {
+        let so_far = writer.clone();
+        self.sends_out(writer, false, &[&so_far])
+    }
+
+    /// The door of a code that is good for ever and for any number; its entry and its name.
+    pub(crate) fn door(&self, writer: &mut Writer, code: &CodeKeys) -> (DoorId, Entry) {
+        self.door_for(writer, code, Hours::NONE, 0)
+    }
+
+    pub(crate) fn door_for(&self, writer: &mut Writer, code: &CodeKeys, expires: Hours, uses: u32) -> (DoorId, Entry) {
+        let door = Door::sign(code, self.id, writer.id(), expires, uses);
+        let entry = writer.write(Kind::Door, self.id, self.secrets.id(), &DoorBody::Made(door).encode().unwrap());
+        (entry.id().into(), entry)
+    }
+
+    /// A code is ended.
+    pub(crate) fn ends(&self, writer: &mut Writer, door: DoorId) -> Entry {
+        writer.write(Kind::Door, self.id, self.secrets.id(), &DoorBody::Ended(door).encode().unwrap())
+    }
+
+    /// What is to be seen of a wrap of the room's epoch.
+    pub(crate) fn wrap_facts(&self, door: DoorId, step: u32) -> WrapFacts {
+        let (room, epoch) = (self.id, self.secrets.id());
+        WrapFacts { room, door, epoch, step, until: Hours::NONE, is_fresh: false }
+    }
+
+    /// A step's key, wrapped for a door; each time another one.
+    pub(crate) fn wrap(&self, signer: &Writer, code: &CodeKeys, facts: WrapFacts, seed: u64) -> Wrap {
+        let step = Step::new(facts.step).unwrap();
+        let payload = WrapPayload {
+            name: Name::new("kitchen").unwrap(),
+            parents: self.secrets.parents().to_vec(),
+            key: self.secrets.key_at(step).unwrap(),
+            earlier: Vec::new(),
+        };
+        Wrap::seal(facts, &code.lock(), &payload, &signer.key, &mut rng(seed)).unwrap()
     }
 
     pub(crate) fn content(&self, writer: &mut Writer, body: &[u8]) -> Entry {
@@ -202,29 +291,22 @@ impl TestRoom {
         (secrets, entry)
     }
 
-    /// A code's record made by `writer`, and the entry that carries it.
-    pub(crate) fn invite(&self, writer: &mut Writer, seed: u64) -> (Invite, Entry) {
-        let rng = &mut rng(seed);
-        let code = RoomCode::random(rng).stretch().unwrap();
-        let invitation = Invitation {
-            name: Name::new("kitchen").unwrap(),
-            genesis: self.genesis.clone(),
-            epoch: self.secrets.id(),
-            parents: Vec::new(),
-            step: Step::FIRST,
-            key: self.secrets.key().clone(),
-            earlier: Vec::new(),
-            expires: None,
-        };
-        let invite = Invite::seal(&code, &invitation, &writer.key, rng).unwrap();
-        let body = InviteBody::Made(invite.clone()).encode().unwrap();
-        let entry = writer.write(Kind::Invite, self.id, self.secrets.id(), &body);
-        (invite, entry)
-    }
-
     pub(crate) fn run(&self, entries: Vec<Entry>) -> Run {
-        Run { room: self.id, log: entries[0].log_key(), entries: kept(entries), invites: Vec::new() }
+        let door = |entry: &Entry| match DoorBody::decode(entry.body()) {
+            Ok(DoorBody::Made(door)) if entry.header().kind == Kind::Door => Some(door.locator),
+            _ => None,
+        };
+        let step = |entry: &Entry| Some((entry.header().epoch, entry.opened_step()?.number()));
+        let doors = entries.iter().filter_map(door).collect();
+        let steps = entries.iter().filter_map(step).collect();
+        Run { room: self.id, log: entries[0].log_key(), entries: kept(entries), doors, steps }
     }
+}
+
+fn named_in(writer: &mut Writer, room: RoomId, epoch: EpochId) -> Entry {
+    let own = OwnKey::new(&writer.user, room);
+    let body = AccessBody::In(In::named(&own, &writer.place(room, epoch))).encode().unwrap();
+    writer.write(Kind::Access, room, epoch, &body)
 }
 
 pub(crate) fn epoch_record(owner: &Writer, secrets: &EpochSecrets, change: &EpochChange) -> EpochRecord {

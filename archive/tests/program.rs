@@ -16,15 +16,16 @@ mod store {
     pub(crate) use parlor_archive::store::{Kept, Registrant, RoomRow, Run};
 }
 
-use fixture::{TestRoom, Writer, rng};
+use fixture::{TestRoom, Writer, code, rng};
 use member::Member;
 use parlor_protocol::{
     Hlc, Text,
+    access::wire::{Enter, Entered, Look, NotAdmitted, PushWraps},
     content::{Body, Content},
     entry::{Entry, Header, Kind},
     log::Height,
     session::SealingSession,
-    wire::{Answer, Refusal, RoomRequest},
+    wire::{Answer, Refusal, Request, RoomRequest},
 };
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -224,6 +225,40 @@ async fn killed_in_the_middle_it_has_everything_that_it_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn killed_right_after_it_let_somebody_in_it_shows_to_all_that_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Running::start(dir.path());
+    let (mut member, room) = founded(&archive, 1).await;
+    let mut owner = room.owner.clone();
+    let (door, entry) = room.door(&mut owner, &code(7));
+    let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
+    assert_eq!(member.ask(&room, RoomRequest::Push { entries: vec![entry] }).await, pushed);
+    let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1);
+    let push = Request::PushWraps(PushWraps { room: room.id, wraps: vec![wrap.clone()] });
+    assert_eq!(member.send(&push).await, Some(Answer::Done));
+    member.shut_down().await;
+    // Nobody else is up.
+    let mut newcomer = Writer::new(40);
+    let mut asking = Member::connect(&newcomer, archive.tcp_port()).await;
+    let look = Request::Look(Look::sign(&code(7), newcomer.id(), asking.archive()));
+    let Some(Answer::Found(Some(found))) = asking.send(&look).await else { panic!("the door is not found") };
+    assert_eq!(found.check_lead(&code(7)).unwrap().door, door);
+    let entry = room.comes_by(&mut newcomer, &code(7), door, found.offers[0].step);
+    let enter = Request::Enter(Box::new(Enter { room: room.id, entry, for_keys: true }));
+    assert_eq!(asking.send(&enter).await, Some(Answer::Entered(Entered::In(vec![wrap]))));
+    archive.kill();
+    asking.shut_down().await;
+
+    let archive = Running::start(dir.path());
+    let mut member = Member::connect(&owner, archive.tcp_port()).await;
+    let answer = member.ask(&room, RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] }).await;
+    let Answer::Heights(heights) = answer else { panic!("{answer:?}") };
+    assert!(heights.contains(&(newcomer.log_key(), newcomer.height)), "{heights:?}");
+    member.shut_down().await;
+    assert!(archive.terminate().0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_mongodb_goes_away_it_stays_and_goes_on_when_mongodb_is_back() {
     let dir = tempfile::tempdir().unwrap();
     let mongodb = tokio::task::spawn_blocking(|| server::Server::start(&[])).await.unwrap();
@@ -301,14 +336,17 @@ async fn neither_its_files_nor_its_logs_nor_its_metrics_say_what_was_written() {
     let session = SealingSession::open(&room.secrets, room.secrets.lowest(), &opener, &first, &mut rng(9)).unwrap();
     let mut entries: Vec<_> =
         (0..30).map(|n| sealed(&room, &mut owner, &session, &format!("plaintextmarker {n}"))).collect();
-    // The invite that the fixture makes has the room's name, "kitchen", inside.
-    let (_, entry) = room.invite(&mut owner, 7);
+    let (door, entry) = room.door(&mut owner, &code(7));
     entries.push(entry);
     let pushed = Answer::Pushed(vec![(owner.log_key(), owner.height)]);
     assert_eq!(member.ask(&room, RoomRequest::Push { entries }).await, pushed);
+    // The wrap that the fixture makes has the room's name, "kitchen", inside, and the epoch's key.
+    let wraps = vec![room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1)];
+    let push = Request::PushWraps(PushWraps { room: room.id, wraps });
+    assert_eq!(member.send(&push).await, Some(Answer::Done));
     let stranger = room.contents(&mut Writer::new(99), 1);
     let refused = member.ask(&room, RoomRequest::Push { entries: stranger }).await;
-    assert_eq!(refused, Answer::Refused(Refusal::NotAdmitted));
+    assert_eq!(refused, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
     let metrics = archive.page("/metrics");
     assert!(metrics.contains("parlor_archive_entries_total 34"), "{metrics}");
     member.shut_down().await;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use parlor_node::{Command, NodeHandle, Reply};
-use parlor_protocol::RoomId;
+use parlor_protocol::{RoomId, Text};
 use parlor_tests::real::{address, archive, create, join, node, send, texts, until, until_archived, until_texts};
 use std::{
     io::{Read as _, Write as _},
@@ -207,6 +207,60 @@ async fn members_that_cannot_reach_each_other_talk_through_the_archive() {
 async fn until_archived_admission(handle: &parlor_node::NodeHandle, room: parlor_protocol::RoomId) {
     until("the room is archived", async || {
         parlor_tests::real::messages(handle, room).await.last().filter(|m| m.delivery.archived).map(drop)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_archive_learns_a_room_from_one_who_came_by_the_code_of_a_newcomer_and_lets_others_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = archive(&dir.path().join("first")).await;
+    let at = address(first.net());
+    let anna = node(dir.path(), "anna", std::slice::from_ref(&at)).await;
+    let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    let (room, code) = create(&anna.handle(), "kitchen").await;
+    join(&ben.handle(), &code).await;
+    send_soon(&anna.handle(), room, "one").await;
+    until_has(&ben.handle(), room, "one").await;
+    let make = Command::MakeCode { room, lifetime: None, uses: None };
+    let code = match ben.handle().call(make).await {
+        Ok(Reply::Code(code)) => code,
+        other => panic!("a code, not {other:?}"),
+    };
+    let carla = node(dir.path(), "carla", std::slice::from_ref(&at)).await;
+    join(&carla.handle(), &code).await;
+    until_has(&carla.handle(), room, "one").await;
+    send_soon(&carla.handle(), room, "two").await;
+    until_has(&anna.handle(), room, "two").await;
+    until_archived(&carla.handle(), room).await;
+    for node in [anna, ben, carla] {
+        node.shutdown().await;
+    }
+    first.shutdown().await;
+    // Another archive knows nothing of it, and only carla is up.
+    let second = archive(&dir.path().join("second")).await;
+    let at = address(second.net());
+    let carla = node(dir.path(), "carla", std::slice::from_ref(&at)).await;
+    send_soon(&carla.handle(), room, "three").await;
+    until_archived(&carla.handle(), room).await;
+    // It lets somebody in by itself, who meets nobody else, with what carla wrapped for ben's code.
+    let dora = node(dir.path(), "dora", &[at]).await;
+    until("the archive has what lets her in", async || {
+        let joined = dora.handle().call(Command::Join(code.clone())).await;
+        matches!(joined, Ok(Reply::Joined(joined)) if joined == room).then_some(())
+    })
+    .await;
+    until_texts(&dora.handle(), room, &["one", "two", "three"]).await;
+    carla.shutdown().await;
+    dora.shutdown().await;
+    second.shutdown().await;
+}
+
+/// Sends a text as soon as it is known in which epoch to write: who just came in has to learn that first.
+async fn send_soon(handle: &NodeHandle, room: RoomId, text: &str) {
+    until("a text is sent", async || {
+        let send = Command::Send { room, text: Text::new(text).unwrap(), reply_to: None };
+        handle.call(send).await.ok().map(drop)
     })
     .await;
 }

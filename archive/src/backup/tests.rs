@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    fixture::{TestRoom, Writer},
+    fixture::{TestRoom, Writer, code},
     store::{
         EmbeddedStore, TestDatabase,
         conformance::{Place as _, founded},
@@ -37,9 +37,9 @@ async fn fill(store: &dyn Store) -> Vec<TestRoom> {
     let rooms = vec![founded(store, 1).await, founded(store, 2).await];
     for room in &rooms {
         let mut member = Writer::new(5);
-        store.append(room.run(vec![room.admission(&mut member)])).await.unwrap();
-        let (invite, entry) = room.invite(&mut member, room.owner.log.0);
-        store.append(Run { invites: vec![InviteChange::Put(invite)], ..room.run(vec![entry]) }).await.unwrap();
+        store.append(room.run(vec![room.comes_in(&mut member)])).await.unwrap();
+        let (_, entry) = room.door(&mut member, &code(room.owner.log.0.try_into().unwrap()));
+        store.append(room.run(vec![entry])).await.unwrap();
         let large: Vec<_> = (0..18).map(|n| room.content(&mut member, &vec![n; BODY_MAX])).collect();
         store.append(room.run(large)).await.unwrap();
         let mut twin = member.clone();
@@ -66,8 +66,9 @@ async fn everything(store: &dyn Store, rooms: &[TestRoom]) -> String {
         out += &format!("{:?}", store.usage(row.room).await.unwrap());
     }
     for room in rooms {
-        let (invite, _) = room.invite(&mut Writer::new(5), room.owner.log.0);
-        out += &format!("{:?}", store.invite(invite.locator).await.unwrap().expect("the code").0);
+        let at = code(room.owner.log.0.try_into().unwrap()).locator();
+        assert_eq!(store.rooms_at(at).await.unwrap(), [room.id]);
+        out += &format!("{:?}", store.steps(room.id).await.unwrap());
     }
     out
 }
@@ -98,6 +99,36 @@ async fn a_backup_brings_everything_back_also_into_the_other_store() {
     restore(&three, &again).await.unwrap();
     assert_eq!(everything(&three, &rooms).await, expected);
     other.close().await;
+}
+
+#[tokio::test]
+async fn a_backup_has_no_wraps_so_that_an_old_one_opens_nothing_for_a_code_that_ended() {
+    let files = Files::new();
+    let (one, two, file) = (files.store("one"), files.store("two"), files.file("backup"));
+    let room = founded(&one, 1).await;
+    let mut owner = room.owner.clone();
+    let (door, entry) = room.door(&mut owner, &code(7));
+    one.append(room.run(vec![entry])).await.unwrap();
+    let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1);
+    let bytes = wrap.encode().unwrap();
+    one.change_wraps(room.id, vec![wrap], Vec::new()).await.unwrap();
+    backup(&one, &file).await.unwrap();
+    let sealed = &bytes[bytes.len() / 2..bytes.len() / 2 + 16];
+    let written = std::fs::read(&file).unwrap();
+    assert!(!written.windows(sealed.len()).any(|window| window == sealed));
+    restore(&two, &file).await.unwrap();
+    assert_eq!(two.wraps(room.id, None, 9).await.unwrap(), []);
+    assert_eq!(two.rooms_at(code(7).locator()).await.unwrap(), [room.id], "the door is found");
+    assert_eq!(two.run(room.id, owner.log_key(), 3, 1, 1).await.unwrap()[0].entry.id(), door.into());
+}
+
+#[tokio::test]
+async fn a_backup_of_an_older_form_is_told_as_such() {
+    let files = Files::new();
+    let file = files.file("backup");
+    std::fs::write(&file, b"PARLOR-ARCHIVE-BACKUP 3\n\0\0\0\0").unwrap();
+    let error = restore(&files.store("one"), &file).await.unwrap_err();
+    assert!(error.to_string().contains("of another version"), "{error}");
 }
 
 #[tokio::test]
@@ -150,7 +181,7 @@ async fn verify_names_the_room_with_an_entry_of_a_stranger() {
     let store = files.store("one");
     let (good, bad) = (founded(&store, 1).await, founded(&store, 2).await);
     assert_eq!(verify(&store).await.unwrap(), "All is well: 2 rooms with 6 entries.");
-    // The store keeps what it is given: this was never admitted.
+    // The store keeps what it is given: this one never came in.
     let mut stranger = Writer::new(9);
     store.append(bad.run(bad.contents(&mut stranger, 3))).await.unwrap();
     let error = verify(&store).await.unwrap_err().to_string();
@@ -169,4 +200,17 @@ async fn verify_notices_a_signature_that_is_not_good() {
     store.append(run).await.unwrap();
     let error = verify(&store).await.unwrap_err().to_string();
     assert!(error.contains("signature of entry 5"), "{error}");
+
+    let store = files.store("two");
+    let room = founded(&store, 1).await;
+    let mut owner = room.owner.clone();
+    let (door, entry) = room.door(&mut owner, &code(7));
+    store.append(room.run(vec![entry])).await.unwrap();
+    let mut wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 0), 1);
+    store.change_wraps(room.id, vec![wrap.clone()], Vec::new()).await.unwrap();
+    assert_eq!(verify(&store).await.unwrap(), "All is well: 1 rooms with 4 entries.");
+    wrap.signer = Writer::new(5).id();
+    store.change_wraps(room.id, vec![wrap], Vec::new()).await.unwrap();
+    let error = verify(&store).await.unwrap_err().to_string();
+    assert!(error.contains("wrapped for a code"), "{error}");
 }

@@ -42,6 +42,7 @@ impl Service {
             return Some(Answer::Refused(Refusal::UnknownRoom));
         };
         let (served, has_ended) = (known.rules.served(from, now_ms()), known.has_ended());
+        let unsaved = known.is_unsaved(from);
         match (served, ask) {
             // Who is in no longer is told what became of it, and nothing else.
             (_, RoomRequest::Epochs { tips }) if known.hears_of_epochs(from, served) => {
@@ -52,11 +53,13 @@ impl Service {
             _ if has_ended => Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Out))),
             // Entries count by themselves, whoever brings them; what lets this peer in may be among them.
             (Ok(()) | Err(NotAdmitted::Show), RoomRequest::Push { entries }) => {
-                if served.is_ok() {
+                let is_in = served.is_ok() && unsaved.is_none();
+                if is_in {
                     self.know([from]).await;
                 }
-                self.push(id, from, room, entries, served.is_ok())
+                self.push(id, from, room, entries, is_in)
             }
+            (Ok(()), _) if let Some(refusal) = unsaved => Some(Answer::Refused(refusal)),
             (Ok(()), ask) => {
                 self.know([from]).await;
                 self.serve(id, room, ask)
@@ -102,14 +105,16 @@ impl Service {
 }
 
 impl Service {
-    /// Reads a room anew now and then when other archives write to the same store.
-    fn refresh(&mut self, room: RoomId) {
+    /// Reads a room anew now and then when other archives write to the same store; whether it does so now.
+    pub(super) fn refresh(&mut self, room: RoomId) -> bool {
         let now = Instant::now();
         let is_due = self.refreshed.get(&room).is_none_or(|at| now.duration_since(*at) >= REFRESH_EVERY);
-        if self.is_shared && is_due && self.tasks_under_way() < TASKS_MAX {
+        let may_read = self.is_shared && is_due && self.tasks_under_way() < TASKS_MAX;
+        if may_read {
             self.refreshed.insert(room, now);
             self.reload(room);
         }
+        may_read
     }
 }
 

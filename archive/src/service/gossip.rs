@@ -11,7 +11,12 @@ use parlor_protocol::{
 };
 use std::time::Instant;
 
-use super::{Service, Waiter, now_ms, rates::Cost, room::Work};
+use super::{
+    Service, Waiter, now_ms,
+    rates::Cost,
+    room::Work,
+    taking::{comes_in, door_of},
+};
 
 impl Service {
     pub(super) async fn on_gossip(&mut self, message: GossipId, from: DeviceId, topic: TopicId, bytes: &Bytes) {
@@ -36,6 +41,7 @@ impl Service {
         self.tell(NetCommand::Judge { message, verdict }).await;
         if let Some(room) = room {
             self.listen(room).await;
+            self.note_changes(room).await;
         }
         self.start_waiting();
     }
@@ -73,8 +79,9 @@ impl Service {
             }
             return Verdict::Ignore;
         }
-        if verified.iter().any(|entry| room.comes_in(entry)) && !may_pass {
-            // Whoever is in may have let it in all the same; then it is pushed.
+        let mut comes = verified.iter().filter(|entry| comes_in(entry));
+        // Whoever is in may have let it in all the same; then it is pushed.
+        if comes.any(|entry| !may_pass || !self.meter.comes(door_of(entry), now)) {
             return Verdict::Ignore;
         }
         if (begin..=end).contains(&room.expected(log))

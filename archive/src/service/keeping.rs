@@ -1,7 +1,11 @@
 //! Keeping up: what is done now and then and nobody waits for. Messages vanish, dissolved rooms end, rooms go
 //! when places or disk are short. A few tasks at a time, so that members find theirs free.
 
-use parlor_protocol::{RoomId, limits::PAGE_MAX_BYTES};
+use parlor_protocol::{
+    RoomId,
+    limits::PAGE_MAX_BYTES,
+    wire::{Answer, Refusal},
+};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
@@ -34,6 +38,8 @@ enum Chore {
     End(RoomId),
     /// What vanishes in it is pruned.
     Sweep(RoomId),
+    /// Codes and visits ended, and what is wrapped for them goes.
+    Tidy(RoomId),
 }
 
 /// Where all of that stands.
@@ -77,13 +83,15 @@ impl Service {
         self.measure();
         self.tidy_tries(now);
         self.forget_ended().await;
-        self.tidy_all_wraps();
         if self.keeping.chores.iter().all(|chore| matches!(chore, Chore::LetGo(_))) {
             for (id, room) in &self.rooms {
                 if room.has_ended() {
                     self.keeping.chores.push_back(Chore::End(*id));
                 } else if room.rules.graph().lifetimes().next().is_some() {
                     self.keeping.chores.push_back(Chore::Sweep(*id));
+                }
+                if room.keys.is_due(now) {
+                    self.keeping.chores.push_back(Chore::Tidy(*id));
                 }
             }
         }
@@ -113,6 +121,7 @@ impl Service {
                 }
                 Chore::End(room) => self.end_room(room, now),
                 Chore::Sweep(room) => self.sweep_room(room, now),
+                Chore::Tidy(room) => self.tidy_wraps(room, true),
             };
             self.keeping.under_way += usize::from(is_begun);
         }
@@ -140,6 +149,9 @@ impl Service {
         let Some(mut room) = self.rooms.remove(&room_id) else { return };
         self.refreshed.remove(&room_id);
         self.unhear(&mut room).await;
+        for inbound in room.keys.abandon() {
+            self.answer(inbound, &Answer::Refused(Refusal::UnknownRoom)).await;
+        }
         self.forget(room.devices()).await;
         self.count_rooms();
     }
@@ -194,7 +206,7 @@ impl Service {
                 false => refused.iter().any(|other| *other != room.room),
             };
             let Some(goes) = places::oldest_lone(self.candidates().filter(goes_for_others)) else { break };
-            let bytes = self.rooms.get(&goes).map_or(0, |room| room.usage.bytes);
+            let bytes = self.rooms.get(&goes).map_or(0, |room| room.bytes());
             self.keeping.bytes = self.keeping.bytes.saturating_sub(bytes);
             tracing::info!("the disk is full; a room of one device goes, which brings it again when there is room");
             self.let_go(goes).await;
@@ -233,7 +245,7 @@ impl Service {
     }
 
     pub(super) fn count_bytes(&mut self) {
-        self.keeping.bytes = self.rooms.values().map(|room| room.usage.bytes).sum();
+        self.keeping.bytes = self.rooms.values().map(|room| room.bytes()).sum();
         self.metrics.kept.set(i64::try_from(self.keeping.bytes).unwrap_or(i64::MAX));
     }
 

@@ -3,13 +3,13 @@
 
 use parlor_protocol::{
     EpochId, RoomId,
-    access::Wrap,
     entry::Entry,
+    limits::WRAPS_MAX,
     log::{ForkProof, Heights},
 };
 use std::sync::Arc;
 
-use super::{Done, Page, Service, Waiter, room::RoomState, storing::in_time};
+use super::{Done, Page, Service, Waiter, keys::Place, room::RoomState, storing::in_time};
 use crate::store::{RoomRow, Store, StoreError, Usage, each_plain};
 
 /// What the store holds of a room besides its plain entries.
@@ -20,7 +20,7 @@ pub(super) struct Rest {
     pub(super) usage: Usage,
     /// Records of epochs that were kept of a room that has ended.
     pub(super) records: Vec<Entry>,
-    pub(super) wraps: Vec<Wrap>,
+    pub(super) wraps: Vec<Place>,
     /// The highest step of each epoch in which something was written.
     pub(super) steps: Vec<(EpochId, u32)>,
 }
@@ -32,9 +32,20 @@ async fn rest(store: &dyn Store, room: RoomId) -> Result<Rest, StoreError> {
         forks: store.forks(room).await?,
         usage: store.usage(room).await?,
         records: store.records(room).await?,
-        wraps: store.wraps(room).await?,
+        wraps: wraps(store, room).await?,
         steps: store.steps(room).await?,
     })
+}
+
+/// What is to be known of the wraps of a room, which are read a few at a time.
+async fn wraps(store: &dyn Store, room: RoomId) -> Result<Vec<Place>, StoreError> {
+    let (mut places, mut after) = (Vec::new(), None);
+    loop {
+        let wraps = store.wraps(room, after, WRAPS_MAX).await?;
+        let Some((last, _)) = wraps.last() else { return Ok(places) };
+        after = Some(*last);
+        places.extend(wraps.iter().map(|(key, wrap)| Place::stored(*key, wrap)));
+    }
 }
 
 /// Reads a room.
@@ -90,6 +101,7 @@ impl Service {
             (Err(error), _) => drop(self.note_failure(&error)),
         }
         self.listen(room_id).await;
+        self.note_changes(room_id).await;
     }
 }
 

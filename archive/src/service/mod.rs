@@ -5,6 +5,8 @@
 //! acknowledged before it is durable.
 
 mod answering;
+mod asked;
+mod done;
 mod ending;
 mod entering;
 mod flight;
@@ -14,6 +16,7 @@ mod keys;
 mod known;
 mod listening;
 mod loading;
+mod looking;
 mod peers;
 mod places;
 mod plain;
@@ -23,8 +26,10 @@ mod room;
 mod signing_in;
 mod storing;
 mod sweeping;
+mod taking;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 
 pub use rates::{Rates, Share};
 pub(crate) use storing::now_ms;
@@ -33,11 +38,8 @@ use bytes::Bytes;
 use parlor_node::net::{InboundId, NetCommand, NetEvent};
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
-    access::wire::Look,
-    account::{AccountAnswer, UserName},
     entry::Entry,
-    log::Height,
-    wire::{Answer, Refusal, Request, RoomRequest},
+    wire::{Answer, Refusal},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -51,14 +53,13 @@ use crate::{
     blind::Blind,
     config::Registration,
     metrics::Metrics,
-    store::{Appended, Kept, RoomRow, Store, StoreError, Usage},
+    store::{Kept, Store, StoreError, Usage},
 };
-use flight::{GossipInFlight, InFlight, Place};
+use done::{Compared, Done, Opened, Page, Waiter};
+use flight::{GossipInFlight, InFlight};
 use keeping::Keeping;
-use loading::Rest;
 use peers::Peers;
-use rates::{Cost, Meter};
-use registering::Application;
+use rates::Meter;
 use room::RoomState;
 use signing_in::DeskQueue;
 
@@ -105,127 +106,6 @@ impl Default for Limits {
             store_within: storing::STORE_WITHIN,
         }
     }
-}
-
-/// What a task of the service brings back.
-#[derive(Debug)]
-enum Done {
-    Answer(InboundId, Answer),
-    Appended {
-        room: RoomId,
-        log: LogKey,
-        waiter: Waiter,
-        /// How far the log is held when everything went as planned.
-        planned: Height,
-        added: Usage,
-        /// What members should know of.
-        news: Option<Box<Entry>>,
-        result: Result<Appended, StoreError>,
-    },
-    /// What is known of a device that wants its room to be kept.
-    Applied {
-        application: Box<Application>,
-        account: Result<Option<UserName>, StoreError>,
-    },
-    Registered {
-        inbound: InboundId,
-        row: Box<RoomRow>,
-        epochs: Vec<Entry>,
-        /// What the store held already; not asked for rooms that are open here.
-        result: Result<Option<Opened>, StoreError>,
-    },
-    /// A room that was asked for and is not open here.
-    Found {
-        inbound: InboundId,
-        result: Result<Option<Opened>, StoreError>,
-    },
-    /// All plain entries were read; what else is known of a room that is open here.
-    Reloaded {
-        room: RoomId,
-        result: Result<Option<Box<Rest>>, StoreError>,
-    },
-    /// Rooms that were not open here, in which a door that somebody looks for was made.
-    Looked {
-        inbound: InboundId,
-        from: DeviceId,
-        look: Look,
-        result: Result<Vec<Opened>, StoreError>,
-    },
-    /// The entry by which somebody comes in was to be stored, and what is wrapped for it read.
-    CameIn {
-        comes_in: Box<entering::ComesIn>,
-        appended: Result<Appended, StoreError>,
-        failed: Option<StoreError>,
-    },
-    Compared {
-        room: RoomId,
-        log: LogKey,
-        waiter: Waiter,
-        result: Result<Compared, StoreError>,
-    },
-    Swept {
-        room: RoomId,
-        result: Result<sweeping::Swept, StoreError>,
-    },
-    Ended {
-        room: RoomId,
-        result: Result<ending::Ended, StoreError>,
-    },
-    /// A room is gone from the store.
-    Left {
-        room: RoomId,
-        result: Result<(), StoreError>,
-    },
-    /// How many bytes of entries the store has room for in all.
-    Measured {
-        result: Result<Option<u64>, StoreError>,
-    },
-    /// A question about accounts was answered.
-    AtDesk {
-        inbound: InboundId,
-        from: DeviceId,
-        registers: bool,
-        answer: AccountAnswer,
-    },
-    Nothing,
-}
-
-/// Who waits for a run to be stored or compared.
-#[derive(Debug)]
-enum Waiter {
-    /// A member that pushed it.
-    Asked(InboundId),
-    /// Nobody: it came by gossip, and has this place until it is done.
-    Gossip { _place: Place },
-}
-
-impl Waiter {
-    const fn asked(&self) -> Option<InboundId> {
-        match self {
-            Self::Asked(inbound) => Some(*inbound),
-            Self::Gossip { .. } => None,
-        }
-    }
-}
-
-/// A room with all that the store holds of it.
-type Opened = Box<RoomState<Waiter>>;
-
-/// Some of the plain entries of a room that is read anew.
-#[derive(Debug)]
-struct Page {
-    room: RoomId,
-    plain: Vec<Kept>,
-}
-
-/// How an entry compares with the one that is held at its place.
-#[derive(Debug)]
-enum Compared {
-    Same,
-    /// They contradict each other; the proof is kept.
-    Forked,
-    /// They differ, and that proves nothing: one of the signatures is not good.
-    Unproven,
 }
 
 /// The archive's work. See the module's first lines.
@@ -403,56 +283,6 @@ impl Service {
 
     fn count_peers(&self) {
         self.metrics.peers.set(i64::try_from(self.peers.len()).unwrap_or(i64::MAX));
-    }
-
-    async fn on_asked(&mut self, id: InboundId, from: DeviceId, bytes: &Bytes) {
-        let now = Instant::now();
-        let request = Request::decode(bytes);
-        if let Ok(Request::Room { room, .. }) = &request
-            && self.rooms.get(room).is_some_and(|room| room.is_member(from))
-        {
-            self.peers.note_member(from);
-        }
-        let who = self.peers.asker(from);
-        let cost = match &request {
-            Ok(Request::Look(_) | Request::Enter(_)) => Cost::LookUp,
-            Ok(Request::Account(ask)) if signing_in::begins(ask) => Cost::LookUp,
-            _ => Cost::Request,
-        };
-        let wait = match &request {
-            Err(error) if !error.is_unsupported() => None,
-            _ if self.tasks_under_way() >= TASKS_MAX || !self.in_flight.begin(id, who) => Some(RETRY_MS.into()),
-            _ => self.meter.take(who, cost, now).err(),
-        };
-        let answer = match request {
-            // A newer program may have sent it: no fine, but the rate of all requests.
-            Err(error) if !error.is_unsupported() => {
-                tracing::debug!(%error, "a request that is not understood");
-                self.meter.punish(who, now);
-                Some(Answer::Refused(Refusal::Malformed))
-            }
-            _ if let Some(wait) = wait => Some(busy(wait)),
-            Err(error) => Some(Answer::unread(&error)),
-            // An archive is nobody, and cannot be asked into a room.
-            Ok(Request::Hello(_) | Request::Knock { .. } | Request::Link { .. } | Request::Own(_)) => {
-                Some(Answer::Refused(Refusal::Unsupported))
-            }
-            Ok(Request::Look(look)) => self.look(id, from, look),
-            Ok(Request::Enter(enter)) => self.enter(id, from, *enter),
-            Ok(Request::PushWraps(push)) => self.take_wraps(id, from, push),
-            Ok(Request::Account(ask)) => self.ask_desk(id, from, ask),
-            Ok(Request::Room { room, ask: RoomRequest::Register { genesis, epochs } }) => {
-                let answer = self.register(Application { inbound: id, who, room, genesis, epochs });
-                self.listen(room).await;
-                answer
-            }
-            Ok(Request::Room { room, ask }) => self.ask_room(id, from, room, ask).await,
-        };
-        if let Some(answer) = answer {
-            self.answer(id, &answer).await;
-        }
-        self.start_waiting();
-        self.ease();
     }
 }
 

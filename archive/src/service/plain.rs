@@ -1,4 +1,4 @@
-//! How much of a room is not contents: admissions, codes, records of epochs. All of it is read when an archive
+//! How much of a room is not contents: who came and went, codes, records of epochs. All of it is read when an archive
 //! starts, and what follows from it is kept in memory, so it has quotas of its own.
 
 use parlor_protocol::{
@@ -70,7 +70,7 @@ mod tests {
         let mut used = PlainUse::default();
         let mut taken = 0;
         loop {
-            let entry = large(&mut one, Kind::Invite);
+            let entry = large(&mut one, Kind::Door);
             if !used.has_room_for(&entry) {
                 break;
             }
@@ -78,9 +78,9 @@ mod tests {
             taken += entry.bytes().len() as u64;
         }
         assert!((OF_DEVICE_MAX - 64 * 1024..=OF_DEVICE_MAX).contains(&taken), "{taken}");
-        assert!(!used.has_room_for(&large(&mut one, Kind::Invite)));
+        assert!(!used.has_room_for(&large(&mut one, Kind::Door)));
         assert!(used.has_room_for(&large(&mut one, Kind::Content)));
         assert!(used.has_room_for(&large(&mut one, Kind::Epoch)), "records are counted by themselves");
-        assert!(used.has_room_for(&large(&mut other, Kind::Invite)));
+        assert!(used.has_room_for(&large(&mut other, Kind::Door)));
     }
 }

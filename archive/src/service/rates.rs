@@ -5,7 +5,7 @@
 //! stranger: what strangers do together takes nothing from it.
 
 use parlor_protocol::{
-    DeviceId,
+    DeviceId, DoorId,
     rate::{Rate, TokenBucket, TokenBuckets},
 };
 use std::time::Instant;
@@ -17,6 +17,7 @@ const REMEMBERED_MAX: usize = 4096;
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 const MINUTE: u64 = 60 * 1_000;
+const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * 60 * MINUTE;
 
 /// How much of one kind may be asked for.
@@ -46,6 +47,8 @@ pub struct Rates {
     pub bytes: Share,
     /// Bytes that an address may bring over a longer time, but for devices that are signed in.
     pub daily_bytes: Rate,
+    /// Devices that come in by one door.
+    pub comings: Rate,
 }
 
 impl Default for Rates {
@@ -78,6 +81,7 @@ impl Default for Rates {
                 strangers: Rate::per_second(8 * MIB, 80 * MIB),
             },
             daily_bytes: Rate::new(64 * GIB, DAY, 64 * GIB),
+            comings: Rate::new(128, HOUR, 128),
         }
     }
 }
@@ -152,6 +156,7 @@ pub(super) struct Meter {
     accounts: Used,
     bytes: Used,
     daily_bytes: TokenBuckets<Source>,
+    comings: TokenBuckets<DoorId>,
 }
 
 impl Meter {
@@ -166,6 +171,7 @@ impl Meter {
             accounts: Used::new(rates.accounts),
             bytes: Used::new(rates.bytes),
             daily_bytes: TokenBuckets::new(rates.daily_bytes, REMEMBERED_MAX, 0),
+            comings: TokenBuckets::new(rates.comings, REMEMBERED_MAX, 0),
         }
     }
 
@@ -196,6 +202,24 @@ impl Meter {
                 Ok(())
             }
         }
+    }
+
+    /// Whether one more may come in by a door.
+    ///
+    /// # Errors
+    /// How long to wait, in milliseconds.
+    pub(super) fn may_come(&mut self, door: DoorId, now: Instant) -> Result<(), u64> {
+        let now = self.since_start(now);
+        match self.comings.of(door, now).wait_ms(1, now) {
+            0 => Ok(()),
+            wait => Err(wait),
+        }
+    }
+
+    /// Somebody comes in by a door, or by none; false when too many did.
+    pub(super) fn comes(&mut self, door: Option<DoorId>, now: Instant) -> bool {
+        let now = self.since_start(now);
+        door.is_none_or(|door| self.comings.of(door, now).take(now))
     }
 
     /// A peer sent something that no honest one sends: it is served less for a while.

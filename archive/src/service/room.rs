@@ -1,15 +1,14 @@
 //! One room as an archive sees it: public rules, heights, usage. Pure: no store, no network.
 
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, Locator, LogKey,
-    access::{AccessBody, Entering, Learned, Rules, wire::NotAdmitted},
+    DeviceId, EntryId, EpochId, LogKey,
+    access::{Learned, Rules, wire::NotAdmitted},
     entry::{Entry, Kind, Verified},
-    epoch::{Genesis, Step},
-    error::{CodecError, LogError},
+    epoch::Genesis,
+    error::CodecError,
     limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
-    log::{ForkProof, Height, Heights, may_open, verify_page},
+    log::{ForkProof, Height, Heights, may_open},
     rules::Refused,
-    wire::Refusal,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -29,30 +28,6 @@ pub(super) struct Work<W> {
     pub(super) waiter: W,
 }
 
-/// A run that may be stored.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) entries: Vec<Kept>,
-    /// Where doors are found that it makes.
-    pub(super) doors: Vec<Locator>,
-    /// Steps of epochs in which it opens sessions.
-    pub(super) steps: Vec<(EpochId, u32)>,
-}
-
-/// What becomes of a run.
-#[derive(Debug)]
-pub(super) enum Prepared {
-    /// Store it.
-    Store(Ready),
-    /// All of it is held already.
-    Held,
-    /// Whether it is held or contradicts what is held shows when this entry is compared with the
-    /// one in the store.
-    Compare(Box<Entry>),
-    /// It is refused.
-    Refused(Refusal),
-}
-
 /// One log.
 #[derive(Debug)]
 pub(super) struct LogState<W> {
@@ -65,12 +40,22 @@ pub(super) struct LogState<W> {
     plain_counted: u64,
     /// Where it ends for everybody, because its device was removed or shut out.
     cut: Option<Height>,
+    /// Steps in which what is being stored opens sessions.
+    pub(super) steps: Vec<(EpochId, u32)>,
     pub(super) queue: VecDeque<Work<W>>,
 }
 
 impl<W> Default for LogState<W> {
     fn default() -> Self {
-        Self { height: Height::EMPTY, is_busy: false, planned: 0, plain_counted: 0, cut: None, queue: VecDeque::new() }
+        Self {
+            height: Height::EMPTY,
+            is_busy: false,
+            planned: 0,
+            plain_counted: 0,
+            cut: None,
+            steps: Vec::new(),
+            queue: VecDeque::new(),
+        }
     }
 }
 
@@ -85,8 +70,7 @@ impl<W> LogState<W> {
 #[derive(Debug)]
 pub(super) struct RoomState<W> {
     pub(super) rules: Rules,
-    pub(super) genesis: Entry,
-    /// Doors at hand, what is wrapped for them, and what was written where.
+    /// What is wrapped for doors, and what was written where.
     pub(super) keys: Keys,
     /// Entries of the records of epochs, for those who lack them.
     epochs: HashMap<EntryId, Entry>,
@@ -101,10 +85,14 @@ pub(super) struct RoomState<W> {
     /// were the time before.
     pub(super) waiting: usize,
     pub(super) waited: usize,
-    plain: PlainUse,
+    pub(super) plain: PlainUse,
+    /// Devices of which nothing that lets them in is in the store yet, with the logs that are to be stored.
+    pub(super) unsaved: HashMap<DeviceId, HashSet<LogKey>>,
+    /// Somebody came or went.
+    pub(super) is_who_outdated: bool,
     pub(super) sweeping: Sweeping,
     pub(super) ending: Ending,
-    logs: HashMap<LogKey, LogState<W>>,
+    pub(super) logs: HashMap<LogKey, LogState<W>>,
     frozen: HashSet<LogKey>,
 }
 
@@ -117,7 +105,6 @@ impl<W> RoomState<W> {
         let genesis = Genesis::decode(row.genesis.body())?;
         Ok(Self {
             rules: Rules::new(row.room, row.genesis.header().author, genesis),
-            genesis: row.genesis.clone(),
             keys: Keys::default(),
             epochs: HashMap::new(),
             hearing: Hearing::default(),
@@ -128,6 +115,8 @@ impl<W> RoomState<W> {
             waiting: 0,
             waited: usize::MAX,
             plain: PlainUse::default(),
+            unsaved: HashMap::new(),
+            is_who_outdated: false,
             sweeping: Sweeping::default(),
             ending: Ending::default(),
             logs: HashMap::new(),
@@ -140,9 +129,16 @@ impl<W> RoomState<W> {
         self.rules.graph().dissolved_by().is_some()
     }
 
+    /// Bytes that it takes.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.usage.bytes.saturating_add(self.keys.bytes())
+    }
+
     /// Whether something of it is being stored, or waits to be.
     pub(super) fn is_busy(&self) -> bool {
-        self.sweeping.is_under_way() || self.logs.values().any(|log| log.is_busy || !log.queue.is_empty())
+        self.sweeping.is_under_way()
+            || self.keys.is_changing()
+            || self.logs.values().any(|log| log.is_busy || !log.queue.is_empty())
     }
 
     /// Whether one device wrote everything in it, and no code lets anybody in.
@@ -159,6 +155,7 @@ impl<W> RoomState<W> {
             let log = self.log(key);
             if !log.is_busy && height.next > log.height.next {
                 log.height = height;
+                self.note_saved(key);
             }
         }
         for record in rest.records.into_iter().filter_map(|record| record.verify().ok()) {
@@ -166,7 +163,7 @@ impl<W> RoomState<W> {
             let _ = self.learn_epoch(&record);
         }
         self.frozen.extend(rest.forks.iter().map(ForkProof::log_key));
-        self.keys.absorb(&rest.wraps, rest.steps);
+        self.keys.absorb(rest.wraps, rest.steps);
         self.usage = rest.usage;
     }
 
@@ -183,7 +180,7 @@ impl<W> RoomState<W> {
     }
 
     /// Counts an entry that is kept, once.
-    fn count_plain(&mut self, entry: &Entry) {
+    pub(super) fn count_plain(&mut self, entry: &Entry) {
         let (key, header) = (entry.log_key(), entry.header());
         let log = self.logs.entry(key).or_default();
         if header.kind != Kind::Content && header.seq >= log.plain_counted {
@@ -195,14 +192,12 @@ impl<W> RoomState<W> {
     /// Everything was taken over.
     pub(super) fn settle(&mut self) {
         self.recut();
+        self.is_who_outdated = true;
     }
 
     /// Applies the rules to an entry, and keeps it when it is the record of an epoch.
-    fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
+    pub(super) fn admit(&mut self, entry: &Verified<Entry>) -> Result<Learned, Refused> {
         let learned = self.rules.admit(entry);
-        if matches!(learned, Ok(Learned::DoorMade(_))) {
-            self.keys.keep_entry(entry);
-        }
         // Owners' decisions count also beyond the end of their log.
         if entry.header().kind == Kind::Epoch && self.rules.graph().contains(entry.id()) {
             self.keep_epoch(entry);
@@ -222,13 +217,14 @@ impl<W> RoomState<W> {
     /// Keeps a record for others. It stands alone there, so its own signature has to be good.
     fn keep_epoch(&mut self, entry: &Verified<Entry>) {
         self.hearing.is_outdated = true;
+        self.keys.is_outdated = true;
         if !self.epochs.contains_key(&entry.id()) && entry.inner().clone().verify().is_ok() {
             self.epochs.insert(entry.id(), entry.inner().clone());
         }
     }
 
     /// Finds out anew where logs end.
-    fn recut(&mut self) {
+    pub(super) fn recut(&mut self) {
         let rules = &self.rules;
         self.logs.iter_mut().for_each(|(key, log)| log.cut = rules.end(*key));
     }
@@ -264,6 +260,7 @@ impl<W> RoomState<W> {
     pub(super) fn forget_logs(&mut self) {
         self.logs.clear();
         self.frozen.clear();
+        self.keys.forget();
         self.usage = Usage::default();
     }
 
@@ -306,20 +303,35 @@ impl<W> RoomState<W> {
     /// # Errors
     /// The run's waiter, when too much waits already.
     pub(super) fn enqueue(&mut self, log: LogKey, work: Work<W>) -> Result<(), W> {
-        // A log of which nothing was good yet takes no place; one that is being stored does.
-        let is_begun = |log: &LogState<W>| log.height.next > 0 || log.is_busy;
-        if !self.logs.get(&log).is_some_and(is_begun) {
-            let begun = || self.logs.iter().filter(|(_, state)| is_begun(state));
-            let of_device = begun().filter(|(other, _)| other.author == log.author).count();
-            if !may_open(begun().count(), of_device) {
-                return Err(work.waiter);
-            }
-        }
-        if self.log(log).queue.len() >= QUEUE_MAX {
+        if !self.may_begin(log) || self.log(log).queue.len() >= QUEUE_MAX {
             return Err(work.waiter);
         }
         self.log(log).queue.push_back(work);
         Ok(())
+    }
+
+    /// Whether there is a place for a log.
+    pub(super) fn may_begin(&self, log: LogKey) -> bool {
+        // A log of which nothing was good yet takes no place; one that is being stored does.
+        let is_begun = |log: &LogState<W>| log.height.next > 0 || log.is_busy;
+        if self.logs.get(&log).is_some_and(is_begun) {
+            return true;
+        }
+        let begun = || self.logs.iter().filter(|(_, state)| is_begun(state));
+        let of_device = begun().filter(|(other, _)| other.author == log.author).count();
+        may_open(begun().count(), of_device)
+    }
+
+    /// Whether something of a log is being stored.
+    pub(super) fn log_is_busy(&self, log: LogKey) -> bool {
+        self.logs.get(&log).is_some_and(|log| log.is_busy)
+    }
+
+    /// Something of a log is being stored from now on: it is held up to a place then, and the store knows that
+    /// something was written in these steps.
+    pub(super) fn begin_storing(&mut self, log: LogKey, planned: u64, steps: Vec<(EpochId, u32)>) {
+        let log = self.log(log);
+        (log.is_busy, log.planned, log.steps) = (true, planned, steps);
     }
 
     /// Forgets a log of which nothing was good: members could make up any number of them.
@@ -328,146 +340,6 @@ impl<W> RoomState<W> {
         if self.logs.get(&key).is_some_and(is_unused) {
             self.logs.remove(&key);
         }
-    }
-
-    /// Checks a run against log and rules: chain, signature, admission.
-    pub(super) fn prepare(&mut self, log: LogKey, entries: Vec<Entry>, max: Usage) -> Prepared {
-        let room = self.rules.room();
-        if self.is_frozen(log) {
-            return Prepared::Refused(Refusal::DoesNotFit);
-        }
-        let height = self.height(log);
-        let (held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < height.next);
-        let Some(first) = new.first().cloned() else {
-            return match held.last() {
-                Some(last) if last.id() == height.head => Prepared::Held,
-                Some(last) => Prepared::Compare(Box::new(last.clone())),
-                None => Prepared::Refused(Refusal::Malformed),
-            };
-        };
-        if let Some(last) = held.last().filter(|last| last.id() != height.head) {
-            return Prepared::Compare(Box::new(last.clone()));
-        }
-        let verified = match verify_page(room, log, height, new) {
-            Ok(verified) => verified,
-            Err(LogError::BrokenLink { seq }) if seq == first.header().seq => {
-                return Prepared::Compare(Box::new(first));
-            }
-            Err(LogError::Gap { .. }) => return Prepared::Refused(Refusal::DoesNotFit),
-            Err(_) => return Prepared::Refused(Refusal::Malformed),
-        };
-        let bytes: u64 = verified.iter().map(|entry| entry.bytes().len() as u64).sum();
-        let full = self.usage.entries + verified.len() as u64 > max.entries || self.usage.bytes + bytes > max.bytes;
-        if full {
-            return Prepared::Refused(Refusal::QuotaReached);
-        }
-        self.take(verified)
-    }
-
-    /// Applies the rules; entries before a refused one are kept when their end can be proven.
-    fn take(&mut self, verified: Vec<Verified<Entry>>) -> Prepared {
-        let mut ready = Ready { entries: Vec::with_capacity(verified.len()), doors: Vec::new(), steps: Vec::new() };
-        let last = verified.len().saturating_sub(1);
-        let mut refused = None;
-        let epochs = self.rules.graph().len();
-        let mut changes = false;
-        for (at, entry) in verified.into_iter().enumerate() {
-            let is_known = self.rules.graph().facts(entry.header().epoch);
-            if entry.is_pruned() && is_known.is_none_or(|facts| facts.lifetime_ms.is_none()) {
-                // Nobody prunes what stays for ever.
-                refused = Some(Refusal::Malformed);
-                break;
-            }
-            if !self.plain.has_room_for(entry.inner()) {
-                refused = Some(Refusal::QuotaReached);
-                break;
-            }
-            match self.admit(&entry) {
-                Ok(Learned::DoorMade(door)) => {
-                    ready.doors.extend(self.rules.door(door).map(|state| state.door.locator));
-                    changes = true;
-                }
-                Ok(Learned::Nothing | Learned::Epoch(_)) => {}
-                Ok(_) => changes = true,
-                // Why is for who asks: its author may be another one.
-                Err(Refused::NotYet) => refused = Some(Refusal::NotAdmitted(NotAdmitted::Show)),
-                Err(Refused::Cut) => refused = Some(Refusal::NotAdmitted(NotAdmitted::ShutOut)),
-                Err(Refused::Never) => refused = Some(Refusal::Malformed),
-            }
-            if refused.is_some() {
-                break;
-            }
-            self.count_plain(entry.inner());
-            if let Some(step) = entry.opened_step().filter(|step| *step <= Step::LAST) {
-                let (epoch, step) = (entry.header().epoch, step.number());
-                if self.keys.note_written(epoch, step) {
-                    ready.steps.push((epoch, step));
-                }
-            }
-            ready.entries.push(Kept { entry, checked: at == last });
-        }
-        if self.rules.graph().len() > epochs || changes {
-            self.recut();
-            self.keys.is_outdated = true;
-        }
-        self.keys.is_outdated |= !ready.steps.is_empty();
-        if let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
-            end.checked = end.entry.inner().clone().verify().is_ok();
-            if !end.checked {
-                return Prepared::Refused(Refusal::Malformed);
-            }
-        }
-        match refused {
-            Some(refusal) if ready.entries.is_empty() => Prepared::Refused(refusal),
-            _ => Prepared::Store(ready),
-        }
-    }
-
-    /// Whether gossip entries, in order, are good enough to be passed on together. What cannot be
-    /// judged yet is not: members exchange it by themselves.
-    pub(super) fn may_pass_on(&self, run: &[Verified<Entry>], now: u64) -> bool {
-        let mut came_in = Vec::new();
-        run.iter().all(|entry| {
-            let may_pass = self.may_pass_one_on(entry, &came_in, now);
-            if may_pass && self.comes_in(entry) {
-                came_in.push(entry.header().epoch);
-            }
-            may_pass
-        })
-    }
-
-    /// `came_in`: epochs into which entries right before this one let its author.
-    fn may_pass_one_on(&self, entry: &Verified<Entry>, came_in: &[EpochId], now: u64) -> bool {
-        let header = entry.header();
-        if self.is_frozen(entry.log_key()) || !self.rules.keeps(entry) {
-            return false;
-        }
-        match header.kind {
-            Kind::Genesis | Kind::Admission | Kind::Invite => false,
-            Kind::Epoch => self.rules.graph().contains(entry.id()),
-            Kind::Access if self.comes_in(entry) => self.may_come_in(entry, now),
-            Kind::Access | Kind::Door | Kind::Content => {
-                self.rules.may_write(header.author, header.epoch).is_ok() || came_in.contains(&header.epoch)
-            }
-        }
-    }
-
-    /// Whether an entry is one by which its author comes in.
-    pub(super) fn comes_in(&self, entry: &Entry) -> bool {
-        entry.header().kind == Kind::Access && matches!(AccessBody::decode(entry.body()), Ok(AccessBody::In(_)))
-    }
-
-    /// Whether an entry of coming in is taken that nobody of the room answers for.
-    pub(super) fn may_come_in(&self, entry: &Verified<Entry>, now: u64) -> bool {
-        self.with_living(now, |rules, living| {
-            let entering = Entering { living: *living, offers: &[], for_keys: false };
-            rules.check_gossiped(entry, &entering).is_ok()
-        })
-    }
-
-    /// Whether an entry lies in what is held of its log.
-    pub(super) fn log_holds(&self, entry: &Entry) -> bool {
-        self.height(entry.log_key()).next > entry.header().seq
     }
 
     pub(super) fn is_member(&self, device: DeviceId) -> bool {

@@ -21,7 +21,8 @@ use super::{
     loading::load,
     peers,
     rates::Cost,
-    room::{Prepared, Ready, Work},
+    room::Work,
+    taking::{Prepared, Ready},
 };
 use crate::store::{Appended, Kept, RoomRow, Run, Store, StoreError, Usage};
 
@@ -38,7 +39,10 @@ pub(super) async fn in_time<T>(reading: impl Future<Output = Result<T, StoreErro
     within(STORE_WITHIN, reading).await
 }
 
-async fn within<T>(most: Duration, act: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(super) async fn within<T>(
+    most: Duration,
+    act: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     timeout(most, act).await.unwrap_or_else(|_| {
         Err(StoreError::Unreachable { what: "the store".into(), last_error: "it does not answer".into() })
     })
@@ -114,15 +118,11 @@ impl Service {
         if !self.in_flight.bring(inbound, bytes) {
             return Some(busy(RETRY_MS.into()));
         }
-        let room = self.rooms.get_mut(&room_id)?;
         // Of who is not in itself, all of what lets somebody in is checked.
-        let is_good = |entry: &Entry| {
-            let entry = entry.clone().verify();
-            entry.is_ok_and(|entry| room.log_holds(&entry) || room.may_come_in(&entry, now_ms()))
-        };
-        if !is_in && !entries.iter().filter(|entry| room.comes_in(entry)).all(is_good) {
+        if !is_in && !self.may_all_come(room_id, &entries) {
             return Some(Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show)));
         }
+        let room = self.rooms.get_mut(&room_id)?;
         match room.enqueue(log, Work { entries, waiter: Waiter::Asked(inbound) }) {
             Ok(()) => {
                 self.to_start.insert((room_id, log));
@@ -135,10 +135,8 @@ impl Service {
     /// Starts storing whatever waits in logs that are not busy.
     pub(super) fn start_waiting(&mut self) {
         for (room_id, log) in std::mem::take(&mut self.to_start) {
-            let left = self.bytes_left();
+            let max = self.most_of(room_id);
             while let Some(room) = self.rooms.get_mut(&room_id) {
-                let bytes = self.limits.room.bytes.min(room.usage.bytes.saturating_add(left));
-                let max = Usage { bytes, ..self.limits.room };
                 let state = room.log(log);
                 if state.is_busy {
                     break;
@@ -151,10 +149,8 @@ impl Service {
                     Prepared::Store(ready) => self.append(room_id, log, ready, waiter),
                     Prepared::Held => self.answer_later(waiter, Answer::Pushed(vec![(log, height)])),
                     Prepared::Refused(refusal) => {
-                        if refusal == Refusal::QuotaReached && wanted > left {
-                            self.note_full(room_id);
-                        }
-                        self.answer_later(waiter, Answer::Refused(refusal));
+                        let answer = self.refuse(room_id, refusal, wanted);
+                        self.answer_later(waiter, answer);
                     }
                     Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
                 }
@@ -173,20 +169,19 @@ impl Service {
 
     fn append(&mut self, room: RoomId, log: LogKey, ready: Ready, waiter: Waiter) {
         let Some(planned) = ready.entries.last().map(|kept| Height::after(kept.entry.inner())) else { return };
+        let Ready { entries, doors, steps } = ready;
         if let Some(state) = self.rooms.get_mut(&room) {
-            let log = state.log(log);
-            (log.is_busy, log.planned) = (true, planned.next);
+            state.begin_storing(log, planned.next, steps.clone());
         }
         let (store, most) = (Arc::clone(&self.store), self.limits.store_within);
         let added = Usage {
-            entries: ready.entries.len() as u64,
-            bytes: ready.entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum(),
+            entries: entries.len() as u64,
+            bytes: entries.iter().map(|kept| kept.entry.bytes().len() as u64).sum(),
         };
         // Who pushed may be gone before others hear of it by gossip. The end of the run is enough:
         // it shows them that something is missing.
         let tells = |kept: &&Kept| waiter.asked().is_some() && kept.checked && !kept.entry.is_pruned();
-        let news = ready.entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
-        let Ready { entries, doors, steps } = ready;
+        let news = entries.last().filter(tells).map(|kept| Box::new(kept.entry.inner().clone()));
         let run = Run { room, log, entries, doors, steps };
         self.tasks.spawn(async move {
             // What comes of it nevertheless is found when the entries come again.
@@ -212,6 +207,7 @@ impl Service {
             Done::Appended { room, log, waiter, planned, added, news, result } => {
                 let answer = self.on_appended(room, log, planned, added, result);
                 self.listen(room).await;
+                self.note_changes(room).await;
                 if let (Some(news), Answer::Pushed(_)) = (news, &answer) {
                     self.pass_on(*news).await;
                 }
@@ -219,7 +215,6 @@ impl Service {
                     self.answer(inbound, &answer).await;
                 }
                 self.to_start.insert((room, log));
-                self.tidy_wraps(room);
             }
             Done::Applied { application, account } => {
                 let inbound = application.inbound;
@@ -249,22 +244,14 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Looked { inbound, from, look, result } => {
-                let answer = match result {
-                    Ok(opened) => {
-                        for room in opened {
-                            self.open_room(room).await;
-                        }
-                        Answer::Found(self.found(from, &look))
-                    }
-                    Err(error) => self.note_failure(&error),
-                };
-                self.answer(inbound, &answer).await;
-            }
-            Done::CameIn { comes_in, appended, failed } => {
-                let room = comes_in.room;
-                self.on_came_in(*comes_in, appended, failed).await;
-                self.listen(room).await;
+            Done::Located { inbound, from, look, result } => self.on_located(inbound, from, look, result).await,
+            Done::Looked { inbound, from, look, result } => self.on_looked(inbound, from, look, result).await,
+            Done::CameIn { comes_in, appended, wraps } => self.on_came_in(*comes_in, appended, wraps).await,
+            Done::WrapsChanged { room, waiters, is_chore, result } => {
+                self.on_wraps_changed(room, waiters, result).await;
+                if is_chore {
+                    self.chore_done(now_ms());
+                }
             }
             Done::Reloaded { room, result } => self.on_reloaded(room, result).await,
             Done::Compared { room, log, waiter, result } => {
@@ -328,6 +315,7 @@ impl Service {
         match result {
             Ok(Appended::Stored(height)) => {
                 room.log(log).height = height;
+                room.note_saved(log);
                 room.usage.entries += added.entries;
                 room.usage.bytes += added.bytes;
                 room.active = now_ms();

@@ -134,7 +134,7 @@ mod tests {
         let store = EmbeddedStore::open(folder.path()).unwrap();
         let room = founded(&store, 1).await;
         let mut writer = Writer::new(5);
-        let admission = room.admission(&mut writer);
+        let admission = room.comes_in(&mut writer);
         let said = room.session(&mut writer, 4);
         store.append(room.run([vec![admission], said].concat())).await.unwrap();
         let is_pruned = async || -> Vec<bool> {
@@ -161,7 +161,7 @@ mod tests {
         let store = EmbeddedStore::open(folder.path()).unwrap();
         let room = founded(&store, 1).await;
         let mut writer = Writer::new(5);
-        let admission = room.admission(&mut writer);
+        let admission = room.comes_in(&mut writer);
         store.append(room.run(vec![admission])).await.unwrap();
         let said = room.session(&mut writer, STEP + 10);
         for part in said.chunks(500) {

@@ -258,8 +258,9 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Keeps wraps of a room, and forgets others.
     async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError>;
 
-    /// The wraps of a room, in the order of their keys.
-    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError>;
+    /// Up to `max` wraps of a room in the order of their keys, those that come after one.
+    async fn wraps(&self, room: RoomId, after: Option<WrapKey>, max: usize)
+    -> Result<Vec<(WrapKey, Wrap)>, StoreError>;
 
     /// One wrap of a room.
     async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError>;

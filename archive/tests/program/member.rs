@@ -15,7 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A member that is connected to an archive.
 pub(crate) struct Member {
-    writer: Writer,
     archive: DeviceId,
     handle: NetHandle,
     events: mpsc::Receiver<NetEvent>,
@@ -38,14 +37,23 @@ impl Member {
             }
         };
         let archive = timeout(PATIENCE, connected).await.expect("not connected");
-        Self { writer: writer.clone(), archive, handle, events, net, next: 0 }
+        Self { archive, handle, events, net, next: 0 }
+    }
+
+    /// The archive's device.
+    pub(crate) const fn archive(&self) -> DeviceId {
+        self.archive
     }
 
     /// Asks; nothing when the archive went away.
     pub(crate) async fn try_ask(&mut self, room: &TestRoom, ask: RoomRequest) -> Option<Answer> {
+        self.send(&Request::Room { room: room.id, ask }).await
+    }
+
+    /// Asks anything; nothing when the archive went away.
+    pub(crate) async fn send(&mut self, request: &Request) -> Option<Answer> {
         self.next += 1;
         let id = RequestId(self.next);
-        let request = Request::Room { room: room.id, cert: room.cert(&self.writer), ask };
         let bytes = Bytes::from(request.encode().unwrap());
         assert!(self.handle.send(NetCommand::Request { id, peer: self.archive, bytes }).await);
         let answered = async {

@@ -32,7 +32,12 @@ impl Engine {
             let state = room.peers.entry(archive).or_default();
             state.registering = false;
             state.registered = true;
+            let is_served = state.answered;
             self.recognise_archive(archive);
+            if !is_served {
+                // It serves who is in by what it has, which may be nothing yet.
+                self.push_missing(room_id, archive);
+            }
             self.sync_with(room_id, archive);
             self.ask_epochs(room_id, archive);
         }
@@ -44,17 +49,19 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let own = room.own_log(me);
         let Some(state) = room.peers.get_mut(&archive) else { return };
-        if state.pushing || state.heights_asked {
+        if state.pushing.is_some() || state.heights_asked {
             return;
         }
         let theirs = |log: &LogKey| state.heights.get(log).map_or(0, |height| height.next);
+        let may_take = |log: &LogKey| !state.not_taken.contains(log);
         let lacking = room.logs.iter().filter(|(key, log)| log.frozen.is_none() && log.durable() > theirs(key));
+        let lacking = lacking.filter(|(key, _)| may_take(key));
         // The creator's log comes first: it has the genesis and the epochs that others need.
         let creator = room.record.genesis.header().author;
         let next = lacking.min_by_key(|(key, _)| (key.author != creator, **key != own)).map(|(key, _)| *key);
         if let Some(log) = next {
             let from = theirs(&log);
-            state.pushing = true;
+            state.pushing = Some(log);
             let read = Read::Run { room: room_id, log, from, max: PAGE_MAX_ENTRIES };
             self.read(read, ReadFor::Push { room: room_id, archive });
         }
@@ -67,7 +74,7 @@ impl Engine {
         }
         if run.is_empty() || !self.connections.is_connected(archive) {
             if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
-                state.pushing = false;
+                state.pushing = None;
             }
             return;
         }
@@ -80,7 +87,7 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let own = room.own_log(me);
         let state = room.peers.entry(archive).or_default();
-        state.pushing = false;
+        state.pushing = None;
         let mut moved = false;
         let mut own_next = None;
         for (log, height) in heights {
@@ -95,14 +102,30 @@ impl Engine {
                 own_next = Some(height.next);
             }
         }
+        if moved {
+            // What was not taken before may have waited for this.
+            state.not_taken.clear();
+        }
         if let Some(next) = own_next {
             self.note_received(room_id, archive, next);
         }
         if moved {
             self.push_missing(room_id, archive);
+            self.go_on_with(room_id, archive);
         } else {
             // The archive took nothing: its heights were not what we thought.
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+        }
+    }
+
+    /// An archive was brought everything. If it did not serve this device it may do so now, and it may take what
+    /// is wrapped for doors that it did not know.
+    fn go_on_with(&mut self, room_id: RoomId, archive: DeviceId) {
+        let state = self.rooms.get(&room_id).and_then(|room| room.peers.get(&archive));
+        match state.filter(|state| state.pushing.is_none()) {
+            Some(state) if state.answered => self.push_wraps(room_id, archive),
+            Some(_) => self.sync_with(room_id, archive),
+            None => {}
         }
     }
 }

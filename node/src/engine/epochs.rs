@@ -130,6 +130,10 @@ impl Engine {
             Some(Entered::In(_)) => self.sync_with(room_id, peer),
             // It learns what the entry hangs on, or is busy.
             Some(Entered::Refused(NotEntered::Lacking)) | None => {
+                if self.connections.is_archive(peer) {
+                    // It asks for nothing, so it is brought what the entry hangs on.
+                    self.push_missing(room_id, peer);
+                }
                 self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
             }
             Some(_) => {}

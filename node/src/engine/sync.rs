@@ -140,7 +140,10 @@ pub(super) struct PeerRoom {
     pub(super) archive: bool,
     pub(super) ask_again: bool,
     pub(super) pages: BTreeSet<LogKey>,
-    pub(super) pushing: bool,
+    /// The log of which something is on its way to an archive.
+    pub(super) pushing: Option<LogKey>,
+    /// Logs that an archive did not take: what lets their devices in may stand in another one.
+    pub(super) not_taken: BTreeSet<LogKey>,
     pub(super) registering: bool,
     pub(super) registered: bool,
     pub(super) epochs_asked: bool,
@@ -331,6 +334,7 @@ impl Engine {
             // What it has is not known, or not here.
             state.answered = false;
         }
+        let mut pushed = None;
         match asked {
             Asked::Heights { .. } => state.heights_asked = false,
             Asked::Page { log, .. } => {
@@ -338,7 +342,7 @@ impl Engine {
                 state.heights.remove(log);
                 room.fetching.remove(log);
             }
-            Asked::Push { .. } => state.pushing = false,
+            Asked::Push { .. } => pushed = state.pushing.take(),
             Asked::Register { .. } => state.registering = false,
             Asked::Epochs { .. } => state.epochs_asked = false,
             Asked::Tail { .. } => state.first_screen = FirstScreen::Done,
@@ -357,7 +361,16 @@ impl Engine {
         if *refusal == Refusal::UnknownRoom && archive {
             self.register(room_id, peer, &[]);
         } else if let Refusal::NotAdmitted(why) = refusal {
-            self.on_not_admitted(room_id, peer, asked, *why);
+            if let Some(log) = pushed {
+                if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) {
+                    state.not_taken.insert(log);
+                }
+                self.push_missing(room_id, peer);
+            }
+            // Of the log of another device it says nothing about this one.
+            if pushed.is_none_or(|log| log.author == self.me()) {
+                self.on_not_admitted(room_id, peer, asked, *why);
+            }
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
@@ -379,6 +392,7 @@ impl Engine {
         let state = room.peers.entry(peer).or_default();
         (state.heights_asked, state.answered, state.waits) = (false, true, false);
         state.heights = heights.into_iter().collect();
+        state.not_taken.clear();
         let again = std::mem::take(&mut state.ask_again);
         let own = room.own_log(me);
         let theirs = room.peers.get(&peer).and_then(|state| state.heights.get(&own)).copied();

@@ -166,7 +166,8 @@ impl Engine {
         self.connections.archives().into_iter().for_each(|archive| self.push_wraps(room_id, archive));
     }
 
-    /// An archive did not take them: they are given again when it is next compared with.
+    /// An archive did not take them, maybe because it has not got what they are for yet: they are given again
+    /// when it has, or is next compared with.
     pub(super) fn wraps_not_taken(&mut self, room_id: RoomId, archive: DeviceId) {
         if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
             state.wraps_given = None;

@@ -158,14 +158,16 @@ impl Facts {
         self.endings.get(&door).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether a log may have one more entry of doors.
-    pub(super) fn may_have_door(&self, log: LogKey) -> bool {
-        self.door_entries.get(&log).is_none_or(|count| *count < DOORS_OF_LOG_MAX)
+    /// Whether an entry of doors is here, or its log may have one more.
+    pub(super) fn may_have_door(&self, log: LogKey, entry: EntryId) -> bool {
+        let ends = |ending: &Ending| ending.at.entry == entry;
+        let is_known = || self.doors.contains_key(&entry.into()) || self.endings.values().flatten().any(ends);
+        self.door_entries.get(&log).is_none_or(|count| *count < DOORS_OF_LOG_MAX) || is_known()
     }
 
-    /// Whether a log may have one more entry of going out.
-    pub(super) fn may_have_out(&self, log: LogKey) -> bool {
-        self.out_entries.get(&log).is_none_or(|count| *count < OUTS_OF_LOG_MAX)
+    /// Whether an entry of going out is here, or its log may have one more.
+    pub(super) fn may_have_out(&self, log: LogKey, entry: EntryId) -> bool {
+        self.out_entries.get(&log).is_none_or(|count| *count < OUTS_OF_LOG_MAX) || self.gone.contains(&entry)
     }
 
     pub(super) fn add_in(&mut self, fact: InFact) {

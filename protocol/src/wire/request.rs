@@ -79,7 +79,6 @@ kinds! {
 
 /// A request to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, never in a collection")]
 pub enum Request {
     /// Who has a code looks for its door. Anyone may ask, at a limited rate. Answered with
     /// [`Answer::Found`](super::Answer::Found).

@@ -1,11 +1,11 @@
 //! A store that fails: nothing is acknowledged, the service goes on, and recovers with the store.
 
 use super::{super::keeping::EASE_EVERY, *};
-use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage};
+use crate::fixture::code;
+use crate::store::{Appended, Arrived, Kept, RoomRow, Run, StoreError, Usage, WrapKey};
 use async_trait::async_trait;
 use parlor_protocol::{
-    Locator,
-    invite::Invite,
+    EpochId, Locator,
     log::{ForkProof, Heights},
 };
 use std::{
@@ -16,19 +16,21 @@ use tokio::sync::Semaphore;
 
 /// The embedded store behind a switch.
 #[derive(Debug)]
-struct Switched {
+pub(super) struct Switched {
     store: Arc<dyn Store>,
-    is_down: AtomicBool,
+    pub(super) is_down: AtomicBool,
     is_hanging: AtomicBool,
     /// Nothing is stored until the gate is open.
-    is_slow: AtomicBool,
-    gate: Semaphore,
+    pub(super) is_slow: AtomicBool,
+    pub(super) gate: Semaphore,
+    /// Wraps are neither kept nor deleted.
+    pub(super) cannot_wrap: AtomicBool,
     /// How many bytes the disk has room for.
     room_for: AtomicU64,
 }
 
 impl Switched {
-    fn new(folder: &TempDir) -> Arc<Self> {
+    pub(super) fn new(folder: &TempDir) -> Arc<Self> {
         let off = || AtomicBool::new(false);
         Arc::new(Self {
             store: embedded(folder),
@@ -36,6 +38,7 @@ impl Switched {
             is_hanging: off(),
             is_slow: off(),
             gate: Semaphore::new(0),
+            cannot_wrap: off(),
             room_for: AtomicU64::new(u64::MAX),
         })
     }
@@ -93,8 +96,23 @@ impl Store for Switched {
     async fn room_for(&self, _: u64, _: u64) -> Result<Option<u64>, StoreError> {
         self.store().map(|_| Some(self.room_for.load(Ordering::SeqCst)))
     }
-    async fn invite(&self, locator: Locator) -> Result<Option<(RoomId, Invite)>, StoreError> {
-        self.store()?.invite(locator).await
+    async fn rooms_at(&self, locator: Locator) -> Result<Vec<RoomId>, StoreError> {
+        self.store()?.rooms_at(locator).await
+    }
+    async fn steps(&self, room: RoomId) -> Result<Vec<(EpochId, u32)>, StoreError> {
+        self.store()?.steps(room).await
+    }
+    async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
+        if self.cannot_wrap.load(Ordering::SeqCst) {
+            return Err(StoreError::Other("it takes no wraps".into()));
+        }
+        self.store()?.change_wraps(room, put, gone).await
+    }
+    async fn wraps(&self, r: RoomId, after: Option<WrapKey>, max: usize) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
+        self.store()?.wraps(r, after, max).await
+    }
+    async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
+        self.store()?.wrap(room, key).await
     }
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {
         self.store()?.put_fork(proof).await
@@ -161,7 +179,7 @@ async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    let (invite, entry) = room.invite(&mut member, 7);
+    let (_, entry) = room.door(&mut member, &code(7));
     assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
     switched.is_down.store(true, Ordering::SeqCst);
     let before = member.height;
@@ -173,9 +191,10 @@ async fn while_the_store_is_down_nothing_is_acknowledged_and_afterwards_all_goes
     assert_eq!(stage.ask_in(&room, &member, page).await, unavailable);
     assert_eq!(stage.ask_in(&room, &member, RoomRequest::Tail { limit: 5 }).await, unavailable);
     let stranger = DeviceId::from_bytes([9; 32]);
-    assert_eq!(stage.ask(stranger, &Request::Invite(Locator([1; 16]))).await, unavailable);
+    let look = Request::Look(Look::sign(&code(7), stranger, ARCHIVE));
+    assert_eq!(stage.ask(stranger, &look).await, unavailable);
     // What is known by heart is still told, and gossip is still passed on.
-    assert_eq!(stage.ask(stranger, &Request::Invite(invite.locator)).await, Answer::Invite(Some(invite)));
+    assert_eq!(stage.look(stranger, &code(1)).await, None);
     let known = [(room.owner.log_key(), room.owner.height), (member.log_key(), before)];
     let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
     assert_eq!(stage.ask_in(&room, &member, ask).await, heights(&known));
@@ -192,14 +211,14 @@ async fn stopping_answers_what_was_taken() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut members = Vec::new();
-    for seed in 5..15 {
+    for seed in NAMED {
         members.push(stage.member(&room, seed).await);
     }
     let mut asked = Vec::new();
     for member in &mut members {
         for _ in 0..5 {
             let entries = room.contents(member, 10);
-            let request = in_room(room.id, room.cert(member), RoomRequest::Push { entries });
+            let request = in_room(room.id, RoomRequest::Push { entries });
             asked.push((stage.send_raw(member.id(), request.encode().unwrap()).await, pushed(member)));
         }
     }
@@ -230,20 +249,19 @@ async fn a_store_that_hangs_holds_up_neither_gossip_nor_refusals() {
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
     let mut asking = Vec::new();
-    for seed in 40..48 {
+    for seed in NAMED.into_iter().skip(1).take(8) {
         asking.push(stage.member(&room, seed).await);
     }
     switched.is_hanging.store(true, Ordering::SeqCst);
-    let page =
-        |asking: &Writer| in_room(room.id, room.cert(asking), RoomRequest::Page { log: member.log_key(), from: 0 });
+    let page = in_room(room.id, RoomRequest::Page { log: member.log_key(), from: 0 });
     // Each has only so many under way, so that it takes several to fill the places, at several addresses.
     for (at, asking) in asking.iter().enumerate() {
         stage.connect(asking.id(), [192, 0, 2, u8::try_from(at).unwrap()]).await;
         for _ in 0..super::super::TASKS_MAX / 8 {
-            stage.send_raw(asking.id(), page(asking).encode().unwrap()).await;
+            stage.send_raw(asking.id(), page.encode().unwrap()).await;
         }
     }
-    let answer = stage.ask(member.id(), &page(&member)).await;
+    let answer = stage.ask(member.id(), &page).await;
     assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
     assert!(stage.answers.is_empty());
     let entry = room.content(&mut member, b"sealed");
@@ -263,7 +281,7 @@ async fn while_a_store_is_slow_only_so_much_gossip_waits_and_what_waited_is_stor
     let mut stage = Stage::new(Arc::clone(&switched) as Arc<dyn Store>).await;
     let room = stage.founded(1).await;
     let mut members = Vec::new();
-    for seed in 5..15 {
+    for seed in NAMED {
         members.push(stage.member(&room, seed).await);
     }
     let before = stage.store.usage(room.id).await.unwrap();
@@ -286,9 +304,9 @@ async fn while_a_store_is_slow_only_so_much_gossip_waits_and_what_waited_is_stor
     };
     timeout(PATIENCE, waited).await.expect("not stored");
     // Nothing else waited: what comes now is stored at once, and is the next.
-    let mut late = Writer::new(99);
-    let admission = room.admission(&mut late);
-    assert_eq!(stage.push(&room, &late, vec![admission]).await, pushed(&late));
+    let mut late = members[0].beside(99);
+    let comes_in = room.comes_linked(&mut late);
+    assert_eq!(stage.push(&room, &late, vec![comes_in]).await, pushed(&late));
     let after = stage.store.usage(room.id).await.unwrap();
     assert_eq!(after.entries, before.entries + 128 + 1, "eight megabytes of one address, and no more");
     stage.shut_down().await;

@@ -1,7 +1,7 @@
 //! What is passed on, and what of it is stored.
 
 use super::*;
-use crate::fixture::{forged, rng};
+use crate::fixture::{code, forged, rng};
 use parlor_protocol::signal::{Signal, SignalBody, SignalKind};
 
 #[tokio::test]
@@ -10,8 +10,8 @@ async fn a_good_entry_is_passed_on_and_stored() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = Writer::new(5);
-    let admission = room.admission(&mut member);
-    assert_eq!(stage.gossip(&room, member.id(), &admission).await, Verdict::Accept);
+    let comes_in = room.comes_in(&mut member);
+    assert_eq!(stage.gossip(&room, member.id(), &comes_in).await, Verdict::Accept);
     stage.until_stored(&room, &member).await;
     let entry = room.content(&mut member, b"sealed");
     assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
@@ -63,10 +63,13 @@ async fn rubbish_is_rejected_and_strangers_are_not_passed_on() {
     let mut stranger = Writer::new(9);
     let words = room.content(&mut stranger, b"let me in");
     assert_eq!(stage.gossip(&room, from, &words).await, Verdict::Ignore);
-    // An admission with a certificate of another room.
+    // Who comes in by the code of another room, or by a name that no record has.
+    let mut other = other;
+    let door = stage.coded(&mut other, &code(7)).await;
     let mut liar = Writer::new(10);
-    let body = other.cert(&liar).encode().unwrap();
-    let fake = liar.write(parlor_protocol::entry::Kind::Admission, room.id, room.secrets.id(), &body);
+    let fake = room.comes_by(&mut liar, &code(7), door, 0);
+    assert_eq!(stage.gossip(&room, from, &fake).await, Verdict::Ignore);
+    let fake = room.comes_in(&mut Writer::new(11));
     assert_eq!(stage.gossip(&room, from, &fake).await, Verdict::Ignore);
     assert_eq!(stage.gossip(&room, from, &entry).await, Verdict::Accept);
     stage.until_stored(&room, &member).await;
@@ -160,8 +163,8 @@ async fn a_run_is_passed_on_as_a_whole_and_stored() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = Writer::new(5);
-    // The first entry admits the member to what follows.
-    let mut run = vec![room.admission(&mut member)];
+    // The first entry lets the member in.
+    let mut run = vec![room.comes_in(&mut member)];
     run.extend(room.contents(&mut member, 5));
     assert_eq!(stage.gossip_run(&room, member.id(), &run).await, Verdict::Accept);
     stage.until_stored(&room, &member).await;

@@ -2,9 +2,10 @@
 //! decisions; catching up.
 
 use super::*;
-use crate::fixture::epoch_record;
+use crate::fixture::{code, epoch_record};
 use parlor_protocol::{
     LogId,
+    access::wire::Offer,
     entry::Kind,
     epoch::{EpochChange, EpochSecrets},
     keys::Secret,
@@ -20,13 +21,14 @@ fn epochs(answer: Answer) -> Vec<Entry> {
     }
 }
 
-/// A room of an owner, a member who stays and one who is removed after three entries; the archive
-/// knows of it. Gives the room as it is after the removal, and as it was before.
+/// A room of an owner, a member who stays and one who is removed after it made a code and wrote three texts;
+/// the archive knows of it. Gives the room as it is after the removal, and as it was before.
 async fn after_removal(stage: &mut Stage) -> (TestRoom, TestRoom, Writer, Writer) {
     let mut room = stage.founded(1).await;
     let stays = stage.member(&room, 5).await;
     let mut gone = stage.member(&room, 6).await;
-    let run = room.contents(&mut gone, 3);
+    let (_, door) = room.door(&mut gone, &code(3));
+    let run = [vec![door], room.contents(&mut gone, 3)].concat();
     assert_eq!(stage.push(&room, &gone, run).await, pushed(&gone));
     room.stays.push(stays.id());
     let (secrets, epoch) = room.change(&[(gone.id(), gone.log_key(), gone.height)]);
@@ -41,7 +43,8 @@ async fn a_removed_device_with_all_its_old_keys_gets_nothing_and_changes_nothing
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;
     let (room, before, stays, mut gone) = after_removal(&mut stage).await;
-    let not_admitted = refused(Refusal::NotAdmitted);
+    let removed = refused(Refusal::NotAdmitted(NotAdmitted::Removed));
+    let shut_out = refused(Refusal::NotAdmitted(NotAdmitted::ShutOut));
     let stood = gone.height;
     for ask in [
         ANYTHING,
@@ -50,18 +53,20 @@ async fn a_removed_device_with_all_its_old_keys_gets_nothing_and_changes_nothing
         register(&before),
         register(&room),
     ] {
-        assert_eq!(stage.ask_in(&before, &gone, ask.clone()).await, not_admitted, "{ask:?}");
+        assert_eq!(stage.ask_in(&before, &gone, ask.clone()).await, removed, "{ask:?}");
     }
     // It writes, in its log and in a new one, by itself and through a member who believes it.
     let words = before.content(&mut gone, b"still here");
     assert_eq!(stage.gossip(&before, gone.id(), &words).await, Verdict::Ignore);
     let ask = RoomRequest::Push { entries: vec![words.clone()] };
-    assert_eq!(stage.ask_in(&before, &gone, ask).await, not_admitted);
-    assert_eq!(stage.push(&before, &stays, vec![words]).await, not_admitted);
+    assert_eq!(stage.ask_in(&before, &gone, ask).await, removed);
+    assert_eq!(stage.push(&before, &stays, vec![words]).await, shut_out);
     let mut again = Writer { log: LogId(77), height: Height::EMPTY, ..gone.clone() };
-    let admission = before.admission(&mut again);
-    assert_eq!(stage.gossip(&before, gone.id(), &admission).await, Verdict::Ignore);
-    assert_eq!(stage.push(&before, &stays, vec![admission]).await, not_admitted);
+    let comes_in = before.comes_in(&mut again);
+    assert_eq!(stage.gossip(&before, gone.id(), &comes_in).await, Verdict::Ignore);
+    assert_eq!(stage.push(&before, &stays, vec![comes_in.clone()]).await, shut_out);
+    let refusal = not_entered(NotEntered::Removed);
+    assert_eq!(stage.enter(&before, &comes_in, false).await, refusal);
     // What it wrote before is there, and no more.
     let answer = stage.ask_in(&room, &stays, ANYTHING).await;
     assert!(matches!(answer, Answer::Heights(heights) if heights.contains(&(gone.log_key(), stood))));
@@ -77,57 +82,64 @@ async fn whom_a_removed_device_lets_in_stays_out_also_after_a_restart() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let (room, before, stays, mut gone) = after_removal(&mut stage).await;
     let mut friend = Writer::new(40);
-    let admission = before.admission(&mut friend);
+    let door = DoorId::from(stage.store.run(room.id, gone.log_key(), 1, 1, usize::MAX).await.unwrap()[0].entry.id());
+    let comes_in = before.comes_by(&mut friend, &code(3), door, 0);
     for round in 0..2 {
-        assert_eq!(stage.ask_in(&before, &friend, ANYTHING).await, refused(Refusal::NotAdmitted), "{round}");
-        assert_eq!(stage.gossip(&before, friend.id(), &admission).await, Verdict::Ignore);
-        let answer = stage.push(&room, &stays, vec![admission.clone()]).await;
-        assert_eq!(answer, refused(Refusal::NotAdmitted));
+        assert_eq!(stage.ask_in(&before, &friend, ANYTHING).await, not_in(), "{round}");
+        assert_eq!(stage.gossip(&before, friend.id(), &comes_in).await, Verdict::Ignore);
+        let answer = stage.push(&room, &stays, vec![comes_in.clone()]).await;
+        assert_eq!(answer, refused(Refusal::NotAdmitted(NotAdmitted::ShutOut)));
         // It is told why, so that its person asks for a new code.
-        assert_eq!(epochs(stage.ask_in(&before, &friend, RoomRequest::Epochs { tips: vec![] }).await).len(), 2);
+        let answer = stage.enter(&before, &comes_in, true).await;
+        assert_eq!(answer, not_entered(NotEntered::ShutOut));
         stage.shut_down().await;
         stage = Stage::new(embedded(&folder)).await;
     }
     // A code that the removed one makes now, and one from before, lead nowhere.
-    let (invite, entry) = before.invite(&mut gone, 9);
-    assert_eq!(stage.push(&room, &stays, vec![entry]).await, refused(Refusal::NotAdmitted));
-    assert_eq!(stage.ask(friend.id(), &Request::Invite(invite.locator)).await, Answer::Invite(None));
-    // Who joins by the new key is in.
+    let (_, entry) = before.door(&mut gone, &code(9));
+    let shut_out = refused(Refusal::NotAdmitted(NotAdmitted::ShutOut));
+    assert_eq!(stage.push(&room, &stays, vec![entry]).await, shut_out);
+    assert_eq!(stage.look(friend.id(), &code(9)).await, None);
+    assert_eq!(stage.look(friend.id(), &code(3)).await, None);
+    // Who joins by a code of after it is in.
+    let mut room = room;
+    let door = stage.coded(&mut room, &code(10)).await;
     let mut newcomer = Writer::new(41);
-    let admission = room.admission(&mut newcomer);
-    assert_eq!(stage.push(&room, &newcomer, vec![admission]).await, pushed(&newcomer));
+    let comes_in = room.comes_by(&mut newcomer, &code(10), door, 0);
+    assert_eq!(stage.push(&room, &newcomer, vec![comes_in]).await, pushed(&newcomer));
     stage.shut_down().await;
 }
 
 #[tokio::test]
-async fn codes_from_before_a_removal_are_dead_and_sealed_anew_they_live_on_otherwise() {
+async fn codes_from_before_a_removal_are_dead_and_they_live_on_otherwise() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;
     let mut room = stage.founded(1).await;
     let mut maker = stage.member(&room, 5).await;
     let anybody = Writer::new(50);
-    let (invite, entry) = room.invite(&mut maker, 9);
+    let (door, entry) = room.door(&mut maker, &code(9));
     assert_eq!(stage.push(&room, &maker, vec![entry]).await, pushed(&maker));
+    let offers = async |stage: &mut Stage| stage.look(anybody.id(), &code(9)).await.map(|found| found.offers);
+    assert_eq!(offers(&mut stage).await, Some(Vec::new()));
     room.stays.push(maker.id());
-    // A change that removes nobody: the code works on, and its maker seals it anew.
+    // A change that removes nobody: the code works on, and its maker wraps the new key for it.
     let (secrets, epoch) = room.change(&[]);
     let owner = room.owner.clone();
     assert_eq!(stage.push(&room, &owner, vec![epoch.clone()]).await, pushed(&owner));
-    assert_eq!(stage.ask(anybody.id(), &Request::Invite(invite.locator)).await, Answer::Invite(Some(invite.clone())));
     let mut room = TestRoom { secrets, epoch, ..room };
-    let (anew, entry) = room.invite(&mut maker, 9);
-    assert_eq!(anew.locator, invite.locator);
-    assert_eq!(stage.push(&room, &maker, vec![entry]).await, pushed(&maker));
-    assert_eq!(stage.ask(anybody.id(), &Request::Invite(invite.locator)).await, Answer::Invite(Some(anew)));
+    let wrap = room.wrap(&maker, &code(9), room.wrap_facts(door, 0), 1);
+    assert_eq!(stage.push_wraps(&room, &maker, vec![wrap]).await, Answer::Done);
+    assert_eq!(offers(&mut stage).await, Some(vec![Offer { epoch: room.secrets.id(), step: 0 }]));
     // A removal: whoever knows the code does not get in any more.
     let gone = stage.member(&room, 6).await;
     let (_, epoch) = room.change(&[(gone.id(), gone.log_key(), gone.height)]);
     let owner = room.owner.clone();
     assert_eq!(stage.push(&room, &owner, vec![epoch]).await, pushed(&owner));
-    assert_eq!(stage.ask(anybody.id(), &Request::Invite(invite.locator)).await, Answer::Invite(None));
+    assert_eq!(offers(&mut stage).await, None);
     stage.shut_down().await;
     let mut stage = Stage::new(embedded(&folder)).await;
-    assert_eq!(stage.ask(anybody.id(), &Request::Invite(invite.locator)).await, Answer::Invite(None), "restarted");
+    assert_eq!(offers(&mut stage).await, None, "restarted");
+    assert_eq!(stage.store.wraps(room.id, None, 9).await.unwrap(), []);
     stage.shut_down().await;
 }
 
@@ -182,7 +194,7 @@ async fn a_device_that_was_away_catches_up_fifty_epochs_at_once() {
     let took = began.elapsed();
     assert_eq!(told, changes);
     assert!(took < Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 }), "{took:?}");
-    // With its old ticket it may also write: it was named in every one of them.
+    // It is served as before: it was named in every one of them.
     assert!(matches!(stage.ask_in(&before, &away, ANYTHING).await, Answer::Heights(_)));
     stage.shut_down().await;
 }
@@ -208,10 +220,11 @@ async fn a_dissolved_room_is_served_to_nobody_and_not_registered_again() {
     assert_eq!(stage.push(&room, &owner, vec![end.clone()]).await, pushed(&owner));
     for round in 0..2 {
         let page = RoomRequest::Page { log: owner.log_key(), from: 0 };
+        let out = refused(Refusal::NotAdmitted(NotAdmitted::Out));
         for ask in [ANYTHING, page, RoomRequest::Tail { limit: 9 }] {
-            assert_eq!(stage.ask_in(&room, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
+            assert_eq!(stage.ask_in(&room, &member, ask).await, out, "{round}");
         }
-        assert_eq!(stage.ask_in(&room, &member, register(&room)).await, refused(Refusal::NotAdmitted));
+        assert_eq!(stage.ask_in(&room, &member, register(&room)).await, out);
         // Whoever was away learns of it.
         let told = epochs(stage.ask_in(&room, &member, RoomRequest::Epochs { tips: before_tips(&room) }).await);
         assert_eq!(told, std::slice::from_ref(&end));
@@ -233,13 +246,14 @@ async fn a_dissolved_room_is_served_to_nobody_and_members_who_come_late_hear_of_
     let owner = room.owner.clone();
     assert_eq!(stage.push(&before, &owner, vec![end.clone()]).await, pushed(&owner));
     let words = before.content(&mut member, b"still here");
+    let out = refused(Refusal::NotAdmitted(NotAdmitted::Out));
     for round in 0..2 {
-        assert_eq!(stage.ask_in(&before, &member, ANYTHING).await, refused(Refusal::NotAdmitted), "{round}");
+        assert_eq!(stage.ask_in(&before, &member, ANYTHING).await, out, "{round}");
         let ask = RoomRequest::Page { log: owner.log_key(), from: 0 };
-        assert_eq!(stage.ask_in(&before, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
+        assert_eq!(stage.ask_in(&before, &member, ask).await, out, "{round}");
         let ask = RoomRequest::Push { entries: vec![words.clone()] };
-        assert_eq!(stage.ask_in(&before, &member, ask).await, refused(Refusal::NotAdmitted), "{round}");
-        assert_eq!(stage.ask_in(&before, &member, register(&before)).await, refused(Refusal::NotAdmitted), "{round}");
+        assert_eq!(stage.ask_in(&before, &member, ask).await, out, "{round}");
+        assert_eq!(stage.ask_in(&before, &member, register(&before)).await, out, "{round}");
         let tips = vec![before.epoch.id()];
         let told = epochs(stage.ask_in(&before, &member, RoomRequest::Epochs { tips }).await);
         assert_eq!(told, std::slice::from_ref(&end), "{round}");

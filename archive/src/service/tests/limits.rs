@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     config::Registration,
+    fixture::code,
     store::{AccountRow, VaultNote},
 };
 use parlor_protocol::{
@@ -98,7 +99,7 @@ async fn where_rooms_need_an_account_a_device_that_is_signed_in_registers_and_ot
         row.disabled = true;
         assert!(stage.store.accounts().change_account(row, None).await.unwrap());
         let later = TestRoom { owner: room.owner.clone(), ..TestRoom::new(3) };
-        let ask = in_room(later.id, later.cert(&later.owner), register(&later));
+        let ask = in_room(later.id, register(&later));
         assert_eq!(stage.ask(later.owner.id(), &ask).await, refused(Refusal::RegistrationClosed));
         // What is known stays served.
         let member = stage.member(&TestRoom { owner: room.owner.clone(), ..room.clone() }, 5).await;
@@ -153,10 +154,8 @@ async fn until_gone(stage: &mut Stage, room: &TestRoom) {
 async fn a_room_to_which_a_code_leads_or_in_which_several_wrote_is_not_lost_to_few_strangers() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 2, ..Limits::default() }).await;
-    let coded = stage.founded(1).await;
-    let mut owner = coded.owner.clone();
-    let (_, entry) = coded.invite(&mut owner, 7);
-    assert_eq!(stage.push(&coded, &owner, vec![entry]).await, pushed(&owner));
+    let mut coded = stage.founded(1).await;
+    stage.coded(&mut coded, &code(7)).await;
     let together = stage.founded(2).await;
     stage.member(&together, 5).await;
     assert_eq!(stage.register(&TestRoom::new(3)).await, refused(Refusal::RegistrationClosed));
@@ -170,14 +169,14 @@ async fn a_stranger_with_two_keys_in_every_room_does_not_keep_all_places() {
     let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 20, ..Limits::default() }).await;
     for seed in 100..120 {
         let room = TestRoom::new(seed);
-        let mut friend = Writer::new(1_000 + seed);
+        let mut friend = Writer::new(5);
         stage.connect(room.owner.id(), [192, 0, 2, 1]).await;
         stage.connect(friend.id(), [192, 0, 2, 1]).await;
         assert_eq!(stage.register(&room).await, Answer::Done);
         let owner = room.owner.clone();
         assert_eq!(stage.push(&room, &owner, room.start.clone()).await, pushed(&owner));
-        let admission = room.admission(&mut friend);
-        assert_eq!(stage.push(&room, &friend, vec![admission]).await, pushed(&friend));
+        let comes_in = room.comes_in(&mut friend);
+        assert_eq!(stage.push(&room, &friend, vec![comes_in]).await, pushed(&friend));
     }
     for seed in 1..6 {
         let room = TestRoom::new(seed);
@@ -224,5 +223,28 @@ async fn all_rooms_together_take_only_so_much_and_a_lone_one_makes_room() {
     };
     assert_eq!(timeout(PATIENCE, wait).await.expect("nothing goes"), pushed(&member));
     assert!(stage.metrics().contains("rooms_let_go_total 1"));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_room_of_one_device_whose_code_ended_goes_before_newer_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_limits(embedded(&folder), Limits { rooms: 1, ..Limits::default() }).await;
+    let mut room = stage.founded(1).await;
+    let door = stage.coded(&mut room, &code(7)).await;
+    assert_eq!(stage.register(&TestRoom::new(2)).await, refused(Refusal::RegistrationClosed));
+    let wrap = room.wrap(&room.owner, &code(7), room.wrap_facts(door, 0), 1);
+    assert_eq!(stage.push_wraps(&room, &room.owner.clone(), vec![wrap]).await, Answer::Done);
+    let mut owner = room.owner.clone();
+    let end = room.ends(&mut owner, door);
+    assert_eq!(stage.push(&room, &owner, vec![end]).await, pushed(&owner));
+    // As soon as what was wrapped for the code is deleted.
+    let wait = async {
+        while stage.register(&TestRoom::new(2)).await != Answer::Done {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("it does not go");
+    stage.until_wraps(&room, 0).await;
     stage.shut_down().await;
 }

@@ -20,8 +20,6 @@ async fn nobody_takes_the_topics_of_a_room_also_not_before_a_restart_or_before_i
     let owner = room.owner.clone();
     let told = Gossip::Entry(change).encode().unwrap();
     assert_eq!(stage.gossip_raw(owner.id(), now, told).await, Verdict::Accept);
-    let admission = room.admission(&mut member);
-    assert_eq!(stage.gossip(&room, member.id(), &admission).await, Verdict::Accept);
     let entry = room.content(&mut member, b"sealed");
     assert_eq!(stage.gossip(&room, member.id(), &entry).await, Verdict::Accept);
     assert!(stage.subscribed.contains(&room.secrets.topic()), "the new epoch is heard as soon as it is known");
@@ -52,9 +50,9 @@ async fn a_room_is_heard_in_its_newest_epochs_and_told_of_a_new_one_in_all_of_th
     assert_eq!(sorted(stage.subscribed.clone()), sorted(newest.clone()));
     // What is said in an epoch is for those who can open it.
     let mut member = Writer::new(5);
-    let admission = room.admission(&mut member);
+    let comes_in = room.comes_in(&mut member);
     stage.published.clear();
-    assert_eq!(stage.push(&room, &member, vec![admission]).await, pushed(&member));
+    assert_eq!(stage.push(&room, &member, vec![comes_in]).await, pushed(&member));
     assert_eq!(stage.published.iter().map(|(topic, _)| *topic).collect::<Vec<_>>(), [room.secrets.topic()]);
     stage.shut_down().await;
     let mut stage = Stage::new(embedded(&folder)).await;

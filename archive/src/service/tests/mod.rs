@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod doors;
+mod entering;
 mod failing;
 mod gossip;
 mod governing;
@@ -13,14 +15,19 @@ mod reading;
 mod registering;
 mod signing_in;
 mod vanishing;
+mod wraps;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use parlor_node::net::{Capabilities, GossipId, InboundId, NetCommand, NetEvent, Verdict};
 use parlor_protocol::{
-    DeviceId, LogKey, RoomId, TopicId,
+    DeviceId, DoorId, LogKey, RoomId, TopicId,
+    access::{
+        CodeKeys, Wrap,
+        wire::{Enter, Entered, Found, Look, NotAdmitted, NotEntered, PushWraps},
+    },
     account::Server,
     entry::Entry,
-    epoch::AdmissionCert,
     log::Height,
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
@@ -36,15 +43,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Limits, Service};
+use super::{Limits, RETRY_MS, Service};
 use crate::{
     accounts::Desk,
     blind::Blind,
-    fixture::{TestRoom, Writer, rng},
+    fixture::{NAMED, TestRoom, Writer, rng},
     metrics::{self, Metrics},
-    store::{EmbeddedStore, Store},
+    store::{EmbeddedStore, Store, TestDatabase, conformance::Place},
 };
 
+/// The archive's device.
+const ARCHIVE: DeviceId = DeviceId::from_bytes([77; 32]);
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -63,6 +72,18 @@ struct Stage {
     published: Vec<(TopicId, Bytes)>,
     /// Whom the network was told to be no strangers.
     known: BTreeSet<DeviceId>,
+}
+
+#[async_trait]
+impl Place for TempDir {
+    async fn open(&self) -> Arc<dyn Store> {
+        embedded(self)
+    }
+}
+
+/// An empty place in each of the stores.
+async fn places() -> [Box<dyn Place>; 2] {
+    [Box::new(tempfile::tempdir().unwrap()), Box::new(TestDatabase::new().await)]
 }
 
 fn embedded(folder: &TempDir) -> Arc<dyn Store> {
@@ -84,7 +105,7 @@ impl Stage {
         let (stop, stopping) = oneshot::channel();
         let metrics = Arc::new(Metrics::default());
         let (counted, blind) = (Arc::clone(&metrics), Blind::of(&Server::random(&mut rng(1))));
-        let service = Service::restore(Arc::clone(&store), to_net, counted, limits, blind).await.unwrap();
+        let service = Service::restore(Arc::clone(&store), to_net, ARCHIVE, counted, limits, blind).await.unwrap();
         let service = match desk {
             Some(desk) => service.with_accounts(Arc::new(desk)),
             None => service,
@@ -165,7 +186,7 @@ impl Stage {
     }
 
     async fn ask_in(&mut self, room: &TestRoom, writer: &Writer, ask: RoomRequest) -> Answer {
-        let request = Request::Room { room: room.id, cert: room.cert(writer), ask };
+        let request = Request::Room { room: room.id, ask };
         self.ask(writer.id(), &request).await
     }
 
@@ -187,12 +208,51 @@ impl Stage {
         room
     }
 
-    /// A member whose admission is stored.
+    /// A member whom a record names, and who came in.
     async fn member(&mut self, room: &TestRoom, seed: u64) -> Writer {
+        assert!(NAMED.contains(&seed));
         let mut writer = Writer::new(seed);
-        let admission = room.admission(&mut writer);
-        assert_eq!(self.push(room, &writer, vec![admission]).await, pushed(&writer));
+        let comes_in = room.comes_in(&mut writer);
+        assert_eq!(self.push(room, &writer, vec![comes_in]).await, pushed(&writer));
         writer
+    }
+
+    /// A code that the owner made.
+    async fn coded(&mut self, room: &mut TestRoom, code: &CodeKeys) -> DoorId {
+        let mut owner = room.owner.clone();
+        let (door, entry) = room.door(&mut owner, code);
+        assert_eq!(self.push(room, &owner, vec![entry]).await, pushed(&owner));
+        room.owner = owner;
+        door
+    }
+
+    /// Asks; where other archives may write to the store, again while what they did is read.
+    async fn ask_shared(&mut self, from: DeviceId, request: &Request) -> Answer {
+        loop {
+            match self.ask(from, request).await {
+                Answer::Refused(Refusal::Busy { retry_ms: RETRY_MS }) if self.store.is_shared() => {
+                    tokio::task::yield_now().await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Looks for the door of a code.
+    async fn look(&mut self, from: DeviceId, code: &CodeKeys) -> Option<Found> {
+        match self.ask_shared(from, &Request::Look(Look::sign(code, from, ARCHIVE))).await {
+            Answer::Found(found) => found.map(|found| *found),
+            other => panic!("something found or not, not {other:?}"),
+        }
+    }
+
+    async fn enter(&mut self, room: &TestRoom, entry: &Entry, for_keys: bool) -> Answer {
+        let enter = Enter { room: room.id, entry: entry.clone(), for_keys };
+        self.ask_shared(entry.header().author, &Request::Enter(Box::new(enter))).await
+    }
+
+    async fn push_wraps(&mut self, room: &TestRoom, from: &Writer, wraps: Vec<Wrap>) -> Answer {
+        self.ask(from.id(), &Request::PushWraps(PushWraps { room: room.id, wraps })).await
     }
 
     async fn gossip_raw(&mut self, from: DeviceId, topic: TopicId, bytes: Vec<u8>) -> Verdict {
@@ -213,6 +273,16 @@ impl Stage {
 
     async fn gossip_run(&mut self, room: &TestRoom, from: DeviceId, run: &[Entry]) -> Verdict {
         self.gossip_raw(from, room.secrets.topic(), Gossip::Run(run.to_vec()).encode().unwrap()).await
+    }
+
+    /// Waits until a room has so many wraps in the store.
+    async fn until_wraps(&self, room: &TestRoom, count: usize) {
+        let wait = async {
+            while self.store.wraps(room.id, None, 9_999).await.unwrap().len() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("another number of wraps");
     }
 
     /// Waits until a log is stored this far, and the service knows it.
@@ -254,8 +324,22 @@ fn refused(refusal: Refusal) -> Answer {
     Answer::Refused(refusal)
 }
 
-fn in_room(room: RoomId, cert: AdmissionCert, ask: RoomRequest) -> Request {
-    Request::Room { room, cert, ask }
+fn in_room(room: RoomId, ask: RoomRequest) -> Request {
+    Request::Room { room, ask }
+}
+
+/// Comes in, and gets these.
+fn came_in(wraps: Vec<Wrap>) -> Answer {
+    Answer::Entered(Entered::In(wraps))
+}
+
+fn not_entered(why: NotEntered) -> Answer {
+    Answer::Entered(Entered::Refused(why))
+}
+
+/// Not served: nothing shows that the peer came in.
+fn not_in() -> Answer {
+    refused(Refusal::NotAdmitted(NotAdmitted::Show))
 }
 
 fn heights(pairs: &[(LogKey, Height)]) -> Answer {

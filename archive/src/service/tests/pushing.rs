@@ -32,24 +32,22 @@ async fn everything_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn who_is_not_admitted_stores_nothing() {
+async fn who_is_not_in_stores_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut stranger = Writer::new(9);
-    // With the owner's certificate, and with a member's certificate but without an admission entry.
+    // By itself, and through a member who believes it.
     let run = room.contents(&mut stranger, 2);
-    let stolen = in_room(room.id, room.cert(&room.owner), RoomRequest::Push { entries: run.clone() });
-    assert_eq!(stage.ask(stranger.id(), &stolen).await, refused(Refusal::NotAdmitted));
-    assert_eq!(stage.push(&room, &stranger, run).await, refused(Refusal::NotAdmitted));
-    // An admission whose certificate is somebody else's.
+    assert_eq!(stage.push(&room, &stranger, run.clone()).await, not_in());
+    assert_eq!(stage.push(&room, &room.owner, run).await, not_in());
+    // A coming in that is somebody else's.
     let mut liar = Writer::new(10);
-    let body = room.cert(&room.owner).encode().unwrap();
-    let entry = liar.write(Kind::Admission, room.id, room.secrets.id(), &body);
+    let entry = liar.write(Kind::Access, room.id, room.secrets.id(), room.start[2].body());
     assert_eq!(stage.push(&room, &room.owner, vec![entry]).await, refused(Refusal::Malformed));
     let mut unknown = Writer::new(11);
     let entry = unknown.write(Kind::Content, room.id, EpochId::from_bytes([3; 32]), b"x");
-    assert_eq!(stage.push(&room, &room.owner, vec![entry]).await, refused(Refusal::NotAdmitted));
+    assert_eq!(stage.push(&room, &room.owner, vec![entry]).await, not_in());
     assert_eq!(stage.store.usage(room.id).await.unwrap().entries, 3);
     let metrics = stage.metrics();
     assert!(metrics.contains("refusals_total{reason=\"not_admitted\"} 3"), "{metrics}");
@@ -130,15 +128,16 @@ async fn a_removed_device_is_refused_beyond_the_heads_of_its_removal() {
     assert_eq!(stage.push(&room, &owner, vec![change]).await, pushed(&owner));
     // The device itself is not served any more; another member may bring what stands.
     let ask = RoomRequest::Push { entries: kept.clone() };
-    assert_eq!(stage.ask_in(&room, &member, ask).await, refused(Refusal::NotAdmitted));
+    assert_eq!(stage.ask_in(&room, &member, ask).await, refused(Refusal::NotAdmitted(NotAdmitted::Removed)));
+    let shut_out = refused(Refusal::NotAdmitted(NotAdmitted::ShutOut));
     let answer = stage.push(&room, &owner, kept.clone()).await;
     assert_eq!(answer, Answer::Pushed(vec![(member.log_key(), stands_until)]), "one entry, from {stands:?}");
     let answer = stage.push(&room, &owner, kept[1..].to_vec()).await;
-    assert_eq!(answer, refused(Refusal::NotAdmitted));
+    assert_eq!(answer, shut_out);
     // A new log of the device is refused as well, whatever epoch it names.
     let mut again = Writer { log: parlor_protocol::LogId(99), height: Height::EMPTY, ..member.clone() };
-    let admission = room.admission(&mut again);
-    assert_eq!(stage.push(&room, &owner, vec![admission]).await, refused(Refusal::NotAdmitted));
+    let comes_in = room.comes_in(&mut again);
+    assert_eq!(stage.push(&room, &owner, vec![comes_in]).await, shut_out);
     stage.shut_down().await;
 }
 

@@ -1,9 +1,10 @@
 //! Heights, pages, tails and codes.
 
 use super::*;
-use crate::store::{TestDatabase, conformance::Place as _};
+use crate::fixture::code;
 use parlor_protocol::{
-    Locator,
+    access::{Door, DoorBody, Hours},
+    entry::Kind,
     limits::{BODY_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest, verify_page, verify_suffix},
     wire::{HEADER_LEN, Tail},
@@ -42,8 +43,7 @@ async fn strangers_and_unknown_rooms_get_nothing() {
         RoomRequest::Page { log: room.owner.log_key(), from: 0 },
         RoomRequest::Tail { limit: 9 },
     ] {
-        let stolen = in_room(room.id, room.cert(&room.owner), ask.clone());
-        assert_eq!(stage.ask(stranger.id(), &stolen).await, refused(Refusal::NotAdmitted));
+        assert_eq!(stage.ask_in(&room, &stranger, ask.clone()).await, not_in());
         assert_eq!(stage.ask_in(&other, &other.owner, ask).await, refused(Refusal::UnknownRoom));
     }
     assert_eq!(stage.ask_raw(stranger.id(), rubbish()).await, refused(Refusal::Malformed));
@@ -145,7 +145,7 @@ async fn a_tail_has_the_newest_of_all_logs_and_what_opens_them() {
         verify_suffix(room.id, log, suffix).unwrap();
     }
     let seqs: Vec<u64> = tail.openers.iter().map(|entry| entry.header().seq).collect();
-    assert_eq!(seqs, [0, 1, 2, 3, 0, 1, 2, 3], "admission and profile of both");
+    assert_eq!(seqs, [0, 1, 2, 3, 0, 1, 2, 3], "coming in and profile of both");
     tail.openers.into_iter().for_each(|opener| drop(opener.verify().unwrap()));
     stage.shut_down().await;
 }
@@ -156,7 +156,7 @@ async fn a_tail_of_the_largest_entries_fits_in_an_answer_and_reaches_the_heads()
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut members = Vec::new();
-    for seed in 5..13 {
+    for seed in NAMED.into_iter().take(8) {
         members.push(stage.member(&room, seed).await);
     }
     for member in &mut members {
@@ -174,38 +174,36 @@ async fn a_tail_of_the_largest_entries_fits_in_an_answer_and_reaches_the_heads()
 }
 
 #[tokio::test]
-async fn a_code_is_found_by_anybody_until_it_is_revoked() {
+async fn a_code_is_found_by_who_has_it_until_it_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    let (invite, entry) = room.invite(&mut member, 7);
-    assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
+    let (door, entry) = room.door(&mut member, &code(7));
+    assert_eq!(stage.push(&room, &member, vec![entry.clone()]).await, pushed(&member));
     let stranger = DeviceId::from_bytes([9; 32]);
-    let ask = Request::Invite(invite.locator);
-    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(Some(invite.clone())));
-    assert_eq!(stage.ask(stranger, &Request::Invite(Locator([1; 16]))).await, Answer::Invite(None));
+    let found = Some(Found { genesis: room.genesis.clone(), door: entry, offers: Vec::new() });
+    assert_eq!(stage.look(stranger, &code(7)).await, found);
+    assert_eq!(stage.look(stranger, &code(1)).await, None);
     stage.shut_down().await;
     let mut stage = Stage::new(embedded(&folder)).await;
-    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(Some(invite.clone())));
-    let body = parlor_protocol::invite::InviteBody::Revoked(invite.locator).encode().unwrap();
-    let entry = member.write(parlor_protocol::entry::Kind::Invite, room.id, room.secrets.id(), &body);
+    assert_eq!(stage.look(stranger, &code(7)).await, found);
+    let entry = room.ends(&mut member, door);
     assert_eq!(stage.push(&room, &member, vec![entry]).await, pushed(&member));
-    assert_eq!(stage.ask(stranger, &ask).await, Answer::Invite(None));
+    assert_eq!(stage.look(stranger, &code(7)).await, None);
     stage.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_code_signed_by_somebody_else_is_refused() {
+async fn a_door_signed_for_somebody_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    let (invite, _) = room.invite(&mut Writer::new(66), 7);
-    let body = parlor_protocol::invite::InviteBody::Made(invite.clone()).encode().unwrap();
-    let entry = member.write(parlor_protocol::entry::Kind::Invite, room.id, room.secrets.id(), &body);
+    let door = Door::sign(&code(7), room.id, Writer::new(66).id(), Hours::NONE, 0);
+    let entry = member.write(Kind::Door, room.id, room.secrets.id(), &DoorBody::Made(door).encode().unwrap());
     assert_eq!(stage.push(&room, &member, vec![entry]).await, refused(Refusal::Malformed));
-    assert_eq!(stage.store.invite(invite.locator).await.unwrap(), None);
+    assert_eq!(stage.store.rooms_at(code(7).locator()).await.unwrap(), []);
     stage.shut_down().await;
 }
 
@@ -216,11 +214,11 @@ async fn who_tries_codes_is_slowed_down_and_others_are_not() {
     let (guesser, other) = (DeviceId::from_bytes([9; 32]), DeviceId::from_bytes([8; 32]));
     let mut busy = 0;
     for n in 0..100 {
-        let answer = stage.ask(guesser, &Request::Invite(Locator([n; 16]))).await;
+        let answer = stage.ask(guesser, &Request::Look(Look::sign(&code(n), guesser, ARCHIVE))).await;
         busy += usize::from(matches!(answer, Answer::Refused(Refusal::Busy { .. })));
     }
     assert!(busy >= 85, "{busy}");
-    assert_eq!(stage.ask(other, &Request::Invite(Locator([1; 16]))).await, Answer::Invite(None));
+    assert_eq!(stage.look(other, &code(1)).await, None);
     stage.shut_down().await;
 }
 
@@ -235,8 +233,8 @@ async fn what_another_archive_stored_in_the_same_place_is_served() {
     let run = room.contents(&mut member, 5);
     there.append(room.run(run)).await.unwrap();
     let mut second = Writer::new(6);
-    let admission = room.admission(&mut second);
-    there.append(room.run(vec![admission])).await.unwrap();
+    let comes_in = room.comes_in(&mut second);
+    there.append(room.run(vec![comes_in])).await.unwrap();
     let expected = heights(&[
         (room.owner.log_key(), room.owner.height),
         (member.log_key(), member.height),
@@ -265,12 +263,12 @@ async fn a_room_that_another_archive_registered_is_opened_when_it_is_asked_for()
     let mut here = Stage::new(place.open().await).await;
     let mut there = Stage::new(place.open().await).await;
     let room = there.founded(1).await;
-    let newcomer = Writer::new(5);
+    let owner = room.owner.clone();
     let ask = RoomRequest::Heights { digest: [0; 32], epochs: [0; 32] };
-    let answer = here.ask_in(&room, &newcomer, ask.clone()).await;
+    let answer = here.ask_in(&room, &owner, ask.clone()).await;
     assert!(matches!(answer, Answer::Refused(Refusal::Busy { .. })), "{answer:?}");
     let expected = heights(&[(room.owner.log_key(), room.owner.height)]);
-    assert_eq!(here.ask_in(&room, &newcomer, ask.clone()).await, expected);
+    assert_eq!(here.ask_in(&room, &owner, ask.clone()).await, expected);
     assert!(here.subscribed.contains(&room.secrets.topic()), "it listens to the room as well");
     let nowhere = TestRoom::new(9);
     assert_eq!(here.ask_in(&nowhere, &nowhere.owner, ask).await, refused(Refusal::UnknownRoom));

@@ -19,7 +19,10 @@ pub(crate) async fn an_empty_store_knows_nothing(place: &dyn Place) {
     assert_eq!(store.run(room.id, room.owner.log_key(), 0, 9, 9).await.unwrap(), []);
     assert_eq!(store.newest(room.id, 9).await.unwrap(), []);
     assert_eq!(plain(&*store, room.id).await, []);
-    assert_eq!(store.invite(Locator([1; 16])).await.unwrap(), None);
+    assert_eq!(store.rooms_at(Locator([1; 16])).await.unwrap(), []);
+    assert_eq!(store.wraps(room.id, None, 9).await.unwrap(), []);
+    assert_eq!(store.wrap(room.id, [1; 32]).await.unwrap(), None);
+    assert_eq!(store.steps(room.id).await.unwrap(), []);
     assert_eq!(store.forks(room.id).await.unwrap(), []);
     assert_eq!(store.usage(room.id).await.unwrap(), Usage::default());
     store.check().await.unwrap();
@@ -121,7 +124,7 @@ pub(crate) async fn the_newest_come_by_arrival(place: &dyn Place) {
     let mut expected: Vec<_> = (0..3).map(|seq| (room.owner.log_key(), seq)).collect();
     for round in 0..4 {
         for writer in &mut writers {
-            let entry = if round == 0 { room.admission(writer) } else { room.content(writer, b"sealed") };
+            let entry = if round == 0 { room.comes_in(writer) } else { room.content(writer, b"sealed") };
             expected.push((writer.log_key(), entry.header().seq));
             store.append(room.run(vec![entry])).await.unwrap();
         }
@@ -132,6 +135,6 @@ pub(crate) async fn the_newest_come_by_arrival(place: &dyn Place) {
     assert_eq!(store.newest(room.id, 0).await.unwrap(), []);
     let plain = plain(&*store, room.id).await;
     assert!(plain.iter().all(|kept| kept.entry.header().kind != Kind::Content));
-    assert_eq!(plain.len(), 6, "genesis, epoch and four admissions");
+    assert_eq!(plain.len(), 6, "genesis, epoch and four who come in");
     store.close().await;
 }

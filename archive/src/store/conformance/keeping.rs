@@ -1,39 +1,14 @@
-//! Codes, forks, pages, durability, many writers at once.
+//! Forks, pages, durability, many writers at once.
 
-use parlor_protocol::{Locator, entry::Entry, limits::BODY_MAX, log::ForkProof};
+use parlor_protocol::{entry::Entry, limits::BODY_MAX, log::ForkProof};
 use std::sync::Arc;
 
 use super::{Place, entries_of, founded, plain};
 use crate::{
-    fixture::{Writer, ids},
+    fixture::{Writer, code, ids},
     service::now_ms,
-    store::{Appended, InviteChange, Run, StoreError},
+    store::{Appended, StoreError, wrap_key},
 };
-
-pub(crate) async fn a_code_is_found_until_its_room_revokes_it(place: &dyn Place) {
-    let store = place.open().await;
-    let (room, other) = (founded(&*store, 1).await, founded(&*store, 2).await);
-    let (mut owner, mut thief) = (room.owner.clone(), other.owner.clone());
-    let (invite, entry) = room.invite(&mut owner, 7);
-    let made = Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) };
-    store.append(made.clone()).await.unwrap();
-    let found = Some((room.id, invite.clone()));
-    assert_eq!(store.invite(invite.locator).await.unwrap(), found);
-    assert_eq!(store.invite(Locator([9; 16])).await.unwrap(), None);
-    // Another room can neither replace nor revoke it.
-    let (mut fake, fake_entry) = other.invite(&mut thief, 8);
-    fake.locator = invite.locator;
-    let changes = vec![InviteChange::Put(fake), InviteChange::Revoke(invite.locator)];
-    store.append(Run { invites: changes, ..other.run(vec![fake_entry]) }).await.unwrap();
-    assert_eq!(store.invite(invite.locator).await.unwrap(), found);
-    let end = vec![InviteChange::Revoke(invite.locator)];
-    store.append(Run { invites: end, ..room.run(room.contents(&mut owner, 1)) }).await.unwrap();
-    assert_eq!(store.invite(invite.locator).await.unwrap(), None);
-    // The run that made it comes once more: it stays revoked.
-    store.append(made).await.unwrap();
-    assert_eq!(store.invite(invite.locator).await.unwrap(), None);
-    store.close().await;
-}
 
 pub(crate) async fn fork_proofs_are_kept(place: &dyn Place) {
     let store = place.open().await;
@@ -70,12 +45,12 @@ pub(crate) async fn plain_entries_come_a_page_at_a_time(place: &dyn Place) {
     let room = founded(&*store, 1).await;
     for seed in 10..16 {
         let mut writer = Writer::new(seed);
-        let admission = room.admission(&mut writer);
-        store.append(room.run(vec![admission])).await.unwrap();
+        let comes_in = room.comes_in(&mut writer);
+        store.append(room.run(vec![comes_in])).await.unwrap();
         store.append(room.run(room.contents(&mut writer, 3))).await.unwrap();
     }
     let all = store.plain(room.id, 0, 99, usize::MAX).await.unwrap();
-    assert_eq!(all.len(), 9, "genesis, epoch and seven admissions");
+    assert_eq!(all.len(), 9, "genesis, epoch and seven who come in");
     assert!(all.windows(2).all(|pair| pair[0].number < pair[1].number));
     assert_eq!(plain(&*store, room.id).await, all.iter().map(|arrived| arrived.kept.clone()).collect::<Vec<_>>());
     let size = |range: std::ops::Range<usize>| all[range].iter().map(|a| a.kept.entry.bytes().len()).sum();
@@ -91,9 +66,9 @@ pub(crate) async fn rooms_do_not_mix(place: &dyn Place) {
     // One device with a log of the same number in both rooms.
     let (mut here, mut there) = (Writer::new(9), Writer::new(9));
     let log = here.log_key();
-    store.append(one.run(vec![one.admission(&mut here)])).await.unwrap();
+    store.append(one.run(vec![one.comes_in(&mut here)])).await.unwrap();
     store.append(one.run(one.contents(&mut here, 2))).await.unwrap();
-    store.append(two.run(vec![two.admission(&mut there)])).await.unwrap();
+    store.append(two.run(vec![two.comes_in(&mut there)])).await.unwrap();
     assert_eq!(store.heights(one.id).await.unwrap()[&log].next, 3);
     assert_eq!(store.heights(two.id).await.unwrap()[&log].next, 1);
     assert_eq!(store.heights(two.id).await.unwrap().len(), 2);
@@ -108,9 +83,11 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
     let store = place.open().await;
     let room = founded(&*store, 1).await;
     let (mut owner, mut other) = (room.owner.clone(), room.owner.clone());
-    let (invite, entry) = room.invite(&mut owner, 7);
+    let (door, entry) = room.door(&mut owner, &code(7));
     let proof = ForkProof::new(&entry, &room.content(&mut other, b"two")).unwrap();
-    store.append(Run { invites: vec![InviteChange::Put(invite.clone())], ..room.run(vec![entry]) }).await.unwrap();
+    store.append(room.run(vec![entry])).await.unwrap();
+    let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 4), 1);
+    store.change_wraps(room.id, vec![wrap.clone()], Vec::new()).await.unwrap();
     store.append(room.run(room.contents(&mut owner, 300))).await.unwrap();
     store.put_fork(proof.clone()).await.unwrap();
     let log = owner.log_key();
@@ -132,7 +109,9 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
         store.usage(room.id).await.unwrap(),
     );
     assert_eq!(before, after);
-    assert_eq!(store.invite(invite.locator).await.unwrap(), Some((room.id, invite)));
+    assert_eq!(store.rooms_at(code(7).locator()).await.unwrap(), [room.id]);
+    assert_eq!(store.wrap(room.id, wrap_key(&wrap).unwrap()).await.unwrap(), Some(wrap));
+    assert_eq!(store.steps(room.id).await.unwrap(), [(room.secrets.id(), 0)]);
     assert_eq!(store.forks(room.id).await.unwrap(), [proof]);
     // What arrives now is newer than all that came before.
     let next = room.contents(&mut owner, 1);
@@ -150,7 +129,7 @@ pub(crate) async fn many_writers_at_once_lose_nothing(place: &dyn Place) {
         let (store, room) = (Arc::clone(&store), Arc::clone(&room));
         tokio::spawn(async move {
             let mut writer = Writer::new(100 + seed);
-            let mut all = vec![room.admission(&mut writer)];
+            let mut all = vec![room.comes_in(&mut writer)];
             store.append(room.run(all.clone())).await.unwrap();
             for _ in 0..RUNS {
                 let run = room.contents(&mut writer, 5);
@@ -208,7 +187,7 @@ pub(crate) async fn what_is_pruned_keeps_its_place_its_order_and_its_proof(place
     let rest = store.arrived(room.id, arrived[4].number, 2).await.unwrap();
     assert_eq!(rest, arrived[4..6]);
 
-    // Genesis, epoch, admission and what opens a session are never pruned; a place that is not held
+    // Genesis, epoch, coming in and what opens a session are never pruned; a place that is not held
     // does no harm.
     store.prune(room.id, [0, 1, 2, 3, 4, 6, 6, 99].map(|seq| (log, seq)).into()).await.unwrap();
     let run = store.run(room.id, log, 0, 99, usize::MAX).await.unwrap();

@@ -7,6 +7,7 @@ pub(crate) mod accounts;
 pub(super) mod appending;
 pub(super) mod ending;
 pub(super) mod keeping;
+pub(super) mod wraps;
 
 use async_trait::async_trait;
 use parlor_protocol::{RoomId, entry::Entry};
@@ -55,7 +56,9 @@ macro_rules! conforms {
             appending::a_gap_is_refused,
             appending::another_entry_at_a_held_place_is_a_conflict,
             appending::the_newest_come_by_arrival,
-            keeping::a_code_is_found_until_its_room_revokes_it,
+            wraps::rooms_are_found_by_what_opens_their_doors,
+            wraps::wraps_are_kept_a_page_at_a_time_until_they_are_deleted,
+            wraps::the_highest_step_of_each_epoch_is_kept,
             keeping::fork_proofs_are_kept,
             keeping::pages_end_at_their_limits,
             keeping::what_is_pruned_keeps_its_place_its_order_and_its_proof,

@@ -179,8 +179,13 @@ impl Store for EmbeddedStore {
         self.write(Change::Wraps(room, put, gone)).await.map(drop)
     }
 
-    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
-        self.read(move |db| read::wraps(db, room)).await
+    async fn wraps(
+        &self,
+        room: RoomId,
+        after: Option<WrapKey>,
+        max: usize,
+    ) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
+        self.read(move |db| read::wraps(db, room, after, max)).await
     }
 
     async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {

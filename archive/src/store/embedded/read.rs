@@ -162,11 +162,22 @@ pub(super) fn steps(db: &Database, room: RoomId) -> Result<Vec<(EpochId, u32)>, 
         .collect()
 }
 
-pub(super) fn wraps(db: &Database, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
+pub(super) fn wraps(
+    db: &Database,
+    room: RoomId,
+    after: Option<WrapKey>,
+    max: usize,
+) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
     let txn = db.begin_read().map_err(fault)?;
     let table = txn.open_table(WRAPS).map_err(fault)?;
-    let range = table.range::<&[u8; 64]>(&room_key(room, &[0; 32])..=&room_key(room, &[u8::MAX; 32])).map_err(fault)?;
-    range.map(|row| decode(row.map_err(fault)?.1.value(), "wrap")).collect()
+    let (first, last) = (room_key(room, &after.unwrap_or_default()), room_key(room, &[u8::MAX; 32]));
+    let range = table.range::<&[u8; 64]>(&first..=&last).map_err(fault)?;
+    let key = |key: &[u8; 64]| key.last_chunk::<32>().copied().unwrap_or_default();
+    let rows = range.map(|row| {
+        let (at, value) = row.map_err(fault)?;
+        Ok((key(at.value()), decode(value.value(), "wrap")?))
+    });
+    rows.filter(|row| row.as_ref().map_or(true, |(key, _)| Some(*key) != after)).take(max).collect()
 }
 
 pub(super) fn wrap(db: &Database, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {

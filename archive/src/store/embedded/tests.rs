@@ -52,14 +52,18 @@ async fn a_store_of_a_newer_archive_is_left_alone() {
 async fn a_store_of_an_older_archive_is_left_alone() {
     let folder = folder();
     let file = folder.0.path().join(STORE_FILE);
-    let db = tables::open(&file).unwrap();
-    let txn = db.begin_write().unwrap();
-    txn.open_table(tables::META).unwrap().insert("schema", 1).unwrap();
-    txn.commit().unwrap();
-    drop(db);
-    let error = EmbeddedStore::open(folder.0.path()).unwrap_err();
-    assert_eq!(error, StoreError::OlderSchema { found: 1, known: tables::SCHEMA });
-    assert!(error.to_string().contains("--data-dir"));
+    drop(tables::open(&file).unwrap());
+    // Three is the form in which codes were kept as keys.
+    for older in [1, 3] {
+        let db = redb::Database::create(&file).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.open_table(tables::META).unwrap().insert("schema", older).unwrap();
+        txn.commit().unwrap();
+        drop(db);
+        let error = EmbeddedStore::open(folder.0.path()).unwrap_err();
+        assert_eq!(error, StoreError::OlderSchema { found: older, known: 4 });
+        assert!(error.to_string().contains("--data-dir"));
+    }
 }
 
 #[tokio::test]
@@ -124,7 +128,7 @@ async fn a_run_that_meets_an_altered_entry_does_not_hold_up_those_that_came_with
     drop(store);
     alter(&folder, &room, 1);
     let mut member = Writer::new(5);
-    let good = room.run(vec![room.admission(&mut member)]);
+    let good = room.run(vec![room.comes_in(&mut member)]);
     let bad = room.run(room.start[..2].to_vec());
     let jobs: Vec<_> = [good.clone(), bad, good]
         .map(|run| Job { change: Change::Run(run), done: tokio::sync::oneshot::channel().0, _weight: None })

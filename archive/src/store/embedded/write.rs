@@ -64,6 +64,7 @@ impl Change {
         match self {
             Self::Run(run) => run.entries.iter().map(|kept| kept.entry.bytes().len()).sum(),
             Self::End(_, records) => records.iter().map(|record| record.bytes().len()).sum(),
+            Self::Wraps(_, put, _) => put.iter().map(Wrap::len).sum(),
             Self::Account(change) => change.weight(),
             _ => 0,
         }

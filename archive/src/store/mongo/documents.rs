@@ -3,15 +3,13 @@
 
 use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 use parlor_protocol::{
-    DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId,
-    access::Wrap,
-    codec,
+    DeviceId, EntryId, EpochId, Locator, LogId, LogKey, RoomId, codec,
     entry::{Entry, Kind},
     limits::WIRE_MAX,
     log::{ForkProof, Height},
 };
 
-use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError, WrapKey};
+use crate::store::{Arrived, Kept, Registrant, RoomRow, StoreError};
 
 /// Bits of an arrival number below the milliseconds since 1970.
 pub(super) const ARRIVAL_BITS: u32 = 20;
@@ -139,20 +137,6 @@ pub(super) fn read_step(document: &Document) -> Result<(EpochId, u32), StoreErro
     let epoch = id.last_chunk::<32>().copied().ok_or_else(|| damaged("steps"))?;
     let step = u32::try_from(number(document, "step", "steps")?).map_err(|_| damaged("steps"))?;
     Ok((EpochId::from_bytes(epoch), step))
-}
-
-pub(super) fn wrap_id(room: RoomId, key: &WrapKey) -> Bson {
-    binary(&[room.as_bytes().as_slice(), key].concat())
-}
-
-/// Id, what is set once.
-pub(super) fn wrap_document(room: RoomId, key: &WrapKey, wrap: &Wrap) -> Result<(Bson, Document), StoreError> {
-    let bytes = wrap.encode().map_err(|error| StoreError::Other(error.to_string()))?;
-    Ok((wrap_id(room, key), doc! { "room": binary(room.as_bytes()), "wrap": binary(&bytes) }))
-}
-
-pub(super) fn read_wrap(document: &Document) -> Result<Wrap, StoreError> {
-    Wrap::decode(bytes(document, "wrap", "wraps")?).map_err(|_| damaged("wraps"))
 }
 
 pub(super) fn fork_document(proof: &ForkProof) -> Result<(Bson, Document), StoreError> {

@@ -12,6 +12,7 @@ mod documents;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
+mod wraps;
 mod writer;
 
 use async_trait::async_trait;
@@ -32,7 +33,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage, WrapKey, wrap_key};
+use super::{AccountStore, Appended, Arrived, Kept, RoomRow, Run, Store, StoreError, Usage, WrapKey};
 use connect::fault;
 use documents::{binary, entry_key, log_key, read_entry, read_fork, read_height, read_place, read_room, room_document};
 use writer::Job;
@@ -324,34 +325,20 @@ impl Store for MongoStore {
     }
 
     async fn change_wraps(&self, room: RoomId, put: Vec<Wrap>, gone: Vec<WrapKey>) -> Result<(), StoreError> {
-        let gone: Vec<_> = gone.iter().map(|key| documents::wrap_id(room, key)).collect();
-        let mut documents = Vec::with_capacity(put.len());
-        for wrap in &put {
-            documents.push(documents::wrap_document(room, &wrap_key(wrap)?, wrap)?);
-        }
-        let changing = async {
-            if !gone.is_empty() {
-                self.tables.wraps.delete_many(doc! { "_id": { "$in": gone } }).await?;
-            }
-            for (id, document) in documents {
-                let update = doc! { "$setOnInsert": document };
-                self.tables.wraps.update_one(doc! { "_id": id }, update).upsert(true).await?;
-            }
-            Ok(())
-        };
-        changing.await.map_err(|error| self.fault(error))
+        wraps::change(self, room, &put, &gone).await
     }
 
-    async fn wraps(&self, room: RoomId) -> Result<Vec<Wrap>, StoreError> {
-        let of_room = doc! { "room": binary(room.as_bytes()) };
-        let found: Result<Vec<Document>, _> =
-            async { self.tables.wraps.find(of_room).sort(doc! { "_id": 1 }).await?.try_collect().await }.await;
-        found.map_err(|error| self.fault(error))?.iter().map(documents::read_wrap).collect()
+    async fn wraps(
+        &self,
+        room: RoomId,
+        after: Option<WrapKey>,
+        max: usize,
+    ) -> Result<Vec<(WrapKey, Wrap)>, StoreError> {
+        wraps::read(self, room, after, max).await
     }
 
     async fn wrap(&self, room: RoomId, key: WrapKey) -> Result<Option<Wrap>, StoreError> {
-        let found = self.tables.wraps.find_one(doc! { "_id": documents::wrap_id(room, &key) }).await;
-        found.map_err(|error| self.fault(error))?.as_ref().map(documents::read_wrap).transpose()
+        wraps::read_one(self, room, &key).await
     }
 
     async fn put_fork(&self, proof: ForkProof) -> Result<(), StoreError> {

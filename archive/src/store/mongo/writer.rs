@@ -155,7 +155,7 @@ async fn commit(tables: &Tables, arrivals: &mut Arrivals, runs: &[&Run]) -> Resu
         }
     }
     let stored = planned.iter().filter(|(at, _)| matches!(results.get(*at), Some(Appended::Stored(_))));
-    for moved in join_all(stored.map(|(_, plan)| move_height(tables, plan))).await {
+    for moved in join_all(stored.map(|(_, plan)| note_and_move(tables, plan))).await {
         moved?;
     }
     Ok(results)
@@ -259,20 +259,9 @@ async fn holds_same(tables: &Tables, plan: &Planned<'_>) -> Result<bool, Failure
     Ok(plan.new.iter().all(|kept| ids.contains(&kept.entry.id())))
 }
 
-/// Moves a height forward, never back: another archive may have moved it further.
-async fn move_height(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure> {
-    let id = binary(&log_key(plan.run.room, plan.run.log));
-    let next = signed(plan.height.next);
-    if !plan.new.is_empty() {
-        let set = doc! { "next": next, "head": binary(plan.height.head.as_bytes()), "bytes": signed(plan.bytes) };
-        let filter = doc! { "_id": id.clone(), "next": { "$lt": next } };
-        let moved = tables.heights.update_one(filter, doc! { "$set": set.clone() }).await?;
-        if moved.matched_count == 0 {
-            let mut once = set;
-            once.insert("room", binary(plan.run.room.as_bytes()));
-            tables.heights.update_one(doc! { "_id": id }, doc! { "$setOnInsert": once }).upsert(true).await?;
-        }
-    }
+/// Notes what a run makes, then moves its height: whoever is cut off between the two has the run brought
+/// again, and all of it noted.
+async fn note_and_move(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure> {
     for locator in &plan.run.doors {
         let (id, document) = door_document(plan.run.room, *locator);
         tables.doors.update_one(doc! { "_id": id }, doc! { "$setOnInsert": document }).upsert(true).await?;
@@ -282,6 +271,21 @@ async fn move_height(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure>
         let room = binary(plan.run.room.as_bytes());
         let update = doc! { "$max": { "step": i64::from(*step) }, "$setOnInsert": { "room": room } };
         tables.steps.update_one(doc! { "_id": id }, update).upsert(true).await?;
+    }
+    if plan.new.is_empty() { Ok(()) } else { move_height(tables, plan).await }
+}
+
+/// Moves a height forward, never back: another archive may have moved it further.
+async fn move_height(tables: &Tables, plan: &Planned<'_>) -> Result<(), Failure> {
+    let id = binary(&log_key(plan.run.room, plan.run.log));
+    let next = signed(plan.height.next);
+    let set = doc! { "next": next, "head": binary(plan.height.head.as_bytes()), "bytes": signed(plan.bytes) };
+    let filter = doc! { "_id": id.clone(), "next": { "$lt": next } };
+    let moved = tables.heights.update_one(filter, doc! { "$set": set.clone() }).await?;
+    if moved.matched_count == 0 {
+        let mut once = set;
+        once.insert("room", binary(plan.run.room.as_bytes()));
+        tables.heights.update_one(doc! { "_id": id }, doc! { "$setOnInsert": once }).upsert(true).await?;
     }
     Ok(())
 }

@@ -168,7 +168,7 @@ impl Rules {
     }
 
     fn learn_out(&mut self, header: &Header, at: At, out: Out) -> Result<Learned, Refused> {
-        if out.check_own(self.room, header.author).is_err() || !self.facts.may_have_out(at.log) {
+        if out.check_own(self.room, header.author).is_err() || !self.facts.may_have_out(at.log, at.entry) {
             return Err(Refused::Never);
         }
         let devices = out.devices.iter().map(|gone| gone.device).collect();
@@ -179,7 +179,7 @@ impl Rules {
 
     fn learn_door(&mut self, header: &Header, at: At, body: &[u8]) -> Result<Learned, Refused> {
         let body = DoorBody::decode(body).map_err(|_| Refused::Never)?;
-        if self.is_direct() || !self.facts.may_have_door(at.log) {
+        if self.is_direct() || !self.facts.may_have_door(at.log, at.entry) {
             return Err(Refused::Never);
         }
         match body {

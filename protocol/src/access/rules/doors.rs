@@ -6,10 +6,10 @@ use super::Rules;
 use crate::{
     access::{
         Door, Hours,
-        facts::{DoorFact, Way},
+        facts::{At, DoorFact, Way},
         wire::NotEntered,
     },
-    ids::{DeviceId, DoorId, EpochId, Locator, OwnId},
+    ids::{DeviceId, DoorId, EpochId, Locator, LogKey, OwnId},
     limits::{DOORS_MAX, DOORS_OF_PERSON_MAX},
 };
 
@@ -27,6 +27,10 @@ pub struct DoorState<'a> {
     pub maker: DeviceId,
     /// The epoch in which it was made.
     pub epoch: EpochId,
+    /// Where its entry stands.
+    pub log: LogKey,
+    /// At which place of that log.
+    pub seq: u64,
 }
 
 /// What a caller knows about doors that rules do not: the time, and which ones were ended by somebody who
@@ -205,7 +209,8 @@ impl Rules {
 }
 
 fn state_of(id: DoorId, fact: &DoorFact) -> DoorState<'_> {
-    DoorState { id, door: &fact.door, maker: fact.at.log.author, epoch: fact.at.epoch }
+    let At { log, seq, epoch, .. } = fact.at;
+    DoorState { id, door: &fact.door, maker: log.author, epoch, log, seq }
 }
 
 /// When a code ends that is made now, by how long it is to live in milliseconds.

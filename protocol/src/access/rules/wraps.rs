@@ -28,7 +28,8 @@ type Rank = (usize, u64, EntryId);
 
 impl Rules {
     /// Which of the wraps that an archive has, in the order in which they came, it may keep: their places in
-    /// the list, those of owners first. It deletes the others. `written` gives the highest step of an epoch,
+    /// the list. Of each door those of owners come first, and of all doors those of the first person before
+    /// those of the second, so that whoever keeps fewer leaves no door without. It deletes the others. `written` gives the highest step of an epoch,
     /// below the last, in which something was written.
     #[must_use]
     pub fn keep_wraps(
@@ -58,17 +59,14 @@ impl Rules {
         for (door, own) in groups.keys() {
             persons.entry(*door).or_default().push((self.person_rank(*own), *own));
         }
-        let mut kept = Vec::new();
-        let mut doors: Vec<_> = persons.into_iter().collect();
-        doors.sort_unstable_by_key(|(door, _)| *door);
-        for (door, mut persons) in doors {
+        let mut order: Vec<(usize, DoorId, OwnId)> = Vec::new();
+        for (door, mut persons) in persons {
             persons.sort_unstable();
-            for (_, own) in persons.into_iter().take(PERSONS_MAX) {
-                let of_person = groups.remove(&(door, own)).unwrap_or_default();
-                kept.extend(newest_of_each(wraps, &of_person, &heads));
-            }
+            order.extend(persons.into_iter().take(PERSONS_MAX).zip(0..).map(|((_, own), place)| (place, door, own)));
         }
-        kept
+        order.sort_unstable();
+        let of_person = |(_, door, own)| groups.remove(&(door, own)).unwrap_or_default();
+        order.into_iter().map(of_person).flat_map(|of| newest_of_each(wraps, &of, &heads)).collect()
     }
 
     fn opens_to(&self, door: DoorId, epoch: EpochId) -> bool {

@@ -40,8 +40,10 @@ impl Outs {
                 continue;
             }
             for gone in &fact.out.devices {
-                // Nobody sends out devices of others.
-                if !world.facts.of_device(gone.device).any(|(_, known)| known.own == fact.out.own) {
+                // Nobody sends out devices of others. Only what lets somebody in tells whose a device is: of
+                // the rest some is here and some is not, by the order in which things came.
+                let mut ins = kept.ins_of(gone.device).iter().filter_map(|number| world.facts.ins().get(*number));
+                if !ins.any(|known| known.own == fact.out.own) {
                     continue;
                 }
                 let of = heeded.of_device.entry(gone.device).or_default();

@@ -226,6 +226,18 @@ fn whose_device_it_is_does_not_depend_on_the_order_of_its_entries() {
 }
 
 #[test]
+fn what_is_known_already_is_taken_again_also_where_a_log_may_have_no_more_of_it() {
+    let (records, founder, mut four) = begin();
+    for _ in 0..64 {
+        four = four.leaves(10, 40);
+    }
+    let mut rules = room(&records, &[&founder, &four]);
+    assert!(rules.admit(four.last()).is_ok());
+    let beyond = four.leaves(10, 40);
+    assert_eq!(rules.admit(beyond.last()), Err(Refused::Never));
+}
+
+#[test]
 fn a_lost_device_does_not_say_itself_how_far_it_counts() {
     let (records, founder, four) = begin();
     let five = Log::new(5, 9).comes_linked(10, 40).sends_out(10, 40, true, &[&four]);

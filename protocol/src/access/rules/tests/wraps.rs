@@ -118,3 +118,15 @@ fn a_fresh_wrap_goes_when_its_step_is_written() {
     assert_eq!((steps(None), steps(Some(1))), (vec![2, 3], vec![2, 3]));
     assert_eq!((steps(Some(2)), steps(Some(3))), (vec![3], vec![]));
 }
+
+#[test]
+fn whoever_keeps_fewer_leaves_no_door_without() {
+    let founder = Log::of_founder().makes(10, 1).makes(10, 2);
+    let doors = [&founder.entries[1], &founder.entries[2]].map(|entry| DoorId::from(entry.id()));
+    let four = Log::new(4, 9).comes_by(10, 40, 1, doors[0]);
+    let rules = room(&[record(10, 1, &[], &[1])], &[&founder, &four]);
+    let wraps: Vec<KeptWrap> = doors.iter().flat_map(|door| [wrap(4, *door, 10, 0), wrap(1, *door, 10, 0)]).collect();
+    let kept = keep(&rules, &wraps);
+    assert_eq!(kept.iter().map(|wrap| wrap.signer).collect::<Vec<_>>(), [1, 1, 4, 4].map(device));
+    assert_ne!(kept[0].facts.door, kept[1].facts.door);
+}
