@@ -83,9 +83,7 @@ pub(crate) async fn settle(session: &Session) {
             _ => 0,
         };
         let rooms = session.handle.rooms().await.unwrap_or_default();
-        let is_kept =
-            |room: &parlor_node::RoomSummary| room.last.as_ref().is_none_or(|last| !last.own || last.delivery.archived);
-        if archives > 0 && rooms.iter().all(is_kept) {
+        if archives > 0 && rooms.iter().all(|room| room.kept || room.standing.is_over()) {
             return;
         }
         if tokio::time::timeout_at(deadline, events.next()).await.is_err() {
