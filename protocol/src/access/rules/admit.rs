@@ -117,6 +117,12 @@ impl Rules {
         Ok(Learned::In(header.author))
     }
 
+    /// Whether an entry of coming in or going out, or of a door, is known here.
+    #[must_use]
+    pub fn knows(&self, entry: EntryId) -> bool {
+        self.facts.knows(entry)
+    }
+
     /// Checks what of an entry of coming in can be checked by itself.
     pub(super) fn read_in(&self, header: &Header, at: At, body: &In) -> Result<InFact, Refused> {
         let place = InPlace::from(header);
