@@ -285,9 +285,7 @@ fn linking_a_device_has_these_bytes() {
     let key = OwnKey::of(&user);
     let ask = key.seal(OwnMessage::Ask, new, old, &key.digest(b"everything"), &mut rng(4)).unwrap();
     let tell = key.seal(OwnMessage::Tell, old, new, b"everything", &mut rng(5)).unwrap();
-    let card = Device::new(6).card();
-    let head = (LogKey { author: card.device, log: LogId(7) }, Height { next: 8, head: EntryId::from_bytes([9; 32]) });
-    let revoke = Content { body: Body::Revoke { card: Box::new(card), heads: vec![head] }, ..says("x") };
+    let went_out = Content { body: Body::WentOut { devices: vec![old], for_ever: true }, ..says("x") };
     let request = Request::Link { locator: stretched.locator(), message: message.clone() };
     let vectors = json!({
         "code": code.to_string(),
@@ -303,7 +301,7 @@ fn linking_a_device_has_these_bytes() {
         "own key": derive("own devices", user.expose()),
         "own ask": hex(&ask),
         "own tell": hex(&tell),
-        "revoke": hex(&revoke.encode(BODY_MAX).unwrap()),
+        "went out": hex(&went_out.encode(BODY_MAX).unwrap()),
     });
     compare("links.json", &vectors);
 }
