@@ -261,7 +261,7 @@ impl Room {
             }
             Kind::Door => self.keep_door_entry(entry),
             Kind::Content => self.read(entry, viewer, effects),
-            Kind::Genesis | Kind::Epoch | Kind::Admission | Kind::Invite => {}
+            Kind::Genesis | Kind::Epoch => {}
         }
         Ok(())
     }

@@ -7,12 +7,11 @@ use crate::{
     targets::TARGETS,
 };
 use parlor_protocol::{
-    LinkCode, Locator, Role, RoomCode,
+    LinkCode, Role, RoomCode,
     account::RecoveryKey,
     content::{Body, Content},
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
-    invite::InviteBody,
     keys::Secret,
     limits::BODY_MAX,
     wire::{Answer, HEADER_LEN},
@@ -47,7 +46,6 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         EpochRecord::seal(&room.secrets, &change, &RoomSettings::default(), &[], &card, noise, &mut rng(2)).unwrap();
     let gossip = examples::gossip().into_iter().map(|(_, gossip)| gossip.encode().unwrap());
     let [_, signal, run] = <[_; 3]>::try_from(gossip.collect::<Vec<_>>()).unwrap();
-    let cert = room.secrets.admit(device.id());
     let (id, secret) = (GuardId::random(&mut rng(4)), Secret::from_bytes([5; 32]));
     let lock =
         PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
@@ -63,8 +61,6 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("genesis", vec![room.genesis.body().to_vec()]),
         ("epoch", vec![record.encode().unwrap()]),
         ("settings", vec![settings.encode().unwrap()]),
-        ("admission", vec![cert.encode().unwrap()]),
-        ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
         (
             "content",
             vec![says("hello").encode(BODY_MAX).unwrap().to_vec(), went_out.encode(BODY_MAX).unwrap().to_vec()],

@@ -149,6 +149,9 @@ fn coming_in_is_signed_for_one_device_log_epoch_and_room() {
     let another_log = InPlace { log: LogId(here.log.0 ^ 1), ..here };
     assert_eq!(by_code.check_own(&another_log), BAD);
     assert_eq!(by_code.check_door(&another_log, &door), BAD);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    assert_eq!(linked.check_link(&here, &identity), Err(KeyError::WeakPoint));
     // Neither part of it can be exchanged.
     let other = OwnKey::new(&device.user, room.id());
     assert_eq!(altered(&by_code, |body| body.own = other.id()).check_own(&here), BAD);

@@ -49,7 +49,7 @@ impl Rules {
     /// [`Refused::NotYet`] while what it follows is not known, [`Refused::Never`] when its author may
     /// not have written it.
     pub fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<Option<EpochRecord>, Refused> {
-        let learned = learn_record(&mut self.graph, self.room, entry, |_| true)?;
+        let learned = learn_record(&mut self.graph, self.room, entry)?;
         if learned.is_some() {
             self.forget_who();
         }
@@ -74,7 +74,7 @@ impl Rules {
         let learned = match header.kind {
             Kind::Genesis if header.seq == 0 && entry.room() == self.room => return Ok(Learned::Nothing),
             Kind::Epoch => return Ok(epoch.map_or(Learned::Nothing, |record| Learned::Epoch(Box::new(record)))),
-            Kind::Genesis | Kind::Admission | Kind::Invite => return Err(Refused::Never),
+            Kind::Genesis => return Err(Refused::Never),
             Kind::Access => match AccessBody::decode(entry.body()).map_err(|_| Refused::Never)? {
                 AccessBody::In(body) => return self.learn_in(&header, at, &body),
                 AccessBody::Out(body) => {
