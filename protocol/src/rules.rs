@@ -6,7 +6,7 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use records::{learn_record, read_record};
+pub(crate) use records::learn_record;
 pub(crate) use spans::{By, Spans};
 
 /// Why an entry is not taken.

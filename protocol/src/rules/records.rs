@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Refused::Never`] when it is malformed or of another room.
-pub(crate) fn read_record(room: RoomId, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
+fn read_record(room: RoomId, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
     let header = entry.header();
     let record = EpochRecord::decode(entry.body()).map_err(|_| Refused::Never)?;
     let is_own = record.owner.device == header.author;

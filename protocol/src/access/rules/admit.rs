@@ -10,7 +10,7 @@ use crate::{
     epoch::EpochRecord,
     ids::{DeviceId, DoorId, EntryId, LogKey},
     log::Height,
-    rules::{Refused, learn_record, read_record},
+    rules::{Refused, learn_record},
 };
 
 /// Where a founder comes in: after the genesis and the first epoch.
@@ -34,14 +34,6 @@ pub enum Learned {
 }
 
 impl Rules {
-    /// Reads an epoch entry, whether or not its place in the log is known.
-    ///
-    /// # Errors
-    /// [`Refused::Never`] when it is malformed.
-    pub fn read_epoch(&self, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
-        read_record(self.room, entry)
-    }
-
     /// Learns an epoch from its entry, wherever it came from: a log, a peer, a registration. Gives the
     /// record when it is new.
     ///
