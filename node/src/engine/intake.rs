@@ -84,7 +84,7 @@ impl Engine {
         }
         if entry.header().seq > height.next || !room.is_loaded {
             if room.is_loaded && !room.membership.is_in(log.author) {
-                // Sync shows whether there is an admission; strangers get no room to fill.
+                // Sync shows whether something lets it in; strangers get no room to fill.
                 self.sync_with(room_id, from);
                 return Verdict::Ignore;
             }

@@ -45,7 +45,7 @@ impl Engine {
             return false;
         }
         let Some(room) = self.rooms.get(&room) else { return false };
-        // What else is written (admissions, codes) can wait for the disk, and be undone.
+        // What else is written (comings in, codes) can wait for the disk, and be undone.
         let is_sealed = entries.iter().all(|entry| entry.header().kind == Kind::Content);
         let is_reserved = entries.last().is_some_and(|last| last.header().seq < room.reserved.below);
         is_sealed && is_reserved && room.reserved.waiting == 0 && !self.unsaved.is_failing()
