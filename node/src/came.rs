@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn everybody_reads_how_somebody_came() {
-        let code = |by: Option<&str>, own, late, too_many| Came::Code { by: by.map(str::to_owned), own, late, too_many };
+        let code =
+            |by: Option<&str>, own, late, too_many| Came::Code { by: by.map(str::to_owned), own, late, too_many };
         let link = |own| Came::Link { by: "Ben".to_owned(), own };
         for (came, words) in [
             (Came::Founding, "made the room"),
@@ -87,10 +88,7 @@ mod tests {
             (code(Some("Anna"), false, false, false), "joined by the code of <Anna>"),
             (code(Some("Anna"), true, false, false), "joined by your code"),
             (code(None, false, false, false), "joined by a code"),
-            (
-                code(Some("Anna"), false, true, false),
-                "joined by the code of <Anna>, heard of after the code had ended",
-            ),
+            (code(Some("Anna"), false, true, false), "joined by the code of <Anna>, heard of after the code had ended"),
             (code(Some("Anna"), false, false, true), "joined by the code of <Anna>, more than the code allows"),
             (link(false), "linked by <Ben>"),
             (link(true), "linked by you"),

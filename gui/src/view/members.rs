@@ -1,8 +1,6 @@
 //! Who is in a room, and who of them is here now.
 
-use egui::{
-    CornerRadius, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
-};
+use egui::{CornerRadius, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
 use parlor_node::{Came, Member};
 
 use super::{Action, Sight, rooms::cut};

@@ -2,9 +2,7 @@
 
 use parlor_protocol::{EntryId, RoomId};
 
-use super::{
-    Engine, engine::SUMMARY_EVERY_MS, room::Room, timers::Timer, unsaved::Again, writing::Pending,
-};
+use super::{Engine, engine::SUMMARY_EVERY_MS, room::Room, timers::Timer, unsaved::Again, writing::Pending};
 use crate::{
     event::{Event, RoomSummary},
     store::Write,

@@ -1,13 +1,16 @@
 //! Guests, and what the list of members says of how everybody came.
 
 use bytes::Bytes;
-use parlor_node::{Came, Visit};
+use parlor_node::{
+    Came, Visit,
+    store::{LocalStore as _, StoredEntry, Write},
+};
 use parlor_protocol::{
     DeviceId,
     access::wire::NotAdmitted,
     card::UserKey,
-    entry::Kind,
-    epoch::{EpochRecord, EpochSecrets},
+    entry::{Entry, Kind},
+    epoch::EpochRecord,
     keys::DeviceKey,
     wire::{Answer, Gossip, Refusal, Request, RoomRequest},
 };
@@ -158,8 +161,7 @@ fn the_list_says_how_everybody_came() {
     let link = |own| Came::Link { by: "host 2".to_owned(), own };
     for host in 0..4 {
         let devices: Vec<DeviceId> = (0..4).map(|host| network.hosts[host].device()).collect();
-        let expected =
-            [Came::Founding, by("host 0", host == 0), by("host 1", host == 1), link(host == 2 || host == 3)];
+        let expected = [Came::Founding, by("host 0", host == 0), by("host 1", host == 1), link(host == 2 || host == 3)];
         for (device, expected) in devices.into_iter().zip(expected) {
             assert_eq!(came(&mut network, host, room, device), Some(expected), "host {host}");
         }
@@ -173,24 +175,42 @@ fn the_list_says_how_everybody_came() {
 /// A program that comes in by a code as it likes and says nothing else.
 struct Silent {
     key: DeviceKey,
-    comes_in: Bytes,
+    comes_in: Entry,
 }
 
 impl Silent {
     fn new(network: &mut Network, room: RoomId, code: &RoomCode, seed: u64) -> Self {
-        let secrets: EpochSecrets = network.keys_of(0, room).pop().expect("a key");
+        let secrets = network.keys_of(0, room).pop().expect("a key");
         let door = Door::find(stretched(code), &network.entries_of(0, room)).expect("a door");
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (key, user) = (DeviceKey::random(&mut rng), UserKey::random(&mut rng));
-        let entry = door.comes_in(&user, &key, &secrets, 5, 0);
-        Self { key, comes_in: Gossip::Entry(entry).encode().unwrap().into() }
+        let comes_in = door.comes_in(&user, &key, &secrets, 5, 0);
+        Self { key, comes_in }
     }
 
-    /// Lets a host hear the entry from a peer.
-    fn is_passed_on(&self, network: &mut Network, by: DeviceId, to: HostId, room: RoomId) {
+    fn device(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    /// Lets a host hear the entry by gossip, from itself and from somebody who is in.
+    fn is_told(&self, network: &mut Network, host: HostId, room: RoomId) {
         let topic = network.keys_of(0, room).pop().expect("a key").topic();
-        network.whisper(to, by, topic, self.comes_in.clone());
-        network.run_for(2_000);
+        let gossip = Bytes::from(Gossip::Entry(self.comes_in.clone()).encode().unwrap());
+        for from in [self.device(), network.hosts[1].device()] {
+            network.whisper(host, from, topic, gossip.clone());
+            network.run_for(1_000);
+        }
+    }
+
+    /// Somebody inside takes the entry whatever the rules say, and passes it on.
+    fn is_let_in(&self, network: &mut Network, by: HostId, room: RoomId) {
+        network.stop(by);
+        let entry = StoredEntry { entry: self.comes_in.clone().verify().unwrap(), checked: true };
+        let written = network.hosts[by].store.apply(&[vec![Write::Append { room, entries: vec![entry] }]]);
+        assert!(written.iter().all(Result::is_ok));
+        network.start(by);
+        let device = self.device();
+        assert!(network.run_until(|network| member_of(network, 0, room, device).is_some()));
     }
 }
 
@@ -202,31 +222,29 @@ fn who_is_passed_on_after_a_codes_end_is_listed_as_late() {
     let short = code(network.call(0, Command::MakeCode { room, lifetime, uses: None }));
     network.run_for(2_000);
     let in_time = Silent::new(&mut network, room, &short, 7);
-    in_time.is_passed_on(&mut network, in_time.key.id(), 0, room);
-    let short_id = in_time.key.id().short();
-    let listed = member_of(&mut network, 0, room, in_time.key.id()).expect("who said nothing is listed too");
-    assert_eq!((listed.name, listed.user), (short_id, None));
+    in_time.is_told(&mut network, 0, room);
+    let listed = member_of(&mut network, 0, room, in_time.device()).expect("who said nothing is listed too");
+    assert_eq!((listed.name, listed.user), (in_time.device().short(), None));
     network.run_for(3 * HOUR);
     let late = Silent::new(&mut network, room, &short, 8);
-    late.is_passed_on(&mut network, late.key.id(), 0, room);
-    assert!(member_of(&mut network, 0, room, late.key.id()).is_none(), "by itself it does not come in");
-    let inside = network.hosts[1].device();
-    late.is_passed_on(&mut network, inside, 0, room);
+    late.is_told(&mut network, 0, room);
+    assert!(member_of(&mut network, 0, room, late.device()).is_none(), "gossip does not let it in");
+    late.is_let_in(&mut network, 1, room);
     let came = |network: &mut Network, device| match came(network, 0, room, device) {
         Some(Came::Code { by, late, too_many, .. }) => (by.unwrap(), late, too_many),
         other => panic!("by a code, not {other:?}"),
     };
-    assert_eq!(came(&mut network, late.key.id()), ("host 0".to_owned(), true, false));
-    assert_eq!(came(&mut network, in_time.key.id()), ("host 0".to_owned(), false, false));
+    assert_eq!(came(&mut network, late.device()), ("host 0".to_owned(), true, false));
+    assert_eq!(came(&mut network, in_time.device()), ("host 0".to_owned(), false, false));
     // It says so after a restart as well.
     network.stop(0);
     network.start(0);
     assert!(network.run_until(|network| network.member_count(0, room) == 2));
-    assert_eq!(came(&mut network, late.key.id()).1, true);
+    assert_eq!(came(&mut network, late.device()).1, true);
     // An owner can remove it.
-    network.call(0, Command::RemoveDevice { room, device: late.key.id() }).unwrap();
-    assert!(network.run_until(|network| member_of(network, 1, room, late.key.id()).is_none()));
-    assert!(member_of(&mut network, 0, room, late.key.id()).is_none());
+    network.call(0, Command::RemoveDevice { room, device: late.device() }).unwrap();
+    assert!(network.run_until(|network| member_of(network, 1, room, late.device()).is_none()));
+    assert!(member_of(&mut network, 0, room, late.device()).is_none());
 }
 
 #[test]
@@ -238,15 +256,14 @@ fn who_is_passed_on_beyond_a_codes_uses_is_listed_as_too_many() {
     network.join(2, &once).unwrap();
     assert!(network.run_until(|network| network.member_count(0, room) == 3));
     let beyond = Silent::new(&mut network, room, &once, 9);
-    beyond.is_passed_on(&mut network, beyond.key.id(), 0, room);
-    assert!(member_of(&mut network, 0, room, beyond.key.id()).is_none(), "by itself it does not come in");
-    let inside = network.hosts[1].device();
-    beyond.is_passed_on(&mut network, inside, 0, room);
+    beyond.is_told(&mut network, 0, room);
+    assert!(member_of(&mut network, 0, room, beyond.device()).is_none(), "gossip does not let it in");
+    beyond.is_let_in(&mut network, 1, room);
     let is_beyond = |network: &mut Network, device| match came(network, 0, room, device) {
         Some(Came::Code { too_many, late: false, .. }) => too_many,
         other => panic!("by a code, not {other:?}"),
     };
-    assert!(is_beyond(&mut network, beyond.key.id()));
+    assert!(is_beyond(&mut network, beyond.device()));
     let third = network.hosts[2].device();
     assert!(!is_beyond(&mut network, third), "who came in time is not");
 }

@@ -238,7 +238,8 @@ fn here(device: DeviceId, model: &Model, sight: &Sight) -> Option<String> {
     let member = chat.members.iter().find(|member| member.device == device)?;
     let visit = member.visit.map(|visit| words::visit(visit, sight.now_ms, &sight.zone));
     let parts: Vec<_> = member.came.as_ref().map(words::came).into_iter().chain(visit).collect();
-    let name = model.open.and_then(|room| model.summary(room)).map(|room| words::shorten(&room.name, 48)).unwrap_or_default();
+    let name =
+        model.open.and_then(|room| model.summary(room)).map(|room| words::shorten(&room.name, 48)).unwrap_or_default();
     (!parts.is_empty()).then(|| format!("In {name}: {}", parts.join(", ")))
 }
 

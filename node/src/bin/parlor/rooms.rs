@@ -252,7 +252,8 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
                 true => "gone".to_owned(),
                 false => format!("visiting until {}", output::time(visit.until)),
             });
-            let marks: Vec<_> = marks.chain([&came, &visit, &careful].into_iter().filter_map(Option::as_deref)).collect();
+            let marks: Vec<_> =
+                marks.chain([&came, &visit, &careful].into_iter().filter_map(Option::as_deref)).collect();
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
             output::print(format_args!("{}  {}{mark}", member.device.short(), output::name(&member.name)));
         }
