@@ -1,9 +1,11 @@
 //! The words people read: days, times, sizes, delivery, errors. Pure functions.
 
+mod members;
 mod rooms;
 #[cfg(test)]
 mod tests;
 
+pub use members::{came, is_gone, member, visit};
 pub use rooms::{code_line, role_name, room_change, standing, vanishing};
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
@@ -246,7 +248,8 @@ pub fn sync(state: SyncState) -> Option<String> {
 /// `3 members, 2 online`.
 #[must_use]
 pub fn members(members: &[Member], known: usize) -> String {
-    let all = count(members.len().max(known), "member", "members");
+    let here = members.iter().filter(|member| !is_gone(member)).count();
+    let all = count(here.max(known), "member", "members");
     let others = members.iter().filter(|member| member.online && !member.own).count();
     let me = members.iter().filter(|member| member.own).count();
     if others == 0 { all } else { format!("{all}, {} online", others + me) }

@@ -46,11 +46,9 @@ pub enum Command {
         room: RoomId,
     },
     /// Joins a room. Answered with [`Reply::Joined`] once the room is known and the device is a
-    /// member; history goes on arriving. Progress comes as [`crate::Event::JoinProgress`].
+    /// member; history goes on arriving. A device that keeps nothing is in for some hours only. Progress
+    /// comes as [`crate::Event::JoinProgress`].
     Join(RoomCode),
-    /// Join a room with a code for some hours only: on a computer that others use too. Answered with
-    /// [`Reply::Joined`].
-    Visit(RoomCode),
     /// Gives up joining with this code. Answered with [`Reply::Done`].
     CancelJoin(RoomCode),
     /// Sends a text. Answered with [`Reply::Sent`] when it is durable on this machine.

@@ -152,6 +152,9 @@ pub enum CommandError {
         "this room has ended for you: nothing can be changed or written in it. You can remove it from this machine"
     )]
     RoomOver,
+    /// This device was a guest, and its time is over.
+    #[error("your visit to this room is over; ask a member for a code to come in again")]
+    VisitOver,
     /// The room has not ended.
     #[error("you are still in this room; leave it before you remove it from this machine")]
     RoomNotOver,

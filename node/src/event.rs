@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::{
+    came::{Came, Visit},
     command::{CommandId, CommandResult, RoomChange},
     people::NearbyPerson,
 };
@@ -176,6 +177,8 @@ pub enum RoomStanding {
     },
     /// Somebody was removed while it joined: it needs a new code.
     ShutOut,
+    /// It was a guest, and its time is over: it needs a code to come again.
+    VisitOver,
     /// The room has ended for everybody.
     Dissolved {
         /// The name of who did it, when it is known.
@@ -187,7 +190,15 @@ impl RoomStanding {
     /// Whether nothing can be written or changed any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self, Self::Leaving | Self::Left | Self::Removed { .. } | Self::ShutOut | Self::Dissolved { .. })
+        matches!(
+            self,
+            Self::Leaving
+                | Self::Left
+                | Self::Removed { .. }
+                | Self::ShutOut
+                | Self::VisitOver
+                | Self::Dissolved { .. }
+        )
     }
 }
 
@@ -213,10 +224,14 @@ pub enum SyncState {
 pub struct Member {
     /// The device.
     pub device: DeviceId,
-    /// The person whose device it is. A person may have several in a room.
-    pub user: UserId,
+    /// The person whose device it is, once it has said so. A person may have several in a room.
+    pub user: Option<UserId>,
     /// Its name in the room; a short id until the name is known.
     pub name: String,
+    /// How it came in; nothing in a room of two.
+    pub came: Option<Came>,
+    /// That it is a guest.
+    pub visit: Option<Visit>,
     /// True for this very device.
     pub own: bool,
     /// What the person may do in the room.

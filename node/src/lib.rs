@@ -6,6 +6,7 @@
 
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod actor;
+mod came;
 mod command;
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
@@ -32,6 +33,7 @@ pub mod unwind;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
+pub use came::{Came, Visit};
 pub use command::{
     AccountCommand, CodeInfo, Command, CommandId, CommandResult, DeviceCommand, OwnDevice, RecoveryWords, Reply,
     RequestAnswer, RoomChange, RoomRulesShown,

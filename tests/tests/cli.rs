@@ -77,7 +77,7 @@ fn what_is_written_is_listed_followed_and_found() {
     let id = rooms[0]["room"].as_str().unwrap();
     assert_eq!(cli.ok(&["tail", &id[..6], "-n", "1"]), cli.ok(&["tail", "kitchen", "-n", "1"]));
     assert!(cli.ok(&["rooms"]).contains("(1 member)"));
-    assert!(cli.ok(&["members", "kitchen"]).contains("Anna  (you, owner)"));
+    assert!(cli.ok(&["members", "kitchen"]).contains("Anna  (you, owner, made the room)"));
     cli.ok(&["name", "Anna B"]);
     assert!(cli.ok(&["history", "kitchen"]).contains("* Anna is now Anna B"));
 }

@@ -83,7 +83,7 @@ fn a_room_is_complete_only_with_what_was_said_in_epochs_that_are_new_here() {
 fn a_room_is_complete_only_when_epochs_that_stand_in_no_log_are_here() {
     let mut network = Network::new(4, 330, Faults::NONE);
     let room = room_of(&mut network);
-    let dora = network.members(DORA, room).into_iter().find(|member| member.own).unwrap().user;
+    let dora = network.members(DORA, room).into_iter().find(|member| member.own).unwrap().user.unwrap();
     network.call(ANNA, Command::SetRole { room, user: dora, role: Role::Owner }).unwrap();
     network.run_for(3_000);
     // Dora changes the room while she is removed elsewhere: her log ends before that, her change does not.

@@ -26,7 +26,7 @@ fn labels(network: &mut Network, host: HostId) -> Vec<String> {
 }
 
 fn user(network: &mut Network, host: HostId, room: RoomId) -> UserId {
-    network.members(host, room).into_iter().find(|member| member.own).unwrap().user
+    network.members(host, room).into_iter().find(|member| member.own).unwrap().user.unwrap()
 }
 
 fn rooms(network: &mut Network, host: HostId) -> Vec<RoomId> {
@@ -323,12 +323,12 @@ fn what_one_device_decides_all_decide() {
     let other = user(&mut network, 1, room);
     network.call(2, Command::Verify { user: other, verified: true }).unwrap();
     let verified = |network: &mut Network, host| {
-        network.members(host, room).iter().any(|member| member.user == other && member.verified)
+        network.members(host, room).iter().any(|member| member.user == Some(other) && member.verified)
     };
     assert!(network.run_until(|network| verified(network, 0) && verified(network, 3)));
     network.call(3, Command::Block { user: other, blocked: true }).unwrap();
     let blocked = |network: &mut Network, host| {
-        network.members(host, room).iter().any(|member| member.user == other && member.blocked)
+        network.members(host, room).iter().any(|member| member.user == Some(other) && member.blocked)
     };
     assert!(network.run_until(|network| blocked(network, 0) && blocked(network, 2)));
     // Both verdicts hold, and the one that is taken back is taken back.
@@ -359,7 +359,7 @@ fn devices_that_were_apart_agree_when_they_meet() {
     let agree = |network: &mut Network| {
         [0, 2, 3].iter().all(|host| {
             let known = rooms(network, *host);
-            let marks = network.members(*host, room).iter().any(|member| member.user == other && member.verified);
+            let marks = network.members(*host, room).iter().any(|member| member.user == Some(other) && member.verified);
             let named = labels(network, *host).contains(&"old laptop".to_owned());
             known.contains(&attic) && known.contains(&cellar) && marks && named
         })

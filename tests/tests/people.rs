@@ -19,7 +19,7 @@ fn member(network: &mut Network, host: HostId, room: RoomId, name: &str) -> Memb
 }
 
 fn user_of(network: &mut Network, host: HostId, room: RoomId) -> UserId {
-    members(network, host, room).into_iter().find(|member| member.own).expect("oneself").user
+    members(network, host, room).into_iter().find(|member| member.own).expect("oneself").user.expect("oneself")
 }
 
 fn card(network: &mut Network, host: HostId, user: UserId) -> PersonCard {

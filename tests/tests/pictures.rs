@@ -67,7 +67,7 @@ impl Tour {
 
 async fn user_of(handle: &NodeHandle, room: parlor_protocol::RoomId, name: &str) -> UserId {
     until("the member is known", async || {
-        members(handle, room).await.into_iter().find(|member| member.name == name).map(|member| member.user)
+        members(handle, room).await.into_iter().find(|member| member.name == name).and_then(|member| member.user)
     })
     .await
 }
@@ -115,7 +115,7 @@ async fn a_second_device_is_linked_in_the_window_and_shows_people_rules_codes_an
     tour.screen.await_window("^Parlor$");
     until("both of Mara's devices are in the kitchen", async || {
         let all = members(&anna.handle(), kitchen).await;
-        let hers = all.iter().filter(|member| member.user == user && member.role == Role::Owner);
+        let hers = all.iter().filter(|member| member.user == Some(user) && member.role == Role::Owner);
         (hers.count() == 2 && all.iter().all(|member| member.online || member.own)).then_some(())
     })
     .await;

@@ -210,7 +210,7 @@ fn rooms_of_two_lose_it_too() {
     let (room, code) = network.create(1, "kitchen");
     network.join(0, &code).unwrap();
     assert!(network.run_until(|network| network.member_count(0, room) == 2));
-    let other = network.members(0, room).into_iter().find(|member| !member.own).unwrap().user;
+    let other = network.members(0, room).into_iter().find(|member| !member.own).unwrap().user.unwrap();
     let Ok(Reply::Joined(direct)) = network.call(0, Command::OpenDirect { user: other }) else {
         panic!("a room of two")
     };

@@ -60,9 +60,9 @@ impl<B: Backend> App<B> {
                 .exact_size(width::MEMBERS)
                 .resizable(false)
                 .frame(side.inner_margin(Margin::symmetric(0, 12)));
-            let shown = panel
-                .show_separator_line(false)
-                .show(ui, |ui| self.model.open_chat().map(|chat| view::members(ui, chat)).unwrap_or_default());
+            let shown = panel.show_separator_line(false).show(ui, |ui| {
+                self.model.open_chat().map(|chat| view::members(ui, chat, &self.sight)).unwrap_or_default()
+            });
             actions.extend(shown.inner);
         }
         let center = CentralPanel::no_frame().frame(ground);

@@ -23,7 +23,7 @@ impl Fake {
                 Ok(Reply::Created { room, code: code() })
             }
             Command::Code { .. } | Command::MakeCode { .. } => Ok(Reply::Code(code())),
-            Command::Join(_) | Command::Visit(_) => {
+            Command::Join(_) => {
                 let room = self.room("Joined room", self.latest() + 1);
                 self.tell_summary(room);
                 Ok(Reply::Joined(room))

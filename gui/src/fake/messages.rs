@@ -22,7 +22,7 @@ impl Fake {
             order: Order { hlc: Hlc::at(at), log: LogKey { author, log: LogId(1) }, seq },
             author,
             author_name: name.map_or_else(|| author.short(), |member| member.name.clone()),
-            user: name.map(|member| member.user),
+            user: name.and_then(|member| member.user),
             verified: name.is_some_and(|member| member.verified),
             hidden: name.is_some_and(|member| member.blocked),
             warning: None,

@@ -12,7 +12,7 @@ impl Fake {
     pub(super) fn person(&self, user: UserId) -> CommandResult {
         let state = self.0.borrow();
         let members = state.rooms.iter().flat_map(|room| room.members.iter().map(move |member| (room, member)));
-        let found: Vec<_> = members.filter(|(_, member)| member.user == user).collect();
+        let found: Vec<_> = members.filter(|(_, member)| member.user == Some(user)).collect();
         let Some((_, member)) = found.first() else { return Err(CommandError::NoSuchPerson) };
         let rooms =
             found.iter().map(|(room, _)| PersonRoom { room: room.summary.room, name: room.summary.name.clone() });
@@ -43,7 +43,7 @@ impl Fake {
     pub fn decide(&self, user: UserId, change: impl Fn(&mut Member)) -> CommandResult {
         let mut changed = Vec::new();
         for room in &mut self.0.borrow_mut().rooms {
-            room.members.iter_mut().filter(|member| member.user == user).for_each(&change);
+            room.members.iter_mut().filter(|member| member.user == Some(user)).for_each(&change);
             changed.push((room.summary.room, room.members.clone()));
         }
         changed.into_iter().for_each(|(room, members)| self.tell(Event::MembersChanged { room, members }));

@@ -1,6 +1,6 @@
 //! What a test puts on the stage: rooms, members, people nearby.
 
-use parlor_node::{Connection, Event, Member, RoomStanding, RoomSummary, SyncState, people::NearbyPerson};
+use parlor_node::{Came, Connection, Event, Member, RoomStanding, RoomSummary, SyncState, people::NearbyPerson};
 use parlor_protocol::{DeviceId, Role, RoomId, UserId};
 
 use super::{Fake, Room, id32, user_of};
@@ -13,8 +13,10 @@ impl Fake {
         let room = RoomId::from_bytes(id32(state.next));
         let own = Member {
             device: state.me,
-            user: user_of(state.me),
+            user: Some(user_of(state.me)),
             name: state.name.clone(),
+            came: Some(Came::Founding),
+            visit: None,
             own: true,
             role: Role::Owner,
             verified: false,
@@ -66,11 +68,13 @@ impl Fake {
         let device = DeviceId::from_bytes(id32(number + 1_000));
         let mut state = self.0.borrow_mut();
         if let Some(room) = state.rooms.iter_mut().find(|known| known.summary.room == room) {
-            let (user, name) = (user_of(device), name.to_owned());
+            let (user, name) = (Some(user_of(device)), name.to_owned());
             room.members.push(Member {
                 device,
                 user,
                 name,
+                came: None,
+                visit: None,
                 own: false,
                 role: Role::Member,
                 verified: false,

@@ -68,7 +68,9 @@ impl Keeping {
                     ui.label(RichText::new(text).size(size::SMALL).color(palette.faint));
                 }
                 ui.add_space(space::L);
-                ui.label(soft("Shared: keep nothing. Everything is gone when this page is closed."));
+                let text = "Shared: keep nothing. You are a guest in your rooms, for half a day at most. \
+                            Everything is gone when this page is closed.";
+                ui.label(soft(text));
                 if plain_button(ui, "Keep nothing").clicked() {
                     actions.push(Action::Keep(None));
                 }

@@ -1,11 +1,9 @@
 //! Who is in a room, and who of them is here now.
 
-use egui::{
-    Align2, CornerRadius, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2,
-};
-use parlor_node::Member;
+use egui::{CornerRadius, Rect, RichText, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, pos2, vec2};
+use parlor_node::{Came, Member};
 
-use super::{Action, rooms::cut};
+use super::{Action, Sight, rooms::cut};
 use crate::{
     model::Chat,
     theme::{self, radius, size, space},
@@ -16,12 +14,13 @@ use crate::{
 const ROW: f32 = 46.0;
 
 /// Draws the members, those who are here first. A click shows who somebody is.
-pub fn members(ui: &mut Ui, chat: &Chat) -> Vec<Action> {
+pub fn members(ui: &mut Ui, chat: &Chat, sight: &Sight) -> Vec<Action> {
     let mut actions = Vec::new();
     let palette = theme::palette(ui.visuals());
     let mut sorted: Vec<&Member> = chat.members.iter().collect();
-    sorted.sort_by_key(|member| !(member.own || member.online));
-    let title = words::count(sorted.len(), "member", "members");
+    sorted.sort_by_key(|member| (words::is_gone(member), !(member.own || member.online)));
+    let here = sorted.iter().filter(|member| !words::is_gone(member)).count();
+    let title = words::count(here, "member", "members");
     ui.add_space(space::XS);
     ui.horizontal(|ui| {
         ui.add_space(space::M);
@@ -30,34 +29,17 @@ pub fn members(ui: &mut Ui, chat: &Chat) -> Vec<Action> {
     let area = ScrollArea::vertical().auto_shrink([false, true]).id_salt("members");
     area.show_rows(ui, ROW, sorted.len(), |ui, range| {
         for member in sorted.get(range).unwrap_or_default() {
-            actions.extend(row(ui, member));
+            actions.extend(row(ui, member, sight));
         }
     });
     actions
 }
 
-fn row(ui: &mut Ui, member: &Member) -> Option<Action> {
+fn row(ui: &mut Ui, member: &Member, sight: &Sight) -> Option<Action> {
     let palette = theme::palette(ui.visuals());
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
-    let here = member.own || member.online;
-    let mut second = Vec::new();
-    if member.own {
-        second.push("this is you");
-    }
-    second.extend(words::role(member.role));
-    if !member.own {
-        second.push(if member.online { "online" } else { "away" });
-    }
-    if member.verified {
-        second.push("verified");
-    }
-    if member.blocked {
-        second.push("blocked");
-    }
-    if member.looks_like.is_some() {
-        second.push("careful");
-    }
-    let second = second.join(", ");
+    let here = (member.own || member.online) && !words::is_gone(member);
+    let second = words::member(member, sight.now_ms, &sight.zone);
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, format!("{}, {second}", member.name)));
     if response.hovered() || response.has_focus() {
         let ground = rect.shrink2(vec2(space::XS, 1.0));
@@ -79,21 +61,16 @@ fn row(ui: &mut Ui, member: &Member) -> Option<Action> {
     if member.verified {
         mark(Icon::Shield, palette.good);
     }
-    if member.looks_like.is_some() {
+    if member.looks_like.is_some() || member.came.as_ref().is_some_and(Came::is_odd) {
         mark(Icon::Alert, palette.warn);
     }
     cut(ui, &member.name, pos2(left, rect.top() + 16.0), right - left, size::BODY, color);
-    ui.painter().text(
-        pos2(left, rect.top() + 33.0),
-        Align2::LEFT_CENTER,
-        second,
-        theme::font(size::TINY + 0.5),
-        palette.faint,
-    );
+    let wide = rect.right() - space::S - left;
+    cut(ui, &second, pos2(left, rect.top() + 33.0), wide, size::TINY + 0.5, palette.faint);
     let tip = match &member.looks_like {
         Some(other) => format!("Careful: the name looks like that of {other}, who is somebody else"),
-        None => format!("Device {}", member.device.short()),
+        None => format!("Device {}, {second}", member.device.short()),
     };
     let response = response.on_hover_cursor(egui::CursorIcon::PointingHand).on_hover_text(tip);
-    response.clicked().then_some(Action::OpenPerson(member.user))
+    member.user.filter(|_| response.clicked()).map(Action::OpenPerson)
 }

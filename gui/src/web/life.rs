@@ -10,7 +10,7 @@ use parlor_protocol::guard::Passphrase;
 use std::{cell::RefCell, rc::Rc};
 use zeroize::Zeroizing;
 
-use super::{bridge::Bridge, held::Held, newer::Newer, page, site, tabs::Tabs};
+use super::{bridge::Bridge, held::Held, newer::Newer, page, page::Leaving, site, tabs::Tabs};
 use crate::{
     app::{App, Setting},
     config::Look,
@@ -59,6 +59,8 @@ pub(super) struct Life {
     /// Whether the archive has a newer version of the page.
     pub(super) newer: Newer,
     tabs: Tabs,
+    /// Hears that a page goes that keeps nothing.
+    leaving: Option<Leaving>,
     /// A code that came with the page's address.
     code: Option<Zeroizing<String>>,
     // Dropped after the app. Dropping it stops the node.
@@ -74,6 +76,7 @@ impl Life {
             is_kept: false,
             newer: Newer::new(ctx),
             tabs: Tabs::new(),
+            leaving: None,
             code: page::take_code().map(Zeroizing::new),
             held: Held::nothing(),
         };
@@ -115,6 +118,15 @@ impl Life {
             // What is kept nowhere would be lost, and is in nobody's way.
             false => self.tabs.keep(),
         }
+        // A guest says goodbye. Browsers let a page that goes finish what needs no waiting.
+        let held = Rc::downgrade(&self.held);
+        self.leaving = (!self.is_kept).then(|| {
+            Leaving::hear(move || {
+                if let Some(held) = held.upgrade() {
+                    wasm_bindgen_futures::spawn_local(held.stop());
+                }
+            })
+        });
         self.stage = Stage::Starting(begin(ctx, started));
     }
 

@@ -161,6 +161,47 @@ impl Drop for Returning {
     }
 }
 
+/// What browsers call it when a page goes, to be closed or kept aside, and when it comes.
+const GOES: &str = "pagehide";
+const COMES: &str = "pageshow";
+
+/// Hears that the page goes away, until it is dropped.
+pub(super) struct Leaving {
+    closure: Closure<dyn FnMut(Event)>,
+}
+
+impl Leaving {
+    /// Begins to listen. `then` is for what is over with the page: one that the browser kept aside and
+    /// shows again is loaded anew.
+    pub(super) fn hear(mut then: impl FnMut() + 'static) -> Self {
+        let mut has_left = false;
+        let closure = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+            if event.type_() == GOES {
+                has_left = true;
+                then();
+            } else if has_left {
+                reload(None);
+            }
+        });
+        if let Some(window) = web_sys::window() {
+            for name in [GOES, COMES] {
+                let _ = window.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+            }
+        }
+        Self { closure }
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(window) = web_sys::window() {
+            for name in [GOES, COMES] {
+                let _ = window.remove_event_listener_with_callback(name, self.closure.as_ref().unchecked_ref());
+            }
+        }
+    }
+}
+
 /// Waits for some milliseconds.
 pub(super) async fn pause(millis: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {

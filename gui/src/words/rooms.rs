@@ -34,6 +34,10 @@ pub fn standing(standing: &RoomStanding) -> Option<String> {
         RoomStanding::ShutOut => {
             Some("Somebody was removed while you joined, so your code is of no use. Ask for a new one.".to_owned())
         }
+        RoomStanding::VisitOver => Some(
+            "Your visit to this room is over. What is here you can still read. Ask for a code to come in again."
+                .to_owned(),
+        ),
         RoomStanding::Dissolved { by: name } => Some(format!("{} ended this room for everybody.", by(name))),
     }
 }

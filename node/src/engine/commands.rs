@@ -59,8 +59,7 @@ impl Engine {
                 self.make_code(call, room, lifetime, uses);
             }
             Command::Code { room } => self.answer_when_read(EarlyQuestion { call, about: About::Code }, room),
-            Command::Join(code) => self.join(call, code, false),
-            Command::Visit(code) => self.join(call, code, true),
+            Command::Join(code) => self.join(call, code),
             Command::CancelJoin(code) => {
                 self.cancel_join(&code);
                 self.reply(Some(call), Ok(Reply::Done));

@@ -94,6 +94,8 @@ pub struct Engine {
     pub(super) consequences: Consequences,
     /// What was signed last for people nearby.
     pub(super) introduced: Option<Introduction>,
+    /// Whether this device keeps nothing, and so is in rooms for a while only.
+    pub(super) is_guest: bool,
     counter: u64,
     is_stopping: bool,
 }
@@ -137,6 +139,7 @@ impl Engine {
             to_publish: ToPublish::default(),
             consequences: Consequences::default(),
             introduced: None,
+            is_guest: loaded.is_guest,
             counter: 0,
             is_stopping: false,
         };
@@ -255,6 +258,7 @@ impl Engine {
                 Timer::Known => self.tell_known(),
                 Timer::Greet => self.greet_strangers(),
                 Timer::Members(room) => self.tell_members(room),
+                Timer::Visits(room) => self.look_at_visits(room),
                 Timer::Save(room) => self.save_room(room),
                 Timer::Release(room) => self.release(room),
                 Timer::Govern(room) => self.govern(room),
@@ -283,6 +287,9 @@ impl Engine {
 
     fn on_stop(&mut self) {
         self.is_stopping = true;
+        if self.is_guest {
+            self.end_visits();
+        }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             self.stop_waiting(room);

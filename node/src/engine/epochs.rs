@@ -268,7 +268,7 @@ impl Engine {
 
     /// Finds out what this device is in a room, and tells people when that has changed.
     pub(super) fn look_at_standing(&mut self, room_id: RoomId) {
-        let (me, own) = (self.me(), self.user_id_in(room_id));
+        let (me, own, is_guest, wall) = (self.me(), self.user_id_in(room_id), self.is_guest, self.now.wall);
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let graph = room.membership.rules().graph();
         let name = |device| room.membership.known(device).map(|member| member.name.clone()).unwrap_or_default();
@@ -282,6 +282,8 @@ impl Engine {
             }
             _ if room.record.leaving => RoomStanding::Leaving,
             Presence::Left => RoomStanding::Left,
+            Presence::In { until } if until.is_past(wall, 0) => RoomStanding::VisitOver,
+            Presence::ShutOut if is_guest => RoomStanding::VisitOver,
             Presence::ShutOut | Presence::Removed => RoomStanding::ShutOut,
             _ if room.membership.current().is_none() => RoomStanding::Changing,
             Presence::In { .. } | Presence::Unknown => RoomStanding::Member,

@@ -100,13 +100,17 @@ impl Engine {
     /// Removes one device; the person stays.
     pub(super) fn remove_device(&mut self, call: CallId, room_id: RoomId, device: DeviceId) {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
-        let Some(user) = room.membership.user_of(device).filter(|_| room.membership.is_in(device)) else {
+        if !room.membership.is_in(device) {
             return self.fail(call, CommandError::NoSuchMember);
-        };
+        }
+        let known = room.membership.user_of(device);
+        // One that never said whose it is can be removed all the same.
+        let user = known.unwrap_or_default();
         if device == self.me() {
             return self.fail(call, CommandError::LeaveInstead);
         }
-        if room.membership.devices_of(user).count() <= 1 && user != self.user_id_in(room_id) {
+        let is_only = known.is_some() && room.membership.devices_of(user).count() <= 1;
+        if is_only && user != self.user_id_in(room_id) {
             return self.remove_person(call, room_id, user);
         }
         let acts = vec![Act::Removed { user, device: Some(device) }];
@@ -287,7 +291,7 @@ impl Engine {
         };
         let me = self.me();
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
-        let change = change_of(room, &decision, (me, prekey.public));
+        let change = change_of(room, &decision, (me, prekey.public), self.now.wall);
         let settings = settings_after(room, &decision.settings);
         let links = links_of(room, &change.parents, settings.history.value);
         let failed =
@@ -394,14 +398,16 @@ fn roster_item(member: &MemberState) -> Option<RosterItem> {
 pub(super) const DAYS_MAX: u16 = 30;
 
 /// What the next epoch changes.
-fn change_of(room: &Room, decision: &Decision, me: (DeviceId, DhPublic)) -> EpochChange {
+fn change_of(room: &Room, decision: &Decision, me: (DeviceId, DhPublic), wall: u64) -> EpochChange {
     let membership = &room.membership;
     let graph = membership.rules().graph();
     let heads: Vec<(EpochId, EntryId)> = graph.heads().into_iter().take(EPOCH_PARENTS_MAX).collect();
     let (parents, after): (Vec<EpochId>, Vec<EntryId>) = heads.iter().copied().unzip();
     let lifetime = parents.first().and_then(|head| graph.facts(*head)).and_then(|facts| facts.lifetime_ms);
     let removed: BTreeSet<DeviceId> = decision.removed.iter().copied().collect();
-    let stays = membership.members.iter().filter(|(device, _)| **device != me.0 && !removed.contains(*device));
+    // Guests past their time are left out as well.
+    let stays = |device: DeviceId| !removed.contains(&device) && membership.served(device, wall).is_ok();
+    let stays = membership.members.iter().filter(|(device, _)| **device != me.0 && stays(**device));
     let recipients = std::iter::once(me).chain(stays.map(|(device, member)| (*device, member.prekey.public)));
     let demoted = decision.demoted.iter().flat_map(|user| membership.devices_of(*user));
     let named: BTreeSet<DeviceId> = demoted.chain(removed.iter().copied()).collect();

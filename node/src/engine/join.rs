@@ -7,7 +7,7 @@
 use parlor_protocol::{
     DeviceId, LogId, RoomCode, RoomId,
     access::{
-        AccessBody, CodeKeys, Hours, In, InPlace, OwnKey, Wrap,
+        AccessBody, CodeKeys, In, InPlace, OwnKey, Wrap,
         wire::{Enter, Entered, Found, Lead, Look, NotEntered, Offer},
     },
     entry::{Entry, Header, Kind, Verified},
@@ -42,8 +42,6 @@ const NOBODY_AFTER_MS: u64 = 30_000;
 const LOOK_EVERY_MS: u64 = 500;
 /// How often one keeper is tried: others may take the step that it had on offer.
 const TRIES_MAX: u32 = 64;
-/// How long a visit lasts, in milliseconds: a day at a shared computer.
-const VISIT_MS: u64 = 12 * 60 * 60 * 1000;
 
 /// Something that waits for a stretched code.
 #[derive(Debug)]
@@ -66,8 +64,6 @@ pub(super) enum Job {
 pub(super) struct Join {
     call: Option<CallId>,
     pub(super) code: RoomCode,
-    /// Only for a while, on a computer that others use too.
-    is_visit: bool,
     keys: Option<CodeKeys>,
     asked: BTreeSet<DeviceId>,
     said_no: BTreeSet<DeviceId>,
@@ -117,7 +113,7 @@ impl Engine {
                 let (me, wall) = (self.me(), self.now.wall);
                 let is_here = self.rooms.values().find(|room| {
                     let door = room.membership.find_door(keys.locator(), wall, |door, _| door.is_of(&keys));
-                    door.is_some() && room.membership.is_in(me)
+                    door.is_some() && room.membership.served(me, wall).is_ok()
                 });
                 if let Some((room, name)) = is_here.map(|room| (room.id(), room.record.name.clone())) {
                     return self.is_in_already(&join, room, name);
@@ -138,7 +134,7 @@ impl Engine {
         self.reply(join.call, Ok(Reply::Joined(room)));
     }
 
-    pub(super) fn join(&mut self, call: CallId, code: RoomCode, is_visit: bool) {
+    pub(super) fn join(&mut self, call: CallId, code: RoomCode) {
         if self.profile_body().is_none() {
             self.reply(Some(call), Err(CommandError::NoName));
             return;
@@ -147,7 +143,6 @@ impl Engine {
         let join = Join {
             call: Some(call),
             code,
-            is_visit,
             keys: None,
             asked: BTreeSet::new(),
             said_no: BTreeSet::new(),
@@ -249,12 +244,11 @@ impl Engine {
             join.said_no.insert(keeper.peer);
             return self.enter_somewhere(id);
         };
-        let is_visit = join.is_visit;
-        let me = self.key.id();
-        if self.rooms.get(&keeper.lead.room).is_some_and(|room| room.membership.is_in(me)) {
+        let (me, wall) = (self.key.id(), self.now.wall);
+        if self.rooms.get(&keeper.lead.room).is_some_and(|room| room.membership.served(me, wall).is_ok()) {
             return self.finish_here(id, keeper.lead.room);
         }
-        let Some(entry) = self.sign_in(&keys, &keeper.lead, offer, is_visit) else { return };
+        let Some(entry) = self.sign_in(&keys, &keeper.lead, offer) else { return };
         let enter = Enter { room: keeper.lead.room, entry: entry.inner().clone(), for_keys: true };
         self.ask(keeper.peer, &Request::Enter(Box::new(enter)), Asked::Enter { job: id });
         if let Some(Job::Join(join)) = self.jobs.get_mut(&id) {
@@ -271,7 +265,7 @@ impl Engine {
     }
 
     /// The entry by which this device comes in: the first one of a new log, each time.
-    fn sign_in(&mut self, keys: &CodeKeys, lead: &Lead, offer: Offer, is_visit: bool) -> Option<Verified<Entry>> {
+    fn sign_in(&mut self, keys: &CodeKeys, lead: &Lead, offer: Offer) -> Option<Verified<Entry>> {
         let log = LogId(self.rng.next_u64());
         let header = Header {
             kind: Kind::Access,
@@ -283,10 +277,7 @@ impl Engine {
             epoch: offer.epoch,
             session: 0,
         };
-        let until = match is_visit {
-            true => Hours::rounded_up(self.now.wall.saturating_add(VISIT_MS)),
-            false => Hours::NONE,
-        };
+        let until = self.stays_until();
         let own = OwnKey::new(&self.user, lead.room);
         let body = In::by_code(&own, &InPlace::from(&header), keys, lead.door, offer.step, until);
         Entry::sign(&self.key, header, &AccessBody::In(body).encode().ok()?).ok()

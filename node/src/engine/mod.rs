@@ -28,6 +28,7 @@ mod io;
 mod join;
 mod known;
 mod leaving;
+mod listing;
 mod locking;
 mod logs;
 mod membership;
@@ -50,6 +51,7 @@ mod timers;
 mod uniting;
 mod unsaved;
 mod vanishing;
+mod visits;
 mod wraps;
 mod writing;
 

@@ -160,6 +160,8 @@ pub(super) struct Room {
     pub(super) summary_changed: bool,
     pub(super) summary_sent: u64,
     pub(super) members_sent: u64,
+    /// How many visits were over when the members were told last.
+    pub(super) visits_over: usize,
     pub(super) last_signal: u64,
 }
 
@@ -216,6 +218,7 @@ impl Room {
             summary_changed: true,
             summary_sent: 0,
             members_sent: 0,
+            visits_over: 0,
             last_signal: 0,
             record,
         }
@@ -269,7 +272,9 @@ impl Room {
     /// Notes when an entry of coming in was first heard of: who was passed on after a code's end is marked.
     fn note_heard(&mut self, entry: &Verified<Entry>, wall: u64) {
         let id = entry.id();
+        // Who just came hears of everybody now: that says nothing of when they came.
         if self.is_loaded
+            && !self.is_fresh
             && self.record.heard.iter().all(|(known, _)| *known != id)
             && self.record.heard.len() < HEARD_MAX
         {

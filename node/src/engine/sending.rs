@@ -55,6 +55,7 @@ impl Engine {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
         match &room.standing {
             RoomStanding::ShutOut => return Err(CommandError::CodeOutdated),
+            RoomStanding::VisitOver => return Err(CommandError::VisitOver),
             standing if standing.is_over() => return Err(CommandError::RoomOver),
             _ => {}
         }

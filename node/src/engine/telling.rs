@@ -2,11 +2,9 @@
 
 use parlor_protocol::{EntryId, RoomId};
 
-use super::{
-    Engine, engine::SUMMARY_EVERY_MS, presence::is_recent, room::Room, timers::Timer, unsaved::Again, writing::Pending,
-};
+use super::{Engine, engine::SUMMARY_EVERY_MS, room::Room, timers::Timer, unsaved::Again, writing::Pending};
 use crate::{
-    event::{Event, Member, RoomSummary, Warning},
+    event::{Event, RoomSummary},
     store::Write,
 };
 
@@ -43,7 +41,7 @@ impl Engine {
             unread: room.record.unread,
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),
             last,
-            members: room.membership.members.len(),
+            members: room.membership.rules().devices_in(self.now.wall).count(),
             sync: room.sync_state(),
             standing: room.standing.clone(),
             vanish_ms: room.membership.current().and_then(|secrets| room.membership.lifetime(secrets.id())),
@@ -74,27 +72,6 @@ impl Engine {
         }
     }
 
-    /// The members of a room, oldest first.
-    pub(super) fn members(&self, room: RoomId) -> Option<Vec<Member>> {
-        let (me, now) = (self.me(), self.now.mono);
-        let room = self.rooms.get(&room)?;
-        let mut members: Vec<_> = room.membership.members.iter().collect();
-        members.sort_by_key(|(device, member)| (member.joined, **device));
-        let member = |(device, member): (&parlor_protocol::DeviceId, &super::membership::MemberState)| Member {
-            device: *device,
-            user: member.card.user,
-            name: member.name.clone(),
-            own: *device == me,
-            role: member.role,
-            verified: member.verified,
-            blocked: member.blocked,
-            looks_like: room.looks_like(*device).and_then(Warning::name),
-            online: *device == me
-                || !member.blocked && (self.connections.is_connected(*device) || is_recent(member.heard, now)),
-        };
-        Some(members.into_iter().map(member).collect())
-    }
-
     /// Tells who is in a room, now or as soon as it is time again.
     pub(super) fn tell_members(&mut self, room_id: RoomId) {
         self.look_at_known();
@@ -107,6 +84,7 @@ impl Engine {
         }
         room.members_sent = now.max(1);
         if let Some(members) = self.members(room_id) {
+            self.watch_visits(room_id, &members);
             self.event(Event::MembersChanged { room: room_id, members });
         }
     }

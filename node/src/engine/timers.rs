@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Summary(RoomId),
     /// Tell who is in the room.
     Members(RoomId),
+    /// See whose visit is over.
+    Visits(RoomId),
     /// Tell how this device is connected.
     Connection,
     /// Tell who is on the network.

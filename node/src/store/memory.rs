@@ -147,6 +147,7 @@ impl LocalStore for MemoryStore {
             person: self.person.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),
             contacts: self.contacts.values().cloned().collect(),
+            is_guest: false,
         })
     }
 

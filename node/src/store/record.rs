@@ -313,6 +313,9 @@ pub struct Loaded {
     pub account: Option<AccountRecord>,
     /// What is shared with the person's other devices.
     pub person: Option<PersonRecord>,
+    /// Whether nothing of this is kept: the device is a guest in the rooms that it joins, and goes out of
+    /// them when it stops.
+    pub is_guest: bool,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.

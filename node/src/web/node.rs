@@ -26,7 +26,7 @@ pub struct NodeConfig {
     /// WebSocket addresses to reach: the archive that the page came from.
     pub connect: Vec<String>,
     /// The passphrase of what the browser keeps, or shall keep. Without one nothing is kept: everything
-    /// is gone with the page.
+    /// is gone with the page, and the page is only a guest in rooms.
     pub passphrase: Option<Passphrase>,
 }
 
@@ -83,6 +83,7 @@ impl Node {
             kept.map_err(|reason| KeepError::Browser { reason })?;
             loaded = store.load()?;
         }
+        loaded.is_guest = !is_kept;
         let seed = actor::random_seed().map_err(random)?;
         let (net, net_ports) = start_net(&config, &loaded).await?.unzip();
         let wake = net_ports.as_ref().map(|ports| Wake::new(&ports.handle));

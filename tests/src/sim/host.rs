@@ -34,6 +34,8 @@ pub struct Host {
     pub(super) wakes: Option<u64>,
     /// Everything its person was told since the last start.
     pub events: Vec<Event>,
+    /// Whether it is a page that keeps nothing: a guest, from its next start on.
+    pub is_guest: bool,
     /// Makes the next writes fail, as a full disk does.
     pub disk_full: bool,
     /// Real time that its engine has taken so far.
@@ -55,6 +57,7 @@ impl Host {
             life: 0,
             wakes: None,
             events: Vec::new(),
+            is_guest: false,
             disk_full: false,
             busy: Duration::ZERO,
             fresh: ChaCha20Rng::from_seed([0; 32]),
@@ -82,7 +85,8 @@ impl Host {
     }
 
     pub(super) fn start(&mut self, clock: u64, seed: [u8; 32]) -> Vec<Output> {
-        let loaded = self.store.load().expect("a store in memory loads");
+        let mut loaded = self.store.load().expect("a store in memory loads");
+        loaded.is_guest = self.is_guest;
         self.fresh = ChaCha20Rng::from_seed(seed);
         let (engine, outputs) = Engine::new(loaded, seed, self.now(clock));
         self.engine = Some(engine);

@@ -5,7 +5,7 @@ use parlor_node::{
     Command,
     engine::{Input, ReadId, WriteId, account::PasswordWork},
     net::{InboundId, NetEvent, RequestId},
-    store::{Read, Write},
+    store::{MemoryStore, Read, Write},
 };
 use parlor_protocol::{DeviceId, LinkCode, Name, RoomCode, TopicId, link::StretchedLink, wire::Request};
 use rand_chacha::ChaCha20Rng;
@@ -158,6 +158,16 @@ impl Network {
         for other in 0..self.hosts.len() {
             self.connect(host, other);
         }
+    }
+
+    /// Opens a page that keeps nothing at a host: a guest with keys of its own.
+    pub fn open_page(&mut self, host: HostId) {
+        self.stop(host);
+        self.hosts[host].is_guest = true;
+        self.hosts[host].store = MemoryStore::new();
+        self.start(host);
+        let name = Name::new(&format!("host {host}")).expect("a good name");
+        self.call(host, Command::SetName(name)).expect("a name is set");
     }
 
     /// Stops a host as a power cut does.

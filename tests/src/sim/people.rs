@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use parlor_node::{
-    Command, CommandResult, Event, Message, MessageBody, Reply,
+    Command, CommandResult, Event, Member, Message, MessageBody, Reply,
     engine::{CallId, Input, Output},
     net::{GossipId, InboundId, NetCommand, NetEvent},
 };
@@ -134,11 +134,15 @@ impl Network {
             .collect()
     }
 
-    /// How many members of a room a host knows.
+    /// How many members of a room a host knows by more than their ids, guests that are gone aside.
     pub fn member_count(&mut self, host: HostId, room: RoomId) -> usize {
         let clock = self.clock;
         match self.hosts[host].query(clock, Command::Members { room }) {
-            Some(Ok(Reply::Members(members))) => members.len(),
+            Some(Ok(Reply::Members(members))) => {
+                let is_gone = |member: &Member| member.visit.is_some_and(|visit| visit.over);
+                let is_known = |member: &&Member| member.name != member.device.short() && !is_gone(member);
+                members.iter().filter(is_known).count()
+            }
             _ => 0,
         }
     }

@@ -66,7 +66,7 @@ fn much_is_said_and_host_2_removed(network: &mut Network, room: RoomId) {
         network.send(1, room, &number.to_string());
     }
     assert!(network.run_until(|network| network.texts(0, room).len() == 300));
-    let removed = network.members(0, room).into_iter().find(|member| member.name == "host 2").unwrap().user;
+    let removed = network.members(0, room).into_iter().find(|member| member.name == "host 2").unwrap().user.unwrap();
     network.call(0, Command::RemovePerson { room, user: removed }).unwrap();
     network.run_for(30_000);
 }

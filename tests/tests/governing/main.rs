@@ -15,6 +15,7 @@ mod moderating;
 mod owners;
 mod removing;
 mod steps;
+mod visits;
 
 type HostId = usize;
 
@@ -30,7 +31,7 @@ fn names(network: &mut Network, host: HostId, room: RoomId) -> BTreeSet<(String,
 }
 
 fn user(network: &mut Network, host: HostId, room: RoomId) -> UserId {
-    members(network, host, room).into_iter().find(|member| member.own).unwrap().user
+    members(network, host, room).into_iter().find(|member| member.own).unwrap().user.unwrap()
 }
 
 fn standing(network: &mut Network, host: HostId, room: RoomId) -> Option<RoomStanding> {

@@ -8,6 +8,7 @@ mod dialogs;
 mod keys;
 mod links;
 mod locking;
+mod members;
 mod people;
 mod room;
 mod start;

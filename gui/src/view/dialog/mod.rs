@@ -157,7 +157,7 @@ impl Dialog {
             Self::Account(state) => state.show(ctx, model, sight),
             Self::Devices(state) => state.show(ctx, model, sight),
             Self::Connection => connection::show(ctx, model),
-            Self::Members => small::members(ctx, model),
+            Self::Members => small::members(ctx, model, sight),
             Self::Search(state) => state.show(ctx, model, sight),
             Self::Switcher(state) => state.show(ctx, model),
             Self::Delete(message) => small::delete(ctx, model, *message),

@@ -2,7 +2,7 @@
 
 use egui::{Context, CornerRadius, FontId, Key, RichText, Sense, Ui, Vec2, WidgetInfo, WidgetType, vec2};
 use parlor_node::people::{PersonCard, Safety};
-use parlor_protocol::UserId;
+use parlor_protocol::{DeviceId, UserId};
 
 use crate::{
     model::Model,
@@ -69,7 +69,7 @@ impl PersonDialog {
                     actions.push(Action::Message(card.user));
                 }
                 actions.extend(rooms(ui, card));
-                devices(ui, card, sight);
+                devices(ui, card, model, sight);
                 if card.own && plain_button(ui, "Your devices").clicked() {
                     actions.push(Action::Open(Dialog::devices()));
                 }
@@ -213,7 +213,7 @@ fn rooms(ui: &mut Ui, card: &PersonCard) -> Vec<Action> {
     actions
 }
 
-fn devices(ui: &mut Ui, card: &PersonCard, sight: &Sight) {
+fn devices(ui: &mut Ui, card: &PersonCard, model: &Model, sight: &Sight) {
     let palette = theme::palette(ui.visuals());
     section(ui, "Devices");
     for device in &card.devices {
@@ -224,9 +224,23 @@ fn devices(ui: &mut Ui, card: &PersonCard, sight: &Sight) {
         };
         let text = format!("Device {}, {when}", device.device.short());
         ui.label(RichText::new(text).size(size::SMALL).color(palette.text));
+        if let Some(text) = here(device.device, model, sight) {
+            ui.label(RichText::new(text).size(size::SMALL).color(palette.soft));
+        }
     }
     let seen = format!("First seen {}", words::full_time(card.first_seen, &sight.zone));
     ui.label(RichText::new(seen).size(size::SMALL).color(palette.faint));
+}
+
+/// How a device came into the room that is open: `In Kitchen: joined by the code of Ada`.
+fn here(device: DeviceId, model: &Model, sight: &Sight) -> Option<String> {
+    let chat = model.open_chat()?;
+    let member = chat.members.iter().find(|member| member.device == device)?;
+    let visit = member.visit.map(|visit| words::visit(visit, sight.now_ms, &sight.zone));
+    let parts: Vec<_> = member.came.as_ref().map(words::came).into_iter().chain(visit).collect();
+    let name =
+        model.open.and_then(|room| model.summary(room)).map(|room| words::shorten(&room.name, 48)).unwrap_or_default();
+    (!parts.is_empty()).then(|| format!("In {name}: {}", parts.join(", ")))
 }
 
 /// Twelve groups in three lines of four.

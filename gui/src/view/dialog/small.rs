@@ -6,7 +6,7 @@ use parlor_protocol::EntryId;
 use crate::{
     model::Model,
     theme::{self, space},
-    view::{Action, members as members_view},
+    view::{Action, Sight, members as members_view},
     widgets::{dialog, plain_button, warn_button},
     words,
 };
@@ -39,11 +39,11 @@ pub(super) fn delete(ctx: &Context, model: &Model, message: EntryId) -> Vec<Acti
 }
 
 /// The members, where the window has no column for them.
-pub(super) fn members(ctx: &Context, model: &Model) -> Vec<Action> {
+pub(super) fn members(ctx: &Context, model: &Model, sight: &Sight) -> Vec<Action> {
     let mut actions = Vec::new();
     let closed = dialog(ctx, "Members", |ui| {
         if let Some(chat) = model.open_chat() {
-            actions.extend(members_view(ui, chat));
+            actions.extend(members_view(ui, chat, sight));
         }
     });
     if closed {

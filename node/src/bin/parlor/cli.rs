@@ -155,7 +155,7 @@ pub(crate) enum Do {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
-    /// Lists the members of a room.
+    /// Lists the members of a room, with how each came in.
     Members {
         /// The room: its name, or the beginning of its id.
         room: String,

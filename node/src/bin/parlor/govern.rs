@@ -25,20 +25,20 @@ impl From<RoleName> for Role {
     }
 }
 
-/// Finds something of the members: what `thing` makes of each, by the name, or by the id of a device or person.
+/// Finds something of the members: what `thing` makes of each that it knows, by the name, or by the id of a device or person.
 async fn of_members<T: Clone + PartialEq>(
     session: &Session,
     room: RoomId,
     wanted: &str,
     what: &str,
-    thing: impl Fn(&Member) -> T,
+    thing: impl Fn(&Member) -> Option<T>,
 ) -> Result<T, Failure> {
-    let candidate = |member: Member| Candidate {
-        thing: thing(&member),
-        name: member.name,
-        ids: vec![member.device.to_string(), member.user.to_string()],
+    let candidate = |member: Member| {
+        let user = member.user.map(|user| user.to_string());
+        let ids = user.into_iter().chain([member.device.to_string()]).collect();
+        thing(&member).map(|thing| Candidate { thing, name: member.name, ids })
     };
-    let candidates: Vec<_> = session.handle.members(room).await?.into_iter().map(candidate).collect();
+    let candidates: Vec<_> = session.handle.members(room).await?.into_iter().filter_map(candidate).collect();
     the_one(what, wanted, &candidates, || {
         format!("nobody called {wanted:?} is in this room; `parlor members` lists who is")
     })
@@ -71,7 +71,7 @@ async fn carry(
 pub(crate) async fn remove(cli: &Cli, room: &str, who: &str, only_device: bool) -> Result<(), Failure> {
     carry(cli, room, async |session, room| {
         if only_device {
-            let device = of_members(session, room, who, "devices", |member| member.device).await?;
+            let device = of_members(session, room, who, "devices", |member| Some(member.device)).await?;
             return Ok(Command::RemoveDevice { room, device });
         }
         Ok(Command::RemovePerson { room, user: member(session, room, who).await? })

@@ -239,7 +239,13 @@ pub(crate) async fn members(cli: &Cli, room: &str) -> Result<(), Failure> {
             let marks = member.own.then_some("you").into_iter().chain(role_word(member.role));
             let marks = marks.chain(member.verified.then_some("verified")).chain(member.blocked.then_some("blocked"));
             let careful = member.looks_like.as_ref().map(|name| format!("careful, looks like {}", output::name(name)));
-            let marks: Vec<_> = marks.chain(careful.as_deref()).collect();
+            let came = member.came.as_ref().map(|came| came.words(output::name));
+            let visit = member.visit.map(|visit| match visit.over {
+                true => "gone".to_owned(),
+                false => format!("visiting until {}", output::time(visit.until)),
+            });
+            let marks: Vec<_> =
+                marks.chain([&came, &visit, &careful].into_iter().filter_map(Option::as_deref)).collect();
             let mark = if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
             output::print(format_args!("{}  {}{mark}", member.device.short(), output::name(&member.name)));
         }

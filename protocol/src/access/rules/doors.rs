@@ -162,10 +162,11 @@ impl Rules {
             .map(|(id, _)| id)
     }
 
-    /// Whether a device came in by a door and is in by it.
-    pub(super) fn is_in_by(&self, device: DeviceId, door: DoorId) -> bool {
-        let counted = self.who().states.counted(device).iter().filter_map(|number| self.facts.ins().get(*number));
-        counted.into_iter().any(|fact| matches!(fact.way, Way::ByCode { door: by, .. } if by == door))
+    /// Whether a device came in by a door and is in by it, and stays as long as that.
+    pub(super) fn is_in_by(&self, device: DeviceId, door: DoorId, until: Hours) -> bool {
+        let mut counted = self.who().states.counted(device).iter().filter_map(|number| self.facts.ins().get(*number));
+        let lasts = |known: Hours| known == Hours::NONE || (until != Hours::NONE && known >= until);
+        counted.any(|fact| matches!(fact.way, Way::ByCode { door: by, .. } if by == door) && lasts(fact.until()))
     }
 
     /// The highest step of an epoch that somebody came in at, by an entry that counts.

@@ -112,7 +112,11 @@ impl Rules {
     fn check_places(&self, fact: &InFact, living: &Living<'_>) -> Result<(), NotEntered> {
         let device = fact.device();
         if let Way::ByCode { door, .. } = &fact.way {
-            if self.is_in_by(device, *door) {
+            if fact.until().is_past(living.now_ms, 0) {
+                return Err(NotEntered::Expired);
+            }
+            // Nobody makes a visit longer by a code that has ended.
+            if self.is_in_by(device, *door, fact.until()) {
                 return Ok(());
             }
             if !self.comes_by_name(device) {

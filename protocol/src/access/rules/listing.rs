@@ -1,5 +1,7 @@
 //! What everybody's list says of each device: how it came in.
 
+use std::collections::HashSet;
+
 use super::Rules;
 use crate::{
     access::{
@@ -87,11 +89,14 @@ impl Rules {
         let late = heard(fact.at.entry).is_some_and(|at| door.door.expires.is_past(at, super::doors::GRACE_MS));
         let uses = usize::try_from(door.door.uses).unwrap_or(usize::MAX);
         let order = |fact: &InFact| (heard(fact.at.entry).unwrap_or_default(), self.age(fact));
-        let mine = order(fact);
-        let came = self.facts.by_door(id).filter(|(number, _)| kept.marks(*number).lets_in()).map(|(_, fact)| fact);
-        let before = came.filter(|other| other.device() != fact.device() && order(other) < mine);
-        let before: std::collections::HashSet<_> = before.map(InFact::device).collect();
-        let too_many = uses > 0 && before.len() >= uses;
+        let came_before = || {
+            let mine = order(fact);
+            let came = self.facts.by_door(id).filter(|(number, _)| kept.marks(*number).lets_in()).map(|(_, fact)| fact);
+            let before = came.filter(|other| other.device() != fact.device() && order(other) < mine);
+            before.map(InFact::device).collect::<HashSet<_>>().len()
+        };
+        // Most codes have no limit, and large rooms are listed often.
+        let too_many = uses > 0 && came_before() >= uses;
         CameBy::Code { door: id, maker: Some(door.at.log.author), late, too_many }
     }
 }

@@ -96,7 +96,7 @@ struct Change {
 fn remove_one(network: &mut Network, room: RoomId, gone: usize, members: usize) -> anyhow::Result<Change> {
     let device = network.hosts.get(gone).ok_or_else(|| anyhow::anyhow!("no such host"))?.device();
     let Ok(Reply::Members(known)) = network.call(0, Command::Members { room }) else { anyhow::bail!("no members") };
-    let user = known.iter().find(|member| member.device == device).map(|member| member.user);
+    let user = known.iter().find(|member| member.device == device).and_then(|member| member.user);
     let user = user.ok_or_else(|| anyhow::anyhow!("a member is not known"))?;
     let is_told = |event: &Event| match event {
         Event::MessagesAdded { messages, .. } => messages

@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, RichText, Ui, vec2};
 use parlor_node::{Command, Member};
-use parlor_protocol::Role;
+use parlor_protocol::{Role, UserId};
 
 use super::{Question, RoomPage, small};
 use crate::{
@@ -46,19 +46,26 @@ impl RoomPage {
     }
 
     fn controls(&mut self, ui: &mut Ui, member: &Member) -> Option<Action> {
+        // Roles are people's: a device that did not say whose it is has none of its own.
+        let chosen = member.user.and_then(|user| self.role(ui, member, user));
+        if !member.own && icon_button(ui, Icon::Trash, &format!("Remove {}", member.name), "").clicked() {
+            let Member { user, device, ref name, .. } = *member;
+            self.question = Some(Question::Remove { user, device, name: name.clone() });
+        }
+        chosen
+    }
+
+    fn role(&mut self, ui: &mut Ui, member: &Member, user: UserId) -> Option<Action> {
         let mut wanted = member.role;
         let name = format!("Role of {}", member.name);
-        let chosen = ComboBox::from_id_salt(("role", member.user)).selected_text(words::role_name(wanted)).width(110.0);
+        let chosen = ComboBox::from_id_salt(("role", user)).selected_text(words::role_name(wanted)).width(110.0);
         let shown = chosen.show_ui(ui, |ui| {
             for role in ROLES {
                 ui.selectable_value(&mut wanted, role, words::role_name(role));
             }
         });
         name_it(ui, &shown.response, &name);
-        if !member.own && icon_button(ui, Icon::Trash, &format!("Remove {}", member.name), "").clicked() {
-            self.question = Some(Question::Remove { user: member.user, name: member.name.clone() });
-        }
-        let command = Command::SetRole { room: self.room, user: member.user, role: wanted };
+        let command = Command::SetRole { room: self.room, user, role: wanted };
         (wanted != member.role).then(|| self.govern(command))
     }
 }
@@ -73,14 +80,15 @@ fn line(ui: &mut Ui, member: &Member, devices: usize) {
     if devices > 1 {
         second.push(words::count(devices, "device", "devices"));
     }
+    second.extend(member.came.as_ref().filter(|_| devices == 1).map(words::came));
     ui.label(RichText::new(second.join(", ")).size(size::TINY + 0.5).color(palette.faint));
 }
 
 /// One line for each person, with the number of devices; of several the own one, then one that is here.
 fn persons(members: &[Member]) -> Vec<(&Member, usize)> {
     let mut people: Vec<(&Member, usize)> = Vec::new();
-    for member in members {
-        match people.iter_mut().find(|(known, _)| known.user == member.user) {
+    for member in members.iter().filter(|member| !words::is_gone(member)) {
+        match people.iter_mut().find(|(known, _)| known.user.is_some() && known.user == member.user) {
             Some((known, devices)) => {
                 *devices += 1;
                 if (member.own, member.online) > (known.own, known.online) {

@@ -1,13 +1,13 @@
 //! What is asked before something that cannot be taken back.
 
 use parlor_node::Command;
-use parlor_protocol::{RoomId, UserId};
+use parlor_protocol::{DeviceId, RoomId, UserId};
 
 /// A question.
 #[derive(Clone, Debug)]
 pub(super) enum Question {
-    /// Remove a person.
-    Remove { user: UserId, name: String },
+    /// Remove a person; a device that did not say whose it is.
+    Remove { user: Option<UserId>, device: DeviceId, name: String },
     /// End all codes.
     Rotate,
     /// Leave.
@@ -60,7 +60,8 @@ impl Question {
 
     pub(super) fn command(&self, room: RoomId) -> Command {
         match self {
-            Self::Remove { user, .. } => Command::RemovePerson { room, user: *user },
+            Self::Remove { user: Some(user), .. } => Command::RemovePerson { room, user: *user },
+            Self::Remove { device, .. } => Command::RemoveDevice { room, device: *device },
             Self::Rotate => Command::RotateCodes { room },
             Self::Leave => Command::LeaveRoom { room },
             Self::Dissolve => Command::DissolveRoom { room },

@@ -74,6 +74,21 @@ fn a_code_lets_in_until_its_end_by_the_own_clock_and_ten_minutes() {
 }
 
 #[test]
+fn a_visit_is_over_when_it_is_over_and_an_ended_code_makes_it_no_longer() {
+    let (records, founder) = begin(Hours::NONE, 0);
+    let visit = |log, until| Log::new(5, log).comes_at(10, 50, 1, founder.door(), 0, until);
+    let rules = room(&records, &[&founder]);
+    assert_eq!(enter(&rules, &visit(9, Hours(NOW.0 - 1))), refused(NotEntered::Expired));
+    let (five, ending) = (visit(9, Hours(NOW.0 + 2)), founder.clone().ends(10, founder.door()));
+    let rules = room(&records, &[&founder, &five]);
+    assert_eq!(enter(&rules, &visit(8, Hours(NOW.0 + 9))), Ok(()));
+    let rules = room(&records, &[&ending, &five]);
+    assert_eq!(enter(&rules, &visit(8, Hours(NOW.0 + 2))), Ok(()), "it is in by this code");
+    assert_eq!(enter(&rules, &visit(8, Hours(NOW.0 + 9))), refused(NotEntered::Ended));
+    assert_eq!(enter(&rules, &visit(8, Hours::NONE)), refused(NotEntered::Ended));
+}
+
+#[test]
 fn an_ended_code_lets_nobody_in_and_who_may_end_it_the_caller_says() {
     let (records, founder) = begin(Hours::NONE, 0);
     let door = founder.door();
