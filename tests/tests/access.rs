@@ -51,7 +51,14 @@ impl Program {
         Self { key: DeviceKey::random(&mut rng), user: UserKey::random(&mut rng) }
     }
 
+    /// Is connected with a host, as any machine may be.
+    fn meets(&self, network: &mut Network, host: HostId) {
+        network.meet(host, self.key.id(), false);
+        network.run_for(10);
+    }
+
     fn looks(&self, network: &mut Network, host: HostId, code: &RoomCode) -> Found {
+        self.meets(network, host);
         let look = Look::sign(&stretched(code), self.key.id(), network.hosts[host].device());
         match network.ask_as(self.key.id(), host, &Request::Look(look)) {
             Some(Answer::Found(Some(found))) => *found,
@@ -67,6 +74,7 @@ impl Program {
 
     /// Shows an entry. What waits for the disk is answered when it is asked again.
     fn shows(&self, network: &mut Network, host: HostId, entry: &Entry) -> Answer {
+        self.meets(network, host);
         let enter = Enter { room: entry.room(), entry: entry.clone(), for_keys: true };
         let request = Request::Enter(Box::new(enter));
         let answer = network.ask_as(self.key.id(), host, &request);
@@ -115,6 +123,8 @@ fn what_a_code_signed_for_one_is_of_no_use_to_another() {
     let keys = stretched(&code);
     // A look that another machine was asked with, or another device asked.
     let look = Look::sign(&keys, program.key.id(), network.hosts[0].device());
+    program.meets(&mut network, 1);
+    thief.meets(&mut network, 0);
     assert_eq!(network.ask_as(program.key.id(), 1, &Request::Look(look)), Some(Answer::Found(None)));
     assert_eq!(network.ask_as(thief.key.id(), 0, &Request::Look(look)), Some(Answer::Found(None)));
     let found = program.looks(&mut network, 0, &code);
@@ -288,7 +298,10 @@ fn however_many_come_and_go_in_a_day_owners_begin_few_epochs() {
     for _ in 0..60 {
         network.join(1, &code).unwrap();
         assert!(network.run_until(|network| network.member_count(0, room) == 2));
-        network.call(1, Command::LeaveRoom { room }).unwrap();
+        // A room that is being read is left when it has been.
+        while network.call(1, Command::LeaveRoom { room }).is_err() {
+            network.run_for(100);
+        }
         assert!(network.run_until(|network| network.member_count(0, room) == 1 && network.standing(1, room).is_none()));
         network.run_for(20 * MINUTE);
     }

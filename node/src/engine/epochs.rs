@@ -94,9 +94,8 @@ impl Engine {
         if why == NotAdmitted::Show {
             return self.show_ins(room_id, peer);
         }
-        if why == NotAdmitted::Out && self.is_heeded(room_id, peer) {
-            // It has heard that this device leaves.
-            self.forget_when_left(room_id, u64::MAX);
+        if why == NotAdmitted::Out {
+            self.forget_when_heard(room_id, peer);
         }
         if !matches!(asked, Asked::Epochs { .. }) {
             self.ask_epochs(room_id, peer);

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use super::{Engine, io::CallId, room::Room, sealing::Piece, writing::Pending};
 use crate::{command::Reply, error::CommandError, store::Write};
 
+/// For how long after leaving an answer may be to what was asked before, in milliseconds.
+const STALE_MS: u64 = 20_000;
+
 impl Engine {
     /// Leaves a room with all own devices.
     pub(super) fn leave_room(&mut self, call: CallId, room_id: RoomId) {
@@ -31,7 +34,7 @@ impl Engine {
             return self.fail(call, CommandError::LastOwner);
         }
         let has_other_devices = room.membership.devices_of(user).any(|device| device != me);
-        room.record.leaving = true;
+        (room.record.leaving, room.left_at) = (true, self.now.mono);
         if room.membership.current().is_some() && room.membership.is_in(me) {
             let own = self.own_devices_in(room_id);
             self.send_out(room_id, &own, false, Some(call));
@@ -87,6 +90,15 @@ impl Engine {
         self.connections.is_archive(peer) || self.is_last_own(room_id, peer) || is_in()
     }
 
+    /// A peer does not serve this device because it went out: it has heard that this person leaves, unless
+    /// that is about an earlier time.
+    pub(super) fn forget_when_heard(&mut self, room_id: RoomId, peer: DeviceId) {
+        let is_fresh = |room: &Room| room.left_at.saturating_add(STALE_MS) <= self.now.mono;
+        if self.rooms.get(&room_id).is_some_and(is_fresh) && self.is_heeded(room_id, peer) {
+            self.forget_when_left(room_id, u64::MAX);
+        }
+    }
+
     /// Somebody has the own log up to a place: a room that is being left may be forgotten.
     pub(super) fn forget_when_left(&mut self, room_id: RoomId, reached: u64) {
         let me = self.me();
@@ -116,8 +128,10 @@ impl Engine {
 impl Room {
     /// A device that goes out, with the ends of its logs as they are known here.
     pub(super) fn out_of(&self, device: DeviceId) -> OutDevice {
-        let logs = self.logs.of(device).map(|(key, state)| (key.log, state.counted()));
-        let heads = logs.filter(|(_, head): &(_, Height)| head.next > 0).take(LOGS_OF_DEVICE_MAX).collect();
+        // Those come first that no earlier going out has named: who came and went often has many logs.
+        let (named, open): (Vec<_>, Vec<_>) = self.logs.of(device).partition(|(_, state)| state.cut.is_some());
+        let heads = open.into_iter().chain(named).map(|(key, state)| (key.log, state.counted()));
+        let heads = heads.filter(|(_, head): &(_, Height)| head.next > 0).take(LOGS_OF_DEVICE_MAX).collect();
         OutDevice { device, heads }
     }
 }

@@ -149,6 +149,8 @@ pub(super) struct Room {
     pub(super) keeping: Keeping,
     /// The code with which this device joined, until all is here.
     pub(super) joined_with: Option<RoomCode>,
+    /// When this person left, on the monotonic clock.
+    pub(super) left_at: u64,
     /// When owners' epochs because of who came and went were last begun here, on the wall clock.
     pub(super) cleared: Vec<u64>,
     /// Devices whose person's name looks like that of somebody who was here before.
@@ -210,6 +212,7 @@ impl Room {
             unadmitted: Vec::new(),
             keeping: Keeping::default(),
             joined_with: None,
+            left_at: 0,
             cleared: Vec::new(),
             alike: BTreeMap::new(),
             has_created_line: false,
