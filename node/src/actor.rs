@@ -319,7 +319,7 @@ impl Actor {
             self.stretching.push(match work {
                 Stretch::Code(job, code) => runtime::stretch(code.stretching(), move |done| Input::Stretched {
                     job,
-                    code: done.ok().map(|done| CodeKeys::from(&done)),
+                    code: done.ok().map(|done| Box::new(CodeKeys::from(&done))),
                 }),
                 Stretch::Link(job, code) => runtime::stretch(code.stretching(), move |done| Input::LinkStretched {
                     job,

@@ -153,6 +153,8 @@ pub struct RoomSummary {
     pub standing: RoomStanding,
     /// What is said now vanishes after this many milliseconds.
     pub vanish_ms: Option<u64>,
+    /// An archive has all that this device wrote here, and what lets people in by codes while nobody is up.
+    pub kept: bool,
 }
 
 /// What this device is in a room.

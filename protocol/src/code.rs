@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::error::CodeError;
+use crate::{error::CodeError, stretch::Stretch};
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub(crate) const DATA: usize = 16;
@@ -23,6 +23,8 @@ pub const CODE_GROUP: usize = 4;
 pub const LINK_SCHEME: &str = "parlor:";
 /// How the address of a page begins.
 const PAGE_SCHEMES: [&str; 2] = ["http://", "https://"];
+/// The code itself is random and unique, so one salt serves all.
+const STRETCH_SALT: &[u8] = b"parlor/v1 room code";
 /// What follows the scheme where the code links a device.
 pub(crate) const DEVICE_PREFIX: &str = "link:";
 
@@ -59,6 +61,14 @@ impl RoomCode {
     #[must_use]
     pub fn symbols(&self) -> &[u8; DATA] {
         &self.0
+    }
+
+    /// What takes long on the way from the code to its keys
+    /// ([`CodeKeys`](crate::access::CodeKeys)): about a quarter of a second and 64 MiB, on purpose. Keep
+    /// it off threads that must stay responsive.
+    #[must_use]
+    pub fn stretching(&self) -> Stretch {
+        Stretch::new(self.symbols(), STRETCH_SALT)
     }
 
     /// The code as a link that opens Parlor, `parlor:7KQ2-...`.

@@ -39,10 +39,6 @@ pub(crate) enum Purpose {
     EpochSettings,
     /// The digest of the records of a room's epochs.
     EpochsDigest,
-    /// The key of an invite record, from the stretched code.
-    InviteKey,
-    /// The locator of an invite, from the stretched code.
-    InviteLocator,
     /// The digest of a room's heads.
     HeadsDigest,
     /// The key of a device's key table on disk.
@@ -105,8 +101,6 @@ impl Purpose {
             Self::EpochPrevious => "parlor/v1/epoch previous key",
             Self::EpochSettings => "parlor/v1/epoch settings",
             Self::EpochsDigest => "parlor/v1/epochs digest",
-            Self::InviteKey => "parlor/v1/invite key",
-            Self::InviteLocator => "parlor/v1/invite locator",
             Self::HeadsDigest => "parlor/v1/heads digest",
             Self::StoreKey => "parlor/v1/store key",
             Self::SafetyNumber => "parlor/v1/safety number",
@@ -164,9 +158,7 @@ pub(crate) enum Label {
     Card,
     /// A prekey, by its device.
     Prekey,
-    /// An invite record, by the member who made the code.
-    Invite,
-    /// An admission certificate, by an epoch's admission key.
+    /// Coming in with an epoch's key, by the epoch's admission key.
     Admission,
     /// A signal, by its device.
     Signal,
@@ -192,7 +184,6 @@ impl Label {
             Self::Entry => b"parlor/v1 signature: entry\0",
             Self::Card => b"parlor/v1 signature: card\0",
             Self::Prekey => b"parlor/v1 signature: prekey\0",
-            Self::Invite => b"parlor/v1 signature: invite\0",
             Self::Admission => b"parlor/v1 signature: admission\0",
             Self::Signal => b"parlor/v1 signature: signal\0",
             Self::Hedge => b"parlor/v1 signature: hedge\0",

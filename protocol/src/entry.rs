@@ -46,16 +46,12 @@ pub enum Kind {
     Genesis = 1,
     /// A new epoch.
     Epoch = 2,
-    /// The author's admission to an epoch.
-    Admission = 3,
-    /// The record behind a room code, or its revocation.
-    Invite = 4,
+    /// A device comes in, or devices of one person go out; see [`crate::access`].
+    Access = 3,
+    /// The public halves of a code, or its end; see [`crate::access`].
+    Door = 4,
     /// A sealed content: what people write.
     Content = 5,
-    /// A device comes in, or devices of one person go out; see [`crate::access`].
-    Access = 6,
-    /// The public halves of a code, or its end; see [`crate::access`].
-    Door = 7,
 }
 
 impl Kind {
@@ -63,11 +59,9 @@ impl Kind {
         match byte {
             1 => Ok(Self::Genesis),
             2 => Ok(Self::Epoch),
-            3 => Ok(Self::Admission),
-            4 => Ok(Self::Invite),
+            3 => Ok(Self::Access),
+            4 => Ok(Self::Door),
             5 => Ok(Self::Content),
-            6 => Ok(Self::Access),
-            7 => Ok(Self::Door),
             other => Err(CodecError::UnknownKind(other.into())),
         }
     }
@@ -216,7 +210,7 @@ impl Reader<'_> {
     }
 }
 
-/// An entry as it came: well-formed, but not yet checked against signature, log or admission.
+/// An entry as it came: well-formed, but not yet checked against signature, log or the rules of its room.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     header: Header,

@@ -1,4 +1,4 @@
-//! Rooms and epochs: founding, admission, and the change to a new key.
+//! Rooms and epochs: founding, and the change to a new key.
 //!
 //! An epoch's id commits to its key (see `secrets`), because ChaCha20-Poly1305 does not: without that, a sealed
 //! body could be made that opens differently under two keys (Grubbs et al., "Message Franking via
@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec,
-    derive::{Label, Purpose},
-    error::{CodecError, KeyError},
-    ids::{DeviceId, EpochId, RoomId, TopicId, UserId},
-    keys::{self, Sig},
+    derive::Purpose,
+    error::CodecError,
+    ids::{EpochId, RoomId, TopicId, UserId},
     limits::{BODY_MAX, DEVICES_MAX},
     policy::HistoryPolicy,
 };
@@ -116,53 +115,4 @@ fn count(what: &'static str, got: usize, max: usize) -> Result<(), CodecError> {
 #[must_use]
 pub fn topic_of(room: RoomId, epoch: EpochId) -> TopicId {
     TopicId::from_bytes(Purpose::EpochTopic.hash(&[room.as_bytes().as_slice(), epoch.as_bytes()].concat()))
-}
-
-/// Shows that a device belongs to an epoch. It is the body of an admission entry and the ticket
-/// in sync requests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AdmissionCert {
-    /// The epoch.
-    pub epoch: EpochId,
-    /// The device.
-    pub device: DeviceId,
-    sig: Sig,
-}
-
-impl AdmissionCert {
-    pub(crate) const fn from_parts(epoch: EpochId, device: DeviceId, sig: Sig) -> Self {
-        Self { epoch, device, sig }
-    }
-
-    pub(crate) const fn sig(&self) -> Sig {
-        self.sig
-    }
-
-    /// Checks the certificate against the epoch's public admission key.
-    ///
-    /// # Errors
-    /// [`KeyError`] when it does not fit.
-    pub fn check(&self, room: RoomId, admission: &[u8; 32]) -> Result<(), KeyError> {
-        keys::verify(admission, Label::Admission, &Self::message(room, self.epoch, self.device), &self.sig)
-    }
-
-    /// Encodes the body of an admission entry.
-    ///
-    /// # Errors
-    /// None in practice.
-    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        codec::encode(self, BODY_MAX)
-    }
-
-    /// Decodes the body of an admission entry.
-    ///
-    /// # Errors
-    /// [`CodecError`] when it is malformed.
-    pub fn decode(body: &[u8]) -> Result<Self, CodecError> {
-        codec::decode(body, BODY_MAX, "admission")
-    }
-
-    fn message(room: RoomId, epoch: EpochId, device: DeviceId) -> Vec<u8> {
-        [room.as_bytes().as_slice(), epoch.as_bytes(), device.as_bytes()].concat()
-    }
 }

@@ -96,7 +96,7 @@ pub enum CodeError {
     ForRoom,
 }
 
-/// Why a key, signature or certificate is refused.
+/// Why a key or signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// Not a point of the curve, or one of small order.

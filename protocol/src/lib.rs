@@ -20,7 +20,6 @@ pub mod guard;
 pub mod hedge;
 mod hlc;
 mod ids;
-pub mod invite;
 pub mod keys;
 pub mod limits;
 pub mod link;

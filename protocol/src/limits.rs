@@ -53,7 +53,7 @@ pub const ROSTER_MAX: usize = 100;
 /// Longest time after which messages vanish, or that a person has to wait between two messages, in
 /// milliseconds: ten years.
 pub const SPAN_MAX_MS: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
-/// Most epochs whose keys one record or invite brings along for history.
+/// Most epochs whose keys one record or wrap brings along for history.
 pub const LINKS_MAX: usize = 64;
 /// Most parents of an epoch.
 pub const EPOCH_PARENTS_MAX: usize = 16;
@@ -61,8 +61,6 @@ pub const EPOCH_PARENTS_MAX: usize = 16;
 pub const SESSION_ENTRIES_MAX: u64 = 65_536;
 /// Most entries of a tail: more than a tall screen shows.
 pub const TAIL_MAX: usize = 200;
-/// Longest invite record, in bytes: with the keys of [`LINKS_MAX`] earlier epochs.
-pub const INVITE_MAX: usize = 12 * 1024;
 /// Most entries with which somebody may knock: a room of two begins with four, then come its first
 /// texts.
 pub const KNOCK_MAX_ENTRIES: usize = 16;

@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 use parlor_protocol::{
+    access::{AccessBody, DoorBody, Wrap},
     content::Content,
     entry::Entry,
     epoch::{EpochRecord, Genesis},
-    invite::InviteBody,
     limits::WIRE_MAX,
     wire::{Answer, AnswerKind, Gossip, GossipKind, Request, RequestKind},
 };
@@ -32,12 +32,12 @@ fn framed(kind: u16, body: &[u8]) -> Vec<u8> {
 fn read_with_all(claim: &[u8]) {
     for variant in 0..8u8 {
         let bytes = [[1, variant].as_slice(), claim].concat();
-        let _ = (Genesis::decode(&bytes), EpochRecord::decode(&bytes), InviteBody::decode(&bytes));
+        let _ = (Genesis::decode(&bytes), EpochRecord::decode(&bytes));
+        let _ = (AccessBody::decode(&bytes), DoorBody::decode(&bytes), Wrap::decode(&bytes));
         let _ = (Entry::decode(bytes.as_slice()), Content::decode(&bytes));
     }
-    // At the beginning of a body, and in requests about rooms behind room and certificate (epoch, device,
-    // signature).
-    for body in [claim.to_vec(), [[0; 160].as_slice(), claim].concat()] {
+    // At the beginning of a body, and in requests about rooms behind the room.
+    for body in [claim.to_vec(), [[0; 32].as_slice(), claim].concat()] {
         for kind in RequestKind::ALL {
             let _ = Request::decode(&framed(kind.number(), &body));
         }

@@ -227,7 +227,10 @@ async fn who_is_blocked_or_verified_on_one_device_is_so_on_the_other() {
     let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
     let (kitchen, code) = create(&first.handle(), "kitchen").await;
     ben.handle().call(Command::Join(code)).await.unwrap();
-    let user = members(&ben.handle(), kitchen).await.into_iter().find(|member| member.own).unwrap().user.unwrap();
+    let user = until("ben is in", async || {
+        members(&ben.handle(), kitchen).await.into_iter().find(|member| member.own).and_then(|member| member.user)
+    })
+    .await;
     until("ben is known", async || {
         first.handle().call(Command::Block { user, blocked: true }).await.is_ok().then_some(())
     })

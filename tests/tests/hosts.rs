@@ -134,6 +134,8 @@ fn an_archive_on_a_third_host_lets_a_late_one_read_while_the_others_are_off() {
         say(&mut anna, "only once");
         // The line that she made the room is archived as well, and may be so before.
         while !anna.wait_for(r#""archived":true"#).unwrap().1.contains("only once") {}
+        // It also has what lets people in by the code.
+        anna.wait_for(r#""kept":true"#).unwrap();
         assert!(anna.stop().unwrap());
     }
     let parlor = || {

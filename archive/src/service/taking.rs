@@ -164,7 +164,7 @@ impl<W> RoomState<W> {
             return false;
         }
         match header.kind {
-            Kind::Genesis | Kind::Admission | Kind::Invite => false,
+            Kind::Genesis => false,
             Kind::Epoch => self.rules.graph().contains(entry.id()),
             Kind::Access if comes_in(entry) => self.may_come_in(entry, now),
             Kind::Access | Kind::Door | Kind::Content => {

@@ -25,6 +25,7 @@ impl Fake {
             online: true,
         };
         let summary = RoomSummary {
+            kept: true,
             room,
             name: name.to_owned(),
             direct: None,

@@ -164,10 +164,7 @@ impl Engine {
         self.greet_everybody();
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         self.touch_vault();
-        for room in rooms {
-            let bodies = self.profile_body_in(room).into_iter().collect();
-            self.write_contents(room, bodies, None, |_| Reply::Done);
-        }
+        rooms.into_iter().for_each(|room| self.tell_profile(room));
     }
 
     fn change_own(&mut self, call: CallId, room_id: RoomId, target: EntryId, body: Body) {

@@ -47,10 +47,10 @@ impl Engine {
 
     /// The newest own code for any number of people that still works, or a new one.
     pub(super) fn show_code(&mut self, call: CallId, room_id: RoomId) {
-        let wall = self.now.wall;
+        let (me, wall) = (self.me(), self.now.wall);
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         let works = |record: &&CodeRecord| {
-            let found = room.membership.find_door(record.locator, wall);
+            let found = room.membership.find_door(record.locator, wall, |_, maker| maker == me);
             found.is_some_and(|(state, works)| works && state.door.uses == 0)
         };
         match room.record.codes.iter().rev().find(works).map(|record| record.code.clone()) {
@@ -105,11 +105,14 @@ impl Engine {
 
     pub(super) fn revoke_code(&mut self, call: CallId, room_id: RoomId, locator: Locator) {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
-        let Some((door, _)) = room.membership.find_door(locator, self.now.wall) else {
+        let (me, own, wall) = (self.me(), self.user_id_in(room_id), self.now.wall);
+        // Somebody may have copied the locator of an own code.
+        let is_own = |maker| maker == me || room.membership.user_of(maker) == Some(own);
+        let own_door = room.membership.find_door(locator, wall, |_, maker| is_own(maker));
+        let Some((door, _)) = own_door.or_else(|| room.membership.find_door(locator, wall, |_, _| true)) else {
             return self.fail(call, CommandError::NoSuchCode);
         };
-        let own = self.user_id_in(room_id);
-        let is_own = door.maker == self.me() || room.membership.user_of(door.maker) == Some(own);
+        let is_own = is_own(door.maker);
         if !is_own && room.membership.role(own) < Role::Moderator {
             return self.fail(call, CommandError::ModeratorsOnly);
         }
@@ -137,11 +140,12 @@ impl Engine {
     /// Something about doors has changed: codes that let nobody in any more are forgotten, and archives
     /// are given what they lack.
     pub(super) fn after_doors(&mut self, room_id: RoomId) {
-        let wall = self.now.wall;
+        let (me, wall) = (self.me(), self.now.wall);
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded) else { return };
         let before = room.record.codes.len();
         let membership = &room.membership;
-        room.record.codes.retain(|record| membership.find_door(record.locator, wall).is_none_or(|(_, works)| works));
+        let own_door = |locator| membership.find_door(locator, wall, |_, maker| maker == me);
+        room.record.codes.retain(|record| own_door(record.locator).is_none_or(|(_, works)| works));
         room.record_changed |= room.record.codes.len() < before;
         room.forget_door_entries(wall);
         self.save_room(room_id);

@@ -202,7 +202,7 @@ impl Engine {
             Input::Net(event) => self.on_net(event),
             Input::Written { id, result } => self.on_written(id, result),
             Input::Read { id, result } => self.on_read(id, result),
-            Input::Stretched { job, code } => self.on_stretched(job, code),
+            Input::Stretched { job, code } => self.on_stretched(job, code.map(|code| *code)),
             Input::LinkStretched { job, link } => self.on_link_stretched(job, link),
             Input::Password { job, worked } => self.on_password(job, worked),
             Input::Locked { job, result } => self.on_locked(job, result),

@@ -7,11 +7,11 @@
 use parlor_protocol::{
     DeviceId, DoorId, RoomId,
     access::{
-        AccessBody, Entering, How, Stop, Wrap,
+        AccessBody, Door, Entering, How, Stop, Wrap,
         wire::{Enter, Entered, Found, Look, NotEntered, Offer},
     },
     entry::{Entry, Kind, Verified},
-    limits::DOORS_MAX,
+    limits::{DOORS_MAX, DOORS_OF_PERSON_MAX},
     log::Height,
     rate::{Rate, TokenBucket},
     wire::{Answer, Refusal},
@@ -58,7 +58,10 @@ pub(super) struct ComesIn {
 impl Room {
     /// Keeps the entry of a door at hand.
     pub(super) fn keep_door_entry(&mut self, entry: &Verified<Entry>) {
-        if entry.header().kind == Kind::Door && self.keeping.entries.len() < 2 * DOORS_MAX {
+        // Nobody takes up the places of others.
+        let of_maker = self.keeping.entries.values().filter(|known| known.header().author == entry.header().author);
+        let has_place = self.keeping.entries.len() < 2 * DOORS_MAX && of_maker.count() < DOORS_OF_PERSON_MAX;
+        if entry.header().kind == Kind::Door && has_place {
             self.keeping.entries.insert(entry.id().into(), entry.inner().clone());
         }
     }
@@ -102,9 +105,9 @@ impl Engine {
         }
         let (me, wall) = (self.me(), self.now.wall);
         let found = self.rooms.values().filter(|room| room.is_loaded && !room.record.request).find_map(|room| {
-            let (state, works) = room.membership.find_door(look.locator, wall)?;
-            let is_theirs = works && look.check(&state.door.door, from, me).is_ok();
-            let door = is_theirs.then(|| room.keeping.entries.get(&state.id)).flatten()?;
+            let is_theirs = |door: &Door, _| look.check(&door.door, from, me).is_ok();
+            let (state, works) = room.membership.find_door(look.locator, wall, is_theirs)?;
+            let door = works.then(|| room.keeping.entries.get(&state.id)).flatten()?;
             let offers = room.offers(wall);
             Some(Found { genesis: room.record.genesis.clone(), door: door.clone(), offers })
         });
@@ -147,6 +150,13 @@ impl Engine {
         let log = entry.log_key();
         let height = room.logs.height(log);
         let is_held = height.next > entry.header().seq;
+        if is_held && !room.membership.rules().knows(entry.id()) {
+            // Another entry stands at this place: nothing is handed out for one that is in no list.
+            return no(NotEntered::Wrong);
+        }
+        if is_held && room.logs.get(log).is_none_or(|known| known.durable <= entry.header().seq) {
+            return Some(busy());
+        }
         if !is_held && height.check_next(room_id, log, &entry).is_err() {
             // The founder's stands behind what founded the room: the peer has that too.
             self.ask_what_it_hangs_on(room_id, from);

@@ -200,7 +200,7 @@ impl Engine {
         self.fetch_what_waited(room_id);
         self.admit_own(room_id);
         self.push_wraps_everywhere(room_id);
-        self.tell_prekey(room_id);
+        self.tell_profile(room_id);
         self.flush_waiting(room_id);
         self.govern_soon(room_id);
     }

@@ -375,7 +375,7 @@ impl Engine {
         }
         let since = room.record.epochs.iter().find(|known| known.id == *head).map(|known| known.since)?;
         let is_over = |period| self.now.wall >= since.saturating_add(period);
-        (is_over(WEEK_MS) || (room.steps.are_many(*head) && is_over(USED_UP_MS))).then_some(routine)
+        (is_over(WEEK_MS) || (room.uses_many_steps(*head) && is_over(USED_UP_MS))).then_some(routine)
     }
 }
 

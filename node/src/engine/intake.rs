@@ -84,7 +84,7 @@ impl Engine {
         }
         if entry.header().seq > height.next || !room.is_loaded {
             if room.is_loaded && !room.membership.is_in(log.author) {
-                // Sync shows whether there is an admission; strangers get no room to fill.
+                // Sync shows whether something lets it in; strangers get no room to fill.
                 self.sync_with(room_id, from);
                 return Verdict::Ignore;
             }
@@ -233,7 +233,7 @@ impl Engine {
             self.reread(room_id);
         }
         self.after_doors(room_id);
-        self.tell_prekey(room_id);
+        self.tell_profile(room_id);
         self.flush_waiting(room_id);
     }
 
@@ -385,7 +385,7 @@ impl Engine {
         peers.into_iter().for_each(|peer| self.sync_with(room_id, peer));
         self.sync_with_archives(room_id);
         self.after_access(room_id);
-        self.tell_prekey(room_id);
+        self.tell_profile(room_id);
     }
 
     /// The answer to a read.

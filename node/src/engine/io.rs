@@ -66,7 +66,7 @@ pub enum Input {
         /// Which.
         job: JobId,
         /// The result.
-        code: Option<CodeKeys>,
+        code: Option<Box<CodeKeys>>,
     },
     /// A code that links a device was stretched; none when the memory for it could not be had.
     LinkStretched {

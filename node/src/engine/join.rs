@@ -112,8 +112,8 @@ impl Engine {
                 // The code may be one of a room that this device is in.
                 let (me, wall) = (self.me(), self.now.wall);
                 let is_here = self.rooms.values().find(|room| {
-                    let door = room.membership.find_door(keys.locator(), wall);
-                    door.is_some_and(|(state, _)| state.door.is_of(&keys)) && room.membership.served(me, wall).is_ok()
+                    let door = room.membership.find_door(keys.locator(), wall, |door, _| door.is_of(&keys));
+                    door.is_some() && room.membership.served(me, wall).is_ok()
                 });
                 if let Some((room, name)) = is_here.map(|room| (room.id(), room.record.name.clone())) {
                     return self.is_in_already(&join, room, name);

@@ -2,7 +2,7 @@
 
 use parlor_protocol::{
     DeviceId, DoorId, EntryId, EpochId, HistoryPolicy, Locator, Role, RoomId, UserId,
-    access::{DoorState, Learned, Living, Presence, Rules, wire::NotAdmitted},
+    access::{Door, DoorState, Learned, Living, Presence, Rules, wire::NotAdmitted},
     card::{DeviceCard, Prekey},
     entry::{Entry, Kind, Verified},
     epoch::{EpochRecord, EpochSecrets, Genesis, RoomSettings, Step},
@@ -152,9 +152,14 @@ impl Membership {
     }
 
     /// The door that a code's locator leads to, and whether it lets anybody in.
-    pub(super) fn find_door(&self, locator: Locator, wall: u64) -> Option<(DoorState<'_>, bool)> {
+    pub(super) fn find_door(
+        &self,
+        locator: Locator,
+        wall: u64,
+        fits: impl Fn(&Door, DeviceId) -> bool,
+    ) -> Option<(DoorState<'_>, bool)> {
         let found = self.with_living(wall, |rules, living| {
-            let id = rules.find(locator, living)?;
+            let id = rules.find(locator, living, fits)?;
             Some((id, rules.check_door(id, living).is_ok()))
         });
         found.and_then(|(id, works)| Some((self.rules.door(id)?, works)))

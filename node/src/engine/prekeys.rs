@@ -54,20 +54,22 @@ impl Engine {
 
     fn tell_prekeys(&mut self) {
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
-        rooms.into_iter().for_each(|room| self.tell_prekey(room));
+        rooms.into_iter().for_each(|room| self.tell_profile(room));
     }
 
-    /// Tells a room the newest prekey, if it does not know it.
-    pub(super) fn tell_prekey(&mut self, room_id: RoomId) {
+    /// Tells a room who this device is, if it does not know it: its name, its person, its newest prekey.
+    /// What cannot be told yet is told when the room has been read, or this device is in.
+    pub(super) fn tell_profile(&mut self, room_id: RoomId) {
         let newest = self.identity.prekeys.first().map_or(0, |(_, made)| *made);
+        let (me, user) = (self.me(), self.user_id_in(room_id));
         let Some(body) = self.profile_body_in(room_id) else { return };
-        let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let is_open = room.is_loaded && !room.standing.is_over();
         let may = is_open && room.membership.current().is_some() && room.membership.is_in(me);
         // A power cut may have kept the note and not what was told.
-        let is_told = room.record.prekey == newest && room.membership.known(me).is_some();
-        if !may || is_told {
+        let known = room.membership.known(me);
+        let is_known = known.is_some_and(|known| known.name == self.identity.name && known.card.user == user);
+        if !may || (is_known && room.record.prekey == newest) {
             return;
         }
         room.record.prekey = newest;

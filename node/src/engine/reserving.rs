@@ -50,7 +50,7 @@ impl Engine {
         if self.is_guest {
             return true;
         }
-        // What else is written (admissions, codes) can wait for the disk, and be undone.
+        // What else is written (comings in, codes) can wait for the disk, and be undone.
         let is_sealed = entries.iter().all(|entry| entry.header().kind == Kind::Content);
         let is_reserved = entries.last().is_some_and(|last| last.header().seq < room.reserved.below);
         is_heard && is_sealed && is_reserved

@@ -154,7 +154,7 @@ pub(super) struct Room {
     /// Devices whose person's name looks like that of somebody who was here before.
     alike: BTreeMap<DeviceId, UserId>,
     has_created_line: bool,
-    /// Entries read at start that need an admission or epoch from a log read later.
+    /// Entries read at start that need an epoch, or what lets their author in, from a log read later.
     pub(super) unresolved: Vec<Verified<Entry>>,
     pub(super) record_changed: bool,
     pub(super) summary_changed: bool,
@@ -264,7 +264,7 @@ impl Room {
             }
             Kind::Door => self.keep_door_entry(entry),
             Kind::Content => self.read(entry, viewer, effects),
-            Kind::Genesis | Kind::Epoch | Kind::Admission | Kind::Invite => {}
+            Kind::Genesis | Kind::Epoch => {}
         }
         Ok(())
     }

@@ -68,11 +68,6 @@ impl Steps {
         self.epochs.get(&epoch)?.last_key_value().map(|(step, known)| (*step, *known))
     }
 
-    /// Whether an epoch has few steps left.
-    pub(super) fn are_many(&self, epoch: EpochId) -> bool {
-        self.highest(epoch).is_some_and(|(step, _)| step.number() >= MANY_STEPS)
-    }
-
     /// The first step that was begun at or after a time, and when.
     fn begun_since(&self, epoch: EpochId, from: u64) -> Option<(Step, u64)> {
         let steps = self.epochs.get(&epoch)?.iter();
@@ -123,6 +118,11 @@ impl Room {
     /// The highest step of an epoch that somebody wrote in or came in at.
     pub(super) fn highest_step(&self, epoch: EpochId) -> Step {
         self.highest_use(epoch).0
+    }
+
+    /// Whether an epoch has few steps left.
+    pub(super) fn uses_many_steps(&self, epoch: EpochId) -> bool {
+        self.highest_step(epoch).number() >= MANY_STEPS
     }
 
     /// The first step of an epoch that was begun at or after a time, and when.

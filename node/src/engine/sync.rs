@@ -153,6 +153,8 @@ pub(super) struct PeerRoom {
     pub(super) showing: bool,
     /// For what state of doors, epochs and steps an archive was given wraps.
     pub(super) wraps_given: Option<u64>,
+    /// How many portions of them it has not answered yet.
+    pub(super) wraps_under_way: usize,
     pub(super) first_screen: FirstScreen,
     /// It has been compared with once, and what it had is here: what comes now is news.
     pub(super) compared: bool,
@@ -268,7 +270,7 @@ impl Engine {
             (Asked::Enter { job }, _) => self.on_entered(job, from, None),
             (Asked::Show { room, peer }, Answer::Entered(entered)) => self.on_shown(room, peer, Some(&entered)),
             (Asked::Show { room, peer }, _) => self.on_shown(room, peer, None),
-            (Asked::Wraps { .. }, Answer::Done) => {}
+            (Asked::Wraps { room, peer }, Answer::Done) => self.wraps_taken(room, peer),
             (Asked::Wraps { room, peer }, _) => self.wraps_not_taken(room, peer),
             (Asked::Heights { room, peer }, Answer::Same) => self.on_same(room, peer),
             (Asked::Heights { room, peer }, Answer::Heights(heights)) => {

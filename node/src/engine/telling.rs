@@ -32,6 +32,7 @@ impl Engine {
     fn summary(&self, room: &Room) -> RoomSummary {
         let last = room.timeline.newest().map(|message| room.dressed(&message, self.me()));
         RoomSummary {
+            kept: room.is_kept(self.key.id(), self.now.wall),
             room: room.id(),
             name: self.name_of_room(room),
             direct: self.other_in(room),

@@ -121,6 +121,17 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Whether an archive has all of the own log, and was given what lets people in.
+    pub(super) fn is_kept(&self, me: DeviceId, wall: u64) -> bool {
+        let own = self.own_log(me);
+        let all = self.record.archived >= self.logs.height(own).next;
+        let has_doors = self.membership.current().is_some() && !self.living_doors(wall).is_empty();
+        let mut archives = self.peers.values().filter(|peer| peer.archive);
+        all && archives.any(|peer| !has_doors || (peer.wraps_given.is_some() && peer.wraps_under_way == 0))
+    }
+}
+
 impl Engine {
     /// Wraps the key of an epoch's step for a door.
     pub(super) fn wrap(&mut self, room_id: RoomId, door: DoorId, offer: Offer) -> Option<Wrap> {
@@ -159,6 +170,9 @@ impl Engine {
             let wraps = some.iter().filter_map(|(door, wanted)| self.seal_wrap(room_id, *door, *wanted)).collect();
             let push = Request::PushWraps(PushWraps { room: room_id, wraps });
             self.ask(archive, &push, Asked::Wraps { room: room_id, peer: archive });
+            if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
+                state.wraps_under_way += 1;
+            }
         }
     }
 
@@ -166,11 +180,21 @@ impl Engine {
         self.connections.archives().into_iter().for_each(|archive| self.push_wraps(room_id, archive));
     }
 
+    /// An archive has a portion of them.
+    pub(super) fn wraps_taken(&mut self, room_id: RoomId, archive: DeviceId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        if let Some(state) = room.peers.get_mut(&archive) {
+            state.wraps_under_way = state.wraps_under_way.saturating_sub(1);
+            room.summary_changed |= state.wraps_under_way == 0;
+        }
+    }
+
     /// An archive did not take them, maybe because it has not got what they are for yet: they are given again
     /// when it has, or is next compared with.
     pub(super) fn wraps_not_taken(&mut self, room_id: RoomId, archive: DeviceId) {
         if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
             state.wraps_given = None;
+            state.wraps_under_way = state.wraps_under_way.saturating_sub(1);
         }
     }
 }

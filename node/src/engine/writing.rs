@@ -419,6 +419,7 @@ impl Engine {
         }
         let from = std::mem::replace(known, next);
         room.record_changed = true;
+        room.summary_changed |= archive;
         let own = room.own_log(me);
         let told: Vec<EntryId> = room
             .timeline

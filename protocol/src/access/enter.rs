@@ -6,7 +6,7 @@ use super::{CodeKeys, Hours, OwnKey};
 use crate::{
     derive::Label,
     entry::Header,
-    epoch::{AdmissionCert, EpochSecrets},
+    epoch::EpochSecrets,
     error::{CodecError, KeyError},
     ids::{DeviceId, DoorId, DoorKey, EpochId, LogId, OwnId, RoomId},
     keys::{self, Sig},
@@ -34,6 +34,11 @@ impl From<&Header> for InPlace {
 }
 
 impl InPlace {
+    /// What the epoch's key lets in: its device, into any log.
+    fn admission(&self) -> Vec<u8> {
+        [self.room.as_bytes().as_slice(), self.epoch.as_bytes(), self.device.as_bytes()].concat()
+    }
+
     fn bytes(&self) -> [u8; 104] {
         let mut out = [0; 104];
         let parts = [self.room.as_bytes().as_slice(), self.epoch.as_bytes(), self.device.as_bytes()];
@@ -110,7 +115,7 @@ impl In {
         if (secrets.room(), secrets.id()) != (place.room, place.epoch) {
             return Err(KeyError::BadSignature);
         }
-        Ok(Self::new(own, place, How::Linked(secrets.admit(place.device).sig())))
+        Ok(Self::new(own, place, How::Linked(secrets.sign_admission(&place.admission()))))
     }
 
     /// The code's part, where a code lets it in.
@@ -145,7 +150,7 @@ impl In {
     /// [`KeyError`] when it was not linked or the signature does not fit.
     pub fn check_link(&self, place: &InPlace, admission: &[u8; 32]) -> Result<(), KeyError> {
         match self.how {
-            How::Linked(sig) => AdmissionCert::from_parts(place.epoch, place.device, sig).check(place.room, admission),
+            How::Linked(sig) => keys::verify(admission, Label::Admission, &place.admission(), &sig),
             How::Named | How::ByCode(_) => Err(KeyError::BadSignature),
         }
     }

@@ -8,6 +8,8 @@ const PURPOSES: [Purpose; 36] = [
     Purpose::Entry,
     Purpose::Room,
     Purpose::EpochId,
+    Purpose::EpochCommit,
+    Purpose::EpochStep,
     Purpose::EpochChange,
     Purpose::EpochRoomSecret,
     Purpose::EpochPsk,
@@ -17,8 +19,6 @@ const PURPOSES: [Purpose; 36] = [
     Purpose::EpochPrevious,
     Purpose::EpochSettings,
     Purpose::EpochsDigest,
-    Purpose::InviteKey,
-    Purpose::InviteLocator,
     Purpose::HeadsDigest,
     Purpose::StoreKey,
     Purpose::SafetyNumber,
@@ -42,11 +42,10 @@ const PURPOSES: [Purpose; 36] = [
     Purpose::CodeLock,
     Purpose::OwnDoor,
 ];
-const LABELS: [Label; 13] = [
+const LABELS: [Label; 12] = [
     Label::Entry,
     Label::Card,
     Label::Prekey,
-    Label::Invite,
     Label::Admission,
     Label::Signal,
     Label::Hedge,

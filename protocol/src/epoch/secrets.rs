@@ -5,16 +5,16 @@
 //! once comes of the end; what is sealed in a step comes of its link; only `k0` leads back to earlier
 //! epochs. Ratchets of this kind: the Megolm ratchet of Matrix, the hash chains of Lamport (1981).
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use std::{fmt, sync::Arc};
 use zeroize::Zeroize as _;
 
-use super::{AdmissionCert, Step, topic_of};
+use super::{Step, topic_of};
 use crate::{
     derive::{Label, Purpose},
     error::{KeyError, SealError},
-    ids::{DeviceId, EpochId, RoomId, TopicId},
-    keys::{DhPublic, DhSecret, Secret, Sig},
+    ids::{EpochId, RoomId, TopicId},
+    keys::{self, DhPublic, DhSecret, Secret, Sig},
 };
 
 /// Links of the chain that are kept, so that no step takes more than this many hashes to reach.
@@ -193,18 +193,15 @@ impl EpochSecrets {
         self.common.admission.to_bytes()
     }
 
-    /// The public half of the admission key, which archives and relays check certificates with.
+    /// The public half of the admission key, which everybody checks with that somebody had the key.
     #[must_use]
     pub fn admission_public(&self) -> [u8; 32] {
         self.common.admission.verifying_key().to_bytes()
     }
 
-    /// Certifies a device: proof that somebody who holds the epoch's key let it in.
-    #[must_use]
-    pub fn admit(&self, device: DeviceId) -> AdmissionCert {
-        let message = AdmissionCert::message(self.room, self.id, device);
-        let sig = Sig(self.common.admission.sign(&[Label::Admission.bytes(), &message].concat()).to_bytes());
-        AdmissionCert { epoch: self.id, device, sig }
+    /// Signs with the admission key: proof that somebody has the epoch's key.
+    pub(crate) fn sign_admission(&self, message: &[u8]) -> Sig {
+        keys::sign(&self.common.admission, Label::Admission, message)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How records of epochs are read and learnt, by all rules alike.
+//! How records of epochs are read and learnt.
 
 use crate::{
     entry::{Entry, Kind, Verified},
@@ -11,7 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Refused::Never`] when it is malformed or of another room.
-pub(crate) fn read_record(room: RoomId, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
+fn read_record(room: RoomId, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
     let header = entry.header();
     let record = EpochRecord::decode(entry.body()).map_err(|_| Refused::Never)?;
     let is_own = record.owner.device == header.author;
@@ -19,8 +19,7 @@ pub(crate) fn read_record(room: RoomId, entry: &Verified<Entry>) -> Result<Epoch
     if is_own && here { Ok(record) } else { Err(Refused::Never) }
 }
 
-/// Learns an epoch from its entry, wherever it came from. Gives the record when it is new; `fits` may
-/// refuse what contradicts something that is known.
+/// Learns an epoch from its entry, wherever it came from. Gives the record when it is new.
 ///
 /// # Errors
 /// [`Refused::NotYet`] while what it follows is not known, [`Refused::Never`] when its author may not have
@@ -29,15 +28,11 @@ pub(crate) fn learn_record(
     graph: &mut EpochGraph,
     room: RoomId,
     entry: &Verified<Entry>,
-    fits: impl Fn(&EpochRecord) -> bool,
 ) -> Result<Option<EpochRecord>, Refused> {
     if graph.contains(entry.id()) {
         return Ok(None);
     }
     let record = read_record(room, entry)?;
-    if !fits(&record) {
-        return Err(Refused::Never);
-    }
     if !record.after.iter().all(|parent| graph.contains(*parent)) {
         return Err(Refused::NotYet);
     }

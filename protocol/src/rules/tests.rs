@@ -1,4 +1,4 @@
-//! What one writer can do to the rules of a room: neither slow them down nor keep codes from being ended.
+//! Where a log ends is found out once, whoever writes it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -6,13 +6,9 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 
-use super::{
-    codes::{Codes, Revocation},
-    spans::{By, Spans},
-};
+use super::spans::{By, Spans};
 use crate::{
-    ids::{DeviceId, EntryId, EpochId, Locator},
-    invite::Invite,
+    ids::{EntryId, EpochId},
     log::Height,
 };
 
@@ -63,77 +59,4 @@ proptest! {
             prop_assert_eq!(spans.end(By::Standing, (known, 0, 0), |epoch| cut.contains(&epoch)).map(|end| end.next), end);
         }
     }
-}
-
-fn device(number: u16) -> DeviceId {
-    let mut id = [7; 32];
-    id[..2].copy_from_slice(&number.to_be_bytes());
-    DeviceId::from_bytes(id)
-}
-
-fn locator(number: u32) -> Locator {
-    let mut id = [0; 16];
-    id[..4].copy_from_slice(&number.to_be_bytes());
-    Locator(id)
-}
-
-fn by(number: u16) -> Revocation {
-    Revocation { by: device(number), epoch: epoch(1) }
-}
-
-fn made(codes: &mut Codes, number: u32, signer: u16) {
-    codes.keep(&Invite::empty(locator(number), device(signer)), epoch(1), (1, u64::from(number), EntryId::default()));
-}
-
-fn revoked_by(codes: &Codes, number: u32) -> Vec<DeviceId> {
-    codes.standing(locator(number)).unwrap().revocations.iter().map(|revocation| revocation.by).collect()
-}
-
-#[test]
-fn a_flood_of_revocations_keeps_nobody_from_ending_a_code() {
-    let mut codes = Codes::default();
-    (1..=3).for_each(|number| made(&mut codes, number, 1));
-    for number in 0..20_000 {
-        codes.revoke(locator(1_000_000 + number), by(9), false);
-    }
-    for author in 100..400 {
-        (1..=3).for_each(|number| codes.revoke(locator(number), by(author), false));
-    }
-    codes.revoke(locator(1), by(1), false);
-    codes.revoke(locator(2), by(2), true);
-    assert!(revoked_by(&codes, 1).contains(&device(1)), "who made it");
-    assert!(revoked_by(&codes, 2).contains(&device(2)), "who may");
-    assert!(!revoked_by(&codes, 3).contains(&device(1)) && revoked_by(&codes, 3).len() <= 64);
-    // What comes later takes nobody's place who counts.
-    (400..600).for_each(|author| codes.revoke(locator(1), by(author), false));
-    assert!(revoked_by(&codes, 1).contains(&device(1)));
-}
-
-#[test]
-fn a_revocation_that_comes_before_its_code_counts_also_after_a_flood() {
-    let mut codes = Codes::default();
-    codes.revoke(locator(5), by(1), false);
-    for number in 0..10_000 {
-        codes.revoke(locator(1_000_000 + number), by(9), false);
-    }
-    made(&mut codes, 5, 1);
-    assert_eq!(revoked_by(&codes, 5), [device(1)]);
-    // One of somebody who may, behind those of many who may not.
-    (100..300).for_each(|author| codes.revoke(locator(6), by(author), false));
-    codes.revoke(locator(6), by(2), true);
-    made(&mut codes, 6, 1);
-    assert!(revoked_by(&codes, 6).contains(&device(2)));
-}
-
-#[test]
-fn who_revoked_in_vain_can_do_so_again_when_they_may() {
-    let mut codes = Codes::default();
-    made(&mut codes, 1, 1);
-    for number in 1..40 {
-        codes.revoke(locator(1), Revocation { by: device(2), epoch: epoch(number) }, false);
-    }
-    codes.revoke(locator(1), Revocation { by: device(2), epoch: epoch(50) }, true);
-    let standing = codes.standing(locator(1)).unwrap();
-    assert!(standing.revocations.contains(&Revocation { by: device(2), epoch: epoch(50) }));
-    assert!(standing.revocations.len() <= 4);
 }

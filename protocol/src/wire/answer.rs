@@ -69,7 +69,7 @@ pub struct Tail {
     /// Ends of logs, each in order up to its head.
     #[serde(deserialize_with = "codec::bounded_list::<LOGS_MAX, _, _>")]
     pub suffixes: Vec<Vec<Entry>>,
-    /// First entries of these logs (admission, profile) and entries that open their sessions.
+    /// First entries of these logs (coming in, profile) and entries that open their sessions.
     pub openers: Vec<Entry>,
     /// Entries of the room in all logs together.
     pub total: u64,

@@ -6,10 +6,10 @@
 //! it for an attack: see [`CodecError::is_unsupported`](crate::error::CodecError::is_unsupported).
 //! `docs/CRYPT.md`, "Wire", has the rules.
 //!
-//! **How a kind is added**, for example a request that is called `Look`:
+//! **How a kind is added**, for example a request that is called `Peek`:
 //! 1. One line in the table of kinds in `request.rs` (`answer.rs`, `gossip.rs`): a number that no kind
 //!    ever had, and the longest body in bytes. Numbers are never used again for something else.
-//! 2. A variant of [`Request`] ([`RoomRequest`] when it is about a room and carries a certificate), an
+//! 2. A variant of [`Request`] ([`RoomRequest`] when it is about a room), an
 //!    arm in its `encode` and one in its `decode`, where counts are checked as well. The compiler asks
 //!    for both.
 //! 3. An answer of its own the same way, unless [`Answer::Done`] says all. A new reason to refuse gets

@@ -2,11 +2,10 @@
 
 use crate::fixtures::{Device, entry_id, says};
 use parlor_protocol::{
-    DeviceId, Hlc, LogId, LogKey, Name, Text,
+    DeviceId, Hlc, Name, Text,
     content::{Body, Content, Emoji, padded_len},
     error::CodecError,
-    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, LOGS_OF_DEVICE_MAX, PADDING_FLOOR, TEXT_MAX},
-    log::Height,
+    limits::{BODY_MAX, CLOCK_AHEAD_MAX_MS, DEVICES_MAX, OUT_DEVICES_MAX, PADDING_FLOOR, TEXT_MAX},
 };
 use proptest::prelude::*;
 
@@ -33,19 +32,18 @@ fn every_kind_of_content_comes_back() {
     comes_back(Body::Reaction { target: entry_id(4), emoji: emoji("👩‍👩‍👧"), present: true });
     comes_back(device.profile("Ada"));
     comes_back(Body::RoomName { name: Name::new("Kitchen").unwrap() });
-    comes_back(revoke(&device, LOGS_OF_DEVICE_MAX));
+    comes_back(went_out(OUT_DEVICES_MAX));
 }
 
-fn revoke(device: &Device, heads: usize) -> Body {
-    let log = LogKey { author: device.id(), log: LogId(1) };
-    Body::Revoke { card: Box::new(device.card()), heads: vec![(log, Height { next: 1, head: entry_id(5) }); heads] }
+fn went_out(devices: usize) -> Body {
+    Body::WentOut { devices: vec![Device::new(1).id(); devices], for_ever: true }
 }
 
 #[test]
-fn too_many_heads_of_a_revoked_device_are_refused() {
-    let content = Content { body: revoke(&Device::new(1), LOGS_OF_DEVICE_MAX + 1), ..says("x") };
+fn too_many_devices_that_went_out_are_refused() {
+    let content = Content { body: went_out(OUT_DEVICES_MAX + 1), ..says("x") };
     let padded = content.encode(BODY_MAX).unwrap();
-    assert!(matches!(Content::decode(&padded), Err(CodecError::TooMany { what: "heads", .. })));
+    assert!(matches!(Content::decode(&padded), Err(CodecError::TooMany { what: "devices", .. })));
 }
 
 #[test]

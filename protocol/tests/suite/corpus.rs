@@ -7,15 +7,13 @@ use crate::{
     targets::TARGETS,
 };
 use parlor_protocol::{
-    LinkCode, Locator, LogId, LogKey, Role, RoomCode,
+    LinkCode, Role, RoomCode,
     account::RecoveryKey,
     content::{Body, Content},
     epoch::{EpochChange, EpochRecord, RoomSettings, Stamp},
     guard::{Guard, GuardId, Passphrase, PassphraseLock},
-    invite::InviteBody,
     keys::Secret,
     limits::BODY_MAX,
-    log::Height,
     wire::{Answer, HEADER_LEN},
 };
 use std::{fs, path::PathBuf};
@@ -48,8 +46,6 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         EpochRecord::seal(&room.secrets, &change, &RoomSettings::default(), &[], &card, noise, &mut rng(2)).unwrap();
     let gossip = examples::gossip().into_iter().map(|(_, gossip)| gossip.encode().unwrap());
     let [_, signal, run] = <[_; 3]>::try_from(gossip.collect::<Vec<_>>()).unwrap();
-    let key = LogKey { author: device.id(), log: LogId(1) };
-    let cert = room.secrets.admit(device.id());
     let (id, secret) = (GuardId::random(&mut rng(4)), Secret::from_bytes([5; 32]));
     let lock =
         PassphraseLock::seal(id, &Passphrase::new("four plain words here").unwrap(), &secret, &mut rng(5)).unwrap();
@@ -57,10 +53,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         [Guard::Plain(secret), Guard::Keychain(id), Guard::Passphrase(id, lock.clone()), Guard::Both(id, lock)];
     let link = LinkCode::random(&mut rng(6));
     let (message, gift) = examples::LINK.clone();
-    let revoked = Content {
-        body: Body::Revoke { card: Box::new(device.card()), heads: vec![(key, Height { next: 3, head: log[0].id() })] },
-        ..says("x")
-    };
+    let went_out = Content { body: Body::WentOut { devices: vec![device.id()], for_ever: true }, ..says("x") };
     vec![
         ("code", vec![code.to_string().into_bytes(), code.link().to_lowercase().into_bytes(), b"7KQ2 m4x9".to_vec()]),
         ("entry", vec![log[0].bytes().to_vec(), room.genesis.bytes().to_vec(), log[1].pruned().bytes().to_vec()]),
@@ -68,9 +61,10 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("genesis", vec![room.genesis.body().to_vec()]),
         ("epoch", vec![record.encode().unwrap()]),
         ("settings", vec![settings.encode().unwrap()]),
-        ("admission", vec![cert.encode().unwrap()]),
-        ("invite", vec![InviteBody::Revoked(Locator([7; 16])).encode().unwrap()]),
-        ("content", vec![says("hello").encode(BODY_MAX).unwrap().to_vec(), revoked.encode(BODY_MAX).unwrap().to_vec()]),
+        (
+            "content",
+            vec![says("hello").encode(BODY_MAX).unwrap().to_vec(), went_out.encode(BODY_MAX).unwrap().to_vec()],
+        ),
         ("signal", vec![signal[HEADER_LEN..].to_vec()]),
         ("gossip", examples::gossip().into_iter().map(|(_, gossip)| gossip.encode().unwrap()).collect()),
         ("request", examples::requests().into_iter().map(|(_, request)| request.encode().unwrap()).collect()),

@@ -28,6 +28,7 @@ fn codes_stretch_to_these_doors() {
             assert_eq!(keys.door().as_bytes(), door.verifying_key().as_bytes());
             json!({
                 "code": code.to_string(),
+                "symbols": hex(code.symbols()),
                 "stretched": hex(stretched.expose()),
                 "locator": hex(&keys.locator().0),
                 "door": hex(keys.door().as_bytes()),

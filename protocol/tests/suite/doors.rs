@@ -54,6 +54,36 @@ fn payload(room: &Room) -> WrapPayload {
     WrapPayload { name, parents: Vec::new(), key, earlier: vec![earlier] }
 }
 
+/// What somebody is shown who has the code.
+pub fn example_found() -> Found {
+    let room = Room::new(1);
+    let offers = vec![Offer { epoch: room.secrets.id(), step: 3 }];
+    Found { genesis: room.genesis.inner().clone(), door: door_entry(&room, &CODES[0]), offers }
+}
+
+/// An entry of coming in, as it is shown.
+pub fn example_enter() -> Enter {
+    let (room, device) = (Room::new(1), Device::new(2));
+    let own = OwnKey::new(&device.user, room.id());
+    let header = device.header(Kind::Access, room.id(), room.secrets.id(), Height::EMPTY);
+    let by_code = In::by_code(&own, &InPlace::from(&header), &CODES[0], entry_id(4).into(), 3, Hours(9));
+    let body = AccessBody::In(by_code).encode().unwrap();
+    let entry = Entry::sign(&device.key, header, &body).unwrap().into_inner();
+    Enter { room: room.id(), entry, for_keys: true }
+}
+
+/// A wrap as long as one can be, but for what a step in its parents takes.
+pub fn longest_wrap(room: &Room) -> Wrap {
+    let mut long = payload(room);
+    long.earlier = vec![long.earlier[0].clone(); 64];
+    long.earlier.iter_mut().for_each(|link| link.parents = vec![EpochId::default(); 16]);
+    let longest = (1..64).rev().find_map(|count| {
+        long.earlier.truncate(count);
+        Wrap::seal(facts(room), &CODES[0].lock(), &long, &room.maker.key, &mut rng(5)).ok()
+    });
+    longest.unwrap()
+}
+
 /// Bodies of doors, for the corpus.
 pub fn example_doors() -> Vec<Vec<u8>> {
     let room = Room::new(1);
@@ -119,6 +149,9 @@ fn coming_in_is_signed_for_one_device_log_epoch_and_room() {
     let another_log = InPlace { log: LogId(here.log.0 ^ 1), ..here };
     assert_eq!(by_code.check_own(&another_log), BAD);
     assert_eq!(by_code.check_door(&another_log, &door), BAD);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    assert_eq!(linked.check_link(&here, &identity), Err(KeyError::WeakPoint));
     // Neither part of it can be exchanged.
     let other = OwnKey::new(&device.user, room.id());
     assert_eq!(altered(&by_code, |body| body.own = other.id()).check_own(&here), BAD);
@@ -225,13 +258,11 @@ fn a_wrap_that_is_too_long_is_not_sealed_and_the_longest_is_taken() {
     long.earlier.iter_mut().for_each(|link| link.parents = vec![EpochId::default(); 16]);
     let sealed = Wrap::seal(facts(&room), &CODES[0].lock(), &long, &room.maker.key, &mut rng(5));
     assert!(matches!(sealed, Err(SealError::Codec(CodecError::TooLong { .. }))));
-    let longest = (1..64).rev().find_map(|count| {
-        long.earlier.truncate(count);
-        Wrap::seal(facts(&room), &CODES[0].lock(), &long, &room.maker.key, &mut rng(5)).ok()
-    });
-    let longest = longest.unwrap();
+    let longest = longest_wrap(&room);
     assert!(longest.encode().unwrap().len() <= WRAP_MAX);
-    assert_eq!(longest.open(&CODES[0]).unwrap(), long);
+    let opened = longest.open(&CODES[0]).unwrap();
+    long.earlier.truncate(opened.earlier.len());
+    assert_eq!(opened, long);
     let push = PushWraps { room: room.id(), wraps: vec![longest.clone(); WRAPS_MAX] };
     assert_eq!(push.check(), Ok(()));
     assert!(PushWraps { room: room.id(), wraps: vec![longest; WRAPS_MAX + 1] }.check().is_err());
@@ -251,8 +282,7 @@ fn a_look_is_for_one_asker_at_one_keeper() {
 #[test]
 fn who_has_a_code_is_led_to_the_room_in_which_it_was_made_and_to_no_other() {
     let (room, lure) = (Room::new(1), Room::new(2));
-    let offers = vec![Offer { epoch: room.secrets.id(), step: 3 }];
-    let found = Found { genesis: room.genesis.inner().clone(), door: door_entry(&room, &CODES[0]), offers };
+    let found = example_found();
     assert_eq!(found.check(), Ok(()));
     let lead = found.check_lead(&CODES[0]).unwrap();
     assert_eq!((lead.room, lead.founder, lead.maker), (room.id(), room.maker.id(), room.maker.id()));

@@ -159,7 +159,7 @@ fn a_pruned_entry_has_the_documented_layout_and_keeps_id_chain_and_signature() {
 #[test]
 fn only_contents_that_open_no_session_are_pruned_and_every_altered_byte_of_one_is_noticed() {
     let (room, device) = (Room::new(1), Device::new(2));
-    for kind in [Kind::Epoch, Kind::Admission, Kind::Invite, Kind::Content] {
+    for kind in [Kind::Epoch, Kind::Access, Kind::Door, Kind::Content] {
         let header = device.header(kind, room.id(), room.secrets.id(), Height::EMPTY);
         let plain = Entry::sign(&device.key, header, &opener(b"public")).unwrap().into_inner();
         assert_eq!(plain.pruned(), plain, "others act on it for ever");

@@ -3,10 +3,12 @@
 
 use crate::{
     accounts::{example_answers, example_requests},
+    doors,
     fixtures::{Device, Room, entry_id, plain_log, rng},
 };
 use parlor_protocol::{
     LinkCode, Locator, LogId, LogKey, Name,
+    access::wire::{Entered, Look, NotAdmitted, NotEntered, PushWraps},
     account::{AccountAnswer, AccountRefusal},
     card::Prekey,
     entry::Entry,
@@ -20,7 +22,7 @@ use std::sync::LazyLock;
 
 pub fn ask(ask: RoomRequest) -> Request {
     let room = Room::new(1);
-    Request::Room { room: room.id(), cert: room.secrets.admit(Device::new(2).id()), ask }
+    Request::Room { room: room.id(), ask }
 }
 
 pub fn entries(count: usize) -> Vec<Entry> {
@@ -65,9 +67,15 @@ pub fn signal() -> Signal {
 
 /// Requests of every kind, with a name each.
 pub fn requests() -> Vec<(String, Request)> {
-    let genesis = Room::new(1).genesis.into_inner();
+    let room = Room::new(1);
+    let genesis = room.genesis.inner().clone();
     let named = [
-        ("invite", Request::Invite(Locator([1; 16]))),
+        ("look", Request::Look(Look::sign(&doors::CODES[0], Device::new(2).id(), Device::new(3).id()))),
+        ("enter", Request::Enter(Box::new(doors::example_enter()))),
+        (
+            "push_wraps",
+            Request::PushWraps(PushWraps { room: room.id(), wraps: vec![doors::wrap(&room, &doors::CODES[0])] }),
+        ),
         ("hello", Request::Hello(Some(introduction()))),
         ("hello_unseen", Request::Hello(None)),
         ("knock", Request::Knock { entries: entries(3) }),
@@ -90,8 +98,11 @@ pub fn requests() -> Vec<(String, Request)> {
 pub fn answers() -> Vec<(String, Answer)> {
     let tail = Tail { suffixes: vec![entries(3), entries(1)], openers: entries(2), total: 99 };
     let named = [
-        ("invite", Answer::Invite(Some(crate::invites::invite(&Room::new(1))))),
-        ("no_invite", Answer::Invite(None)),
+        ("found", Answer::Found(Some(Box::new(doors::example_found())))),
+        ("not_found", Answer::Found(None)),
+        ("entered", Answer::Entered(Entered::In(vec![doors::wrap(&Room::new(1), &doors::CODES[0])]))),
+        ("entered_again", Answer::Entered(Entered::Again(doors::example_found().offers))),
+        ("not_entered", Answer::Entered(Entered::Refused(NotEntered::UsedUp))),
         ("same", Answer::Same),
         ("heights", Answer::Heights(vec![(key(1), height(4))])),
         ("page", Answer::Page(entries(2))),
@@ -105,7 +116,7 @@ pub fn answers() -> Vec<(String, Answer)> {
     ];
     let refusals = [
         Refusal::UnknownRoom,
-        Refusal::NotAdmitted,
+        Refusal::NotAdmitted(NotAdmitted::Show),
         Refusal::Busy { retry_ms: 500 },
         Refusal::DoesNotFit,
         Refusal::QuotaReached,
@@ -114,6 +125,9 @@ pub fn answers() -> Vec<(String, Answer)> {
         Refusal::Malformed,
         Refusal::Unsupported,
         Refusal::Other { reason: 999 },
+        Refusal::NotAdmitted(NotAdmitted::Out),
+        Refusal::NotAdmitted(NotAdmitted::Removed),
+        Refusal::NotAdmitted(NotAdmitted::ShutOut),
     ];
     let account_refusals = [
         AccountRefusal::WrongLogIn,

@@ -1,12 +1,11 @@
-//! Genesis bodies and admission certificates.
+//! Genesis bodies.
 
-use crate::fixtures::{Device, Room, altered, rng};
+use crate::fixtures::{Device, Room};
 use parlor_protocol::{
     EpochId, HistoryPolicy, RoomId, UserId,
     entry::{Entry, Kind},
-    epoch::{AdmissionCert, EpochSecrets, Genesis, RoomKind},
-    error::{CodecError, KeyError},
-    keys::Secret,
+    epoch::{Genesis, RoomKind},
+    error::CodecError,
     log::Height,
 };
 use proptest::prelude::*;
@@ -51,36 +50,13 @@ fn a_genesis_entry_names_no_room_epoch_or_entry_before_it() {
 }
 
 #[test]
-fn an_admission_holds_for_its_room_epoch_and_device_only() {
-    let (room, guest) = (Room::new(1), Device::new(9));
-    let public = room.secrets.admission_public();
-    let cert = room.secrets.admit(guest.id());
-    assert_eq!(cert.check(room.id(), &public), Ok(()));
-    assert_eq!(cert.check(Room::new(2).id(), &public), Err(KeyError::BadSignature));
-    let other_epoch = EpochSecrets::derive(room.id(), &[room.secrets.id()], Secret::random(&mut rng(3))).unwrap();
-    assert_eq!(cert.check(room.id(), &other_epoch.admission_public()), Err(KeyError::BadSignature));
-    let for_another = altered(&cert, |cert| cert.device = Device::new(8).id());
-    assert_eq!(for_another.check(room.id(), &public), Err(KeyError::BadSignature));
-    let in_another = altered(&cert, |cert| cert.epoch = other_epoch.id());
-    assert_eq!(in_another.check(room.id(), &public), Err(KeyError::BadSignature));
-}
-
-#[test]
-fn an_admission_key_of_small_order_is_refused() {
-    let room = Room::new(1);
-    let mut identity = [0; 32];
-    identity[0] = 1;
-    assert_eq!(room.secrets.admit(Device::new(2).id()).check(room.id(), &identity), Err(KeyError::WeakPoint));
-}
-
-#[test]
 fn another_version_asks_for_an_update() {
-    let mut body = Room::new(1).secrets.admit(Device::new(2).id()).encode().unwrap();
+    let mut body = Room::new(1).genesis.body().to_vec();
     body[0] = 2;
-    let error = AdmissionCert::decode(&body).unwrap_err();
+    let error = Genesis::decode(&body).unwrap_err();
     assert_eq!(error, CodecError::Version { theirs: 2, ours: 1 });
     assert!(error.to_string().contains("update Parlor"));
-    assert_eq!(AdmissionCert::decode(&[]), Err(CodecError::Empty));
+    assert_eq!(Genesis::decode(&[]), Err(CodecError::Empty));
 }
 
 proptest! {
@@ -95,22 +71,6 @@ proptest! {
     fn any_bytes_are_no_genesis_or_a_lasting_one(bytes: Vec<u8>) {
         crate::targets::genesis(&bytes);
         crate::targets::genesis(&[b"\x01".as_slice(), &bytes].concat());
-    }
-
-    #[test]
-    fn an_altered_admission_is_refused(at in 0..129usize, mask in 1..=255u8) {
-        let room = Room::new(1);
-        let mut body = room.secrets.admit(Device::new(2).id()).encode().unwrap();
-        prop_assert_eq!(body.len(), 129);
-        body[at] ^= mask;
-        let refused = AdmissionCert::decode(&body).map_or(true, |cert| cert.check(room.id(), &room.secrets.admission_public()).is_err());
-        prop_assert!(refused);
-    }
-
-    #[test]
-    fn any_bytes_are_no_admission_or_a_lasting_one(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        crate::targets::admission(&bytes);
-        crate::targets::admission(&[b"\x01".as_slice(), &bytes].concat());
     }
 }
 

@@ -17,7 +17,6 @@ mod fixtures;
 mod founding;
 mod guards;
 mod identifiers;
-mod invites;
 mod keys;
 mod links;
 mod logs;

@@ -1,15 +1,17 @@
 //! Gossip frames, requests and answers.
 
 use crate::{
+    doors::{CODES, example_found, longest_wrap, wrap},
     examples::{answers, ask, entries, gossip, height, key, requests},
     fixtures::{Device, Room, entry_id, flipped},
 };
 use parlor_protocol::{
     TopicId,
+    access::wire::{Entered, Found, PushWraps},
     account::{AccountAnswer, AccountRefusal},
     entry::Entry,
     error::CodecError,
-    limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX},
+    limits::{EPOCH_TIPS_MAX, GOSSIP_MAX, LOGS_MAX, OFFERS_MAX, PAGE_MAX_ENTRIES, TAIL_MAX, WIRE_MAX, WRAPS_MAX},
     log::Height,
     wire::{
         Answer, AnswerKind, Gossip, GossipKind, HEADER_LEN, Header, Plan, Refusal, Request, RequestKind, RoomRequest,
@@ -66,10 +68,18 @@ fn the_largest_messages_fit_their_kinds() {
     let heights = Answer::Heights(vec![(key(u64::MAX), height(u64::MAX)); LOGS_MAX]);
     let received = ask(RoomRequest::Received { heights: vec![(key(u64::MAX), u64::MAX); LOGS_MAX] });
     let page = Answer::Page(entries(PAGE_MAX_ENTRIES));
-    for answer in [heights, page] {
+    let room = Room::new(1);
+    let wraps = vec![longest_wrap(&room); WRAPS_MAX];
+    let found = example_found();
+    let offers = vec![found.offers[0]; OFFERS_MAX];
+    let again = Answer::Entered(Entered::Again(offers.clone()));
+    let found = Answer::Found(Some(Box::new(Found { offers, ..found })));
+    for answer in [heights, page, found, again, Answer::Entered(Entered::In(wraps.clone()))] {
         assert_eq!(Answer::decode(&answer.encode().unwrap()), Ok(answer));
     }
-    assert_eq!(Request::decode(&received.encode().unwrap()), Ok(received));
+    for request in [received, Request::PushWraps(PushWraps { room: room.id(), wraps })] {
+        assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
+    }
 }
 
 #[test]
@@ -116,6 +126,21 @@ fn counts_over_the_limit_are_refused() {
         let error = Answer::decode(&answer.encode().unwrap()).unwrap_err();
         assert!(matches!(error, CodecError::TooMany { .. }), "{error}");
     }
+    // These are refused while they are read.
+    let (found, wrap) = (example_found(), wrap(&Room::new(1), &CODES[0]));
+    let offers = vec![found.offers[0]; OFFERS_MAX + 1];
+    let wraps = vec![wrap; WRAPS_MAX + 1];
+    let answers = [
+        Answer::Entered(Entered::In(wraps.clone())),
+        Answer::Entered(Entered::Again(offers.clone())),
+        Answer::Found(Some(Box::new(Found { offers, ..found }))),
+    ];
+    for answer in answers {
+        let refused = Answer::decode(&answer.encode().unwrap());
+        assert!(matches!(refused, Err(CodecError::Malformed(_))), "{refused:?}");
+    }
+    let push = Request::PushWraps(PushWraps { room: Room::new(1).id(), wraps }).encode().unwrap();
+    assert!(matches!(Request::decode(&push), Err(CodecError::Malformed(_))));
     // Empty lists cost a byte each, so these are refused while they are read.
     let empty_lists = tail(vec![vec![]; LOGS_MAX + 1], vec![]).encode().unwrap();
     assert_eq!(Answer::decode(&empty_lists), Err(CodecError::Malformed("Tail")));

@@ -143,7 +143,7 @@ fn a_handshake_with_a_small_order_key_is_refused() {
 fn only_content_entries_of_the_session_are_opened() {
     let (room, device, log) = room_and_log();
     let session = OpeningSession::accept(&room.secrets, &log[0]).unwrap();
-    let other_kind = resigned(&device, Header { kind: Kind::Invite, ..*log[1].header() }, log[1].body());
+    let other_kind = resigned(&device, Header { kind: Kind::Door, ..*log[1].header() }, log[1].body());
     assert!(matches!(session.open(&other_kind), Err(SealError::OutOfSession { .. })));
     let body = [Step::FIRST.to_bytes().as_slice(), log[1].body()].concat();
     let other_session = resigned(&device, Header { session: 1, ..*log[1].header() }, &body);
@@ -204,7 +204,7 @@ fn a_session_opens_only_at_its_own_place_and_epoch() {
     assert!(open(header));
     assert!(!open(Header { session: 3, ..header }));
     assert!(!open(Header { epoch: EpochId::default(), ..header }));
-    assert!(!open(Header { kind: Kind::Invite, ..header }));
+    assert!(!open(Header { kind: Kind::Door, ..header }));
     assert!(!open(Header { room: Room::new(2).id(), ..header }));
 }
 

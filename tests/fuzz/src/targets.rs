@@ -11,10 +11,9 @@ use parlor_protocol::{
     code::read_typed,
     content::Content,
     entry::Entry,
-    epoch::{AdmissionCert, EpochRecord, Genesis, RoomSettings},
+    epoch::{EpochRecord, Genesis, RoomSettings},
     error::CodecError,
     guard::Guard,
-    invite::InviteBody,
     limits::{BODY_MAX, WIRE_MAX},
     link::{LinkAnswering, Linking, OwnKey, OwnMessage, StretchedLink, read_typed_link},
     log::{Height, verify_page, verify_suffix},
@@ -27,15 +26,13 @@ use rand_core::SeedableRng as _;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
     ("genesis", genesis),
     ("epoch", epoch),
     ("settings", settings),
-    ("admission", admission),
-    ("invite", invite),
     ("content", content),
     ("signal", signal),
     ("gossip", gossip),
@@ -121,16 +118,6 @@ pub fn epoch(bytes: &[u8]) {
 /// The settings of a room, opened.
 pub fn settings(bytes: &[u8]) {
     comes_back(bytes, RoomSettings::decode, RoomSettings::encode);
-}
-
-/// The body of an admission entry.
-pub fn admission(bytes: &[u8]) {
-    comes_back(bytes, AdmissionCert::decode, AdmissionCert::encode);
-}
-
-/// The body of an invite entry.
-pub fn invite(bytes: &[u8]) {
-    comes_back(bytes, InviteBody::decode, InviteBody::encode);
 }
 
 /// A padded content, as it lies inside a sealed entry.

@@ -160,7 +160,7 @@ impl Network {
                 Input::Written { id, result }
             }
             Happening::Read { id, read } => Input::Read { id, result: self.hosts[host].store.read(&read) },
-            Happening::Stretched { job, code } => Input::Stretched { job, code: Some(stretched(&code)) },
+            Happening::Stretched { job, code } => Input::Stretched { job, code: Some(Box::new(stretched(&code))) },
             Happening::LinkStretched { job, code } => {
                 let stretch = |code: &LinkCode| code.stretch().expect("there is memory");
                 let link = self.links.entry(code).or_insert_with_key(stretch).clone();

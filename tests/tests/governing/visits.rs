@@ -265,7 +265,7 @@ fn who_is_passed_on_after_a_codes_end_is_listed_as_late() {
     network.stop(0);
     network.start(0);
     assert!(network.run_until(|network| network.member_count(0, room) == 2));
-    assert_eq!(came(&mut network, late.device()).1, true);
+    assert!(came(&mut network, late.device()).1);
     // An owner can remove it.
     network.call(0, Command::RemoveDevice { room, device: late.device() }).unwrap();
     assert!(network.run_until(|network| member_of(network, 1, room, late.device()).is_none()));

@@ -170,11 +170,20 @@ fn span(text: &str) -> Result<Option<u64>, Failure> {
     span.map(Some).ok_or_else(|| Failure::usage(format!("{text:?} is no time; type 90m, 2h, 7d or never")))
 }
 
+/// How long a new code works: a week, unless somebody says otherwise.
+pub(crate) fn lifetime(expires: Option<&str>) -> Result<Option<Duration>, Failure> {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    match expires {
+        None => Ok(Some(WEEK)),
+        Some(text) => span(text).map(|span| span.map(Duration::from_millis)),
+    }
+}
+
 pub(crate) async fn codes(cli: &Cli, room: &str, action: CodesDo) -> Result<(), Failure> {
     match action {
         CodesDo::List => list_codes(cli, room).await,
         CodesDo::New { expires, uses } => {
-            let lifetime = expires.as_deref().map(span).transpose()?.flatten().map(Duration::from_millis);
+            let lifetime = lifetime(expires.as_deref())?;
             carry(cli, room, async |_, room| Ok(Command::MakeCode { room, lifetime, uses })).await
         }
         CodesDo::Revoke { code, code_file } => {

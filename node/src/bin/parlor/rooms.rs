@@ -83,9 +83,7 @@ pub(crate) async fn settle(session: &Session) {
             _ => 0,
         };
         let rooms = session.handle.rooms().await.unwrap_or_default();
-        let is_kept =
-            |room: &parlor_node::RoomSummary| room.last.as_ref().is_none_or(|last| !last.own || last.delivery.archived);
-        if archives > 0 && rooms.iter().all(is_kept) {
+        if archives > 0 && rooms.iter().all(|room| room.kept || room.standing.is_over()) {
             return;
         }
         if tokio::time::timeout_at(deadline, events.next()).await.is_err() {
@@ -95,13 +93,7 @@ pub(crate) async fn settle(session: &Session) {
 }
 
 pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>) -> Result<(), Failure> {
-    let lifetime = match expires {
-        Some(text) => Some(
-            session::duration(text)
-                .ok_or_else(|| Failure::usage(format!("{text:?} is no time; type 90m, 2h or 7d")))?,
-        ),
-        None => None,
-    };
+    let lifetime = crate::govern::lifetime(expires)?;
     let session = Session::online(cli).await?;
     let room = session.room(room).await?;
     let command = if new { Command::MakeCode { room, lifetime, uses: None } } else { Command::Code { room } };

@@ -185,10 +185,7 @@ impl Engine {
     /// Says in every room who this device is.
     fn tell_who_this_is(&mut self) {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
-        for room in rooms {
-            let bodies = self.profile_body_in(room).into_iter().collect();
-            self.write_contents(room, bodies, None, |_| Reply::Done);
-        }
+        rooms.into_iter().for_each(|room| self.tell_profile(room));
     }
 
     /// Becomes a device of a person: takes up key and name, and brings along what was here already.

@@ -10,7 +10,7 @@ use crate::{
     epoch::EpochRecord,
     ids::{DeviceId, DoorId, EntryId, LogKey},
     log::Height,
-    rules::{Refused, learn_record, read_record},
+    rules::{Refused, learn_record},
 };
 
 /// Where a founder comes in: after the genesis and the first epoch.
@@ -34,14 +34,6 @@ pub enum Learned {
 }
 
 impl Rules {
-    /// Reads an epoch entry, whether or not its place in the log is known.
-    ///
-    /// # Errors
-    /// [`Refused::Never`] when it is malformed.
-    pub fn read_epoch(&self, entry: &Verified<Entry>) -> Result<EpochRecord, Refused> {
-        read_record(self.room, entry)
-    }
-
     /// Learns an epoch from its entry, wherever it came from: a log, a peer, a registration. Gives the
     /// record when it is new.
     ///
@@ -49,7 +41,7 @@ impl Rules {
     /// [`Refused::NotYet`] while what it follows is not known, [`Refused::Never`] when its author may
     /// not have written it.
     pub fn learn_epoch(&mut self, entry: &Verified<Entry>) -> Result<Option<EpochRecord>, Refused> {
-        let learned = learn_record(&mut self.graph, self.room, entry, |_| true)?;
+        let learned = learn_record(&mut self.graph, self.room, entry)?;
         if learned.is_some() {
             self.forget_who();
         }
@@ -74,7 +66,7 @@ impl Rules {
         let learned = match header.kind {
             Kind::Genesis if header.seq == 0 && entry.room() == self.room => return Ok(Learned::Nothing),
             Kind::Epoch => return Ok(epoch.map_or(Learned::Nothing, |record| Learned::Epoch(Box::new(record)))),
-            Kind::Genesis | Kind::Admission | Kind::Invite => return Err(Refused::Never),
+            Kind::Genesis => return Err(Refused::Never),
             Kind::Access => match AccessBody::decode(entry.body()).map_err(|_| Refused::Never)? {
                 AccessBody::In(body) => return self.learn_in(&header, at, &body),
                 AccessBody::Out(body) => {
@@ -115,6 +107,12 @@ impl Rules {
         self.facts.add_in(fact);
         self.forget_who();
         Ok(Learned::In(header.author))
+    }
+
+    /// Whether an entry of coming in or going out, or of a door, is known here.
+    #[must_use]
+    pub fn knows(&self, entry: EntryId) -> bool {
+        self.facts.knows(entry)
     }
 
     /// Checks what of an entry of coming in can be checked by itself.

@@ -145,12 +145,18 @@ impl Rules {
         (!is_owners, age, fact.at.seq, id)
     }
 
-    /// The door of a code. Of several with one locator, which only somebody who has the code can make, one
-    /// that works, then the oldest.
+    /// The door of a code. A locator binds nobody: whoever reads it in one door may write it into another
+    /// one. So `fits` says which of them is meant, by the door and the device that made it. Of several that
+    /// fit one that works, then the oldest.
     #[must_use]
-    pub fn find(&self, locator: Locator, living: &Living<'_>) -> Option<DoorId> {
+    pub fn find(
+        &self,
+        locator: Locator,
+        living: &Living<'_>,
+        fits: impl Fn(&Door, DeviceId) -> bool,
+    ) -> Option<DoorId> {
         let doors = self.facts.doors_at(locator).iter().filter_map(|id| Some((*id, self.facts.door(*id)?)));
-        let standing = doors.filter(|(_, fact)| self.door_stands(fact));
+        let standing = doors.filter(|(_, fact)| fits(&fact.door, fact.at.log.author) && self.door_stands(fact));
         standing
             .min_by_key(|(id, fact)| (self.check_door(*id, living).is_err(), self.door_rank(*id, fact)))
             .map(|(id, _)| id)

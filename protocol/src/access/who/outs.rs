@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Pass, World};
 use crate::{
+    access::facts::OutFact,
     ids::{DeviceId, EpochId, LogId, LogKey},
     log::Height,
 };
@@ -33,33 +34,34 @@ impl Outs {
     /// may end each other.
     pub(super) fn heeded(world: &World<'_>, kept: &Pass) -> Self {
         let mut heeded = Self::default();
+        let standing = || {
+            let stands = |fact: &&OutFact| kept.stands(world, world.cut(fact.at.log), &fact.at);
+            world.facts.outs().iter().filter(stands)
+        };
+        // Nobody sends out devices of others. Only what lets somebody in tells whose a device is: of the rest
+        // some is here and some is not, by the order in which things came.
+        let is_own = |fact: &OutFact, device: DeviceId| {
+            let mut ins = kept.ins_of(device).iter().filter_map(|number| world.facts.ins().get(*number));
+            ins.any(|known| known.own == fact.out.own)
+        };
         // A lost device does not say itself how far it counts, when another one of its person has said it.
         let mut said_by_others = HashSet::new();
-        for fact in world.facts.outs() {
-            if !kept.stands(world, world.cut(fact.at.log), &fact.at) {
-                continue;
-            }
-            for gone in &fact.out.devices {
-                // Nobody sends out devices of others. Only what lets somebody in tells whose a device is: of
-                // the rest some is here and some is not, by the order in which things came.
-                let mut ins = kept.ins_of(gone.device).iter().filter_map(|number| world.facts.ins().get(*number));
-                if !ins.any(|known| known.own == fact.out.own) {
-                    continue;
-                }
+        for fact in standing().filter(|fact| fact.out.for_ever) {
+            let others = fact.out.devices.iter().map(|gone| gone.device).filter(|gone| *gone != fact.at.log.author);
+            said_by_others.extend(others.filter(|gone| is_own(fact, *gone)));
+        }
+        for fact in standing() {
+            for gone in fact.out.devices.iter().filter(|gone| is_own(fact, gone.device)) {
                 let of = heeded.of_device.entry(gone.device).or_default();
                 of.left |= !fact.out.for_ever;
                 of.for_ever |= fact.out.for_ever;
-                for (log, height) in &gone.heads {
-                    of.logs.insert(*log);
+                of.logs.extend(gone.heads.iter().map(|(log, _)| *log));
+                let is_heeded = fact.at.log.author != gone.device || !said_by_others.contains(&gone.device);
+                for (log, height) in gone.heads.iter().filter(|_| is_heeded) {
                     let key = LogKey { author: gone.device, log: *log };
-                    let is_lost = fact.out.for_ever && fact.at.log.author != gone.device;
-                    if is_lost && said_by_others.insert(key) {
-                        heeded.cuts.insert(key, *height);
-                    } else if is_lost || !said_by_others.contains(&key) {
-                        let cut = heeded.cuts.entry(key).or_insert(*height);
-                        // The same for everybody, also where the log forked.
-                        *cut = if (height.next, height.head) > (cut.next, cut.head) { *height } else { *cut };
-                    }
+                    let cut = heeded.cuts.entry(key).or_insert(*height);
+                    // The same for everybody, also where the log forked.
+                    *cut = if (height.next, height.head) > (cut.next, cut.head) { *height } else { *cut };
                 }
                 heeded.epochs.insert(fact.at.epoch);
             }

@@ -2,7 +2,7 @@
 
 use super::{
     EpochGraph, EpochOutline, OneDevice,
-    names::{ADDED, HEADED, KEYED, WROTE},
+    names::{ADDED, HEADED, WROTE},
     resolve::{Rank, founder_rank},
 };
 use crate::{
@@ -170,19 +170,6 @@ impl EpochGraph {
     #[must_use]
     pub fn device(&self, device: DeviceId) -> OneDevice<'_> {
         OneDevice::new(self, device)
-    }
-
-    /// Whether any record names a device.
-    #[must_use]
-    pub fn is_named(&self, device: DeviceId) -> bool {
-        self.devices.mentions(device).is_some_and(|mentions| mentions.ever(KEYED))
-    }
-
-    /// Whether a code that was made in an epoch may still let somebody in.
-    #[must_use]
-    pub fn lets_in(&self, epoch: EpochId) -> bool {
-        let Some((at, node)) = self.node_of(epoch) else { return true };
-        self.view.barriers.are_within(&node.ancestors, at) && self.shuts_out_all(at)
     }
 
     /// Standing records that name where the logs of a device ended for them, though it stays: a

@@ -1,7 +1,5 @@
-//! What the graph comes to for one device: where it may write, whether it is a member. Asked for many
+//! What the graph comes to for one device: where it may write. Asked for many
 //! epochs at once, so what is the same for all of them is found out first.
-
-use std::collections::BTreeSet;
 
 use super::{
     EpochGraph, Node,
@@ -17,10 +15,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct OneDevice<'a> {
     graph: &'a EpochGraph,
-    device: DeviceId,
     mentions: Option<&'a Mentions>,
     /// Standing removals that know nothing of it: it is neither among those who stay nor among those who
-    /// go, so its admission may have been made with a removed member's keys.
+    /// go, so a removed member may have let it in.
     strange: Bits,
 }
 
@@ -32,11 +29,11 @@ impl<'a> OneDevice<'a> {
         knowing.for_each(|at| known.insert(at));
         let mut strange = graph.view.barriers.clone();
         strange.remove_all(&known);
-        Self { graph, device, mentions, strange }
+        Self { graph, mentions, strange }
     }
 
     /// Whether its entries in an epoch are to be taken, by what is known of removals. `admitted` tells
-    /// whether it was let in by a certificate; else the record itself must name it.
+    /// whether something else lets it in; if not, the record itself must name it.
     ///
     /// # Errors
     /// [`Refused::NotYet`] when nothing lets it in yet, [`Refused::Cut`] when a removal shut it out.
@@ -63,20 +60,5 @@ impl<'a> OneDevice<'a> {
         }
         let knew = |barrier: usize| self.graph.nodes.get(barrier).is_some_and(|node| node.ancestors.contains(at));
         self.strange.iter().any(|barrier| !self.graph.reaches(at, barrier) && knew(barrier))
-    }
-
-    /// Whether a standing epoch lets it in, by name or by a certificate to one of these.
-    #[must_use]
-    pub fn is_member(&self, certified: &BTreeSet<EpochId>) -> bool {
-        if self.graph.is_removed(self.device) {
-            return false;
-        }
-        let lets_in = |at: usize| {
-            let node = self.graph.nodes.get(at).filter(|_| !self.graph.view.void.contains(at));
-            node.is_some_and(|node| !self.is_shut_out(at, node, self.is_named(at)))
-        };
-        let named = self.mentions.into_iter().flat_map(|mentions| mentions.of(KEYED).rev());
-        let certified = certified.iter().filter_map(|epoch| self.graph.by_epoch.get(epoch)).flatten();
-        named.chain(certified.copied()).any(lets_in)
     }
 }

@@ -162,19 +162,18 @@ impl Oracle {
             usable: usable.map(id).collect(),
             cuts,
             was_owner,
-            members: self.members(&standing, &state.removed),
+            writers: self.writers(&standing),
         }
     }
 
-    /// For every device that anything names: whether it is a member, certificates aside, and in which
-    /// epochs it may write with one.
-    fn members(&self, standing: &BTreeSet<usize>, removed: &BTreeSet<DeviceId>) -> BTreeMap<DeviceId, Member> {
+    /// For every device that anything names: in which epochs it may write once something let it in.
+    fn writers(&self, standing: &BTreeSet<usize>) -> BTreeMap<DeviceId, BTreeSet<EpochId>> {
         let named = self.records.iter().flat_map(|record| record.facts.keys.iter().chain(&record.facts.removed));
         let barriers = || {
             let standing = standing.iter().map(|at| (*at, &self.records[*at]));
             standing.filter(|(_, record)| !record.facts.removed.is_empty() || record.facts.ends_codes)
         };
-        let member = |device: DeviceId| {
+        let writes = |device: DeviceId| {
             let strange: Vec<usize> = barriers()
                 .filter(|(_, record)| !record.facts.keys.contains(&device) && !record.facts.removed.contains(&device))
                 .map(|(at, _)| at)
@@ -185,16 +184,10 @@ impl Oracle {
                 let shuts = |barrier: usize| !named || self.records[barrier].ancestors.contains(&at);
                 strange.iter().any(|barrier| !reaches(at, *barrier) && shuts(*barrier))
             };
-            let lets_in = |at: &&usize| self.records[**at].facts.keys.contains(&device) && !is_shut_out(**at);
-            Member {
-                is_member: !removed.contains(&device) && standing.iter().any(|at| lets_in(&at)),
-                writes: (0..self.records.len())
-                    .filter(|at| !is_shut_out(*at))
-                    .map(|at| self.records[at].facts.epoch)
-                    .collect(),
-            }
+            let writes = (0..self.records.len()).filter(|at| !is_shut_out(*at));
+            writes.map(|at| self.records[at].facts.epoch).collect()
         };
-        named.map(|device| (*device, member(*device))).collect()
+        named.map(|device| (*device, writes(*device))).collect()
     }
 }
 
@@ -212,14 +205,6 @@ fn apply(state: &mut State, record: &Record) {
     state.removed.extend(&record.facts.removed);
 }
 
-/// One device.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) is_member: bool,
-    /// Where it may write with a certificate.
-    pub(super) writes: BTreeSet<EpochId>,
-}
-
 /// Everything that devices decide by.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answers {
@@ -230,5 +215,5 @@ pub(super) struct Answers {
     pub(super) usable: BTreeSet<EntryId>,
     pub(super) cuts: BTreeMap<LogKey, Height>,
     pub(super) was_owner: BTreeMap<EntryId, BTreeSet<UserId>>,
-    pub(super) members: BTreeMap<DeviceId, Member>,
+    pub(super) writers: BTreeMap<DeviceId, BTreeSet<EpochId>>,
 }

@@ -91,7 +91,7 @@ impl Author {
 
     /// Comes in as one that a record names, and says who it is.
     pub fn enter(&mut self, secrets: &EpochSecrets, name: &str, wall: u64) -> anyhow::Result<Vec<Verified<Entry>>> {
-        self.come_in(secrets, name, wall, |own, place| In::named(own, place))
+        self.come_in(secrets, name, wall, In::named)
     }
 
     /// The same by a code.

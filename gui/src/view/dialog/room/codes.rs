@@ -16,20 +16,26 @@ use crate::{
 
 /// How long a new code works, as offered, in hours.
 const HOURS: [(Option<u64>, &str); 4] = [
-    (None, "Works for ever"),
-    (Some(1), "Works for an hour"),
-    (Some(24), "Works for a day"),
     (Some(168), "Works for a week"),
+    (Some(24), "Works for a day"),
+    (Some(1), "Works for an hour"),
+    (None, "Works until it is ended"),
 ];
 /// How many may join with it, as offered.
 const USES: [(Option<u32>, &str); 4] =
     [(None, "for anybody"), (Some(1), "for one person"), (Some(5), "for five people"), (Some(30), "for thirty people")];
 
 /// What a new code is to be like.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct NewCode {
     hours: Option<u64>,
     uses: Option<u32>,
+}
+
+impl Default for NewCode {
+    fn default() -> Self {
+        Self { hours: HOURS[0].0, uses: None }
+    }
 }
 
 impl RoomPage {

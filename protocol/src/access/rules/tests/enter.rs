@@ -176,8 +176,8 @@ fn a_person_has_64_living_codes_and_owners_are_not_crowded_out() {
     assert!(found.contains(&five.entries[1].id().into()) && !found.contains(&five.door()), "the older ones");
     // Of several doors of one code one that works is found.
     let locator = code(9).locator();
-    assert_eq!(rules.find(locator, &living(&|_| false)), Some(five.entries[1].id().into()));
+    assert_eq!(rules.find(locator, &living(&|_| false), |_, _| true), Some(five.entries[1].id().into()));
     let first = DoorId::from(five.entries[1].id());
-    assert_eq!(rules.find(locator, &living(&|door| door == first)), Some(five.entries[2].id().into()));
-    assert_eq!(rules.find(code(77).locator(), &living(&|_| false)), None);
+    assert_eq!(rules.find(locator, &living(&|door| door == first), |_, _| true), Some(five.entries[2].id().into()));
+    assert_eq!(rules.find(code(77).locator(), &living(&|_| false), |_, _| true), None);
 }

@@ -110,7 +110,7 @@ fn a_full_room_changes_its_key_as_often_as_there_are_places() {
         assert_eq!(learn(&mut graph, number, facts), Ok(true), "record {number}");
     }
     assert_eq!(learn(&mut graph, EPOCHS_MAX, record(EPOCHS_MAX, 0, &[EPOCHS_MAX - 1])), Err(Refused::NotYet));
-    assert!(graph.has_key_for(EpochId::from_bytes(id(4, 9)), device(511)) && graph.is_named(device(5)));
+    assert!(graph.has_key_for(EpochId::from_bytes(id(4, 9)), device(511)) && graph.names(device(5)));
 }
 
 #[test]

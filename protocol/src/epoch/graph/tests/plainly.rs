@@ -10,7 +10,7 @@ use crate::{
         EpochFacts,
         graph::{
             EpochGraph,
-            oracle::{Answers, Member, Oracle},
+            oracle::{Answers, Oracle},
         },
     },
     ids::{DeviceId, EntryId, EpochId},
@@ -32,10 +32,10 @@ fn answers(graph: &EpochGraph, records: &[Record]) -> Answers {
     let named: BTreeSet<DeviceId> =
         facts.iter().flat_map(|facts| facts.keys.iter().chain(&facts.removed)).copied().collect();
     let epochs: BTreeSet<EpochId> = facts.iter().map(|facts| facts.epoch).collect();
-    let member = |id: DeviceId| {
+    let writes = |id: DeviceId| {
         let one = graph.device(id);
         let writes = epochs.iter().filter(|epoch| one.may_write(**epoch, true).is_ok());
-        (id, Member { is_member: one.is_member(&BTreeSet::new()), writes: writes.copied().collect() })
+        (id, writes.copied().collect())
     };
     let logs = facts.iter().flat_map(|facts| facts.heads.keys()).copied();
     let cuts: BTreeMap<_, Height> = logs.filter_map(|log| Some((log, graph.cut(log)?))).collect();
@@ -47,7 +47,7 @@ fn answers(graph: &EpochGraph, records: &[Record]) -> Answers {
         usable,
         cuts: cuts.into_iter().filter(|(_, height)| *height != Height::EMPTY).collect(),
         was_owner: known.iter().map(|(_, node)| (node.entry, of(node))).collect(),
-        members: named.into_iter().map(member).collect(),
+        writers: named.into_iter().map(writes).collect(),
     }
 }
 
