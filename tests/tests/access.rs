@@ -240,7 +240,7 @@ fn who_came_by_the_code_of_somebody_who_was_removed_meanwhile_is_out() {
         panic!("a code")
     };
     network.run_for(MINUTE);
-    let user = network.members(0, room).into_iter().find(|member| member.name == "host 1").unwrap().user;
+    let user = network.members(0, room).into_iter().find(|member| member.name == "host 1").unwrap().user.unwrap();
     network.cut(&[0, 3], &[1, 2]);
     network.call(0, Command::RemovePerson { room, user }).unwrap();
     network.join(2, &theirs).unwrap();
