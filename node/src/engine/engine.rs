@@ -287,9 +287,7 @@ impl Engine {
 
     fn on_stop(&mut self) {
         self.is_stopping = true;
-        if self.is_guest {
-            self.end_visits();
-        }
+        self.end_visits();
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             self.stop_waiting(room);

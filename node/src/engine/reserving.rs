@@ -41,14 +41,19 @@ impl Reserved {
 impl Engine {
     /// Whether these own entries, the newest of their log, may be published at once.
     pub(super) fn may_publish(&self, room: RoomId, entries: &[Verified<Entry>]) -> bool {
-        if self.connections.in_room(room).is_empty() {
+        let is_heard = !self.connections.in_room(room).is_empty();
+        let Some(room) = self.rooms.get(&room) else { return false };
+        if room.reserved.waiting > 0 || self.unsaved.is_failing() {
             return false;
         }
-        let Some(room) = self.rooms.get(&room) else { return false };
+        // Nothing of a guest's is kept: it never starts again, with less than it published.
+        if self.is_guest {
+            return true;
+        }
         // What else is written (comings in, codes) can wait for the disk, and be undone.
         let is_sealed = entries.iter().all(|entry| entry.header().kind == Kind::Content);
         let is_reserved = entries.last().is_some_and(|last| last.header().seq < room.reserved.below);
-        is_sealed && is_reserved && room.reserved.waiting == 0 && !self.unsaved.is_failing()
+        is_heard && is_sealed && is_reserved
     }
 
     /// Takes note of own entries; in a conversation, reserves more places when few are left. The

@@ -3,6 +3,7 @@
 //!
 //! A guest's entry of coming in says when its time is over. Whoever has a clock compares it: nobody serves
 //! it after that, and the next epoch leaves it out. When it stops before, it says that it goes out.
+//! What a guest writes is published at once: it is kept nowhere, so there is no disk to wait for.
 
 use parlor_protocol::{RoomId, access::Hours};
 
@@ -16,23 +17,42 @@ const VISIT_MS: u64 = 12 * 60 * 60 * 1000;
 const LOOK_EVERY_MS: u64 = 60_000;
 
 impl Engine {
+    /// Whether this device is a person of its own for as long as it runs. Where it belongs to somebody with
+    /// an account or other devices, those come into a room because it did, so it stays.
+    fn is_visitor(&self) -> bool {
+        self.is_guest && self.account.record.is_none() && self.other_devices().is_empty()
+    }
+
     /// When the time of this device ends in a room that it comes into now.
     pub(super) fn stays_until(&self) -> Hours {
-        match self.is_guest {
+        match self.is_visitor() {
             true => Hours::rounded_up(self.now.wall.saturating_add(VISIT_MS)),
             false => Hours::NONE,
         }
     }
 
-    /// Says in all rooms that this device goes out: it stops, and nothing of it is left then.
+    /// The device stops, and nothing of it is left then: it says so in its rooms.
     pub(super) fn end_visits(&mut self) {
-        let me = self.me();
-        let may_say = |room: &Room| {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        self.go_out(rooms);
+    }
+
+    /// Says in rooms that a guest goes out, where that takes nobody else along.
+    pub(super) fn go_out(&mut self, rooms: impl IntoIterator<Item = RoomId>) {
+        let (me, is_visitor) = (self.me(), self.is_visitor());
+        if !self.is_guest {
+            return;
+        }
+        let may_go = |room: &Room| {
             let is_in = room.membership.current().is_some() && room.membership.is_in(me);
-            room.is_loaded && is_in && !room.standing.is_over() && !room.record.request
+            let is_alone = is_visitor || room.membership.rules().is_only_linked(me);
+            room.is_loaded && is_in && is_alone && !room.standing.is_over() && !room.record.request
         };
-        let rooms: Vec<RoomId> = self.rooms.values().filter(|room| may_say(room)).map(Room::id).collect();
-        rooms.into_iter().for_each(|room| self.send_out(room, &[me], false, None));
+        for room in rooms {
+            if self.rooms.get(&room).is_some_and(may_go) {
+                self.send_out(room, &[me], false, None);
+            }
+        }
     }
 
     /// The members were told: looks again when the next visit ends.

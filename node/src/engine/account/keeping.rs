@@ -219,10 +219,12 @@ impl Engine {
 
     /// Forgets the account, its key and the rooms that came by it. What was here before stays.
     pub(super) fn forget_account(&mut self, call: Option<CallId>) {
-        let Some(record) = self.account.record.take() else {
+        if self.account.record.is_none() {
             return self.reply(call, Err(CommandError::NotSignedIn));
-        };
-        drop(record);
+        }
+        // On a shared computer the others are told: this device comes back as somebody else.
+        self.go_out(self.person.entered.clone());
+        self.account.record = None;
         let Person { entered, before, .. } = std::mem::take(&mut self.person);
         self.former.clear();
         self.identity.user_seed = before.unwrap_or_else(|| Secret::random(&mut self.rng));

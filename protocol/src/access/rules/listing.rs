@@ -77,6 +77,15 @@ impl Rules {
         Some(Listed { device, own, entry, came, until, is_gone: until.is_past(now_ms, 0) })
     }
 
+    /// Whether nothing but another device of its person brought a device: it can go without taking others
+    /// along that are in because of it.
+    #[must_use]
+    pub fn is_only_linked(&self, device: DeviceId) -> bool {
+        let counted = self.who().states.counted(device).iter().filter_map(|number| self.facts.ins().get(*number));
+        let mut counted = counted.peekable();
+        counted.peek().is_some() && counted.all(|fact| matches!(fact.way, Way::Linked))
+    }
+
     pub(super) fn age(&self, fact: &InFact) -> (u64, EntryId) {
         (self.graph.generation(fact.at.epoch).unwrap_or(u64::MAX), fact.at.entry)
     }
