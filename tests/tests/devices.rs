@@ -26,7 +26,9 @@ fn labels(network: &mut Network, host: HostId) -> Vec<String> {
 }
 
 fn user(network: &mut Network, host: HostId, room: RoomId) -> UserId {
-    network.members(host, room).into_iter().find(|member| member.own).unwrap().user.unwrap()
+    let own = |network: &mut Network| network.members(host, room).into_iter().find(|member| member.own)?.user;
+    assert!(network.run_until(|network| own(network).is_some()), "host {host} is in");
+    own(network).unwrap()
 }
 
 fn rooms(network: &mut Network, host: HostId) -> Vec<RoomId> {

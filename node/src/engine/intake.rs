@@ -235,6 +235,7 @@ impl Engine {
         self.after_doors(room_id);
         self.tell_profile(room_id);
         self.flush_waiting(room_id);
+        self.go_on_leaving(room_id);
     }
 
     /// The own entry of coming in may have had to wait for what it hangs on.
@@ -348,10 +349,14 @@ impl Engine {
     }
 
     fn finish_loading(&mut self, room_id: RoomId) {
+        let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.is_loaded = true;
         self.timers.set(self.now.mono, Timer::Vanish(room_id));
-        room.unresolved = Vec::new();
+        // What lets this device in may hang on what has not come yet.
+        let unresolved = std::mem::take(&mut room.unresolved);
+        let is_own_in = |entry: &Verified<Entry>| entry.header().author == me && entry.header().kind == Kind::Access;
+        room.unadmitted = unresolved.into_iter().filter(is_own_in).collect();
         room.summary_changed = true;
         room.membership.sort_members();
         let shown_otherwise = room.recut();

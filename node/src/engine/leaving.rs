@@ -35,17 +35,29 @@ impl Engine {
         }
         let has_other_devices = room.membership.devices_of(user).any(|device| device != me);
         (room.record.leaving, room.left_at) = (true, self.now.mono);
-        if room.membership.current().is_some() && room.membership.is_in(me) {
+        let may_say_so = room.membership.current().is_some() && room.membership.is_in(me);
+        if may_say_so {
             let own = self.own_devices_in(room_id);
             self.send_out(room_id, &own, false, Some(call));
             self.save_room_now(room_id);
             self.look_at_standing(room_id);
         } else {
+            self.save_room_now(room_id);
             self.reply(Some(call), Ok(Reply::Done));
         }
-        if is_alone && !has_other_devices && self.connections.archives().is_empty() {
+        if may_say_so && is_alone && !has_other_devices && self.connections.archives().is_empty() {
             // Nobody is there who could be told.
             self.forget(room_id, None);
+        }
+    }
+
+    /// Somebody left before this device was in, or the room's key was there: it says so now.
+    pub(super) fn go_on_leaving(&mut self, room_id: RoomId) {
+        let me = self.me();
+        let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && room.record.leaving) else { return };
+        if room.membership.current().is_some() && room.membership.is_in(me) {
+            let own = self.own_devices_in(room_id);
+            self.send_out(room_id, &own, false, None);
         }
     }
 

@@ -53,6 +53,9 @@ impl Engine {
     /// Whether this device may write something for people to see.
     pub(super) fn may_write(&self, room_id: RoomId) -> Result<(), CommandError> {
         let room = self.rooms.get(&room_id).ok_or(CommandError::NoSuchRoom)?;
+        if room.record.request {
+            return Err(CommandError::NotAccepted);
+        }
         match &room.standing {
             RoomStanding::ShutOut => return Err(CommandError::CodeOutdated),
             RoomStanding::VisitOver => return Err(CommandError::VisitOver),
