@@ -3,6 +3,7 @@
 use egui::{Key, Modifiers};
 use parlor_node::{Command, CommandError, RoomChange, RoomStanding};
 use parlor_protocol::{HistoryPolicy, Role};
+use std::time::Duration;
 
 use super::{Desk, MINUTE, NOW, with_room};
 
@@ -104,7 +105,8 @@ fn codes_are_listed_made_and_ended() {
         Command::MakeCode { uses, lifetime, .. } => Some((*uses, *lifetime)),
         _ => None,
     });
-    assert_eq!(made, Some((Some(1), None)));
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    assert_eq!(made, Some((Some(1), Some(WEEK))), "a week, unless somebody says otherwise");
     desk.click("End the code of Ada");
     assert!(desk.last(|command| matches!(command, Command::RevokeCode { .. }).then_some(())).is_some());
     desk.click("End all codes");
