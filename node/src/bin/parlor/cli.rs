@@ -98,7 +98,7 @@ pub(crate) enum Do {
         /// Makes a new code.
         #[arg(long)]
         new: bool,
-        /// The new code works this long, for example 2h or 7d.
+        /// The new code works this long, for example 2h or 30d; a week if nothing is said, `never` for until it is ended.
         #[arg(long, value_name = "TIME", requires = "new")]
         expires: Option<String>,
     },
@@ -336,7 +336,7 @@ pub(crate) enum CodesDo {
     List,
     /// Makes one more.
     New {
-        /// It works this long, for example 2h or 7d.
+        /// It works this long, for example 2h or 30d; a week if nothing is said, `never` for until it is ended.
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         /// So many people may join with it.
