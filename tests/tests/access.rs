@@ -308,3 +308,15 @@ fn however_many_come_and_go_in_a_day_owners_begin_few_epochs() {
     let begun = epochs(&mut network, 0, room) - 1;
     assert!((2..=24).contains(&begun), "{begun} epochs in a day");
 }
+
+#[test]
+fn who_could_not_be_asked_is_asked_again() {
+    // A quarter of all requests and of all answers is lost.
+    let lossy = Faults { loss_percent: 25, ..Faults::NONE };
+    for seed in 520..550 {
+        let mut network = Network::new(2, seed, Faults::NONE);
+        let (_, code) = create(&mut network, HistoryPolicy::Everything);
+        network.faults = lossy;
+        network.join(1, &code).expect("nobody gives up because a question was lost");
+    }
+}

@@ -17,7 +17,7 @@ fn up(lan: &Lan, host: u8, dir: &Path, who: &str) -> Background {
 fn ask(who: &mut Background, line: &str) -> String {
     who.tell(line).unwrap();
     let id = line.split('"').nth(3).unwrap();
-    let (_, answer) = who.wait_for(&format!(r#"{{"id":"{id}","#)).unwrap();
+    let (_, answer) = who.wait_for(&format!(r#""id":"{id}""#)).unwrap();
     assert!(answer.contains(r#""ok":"#), "{answer}");
     answer
 }

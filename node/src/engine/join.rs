@@ -72,6 +72,8 @@ pub(super) struct Join {
     /// Who was asked to let this device in, and by which entry.
     entering: Option<(Keeper, Verified<Entry>)>,
     tries: BTreeMap<DeviceId, u32>,
+    /// When somebody was last asked, on the monotonic clock.
+    last_asked: u64,
     /// Somebody knew its door.
     was_known: bool,
     /// Why the last one did not.
@@ -150,6 +152,7 @@ impl Engine {
             entering: None,
             tries: BTreeMap::new(),
             refused: None,
+            last_asked: self.now.mono,
             was_known: false,
             started: self.now.mono,
         };
@@ -174,12 +177,18 @@ impl Engine {
         let waited = self.now.mono.saturating_sub(join.started);
         let new: Vec<_> = peers.iter().filter(|peer| !join.asked.contains(peer)).copied().collect();
         join.asked.extend(&new);
+        if !new.is_empty() {
+            join.last_asked = self.now.mono;
+        }
         let asked = join.asked.len();
         let all_said_no =
             asked > 0 && join.asked.iter().all(|peer| join.said_no.contains(peer) || !peers.contains(peer));
         let code = join.code.clone();
         let is_idle = join.entering.is_none() && join.keepers.is_empty();
-        let gave_up = is_idle && ((waited >= UNKNOWN_AFTER_MS && all_said_no) || waited >= NOBODY_AFTER_MS);
+        // Whoever was asked a moment ago is still given the time to answer.
+        let all_had_time = self.now.mono.saturating_sub(join.last_asked) >= UNKNOWN_AFTER_MS;
+        let is_too_long = waited >= NOBODY_AFTER_MS && (all_had_time || waited >= 2 * NOBODY_AFTER_MS);
+        let gave_up = is_idle && ((waited >= UNKNOWN_AFTER_MS && all_said_no) || is_too_long);
         if gave_up && new.is_empty() {
             let error = match (join.refused, join.said_no.len()) {
                 (Some(why), _) => not_entered(why),
@@ -196,7 +205,7 @@ impl Engine {
             self.event(Event::JoinProgress { code, stage: JoinStage::Searching { asked } });
         }
         for peer in new {
-            self.ask(peer, &Request::Look(Look::sign(&keys, me, peer)), Asked::Look { job: id });
+            self.ask(peer, &Request::Look(Look::sign(&keys, me, peer)), Asked::Look { job: id, peer });
         }
         self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Join(id));
         self.enter_somewhere(id);

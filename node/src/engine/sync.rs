@@ -46,6 +46,7 @@ pub(super) const RETRY_MS: u64 = 2_000;
 pub(super) enum Asked {
     Look {
         job: JobId,
+        peer: DeviceId,
     },
     Enter {
         job: JobId,
@@ -263,9 +264,9 @@ impl Engine {
         let Some(asked) = self.asked.remove(&id) else { return };
         let answer = Answer::decode(bytes).unwrap_or_else(|error| Answer::unread(&error));
         match (asked, answer) {
-            (Asked::Look { job }, Answer::Found(found)) => self.on_found(job, from, found.map(|found| *found)),
-            (Asked::Look { job }, Answer::Refused(Refusal::Busy { .. })) => self.look_again(job, from),
-            (Asked::Look { job }, _) => self.on_found(job, from, None),
+            (Asked::Look { job, .. }, Answer::Found(found)) => self.on_found(job, from, found.map(|found| *found)),
+            (Asked::Look { job, .. }, Answer::Refused(Refusal::Busy { .. })) => self.look_again(job, from),
+            (Asked::Look { job, .. }, _) => self.on_found(job, from, None),
             (Asked::Enter { job }, Answer::Entered(entered)) => self.on_entered(job, from, Some(entered)),
             (Asked::Enter { job }, _) => self.on_entered(job, from, None),
             (Asked::Show { room, peer }, Answer::Entered(entered)) => self.on_shown(room, peer, Some(&entered)),
@@ -304,7 +305,7 @@ impl Engine {
 
     pub(super) fn on_request_failed(&mut self, id: RequestId, _reason: &str) {
         match self.asked.remove(&id) {
-            Some(Asked::Look { job }) => self.check_join(job),
+            Some(Asked::Look { job, peer }) => self.look_again(job, peer),
             Some(Asked::Enter { job }) => self.entering_failed(job),
             Some(Asked::Show { room, peer }) => self.on_shown(room, peer, None),
             Some(Asked::Wraps { room, peer }) => self.wraps_not_taken(room, peer),

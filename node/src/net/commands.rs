@@ -140,10 +140,10 @@ impl Task {
     pub(super) fn send_requests(&mut self, device: DeviceId) {
         let Some(peer) = identity::peer_of(&device) else { return };
         while self.peers.is_connected(&peer)
-            && let Some((id, bytes)) = self.outbound.next(&device)
+            && let Some(request) = self.outbound.next(&device)
         {
-            let wire = self.swarm.behaviour_mut().wire.send_request(&peer, bytes);
-            self.outbound.sent(wire, id, device, Instant::now());
+            let wire = self.swarm.behaviour_mut().wire.send_request(&peer, request.bytes.clone());
+            self.outbound.sent(wire, request, device, Instant::now());
         }
     }
 

@@ -29,17 +29,33 @@ const QUEUE_MAX: usize = 256;
 /// Requests that a peer may make on average and at once: a full sync by pages stays far below.
 pub(super) const REQUESTS: Rate = Rate::per_second(200, 400);
 
+/// A request that is to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct ToSend {
+    id: RequestId,
+    pub(super) bytes: Bytes,
+    /// It was under way before, on a connection that was closed.
+    is_again: bool,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    request: ToSend,
+    peer: DeviceId,
+    sent: Instant,
+}
+
 #[derive(Debug, Default)]
 struct Lane {
     in_flight: usize,
-    queue: VecDeque<(RequestId, Bytes)>,
+    queue: VecDeque<ToSend>,
 }
 
 /// Our requests.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     lanes: HashMap<DeviceId, Lane>,
-    under_way: HashMap<OutboundRequestId, (RequestId, DeviceId, Instant)>,
+    under_way: HashMap<OutboundRequestId, UnderWay>,
 }
 
 impl Outbound {
@@ -49,12 +65,12 @@ impl Outbound {
         if lane.queue.len() >= QUEUE_MAX {
             return Err(id);
         }
-        lane.queue.push_back((id, bytes));
+        lane.queue.push_back(ToSend { id, bytes, is_again: false });
         Ok(())
     }
 
     /// The next request that may be sent to this peer.
-    pub(super) fn next(&mut self, peer: &DeviceId) -> Option<(RequestId, Bytes)> {
+    pub(super) fn next(&mut self, peer: &DeviceId) -> Option<ToSend> {
         let lane = self.lanes.get_mut(peer)?;
         if lane.in_flight >= IN_FLIGHT_MAX {
             return None;
@@ -65,24 +81,40 @@ impl Outbound {
     }
 
     /// A request was sent.
-    pub(super) fn sent(&mut self, wire: OutboundRequestId, id: RequestId, peer: DeviceId, now: Instant) {
-        self.under_way.insert(wire, (id, peer, now));
+    pub(super) fn sent(&mut self, wire: OutboundRequestId, request: ToSend, peer: DeviceId, now: Instant) {
+        self.under_way.insert(wire, UnderWay { request, peer, sent: now });
     }
 
     /// A request ended. `None` when it had ended before.
     pub(super) fn ended(&mut self, wire: OutboundRequestId) -> Option<(RequestId, DeviceId)> {
-        let (id, peer, _) = self.under_way.remove(&wire)?;
-        if let Some(lane) = self.lanes.get_mut(&peer) {
+        self.remove(wire).map(|ended| (ended.request.id, ended.peer))
+    }
+
+    fn remove(&mut self, wire: OutboundRequestId) -> Option<UnderWay> {
+        let ended = self.under_way.remove(&wire)?;
+        if let Some(lane) = self.lanes.get_mut(&ended.peer) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
         }
-        Some((id, peer))
+        Some(ended)
+    }
+
+    /// The connection that carried a request was closed, as happens to one of two that were dialed at the same
+    /// moment: it is to be sent once more, before all others. False when it was sent again before.
+    pub(super) fn again(&mut self, wire: OutboundRequestId) -> bool {
+        if self.under_way.get(&wire).is_none_or(|under_way| under_way.request.is_again) {
+            return false;
+        }
+        let Some(UnderWay { mut request, peer, .. }) = self.remove(wire) else { return false };
+        request.is_again = true;
+        self.lanes.entry(peer).or_default().queue.push_front(request);
+        true
     }
 
     /// The last connection to a peer is closed: what waits for it fails. What is under way is
     /// reported by libp2p.
     pub(super) fn disconnected(&mut self, peer: &DeviceId) -> Vec<RequestId> {
         let Some(lane) = self.lanes.get_mut(peer) else { return Vec::new() };
-        let failed = lane.queue.drain(..).map(|(id, _)| id).collect();
+        let failed = lane.queue.drain(..).map(|request| request.id).collect();
         if lane.in_flight == 0 {
             self.lanes.remove(peer);
         }
@@ -92,7 +124,7 @@ impl Outbound {
     /// Requests that nobody will answer any more.
     pub(super) fn lost(&mut self, now: Instant) -> Vec<OutboundRequestId> {
         let lost = |sent: &Instant| now.saturating_duration_since(*sent) > LOST;
-        self.under_way.iter().filter(|(_, (_, _, sent))| lost(sent)).map(|(wire, _)| *wire).collect()
+        self.under_way.iter().filter(|(_, under_way)| lost(&under_way.sent)).map(|(wire, _)| *wire).collect()
     }
 }
 

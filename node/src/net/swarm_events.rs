@@ -224,8 +224,14 @@ impl Task {
                     self.send_requests(from);
                 }
             }
-            Event::OutboundFailure { request_id, error, .. } => {
-                if let Some((id, device)) = self.outbound.ended(request_id) {
+            Event::OutboundFailure { peer, request_id, error, .. } => {
+                let is_elsewhere = matches!(error, request_response::OutboundFailure::ConnectionClosed)
+                    && self.peers.is_connected(&peer);
+                if is_elsewhere && self.outbound.again(request_id) {
+                    if let Some(device) = self.peers.entry(&peer).map(|entry| entry.device) {
+                        self.send_requests(device);
+                    }
+                } else if let Some((id, device)) = self.outbound.ended(request_id) {
                     self.emit(NetEvent::RequestFailed { id, reason: in_plain_words(&error) });
                     self.send_requests(device);
                 }
