@@ -109,6 +109,7 @@ fn connection(bo: DeviceId, chen: DeviceId) -> Connection {
         device,
         name: name.into(),
         archive,
+        used: archive,
         address: address.into(),
         transport: transport.into(),
         rtt_us,
@@ -121,6 +122,7 @@ fn connection(bo: DeviceId, chen: DeviceId) -> Connection {
             peer(DeviceId::from_bytes([9; 32]), "old-laptop", true, "/ip4/192.168.1.5/udp/4720/quic-v1", "quic", Some(510)),
         ],
         manual: vec!["10.0.4.7:4711".into()],
+        archives: vec![DeviceId::from_bytes([9; 32])],
         hints: vec!["No multicast came in on wlan0 for a minute: the access point may keep machines apart. Machines that do not appear can be added by address in Settings.".into()],
     }
 }

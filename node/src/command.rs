@@ -178,6 +178,15 @@ pub enum Command {
     AddAddress(String),
     /// Forgets an address added by hand. Answered with [`Reply::Done`].
     RemoveAddress(String),
+    /// Uses an archive, or does so no more: it is given keys in advance for newcomers, sealed for the codes of
+    /// rooms, so that it lets them in while no member is there. The first archive that keeps a room is used by
+    /// itself. Answered with [`Reply::Done`].
+    UseArchive {
+        /// The archive's device.
+        archive: DeviceId,
+        /// Whether it is used from now on.
+        uses: bool,
+    },
     /// Something about the account.
     Account(Box<AccountCommand>),
     /// Something about the person's own devices.

@@ -451,6 +451,8 @@ pub struct Connection {
     pub peers: Vec<Peer>,
     /// Addresses added by hand.
     pub manual: Vec<String>,
+    /// Archives that this device uses, in reach or not: it gives them keys for newcomers.
+    pub archives: Vec<DeviceId>,
     /// What stands in the way, each with its remedy; empty when all is well.
     pub hints: Vec<String>,
 }
@@ -464,6 +466,8 @@ pub struct Peer {
     pub name: String,
     /// True for archives.
     pub archive: bool,
+    /// True for archives that this device uses: which it gives keys for newcomers.
+    pub used: bool,
     /// The remote address, as a multiaddr.
     pub address: String,
     /// `tcp`, `quic` or `websocket`.

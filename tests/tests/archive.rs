@@ -242,6 +242,14 @@ async fn an_empty_archive_learns_a_room_from_one_who_came_by_the_code_of_a_newco
     let at = address(second.net());
     let carla = node(dir.path(), "carla", std::slice::from_ref(&at)).await;
     send_soon(&carla.handle(), room, "three").await;
+    // Nobody told it to trust this one: until its person does, it gives it no keys and does not count on it.
+    let archive = until("the other archive is there", async || match carla.handle().call(Command::Connection).await {
+        Ok(Reply::Connection(connection)) => connection.peers.into_iter().find(|peer| peer.archive),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    assert!(!archive.used);
+    carla.handle().call(Command::UseArchive { archive: archive.device, uses: true }).await.unwrap();
     until_archived(&carla.handle(), room).await;
     // It lets somebody in by itself, who meets nobody else, with what carla wrapped for ben's code.
     let dora = node(dir.path(), "dora", &[at]).await;

@@ -317,7 +317,9 @@ impl<W> RoomState<W> {
         if self.logs.get(&log).is_some_and(is_begun) {
             return true;
         }
-        let begun = || self.logs.iter().filter(|(_, state)| is_begun(state));
+        // Nor does one that ends at its start, as a flood's do that was shut out.
+        let takes_place = |log: &LogState<W>| log.counted().next > 0 || log.is_busy;
+        let begun = || self.logs.iter().filter(|(_, state)| takes_place(state));
         let of_device = begun().filter(|(other, _)| other.author == log.author).count();
         may_open(begun().count(), of_device)
     }

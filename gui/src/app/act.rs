@@ -73,6 +73,7 @@ impl<B: Backend> App<B> {
                 self.ask(Command::AddAddress(address.clone()), Purpose::AddAddress(address));
             }
             Action::Govern(room, command) => self.ask(*command, Purpose::Govern(room)),
+            Action::UseArchive(archive, uses) => self.ask(Command::UseArchive { archive, uses }, Purpose::Shown),
             Action::RemoveAddress(address) => self.ask(Command::RemoveAddress(address), Purpose::Shown),
             Action::Copy { text, .. } => ctx.copy_text(text),
             Action::OpenLink(text) => match Target::of(&text) {

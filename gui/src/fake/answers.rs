@@ -73,6 +73,15 @@ impl Fake {
                 self.tell_connection();
                 Ok(Reply::Done)
             }
+            Command::UseArchive { archive, uses } => {
+                let mut inner = self.0.borrow_mut();
+                for peer in inner.connection.peers.iter_mut().filter(|peer| peer.device == archive) {
+                    peer.used = uses;
+                }
+                drop(inner);
+                self.tell_connection();
+                Ok(Reply::Done)
+            }
             Command::RemoveAddress(address) => {
                 self.0.borrow_mut().connection.manual.retain(|known| *known != address);
                 self.tell_connection();

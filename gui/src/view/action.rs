@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use parlor_node::{
     AccountCommand, Command, DeviceCommand, RequestAnswer, engine::account::device_name, store::LockChange,
 };
-use parlor_protocol::{EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
+use parlor_protocol::{DeviceId, EntryId, Name, RoomCode, RoomId, UserId, guard::Passphrase};
 
 use super::dialog::Dialog;
 use crate::{config::Look, place::Place, widgets::QrPicture};
@@ -71,6 +71,8 @@ pub enum Action {
     AddAddress(String),
     /// Forget an address.
     RemoveAddress(String),
+    /// Use an archive, or do so no more.
+    UseArchive(DeviceId, bool),
     /// Change something about a room: its people, rules or codes, or one's own being in it.
     Govern(RoomId, Box<Command>),
     /// Show or hide the column of members.

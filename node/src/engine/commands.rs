@@ -111,6 +111,7 @@ impl Engine {
                 self.decide(call, user, |record, at| record.blocked = Mark { is_set: blocked, at });
             }
             Command::AddAddress(address) => self.check_address(call, address),
+            Command::UseArchive { archive, uses } => self.use_archive(call, archive, uses),
             Command::RemovePerson { room, user } => self.remove_person(call, room, user),
             Command::RemoveDevice { room, device } => self.remove_device(call, room, device),
             Command::SetRole { room, user, role } => self.set_role(call, room, user, role),

@@ -42,6 +42,8 @@ pub(super) struct Connections {
     listening: BTreeSet<String>,
     peers: BTreeMap<DeviceId, Connected>,
     pub(super) manual: Vec<String>,
+    /// Archives that this device uses; see `archives`.
+    pub(super) used_archives: Vec<DeviceId>,
     remembered: Vec<PeerRecord>,
     hints: BTreeMap<&'static str, String>,
     /// When people were last told how this device is connected, and who is nearby, on the monotonic clock.
@@ -50,11 +52,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>) -> Self {
+    pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>, used_archives: Vec<DeviceId>) -> Self {
         Self {
             listening: BTreeSet::new(),
             peers: BTreeMap::new(),
             manual,
+            used_archives,
             remembered,
             hints: BTreeMap::new(),
             told: 0,
@@ -72,6 +75,14 @@ impl Connections {
 
     pub(super) fn archives(&self) -> Vec<DeviceId> {
         self.peers.iter().filter(|(_, peer)| peer.archive).map(|(id, _)| *id).collect()
+    }
+
+    /// Says what stands in the way, or that it does no more.
+    pub(super) fn set_hint(&mut self, about: &'static str, text: Option<String>) {
+        match text {
+            Some(text) => drop(self.hints.insert(about, text)),
+            None => drop(self.hints.remove(about)),
+        }
     }
 
     pub(super) fn everybody(&self) -> Vec<DeviceId> {
@@ -216,6 +227,7 @@ impl Engine {
         }
         self.forget_peer(peer);
         self.device_left(peer);
+        self.tell_other_archive();
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
             self.tell_nearby();
         }
@@ -299,6 +311,7 @@ impl Engine {
             device: *device,
             name: if peer.archive { "archive".to_owned() } else { name(device) },
             archive: peer.archive,
+            used: peer.archive && self.is_chosen(*device),
             address: peer.address.clone(),
             transport: peer.transport.to_owned(),
             rtt_us: peer.rtt_us,
@@ -307,6 +320,7 @@ impl Engine {
             listening: self.connections.listening.iter().cloned().collect(),
             peers: peers.collect(),
             manual: self.connections.manual.clone(),
+            archives: self.chosen_archives(),
             hints: self.connections.hints.values().cloned().collect(),
         }
     }

@@ -128,13 +128,16 @@ impl Engine {
                 self.fail(call, CommandError::OwnersOnly);
             }
             Some(_) => {
-                self.end_codes(room, None);
                 let code = RoomCode::random(&mut self.rng);
-                // Its door stands in the new epoch: stretching takes longer than the disk.
-                let lifetime_ms = Some(CODE_LASTS_MS);
-                self.stretch(Job::NewCode { call: Some(call), room, code, lifetime_ms, uses: None, created: false });
+                self.end_codes(room, call, Reply::Code(code));
             }
         }
+    }
+
+    /// All codes are ended, durably: only now the fresh one is made, so that its door stands behind that.
+    pub(super) fn make_fresh_code(&mut self, room: RoomId, call: CallId, code: RoomCode) {
+        let lifetime_ms = Some(CODE_LASTS_MS);
+        self.stretch(Job::NewCode { call: Some(call), room, code, lifetime_ms, uses: None, created: false });
     }
 
     /// Something about doors has changed: codes that let nobody in any more are forgotten, and archives

@@ -117,7 +117,7 @@ impl Engine {
             rng: HedgedRng::new(&identity.device(), &seed),
             key: identity.device(),
             user: identity.user(),
-            connections: Connections::new(loaded.manual, loaded.peers),
+            connections: Connections::new(loaded.manual, loaded.peers, loaded.archives),
             contacts: Contacts::new(loaded.contacts),
             known: Known::default(),
             former: person.former(),

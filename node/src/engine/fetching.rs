@@ -79,7 +79,11 @@ impl Engine {
     }
 
     pub(super) fn on_page(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey, from: u64, entries: Vec<Entry>) {
-        let (is_archive, wall) = (self.connections.is_archive(peer), self.now.wall);
+        let (is_used, wall) = (self.uses_archive(peer), self.now.wall);
+        let let_in_by = self.rooms.get(&room_id).and_then(|room| room.let_in_by);
+        // A newcomer believes who let it in, as long as that one is there, and not whoever answers first.
+        let may_be_first =
+            let_in_by.is_none_or(|keeper| keeper == peer || !self.connections.is_connected(keeper));
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.fetching.remove(&log);
         let state = room.peers.entry(peer).or_default();
@@ -110,9 +114,9 @@ impl Engine {
                 Ok(entries) => {
                     state.bad_answers = 0;
                     // Whom only an outsider says to be in came by a code that works, or not at all.
-                    let is_newcomer = room.is_fresh && !room.has_synced;
+                    let is_newcomer = may_be_first && room.is_fresh && !room.has_synced;
                     let is_in = room.membership.served(peer, wall).is_ok();
-                    let is_trusted = is_archive || is_newcomer || is_in;
+                    let is_trusted = is_used || is_newcomer || is_in;
                     let may_come = |entry: &Verified<Entry>| room.may_come_in_by_gossip(entry, wall);
                     let taken = match is_trusted || entries.iter().all(may_come) {
                         true => self.append(room_id, log, entries, live),

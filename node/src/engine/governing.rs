@@ -195,9 +195,9 @@ impl Engine {
     }
 
     /// Begins an epoch in which no code that was made before lets anybody in.
-    pub(super) fn end_codes(&mut self, room_id: RoomId, call: Option<CallId>) {
+    pub(super) fn end_codes(&mut self, room_id: RoomId, call: CallId, reply: Reply) {
         let decision = Decision { ends_codes: true, acts: vec![Act::CodesEnded], ..Decision::default() };
-        self.enact(room_id, decision, call, Reply::Done);
+        self.enact(room_id, decision, Some(call), reply);
     }
 
     /// The rules of a room, for people.

@@ -348,6 +348,7 @@ impl Engine {
         let by_archive = self.connections.is_archive(peer);
         if let Some(known) = self.rooms.get_mut(&room) {
             known.is_fresh = true;
+            known.let_in_by = Some(peer);
             known.joined_with = Some(join.code.clone());
             // An archive may show an old state: members say what the room is.
             known.record.unconfirmed = by_archive;

@@ -9,12 +9,13 @@ use parlor_protocol::DeviceId;
 use std::collections::BTreeSet;
 
 use super::{Engine, io::Output, timers::Timer};
-use crate::net::{KNOWN_BATCH, NetCommand};
+use crate::{
+    net::{KNOWN_BATCH, NetCommand},
+    store::ARCHIVES_MAX,
+};
 
 /// Most devices that are known: all members of the rooms that a person comfortably has.
 const KNOWN_MAX: usize = 16_384;
-/// Most archives that count because they say that they keep own rooms: anybody may say so.
-const ARCHIVES_MAX: usize = 8;
 /// How long changes wait for company, in milliseconds.
 const TELL_AFTER_MS: u64 = 150;
 /// How often strangers are greeted, in milliseconds: whoever asks for nothing for a minute is let go.
@@ -46,6 +47,7 @@ impl Engine {
         if self.known.archives.len() < ARCHIVES_MAX && self.connections.is_archive(archive) {
             self.known.archives.insert(archive);
             self.recognise(archive);
+            self.adopt_archive(archive);
         }
     }
 

@@ -99,7 +99,7 @@ impl Engine {
     /// this person.
     pub(super) fn is_heeded(&self, room_id: RoomId, peer: DeviceId) -> bool {
         let is_in = || self.rooms.get(&room_id).is_some_and(|room| room.membership.is_in(peer));
-        self.connections.is_archive(peer) || self.is_last_own(room_id, peer) || is_in()
+        self.uses_archive(peer) || self.is_last_own(room_id, peer) || is_in()
     }
 
     /// A peer does not serve this device because it went out: it has heard that this person leaves, unless

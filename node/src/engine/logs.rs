@@ -133,10 +133,11 @@ impl Logs {
 
     /// Whether a log has entries here or may get its first one.
     pub(super) fn may_take(&self, key: LogKey) -> bool {
-        let is_begun = |log: &LogState| log.height.next > 0;
-        if self.logs.get(&key).is_some_and(is_begun) {
+        if self.logs.get(&key).is_some_and(|log| log.height.next > 0) {
             return true;
         }
+        // One that ends at its start, as a flood's do that was shut out, leaves its place to others.
+        let is_begun = |log: &LogState| log.counted().next > 0;
         let (first, last) = (LogKey { log: LogId(0), ..key }, LogKey { log: LogId(u64::MAX), ..key });
         let of_device = self.logs.range(first..=last).filter(|(_, log)| is_begun(log)).count();
         // Counted exactly only where it matters.
@@ -192,3 +193,24 @@ impl Logs {
 
 /// Which peers fetch which logs, so that no log is fetched twice at the same time.
 pub(super) type Fetching = HashMap<LogKey, DeviceId>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_that_a_removal_ended_at_their_start_leave_their_places_to_others() {
+        let log = |device: usize, log| {
+            let mut author = [0; 32];
+            author[..8].copy_from_slice(&device.to_le_bytes());
+            LogKey { author: DeviceId::from_bytes(author), log: LogId(log) }
+        };
+        let begun = Height { next: 3, ..Height::EMPTY };
+        let mut logs = Logs::from_heights(&(0..FURTHER_LOGS_MAX).map(|device| (log(device, 1), begun)).collect());
+        assert!(logs.may_take(log(FURTHER_LOGS_MAX, 1)) && !logs.may_take(log(0, 2)), "no further log of anybody");
+        for device in 1..FURTHER_LOGS_MAX {
+            logs.entry(log(device, 1)).end = Some(Height::EMPTY);
+        }
+        assert!(logs.may_take(log(0, 2)));
+    }
+}

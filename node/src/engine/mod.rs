@@ -5,6 +5,7 @@
 //! that whole networks of engines run in one test thread on virtual time.
 
 pub mod account;
+mod archives;
 mod archiving;
 mod commands;
 mod connection;

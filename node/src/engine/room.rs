@@ -120,6 +120,8 @@ pub(super) struct Room {
     pub(super) early: Vec<EarlyQuestion>,
     /// True until the first full sync after joining.
     pub(super) is_fresh: bool,
+    /// Who let this device in since the start.
+    pub(super) let_in_by: Option<DeviceId>,
     /// When the progress of joining was last told, on the monotonic clock.
     pub(super) progress_sent: u64,
     /// Members that wait to be compared with.
@@ -197,6 +199,7 @@ impl Room {
             is_loaded: false,
             early: Vec::new(),
             is_fresh: false,
+            let_in_by: None,
             progress_sent: 0,
             to_compare: VecDeque::new(),
             tails_asked: 0,

@@ -37,6 +37,8 @@ pub(super) enum Again {
     Forget(RoomId),
     /// Addresses that the user gave.
     Manual,
+    /// Which archives are used.
+    Archives,
     /// The account that this device is signed in to.
     Account,
     /// The new key of the vault, which the archive is told of when it is saved.
@@ -64,6 +66,7 @@ pub(super) struct Unsaved {
     identity: bool,
     forgotten: BTreeSet<RoomId>,
     manual: bool,
+    archives: bool,
     account: bool,
     person: bool,
     /// The user knows.
@@ -99,6 +102,7 @@ impl Engine {
             Again::Forget(room) => drop(self.unsaved.forgotten.insert(room)),
             Again::Identity => self.unsaved.identity = true,
             Again::Manual => self.unsaved.manual = true,
+            Again::Archives => self.unsaved.archives = true,
             Again::Account => self.unsaved.account = true,
             Again::Person => self.unsaved.person = true,
             Again::Contacts(users) => self.contacts.keep_changed(users),
@@ -136,6 +140,9 @@ impl Engine {
         }
         if unsaved.manual {
             self.save_manual();
+        }
+        if unsaved.archives {
+            self.save_archives();
         }
         for room in unsaved.forgotten {
             self.write(vec![Write::ForgetRoom(room)], Pending::unasked(Again::Forget(room)));

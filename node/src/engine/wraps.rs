@@ -149,8 +149,11 @@ impl Engine {
         Wrap::seal(facts, &lock, &payload, &self.key, &mut self.rng).ok()
     }
 
-    /// Gives an archive the wraps that it may lack: once for each state of doors, epochs and steps.
+    /// Gives an archive that is used the wraps that it may lack: once for each state of doors, epochs and steps.
     pub(super) fn push_wraps(&mut self, room_id: RoomId, archive: DeviceId) {
+        if !self.uses_archive(archive) {
+            return;
+        }
         let (me, wall) = (self.me(), self.now.wall);
         let Some(room) = self.rooms.get_mut(&room_id).filter(|room| room.is_loaded && !room.record.request) else {
             return;
@@ -177,7 +180,7 @@ impl Engine {
     }
 
     pub(super) fn push_wraps_everywhere(&mut self, room_id: RoomId) {
-        self.connections.archives().into_iter().for_each(|archive| self.push_wraps(room_id, archive));
+        self.used_archives().into_iter().for_each(|archive| self.push_wraps(room_id, archive));
     }
 
     /// An archive has a portion of them.

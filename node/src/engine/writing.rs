@@ -270,6 +270,7 @@ impl Engine {
                 self.publish(entry);
             }
         }
+        let is_decision = pending.acts.is_some();
         if let (Some(room), Some(acts)) = (room, pending.acts) {
             self.consequences.push(Consequence::Decided { room, acts });
         }
@@ -277,8 +278,10 @@ impl Engine {
             let ids: Vec<_> = pending.own.iter().map(|entry| entry.id()).collect();
             self.tell_changed(room, &ids);
         }
-        if let Some((call, reply)) = pending.reply {
-            self.reply(Some(call), Ok(reply));
+        match (pending.reply, room) {
+            (Some((call, Reply::Code(code))), Some(room)) if is_decision => self.make_fresh_code(room, call, code),
+            (Some((call, reply)), _) => self.reply(Some(call), Ok(reply)),
+            (None, _) => {}
         }
     }
 

@@ -48,10 +48,12 @@ pub(super) enum Kind {
     Account = 9,
     /// What is shared with the person's other devices.
     Person = 10,
+    /// Archives that this device uses.
+    Archives = 11,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::KeyCheck,
         Self::Identity,
         Self::Room,
@@ -63,6 +65,7 @@ impl Kind {
         Self::Epoch,
         Self::Account,
         Self::Person,
+        Self::Archives,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -22,6 +22,7 @@ pub struct MemoryStore {
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     epochs: BTreeMap<(RoomId, EntryId), Entry>,
     manual: Vec<String>,
+    archives: Vec<DeviceId>,
     account: Option<AccountRecord>,
     person: Option<PersonRecord>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,
@@ -90,6 +91,7 @@ impl MemoryStore {
             }
             Write::PutFork(fork) => drop(self.forks.insert((fork.room(), fork.log_key(), fork.seq()), *fork)),
             Write::PutManual(manual) => self.manual = manual,
+            Write::PutArchives(archives) => self.archives = archives,
             Write::PutAccount(account) => self.account = account.map(|account| *account),
             Write::PutPerson(person) => self.person = person.map(|person| *person),
             Write::PutPeer(peer) => {
@@ -143,6 +145,7 @@ impl LocalStore for MemoryStore {
             epochs: self.epochs.values().cloned().collect(),
             forks: self.forks.values().cloned().collect(),
             manual: self.manual.clone(),
+            archives: self.archives.clone(),
             account: self.account.clone(),
             person: self.person.clone(),
             peers: peers.into_iter().map(|(_, peer)| peer).collect(),

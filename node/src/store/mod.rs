@@ -31,7 +31,7 @@ pub(crate) use guard::LockKeeper;
 pub use guard::{LockChange, LockKind};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
-pub(crate) use record::PEERS_MAX;
+pub(crate) use record::{ARCHIVES_MAX, PEERS_MAX};
 pub use record::{
     AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
     PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,

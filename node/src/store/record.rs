@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// Machines that are remembered at most; the ones reached longest ago are forgotten.
 pub(crate) const PEERS_MAX: usize = 256;
+/// Most archives that a device uses, or holds for keepers of its rooms.
+pub(crate) const ARCHIVES_MAX: usize = 8;
 
 /// This device's keys and name. Kept sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -305,6 +307,8 @@ pub struct Loaded {
     pub forks: Vec<ForkProof>,
     /// Addresses added by hand.
     pub manual: Vec<String>,
+    /// Archives that this device uses.
+    pub archives: Vec<DeviceId>,
     /// Machines that were reached before.
     pub peers: Vec<PeerRecord>,
     /// People known here.
@@ -343,6 +347,8 @@ pub enum Write {
     PutFork(Box<ForkProof>),
     /// The addresses added by hand.
     PutManual(Vec<String>),
+    /// The archives that this device uses.
+    PutArchives(Vec<DeviceId>),
     /// A machine that was reached.
     PutPeer(PeerRecord),
     /// The account that this device is signed in to, or none any more.

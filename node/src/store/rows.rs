@@ -120,6 +120,7 @@ pub(super) fn record_of(write: &Write) -> Option<Record> {
         Write::PutEpoch(epoch) => (Kind::Epoch, epoch_key(epoch).to_vec(), encode_record(epoch)),
         Write::PutFork(fork) => (Kind::Fork, fork_key(fork).to_vec(), encode_record(fork)),
         Write::PutManual(manual) => (Kind::Manual, Vec::new(), encode_record(manual)),
+        Write::PutArchives(archives) => (Kind::Archives, Vec::new(), encode_record(archives)),
         Write::PutAccount(account) => (Kind::Account, Vec::new(), encode_record(account)),
         Write::PutPerson(person) => (Kind::Person, Vec::new(), encode_record(person)),
         Write::PutPeer(peer) => (Kind::Peer, peer.device.as_bytes().to_vec(), encode_record(peer)),

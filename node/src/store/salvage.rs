@@ -209,6 +209,7 @@ fn save_records(
     let person = opened(Kind::Person).find_map(|plain| decode_record::<Option<super::PersonRecord>>(&plain));
     batch.extend(person.map(|person| Write::PutPerson(person.map(Box::new))));
     batch.extend(opened(Kind::Manual).filter_map(|plain| decode_record(&plain)).map(Write::PutManual));
+    batch.extend(opened(Kind::Archives).filter_map(|plain| decode_record(&plain)).map(Write::PutArchives));
     batch.extend(opened(Kind::Peer).filter_map(|plain| decode_record::<PeerRecord>(&plain)).map(Write::PutPeer));
     batch.extend(
         opened(Kind::Contact)

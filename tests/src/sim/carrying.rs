@@ -10,7 +10,7 @@ use parlor_protocol::{LinkCode, RoomCode, TopicId, access::CodeKeys, stretch::St
 
 use super::{
     host::HostId,
-    network::{DISK_MS, Happening, Network},
+    network::{Happening, Network},
 };
 
 /// What stretching a room's code comes to in a simulation, where only time on the simulated clock is to
@@ -41,12 +41,12 @@ impl Network {
                 }
                 Output::Flush | Output::Tidy => {}
                 // What a host that stops has not written yet is lost.
-                Output::Write { id, writes, .. } => self.schedule(DISK_MS, host, Happening::Write { id, writes }),
-                Output::Read { id, read } => self.schedule(DISK_MS, host, Happening::Read { id, read }),
+                Output::Write { id, writes, .. } => self.schedule(self.disk_ms, host, Happening::Write { id, writes }),
+                Output::Read { id, read } => self.schedule(self.disk_ms, host, Happening::Read { id, read }),
                 Output::Stretch { job, code } => self.schedule(250, host, Happening::Stretched { job, code }),
                 Output::StretchLink { job, code } => self.schedule(250, host, Happening::LinkStretched { job, code }),
                 // A host of the simulator has no folder to lock.
-                Output::Lock { job, .. } => self.schedule(DISK_MS, host, Happening::Locked { job }),
+                Output::Lock { job, .. } => self.schedule(self.disk_ms, host, Happening::Locked { job }),
                 Output::Password { job, work } => self.schedule(250, host, Happening::Password { job, work }),
                 Output::Net(command) => self.carry_out_net(host, command),
             }

@@ -35,8 +35,8 @@ impl Faults {
     pub const BAD: Self = Self { loss_percent: 20, duplicate_percent: 10, delay_ms: (1, 400) };
 }
 
-/// How long the disk takes, in milliseconds.
-pub(super) const DISK_MS: u64 = 3;
+/// How long the disk takes unless a test says otherwise, in milliseconds.
+const DISK_MS: u64 = 3;
 #[derive(Debug)]
 pub(super) enum Happening {
     Tick,
@@ -89,6 +89,8 @@ pub struct Network {
     pub banned: Vec<(HostId, DeviceId)>,
     /// How much longer than others a request takes, in milliseconds.
     pub holds_up: fn(&Request) -> u64,
+    /// How long each disk takes, in milliseconds.
+    pub disk_ms: u64,
     /// Every gossip message that a host published, in order, whether somebody heard it or not.
     pub published: Vec<(HostId, Bytes)>,
 }
@@ -113,6 +115,7 @@ impl Network {
             strangers: BTreeMap::new(),
             banned: Vec::new(),
             holds_up: |_| 0,
+            disk_ms: DISK_MS,
             published: Vec::new(),
         };
         for host in 0..hosts {
@@ -183,7 +186,7 @@ impl Network {
         let clock = self.clock;
         let outputs = self.hosts[host].input(clock, Input::Stop);
         self.carry_out(host, outputs);
-        self.run_for(2 * DISK_MS);
+        self.run_for(2 * self.disk_ms);
         self.stop(host);
     }
 

@@ -236,3 +236,72 @@ fn an_archive_with_two_histories_cannot_keep_apart_members_who_meet() {
     let both: Vec<String> = all.into_iter().chain(["what was said last?".to_owned()]).collect();
     assert!(network.run_until(|network| (1..3).all(|host| network.texts(host, room) == both)));
 }
+
+/// Keeps every room, and counts what it was brought to let people in with.
+#[derive(Debug, Default)]
+struct Counter(Rc<RefCell<usize>>);
+
+impl Stranger for Counter {
+    fn answer(&mut self, request: Request) -> Option<Answer> {
+        Some(match request {
+            Request::PushWraps(push) => {
+                *self.0.borrow_mut() += push.wraps.len();
+                Answer::Done
+            }
+            Request::Room { ask: RoomRequest::Heights { .. }, .. } => Answer::Heights(Vec::new()),
+            Request::Room { ask: RoomRequest::Push { entries }, .. } => {
+                let last = entries.last()?;
+                Answer::Pushed(vec![(last.log_key(), Height::after(last))])
+            }
+            Request::Room { ask: RoomRequest::Epochs { .. }, .. } => {
+                Answer::Epochs { entries: Vec::new(), tips: Vec::new() }
+            }
+            Request::Room { .. } => Answer::Done,
+            _ => Answer::Refused(Refusal::Malformed),
+        })
+    }
+}
+
+#[test]
+fn only_an_archive_that_its_person_uses_is_brought_keys_for_newcomers() {
+    const OTHER: DeviceId = DeviceId::from_bytes([0xBB; 32]);
+    let mut network = Network::new(1, 60, Faults::NONE);
+    let (room, _) = network.create(0, "kitchen");
+    let (first, second) = (Counter::default(), Counter::default());
+    let brought = || (*first.0.borrow(), *second.0.borrow());
+    network.add_stranger(LIAR, Box::new(Counter(Rc::clone(&first.0))));
+    network.add_stranger(OTHER, Box::new(Counter(Rc::clone(&second.0))));
+    let uses = |network: &mut Network, uses| {
+        network.call(0, Command::UseArchive { archive: OTHER, uses }).unwrap();
+        network.run_for(60_000);
+    };
+    let new_code = |network: &mut Network| {
+        network.call(0, Command::MakeCode { room, lifetime: None, uses: None }).unwrap();
+        network.run_for(60_000);
+    };
+    // The first one is used by itself; of the next one the person is told.
+    network.meet(0, LIAR, true);
+    assert!(network.run_until(|_| brought().0 > 0));
+    network.meet(0, OTHER, true);
+    new_code(&mut network);
+    assert_eq!(brought().1, 0, "a machine that calls itself an archive");
+    let hints = |network: &mut Network| match network.call(0, Command::Connection) {
+        Ok(parlor_node::Reply::Connection(connection)) => connection.hints,
+        other => panic!("{other:?}"),
+    };
+    assert!(hints(&mut network).iter().any(|hint| hint.contains(&OTHER.short())), "{:?}", hints(&mut network));
+    uses(&mut network, true);
+    assert!(brought().1 > 0 && hints(&mut network).is_empty());
+    // That stays so, until the person says otherwise.
+    network.stop(0);
+    network.start(0);
+    network.meet(0, OTHER, true);
+    network.run_for(10_000);
+    let before = brought();
+    new_code(&mut network);
+    assert!(brought().1 > before.1 && hints(&mut network).is_empty());
+    uses(&mut network, false);
+    let before = brought();
+    new_code(&mut network);
+    assert_eq!(brought().1, before.1);
+}

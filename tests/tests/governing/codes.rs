@@ -65,3 +65,15 @@ fn members_count_the_uses_of_a_code_by_themselves_with_neither_its_maker_nor_an_
     network.run_for(5_000);
     assert!(matches!(network.join(4, &once), Err(CommandError::CodeUnknown { .. })));
 }
+
+#[test]
+fn a_fresh_code_works_though_the_disk_is_slower_than_the_making_of_it() {
+    let mut network = Network::new(3, 118, Faults::NONE);
+    let (room, first) = room_of(&mut network, 2);
+    network.disk_ms = 5_000;
+    let fresh = code(network.call(0, Command::RotateCodes { room }));
+    network.disk_ms = 3;
+    network.run_for(10_000);
+    assert!(matches!(network.join(2, &first), Err(CommandError::CodeUnknown { .. })));
+    network.join(2, &fresh).unwrap();
+}

@@ -162,6 +162,7 @@ fn where_several_machines_call_themselves_archives_the_person_says_which_is_mean
         device: DeviceId::from_bytes([number; 32]),
         name: "archive".into(),
         archive: true,
+        used: false,
         address: format!("/ip4/192.168.1.{number}/tcp/47801"),
         transport: "tcp".into(),
         rtt_us: None,

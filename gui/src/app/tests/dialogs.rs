@@ -130,12 +130,13 @@ fn the_connection_panel_says_who_is_reached_how_and_what_to_do() {
     let (fake, _, bo) = with_room();
     let peer = |device, name: &str, archive| {
         let (address, transport) = ("/ip4/10.0.0.2/udp/1/quic-v1".into(), "quic".into());
-        Peer { device, name: name.into(), archive, address, transport, rtt_us: Some(1_250) }
+        Peer { device, name: name.into(), archive, used: archive, address, transport, rtt_us: Some(1_250) }
     };
     fake.connect(Connection {
         listening: vec!["/ip4/10.0.0.1/tcp/4711".into()],
         peers: vec![peer(bo, "Bo", false), peer(DeviceId::from_bytes([7; 32]), "spare", true)],
         manual: Vec::new(),
+        archives: Vec::new(),
         hints: vec!["No multicast on wlan0.".into()],
     });
     let mut desk = Desk::new(&fake);
@@ -209,4 +210,27 @@ fn a_search_without_a_result_says_so() {
     desk.click("Search");
     desk.types("zebra");
     desk.shows("Nothing found");
+}
+
+#[test]
+fn the_settings_say_which_archives_are_used_and_change_it() {
+    let (fake, _, _) = with_room();
+    let peer = |number: u8, used| Peer {
+        device: DeviceId::from_bytes([number; 32]),
+        name: "archive".into(),
+        archive: true,
+        used,
+        address: "/ip4/10.0.0.2/udp/1/quic-v1".into(),
+        transport: "quic".into(),
+        rtt_us: None,
+    };
+    fake.connect(Connection { peers: vec![peer(7, true), peer(9, false)], ..Connection::default() });
+    let mut desk = Desk::of_size(&fake, [1200.0, 1800.0]);
+    desk.click("Settings");
+    desk.shows("in use");
+    desk.shows("not in use");
+    desk.click("Use the archive 09090909");
+    desk.hides("not in use");
+    desk.click("Stop using the archive 07070707");
+    desk.shows("Use the archive 07070707");
 }

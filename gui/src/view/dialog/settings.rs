@@ -56,6 +56,7 @@ impl Settings {
             actions.extend(seen(ui, model));
             actions.extend(self.lock.show(ui, model, facts.look));
             actions.extend(self.addresses(ui, model));
+            actions.extend(archives(ui, model));
             actions.extend(folder(ui, facts.data_folder));
             keys(ui, sight.place);
         });
@@ -147,6 +148,34 @@ impl Settings {
         }
         actions
     }
+}
+
+/// The archives that are connected, and which of them are used.
+fn archives(ui: &mut Ui, model: &Model) -> Vec<Action> {
+    let archives = model.archives();
+    if archives.is_empty() {
+        return Vec::new();
+    }
+    section(ui, "Archives");
+    let palette = theme::palette(ui.visuals());
+    let text = "An archive that you use lets people in by your rooms' codes while nobody is there. Use only one that \
+                somebody you trust runs. It shows these letters when it starts.";
+    ui.label(RichText::new(text).size(size::SMALL).color(palette.faint));
+    let mut actions = Vec::new();
+    for peer in archives {
+        let id = peer.device.short();
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(&id).monospace());
+            ui.label(if peer.used { "in use" } else { "not in use" });
+            let (word, uses) = if peer.used { ("Stop using", false) } else { ("Use", true) };
+            let button = plain_button(ui, word);
+            name_it(ui, &button, &format!("{word} the archive {id}"));
+            if button.clicked() {
+                actions.push(Action::UseArchive(peer.device, uses));
+            }
+        });
+    }
+    actions
 }
 
 /// Whether new messages are told to the desktop, or why they cannot be.

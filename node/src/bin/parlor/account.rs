@@ -216,7 +216,7 @@ async fn sign_out(cli: &Cli, wanted: &str) -> Result<(), Failure> {
 }
 
 /// The archive whose device begins like this, once it is connected.
-async fn archive_by(session: &Session, wanted: &str) -> Result<DeviceId, Failure> {
+pub(crate) async fn archive_by(session: &Session, wanted: &str) -> Result<DeviceId, Failure> {
     let mut events = session.handle.subscribe();
     let deadline = tokio::time::Instant::now() + session.wait;
     loop {

@@ -284,6 +284,17 @@ pub(crate) enum Do {
     },
     /// Lists the machines that can be reached now.
     Peers,
+    /// Lists the archives that can be reached now and says which are used; or uses one, or does so no more.
+    ///
+    /// An archive that is used lets people in by the codes of rooms while nobody is there.
+    Archives {
+        /// Uses the archive whose id begins like this.
+        #[arg(long = "use", value_name = "ID")]
+        add: Option<String>,
+        /// Does not use it any more.
+        #[arg(long = "stop", value_name = "ID", conflicts_with = "add")]
+        drop: Option<String>,
+    },
     /// Examines the network and says what to do about what it finds.
     Doctor,
     /// Keeps the node up. With --json it prints events and reads commands as JSON lines.

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<(), Failure> {
-    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Nearby | Do::Doctor | Do::Run) {
+    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Archives { .. } | Do::Nearby | Do::Doctor | Do::Run) {
         return Err(Failure::usage("this needs the network; leave out --offline"));
     }
     match cli.action.clone() {
@@ -96,6 +96,7 @@ async fn carry_out(cli: Cli) -> Result<(), Failure> {
         Do::Dissolve { room } => govern::dissolve(&cli, &room).await,
         Do::Forget { room } => govern::forget(&cli, &room).await,
         Do::Peers => network::peers(&cli).await,
+        Do::Archives { add, drop } => network::archives(&cli, add.as_deref(), drop.as_deref()).await,
         Do::Doctor => network::doctor(&cli).await,
         Do::Run => run::run(&cli).await,
         Do::Repair => rooms::repair(&cli).await,

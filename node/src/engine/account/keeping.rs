@@ -191,6 +191,8 @@ impl Engine {
     pub(in crate::engine) fn save_account(&mut self) {
         let record = self.account.record.clone().map(Box::new);
         self.write(vec![Write::PutAccount(record)], Pending::unasked(Again::Account));
+        // Its archive is used.
+        self.tell_other_archive();
     }
 
     /// How the account stands.

@@ -33,6 +33,7 @@ pub(super) fn load(db: &Database, sealer: &Sealer, file: &Path) -> Result<Loaded
                 Kind::Account => loaded.account = decode_record(&plain)?,
                 Kind::Person => loaded.person = decode_record(&plain)?,
                 Kind::Manual => loaded.manual = decode_record(&plain)?,
+                Kind::Archives => loaded.archives = decode_record(&plain)?,
                 Kind::Peer => peers.push((Reverse(frame.generation), decode_record(&plain)?)),
                 Kind::Epoch => loaded.epochs.push(decode_record(&plain)?),
                 Kind::Fork => loaded.forks.push(decode_record(&plain)?),

@@ -53,6 +53,7 @@ fn what_is_put_is_loaded_again() {
                 Write::PutIdentity(Box::new(identity("Ada"))),
                 Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
                 Write::PutManual(vec!["10.0.0.7".into()]),
+                Write::PutArchives(vec![DeviceId::from_bytes([5; 32])]),
                 Write::PutFork(Box::new(fork.clone())),
                 Write::PutContact(Box::new(contact.clone())),
             ],
@@ -64,6 +65,7 @@ fn what_is_put_is_loaded_again() {
         assert_eq!((room.name.as_str(), room.unread), ("Kitchen", 3));
         assert_eq!(heights.get(&author.log), Some(&Height::after(&run[2].entry)));
         assert_eq!(loaded.manual, ["10.0.0.7"]);
+        assert_eq!(loaded.archives, [DeviceId::from_bytes([5; 32])]);
         assert_eq!(loaded.forks, [fork]);
         assert_eq!(loaded.contacts, [contact]);
     });

@@ -318,6 +318,7 @@ fn record(sealer: &Sealer, value: &[u8]) -> Option<(u64, Write)> {
         Kind::Account => Write::PutAccount(decode_record(&plain)?),
         Kind::Person => Write::PutPerson(decode_record(&plain)?),
         Kind::Manual => Write::PutManual(decode_record(&plain)?),
+        Kind::Archives => Write::PutArchives(decode_record(&plain)?),
         Kind::Peer => Write::PutPeer(decode_record(&plain)?),
         Kind::Epoch => Write::PutEpoch(decode_record(&plain)?),
         Kind::Fork => Write::PutFork(decode_record(&plain)?),

@@ -8,7 +8,7 @@ use crate::{
     },
     entry::{Entry, Header, Kind, Verified},
     epoch::EpochRecord,
-    ids::{DeviceId, DoorId, EntryId, LogKey},
+    ids::{DeviceId, DoorId, EntryId},
     log::Height,
     rules::{Refused, learn_record},
 };
@@ -206,11 +206,5 @@ impl Rules {
             missing.retain(|entry| farewell.contains(entry));
         }
         missing
-    }
-
-    /// Whether a log takes one of the places that a room has: one that is cut at its start does not.
-    #[must_use]
-    pub fn takes_place(&self, log: LogKey) -> bool {
-        self.cut(log).is_none_or(|end| end.next > 0)
     }
 }

@@ -60,7 +60,8 @@ fn a_removal_shuts_out_whom_it_does_not_know_and_names_who_stays() {
     let rules = room_before(&records, &logs);
     assert_eq!(all_in(&rules), [1, 5], "nor where the removal came last");
     assert!(rules.stands(five.last()) && !rules.stands(six.last()));
-    assert!(rules.takes_place(five.key()) && !rules.takes_place(six.key()));
+    let is_empty = |log: &Log| rules.end(log.key()).is_some_and(|end| end.next == 0);
+    assert!(!is_empty(&five) && is_empty(&six));
     assert_eq!(rules.served(device(6), NOW_MS), Err(NotAdmitted::ShutOut));
     assert!(!rules.stands(&six.entries[0]));
     assert_eq!(rules.came_by(founder.door()).len(), 2, "who is shut out counts no more");
@@ -75,7 +76,8 @@ fn a_flood_of_newcomers_ends_by_a_barrier_that_names_who_stays() {
     records.push(record(11, 1, &[10], &[1, 4, 5]).ends_codes());
     let rules = room_before(&records, &logs);
     assert_eq!(all_in(&rules), [1, 4, 5]);
-    assert!(flood.iter().all(|log| !rules.takes_place(log.key())));
+    let takes_no_place = |log: &Log| rules.end(log.key()).is_some_and(|end| end.next == 0);
+    assert!(flood.iter().all(takes_no_place));
 }
 
 #[test]

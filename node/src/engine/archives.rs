@@ -1,0 +1,112 @@
+//! Archives that this device uses: they are given keys in advance for newcomers, sealed for the room's codes,
+//! and their word counts where only a member's does otherwise.
+//!
+//! Any machine may call itself an archive. The first one that keeps a room of this device is used, as is the one
+//! that keeps its account; every other one only when the person says so. What else archives do needs no trust:
+//! entries are sealed and signed, and every archive in reach is brought them.
+
+use parlor_protocol::DeviceId;
+
+use super::{Engine, io::CallId, unsaved::Again, writing::Pending};
+use crate::{
+    command::Reply,
+    error::CommandError,
+    store::{ARCHIVES_MAX, Write},
+};
+
+/// What stands in the way when there is an archive that is not used.
+const HINT: &str = "another archive";
+
+impl Engine {
+    /// Whether a peer is an archive that this device uses.
+    pub(super) fn uses_archive(&self, peer: DeviceId) -> bool {
+        self.connections.is_archive(peer) && self.is_chosen(peer)
+    }
+
+    /// The archives in reach that this device uses.
+    pub(super) fn used_archives(&self) -> Vec<DeviceId> {
+        self.connections.archives().into_iter().filter(|archive| self.is_chosen(*archive)).collect()
+    }
+
+    pub(super) fn is_chosen(&self, archive: DeviceId) -> bool {
+        self.connections.used_archives.contains(&archive) || self.account_archive() == Some(archive)
+    }
+
+    /// All archives that this device uses.
+    pub(super) fn chosen_archives(&self) -> Vec<DeviceId> {
+        let used = &self.connections.used_archives;
+        let of_account = self.account_archive().filter(|archive| !used.contains(archive));
+        used.iter().copied().chain(of_account).collect()
+    }
+
+    fn account_archive(&self) -> Option<DeviceId> {
+        self.account.record.as_ref().map(|record| record.archive)
+    }
+
+    /// An archive keeps a room of this device: when it is the first one, it is used from now on.
+    pub(super) fn adopt_archive(&mut self, archive: DeviceId) {
+        if self.chosen_archives().is_empty() {
+            self.connections.used_archives.push(archive);
+            self.save_archives();
+            self.after_archives();
+        } else if !self.is_chosen(archive) {
+            self.tell_other_archive();
+        }
+    }
+
+    /// The person says whether an archive is used.
+    pub(super) fn use_archive(&mut self, call: CallId, archive: DeviceId, uses: bool) {
+        let of_account = self.account_archive();
+        let used = &mut self.connections.used_archives;
+        match uses {
+            true if used.contains(&archive) => {}
+            true if used.len() >= ARCHIVES_MAX => {
+                let what = format!("at most {ARCHIVES_MAX} archives can be used; stop using another one first");
+                return self.reply(Some(call), Err(CommandError::Invalid { what }));
+            }
+            true => used.push(archive),
+            false if of_account == Some(archive) => {
+                let what = "this archive keeps your account; sign out first".to_owned();
+                return self.reply(Some(call), Err(CommandError::Invalid { what }));
+            }
+            false => used.retain(|known| *known != archive),
+        }
+        self.save_archives();
+        self.after_archives();
+        self.reply(Some(call), Ok(Reply::Done));
+    }
+
+    pub(super) fn save_archives(&mut self) {
+        let used = self.connections.used_archives.clone();
+        self.write(vec![Write::PutArchives(used)], Pending::unasked(Again::Archives));
+    }
+
+    /// Which archives are used has changed: those that are may lack what lets people in.
+    fn after_archives(&mut self) {
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            self.push_wraps_everywhere(room);
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.summary_changed = true;
+            }
+        }
+        self.tell_other_archive();
+        self.tell_connection();
+    }
+
+    /// Says that there is an archive that is not used, or no more.
+    pub(super) fn tell_other_archive(&mut self) {
+        let others = self.connections.archives().into_iter().filter(|archive| !self.is_chosen(*archive));
+        let shorts: Vec<_> = others.map(|archive| archive.short()).collect();
+        // Before any archive is used the next one is by itself.
+        let is_told = !shorts.is_empty() && !self.chosen_archives().is_empty();
+        let text = is_told.then(|| {
+            format!(
+                "A machine that you do not use as an archive calls itself one: {}. It keeps messages sealed, as any \
+                 archive does, but cannot let people in. If you know it, use it.",
+                shorts.join(", ")
+            )
+        });
+        self.connections.set_hint(HINT, text);
+    }
+}
