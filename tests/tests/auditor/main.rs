@@ -3,6 +3,7 @@
 
 mod archives;
 mod early;
+mod keepers;
 mod knocks;
 mod members;
 mod replays;
