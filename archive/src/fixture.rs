@@ -5,7 +5,8 @@
 use parlor_protocol::{
     DeviceId, DoorId, EntryId, EpochId, HistoryPolicy, LogId, LogKey, Name, RoomId,
     access::{
-        AccessBody, CodeKeys, Door, DoorBody, Hours, In, InPlace, Out, OutDevice, OwnKey, Wrap, WrapFacts, WrapPayload,
+        AccessBody, CodeKeys, Door, DoorBody, Hours, In, InPlace, Out, OutDevice, OwnKey, Terms, Wrap, WrapFacts,
+        WrapPayload,
     },
     card::{DeviceCard, UserKey},
     codec,
@@ -189,7 +190,7 @@ impl TestRoom {
     }
 
     pub(crate) fn door_for(&self, writer: &mut Writer, code: &CodeKeys, expires: Hours, uses: u32) -> (DoorId, Entry) {
-        let door = Door::sign(code, self.id, writer.id(), expires, uses);
+        let door = Door::sign(code, self.id, writer.id(), Terms { expires, uses, members_only: false });
         let entry = writer.write(Kind::Door, self.id, self.secrets.id(), &DoorBody::Made(door).encode().unwrap());
         (entry.id().into(), entry)
     }

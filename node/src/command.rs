@@ -38,6 +38,8 @@ pub enum Command {
         lifetime: Option<Duration>,
         /// How many people may join with it; any number when absent.
         uses: Option<u32>,
+        /// Whether it works only while a member is there: archives are given no keys for it.
+        members_only: bool,
     },
     /// The newest code of a room that this device made or joined with and that has not expired;
     /// made when there is none. Answered with [`Reply::Code`].

@@ -188,7 +188,9 @@ fn who_left_is_served_no_more_and_has_no_key_of_what_comes_later() {
 fn a_code_for_one_lets_one_in_and_an_ended_one_nobody_whatever_is_passed_on() {
     let mut network = Network::new(3, 504, Faults::NONE);
     let (room, _) = create(&mut network, HistoryPolicy::Everything);
-    let made = |network: &mut Network, uses| match network.call(0, Command::MakeCode { room, lifetime: None, uses }) {
+    let made = |network: &mut Network, uses| match network
+        .call(0, Command::MakeCode { room, lifetime: None, uses, members_only: false })
+    {
         Ok(Reply::Code(code)) => code,
         other => panic!("a code, not {other:?}"),
     };
@@ -246,7 +248,9 @@ fn who_came_by_the_code_of_somebody_who_was_removed_meanwhile_is_out() {
     network.join(1, &code).unwrap();
     network.join(3, &code).unwrap();
     assert!(network.run_until(|network| network.member_count(0, room) == 3 && network.member_count(1, room) == 3));
-    let Ok(Reply::Code(theirs)) = network.call(1, Command::MakeCode { room, lifetime: None, uses: None }) else {
+    let Ok(Reply::Code(theirs)) =
+        network.call(1, Command::MakeCode { room, lifetime: None, uses: None, members_only: false })
+    else {
         panic!("a code")
     };
     network.run_for(MINUTE);
@@ -292,7 +296,9 @@ fn a_class_of_thirty_joins_by_one_code_within_a_minute() {
 fn however_many_come_and_go_in_a_day_owners_begin_few_epochs() {
     let mut network = Network::new(2, 508, Faults::NONE);
     let (room, _) = create(&mut network, HistoryPolicy::Everything);
-    let Ok(Reply::Code(code)) = network.call(0, Command::MakeCode { room, lifetime: None, uses: None }) else {
+    let Ok(Reply::Code(code)) =
+        network.call(0, Command::MakeCode { room, lifetime: None, uses: None, members_only: false })
+    else {
         panic!("a code")
     };
     for _ in 0..60 {

@@ -222,7 +222,7 @@ async fn an_empty_archive_learns_a_room_from_one_who_came_by_the_code_of_a_newco
     join(&ben.handle(), &code).await;
     send_soon(&anna.handle(), room, "one").await;
     until_has(&ben.handle(), room, "one").await;
-    let make = Command::MakeCode { room, lifetime: None, uses: None };
+    let make = Command::MakeCode { room, lifetime: None, uses: None, members_only: false };
     let code = match ben.handle().call(make).await {
         Ok(Reply::Code(code)) => code,
         other => panic!("a code, not {other:?}"),

@@ -284,7 +284,11 @@ impl House {
     /// Whoever is new reads what the honest wrote, from the archive alone.
     async fn ends_unharmed(self, attacker: Attacker) {
         attacker.end().await;
-        let fresh = self.ben.handle().call(Command::MakeCode { room: self.kitchen, lifetime: None, uses: None }).await;
+        let fresh = self
+            .ben
+            .handle()
+            .call(Command::MakeCode { room: self.kitchen, lifetime: None, uses: None, members_only: false })
+            .await;
         let Ok(Reply::Code(fresh)) = fresh else { panic!("a code, not {fresh:?}") };
         send(&self.ben.handle(), self.kitchen, "all is well").await;
         until_archived(&self.ben.handle(), self.kitchen).await;
@@ -387,7 +391,8 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
     let answer = room.ask(&mut attacker, RoomRequest::Push { entries: room.new_log(room.newest()) }).await;
     assert!(matches!(answer, Answer::Refused(Refusal::NotAdmitted(NotAdmitted::Show))), "{answer:?}");
     let House { dir, archive, ben, desktop, kitchen, .. } = house;
-    let code = ben.handle().call(Command::MakeCode { room: kitchen, lifetime: None, uses: None }).await;
+    let code =
+        ben.handle().call(Command::MakeCode { room: kitchen, lifetime: None, uses: None, members_only: false }).await;
     let Ok(Reply::Code(code)) = code else { panic!("a code, not {code:?}") };
     ben.shutdown().await;
     desktop.shutdown().await;

@@ -138,6 +138,7 @@ impl Fake {
                 expires: None,
                 used: 2,
                 uses: None,
+                members_only: false,
                 works: true,
                 revoked: false,
             }])),

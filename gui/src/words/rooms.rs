@@ -60,6 +60,9 @@ pub fn code_line(code: &CodeInfo, now_ms: u64) -> String {
         (1, None) => "used once".to_owned(),
         (used, None) => format!("used {used} times"),
     });
+    if code.members_only {
+        parts.push("only while a member is there".to_owned());
+    }
     capital(&parts.join(", "))
 }
 

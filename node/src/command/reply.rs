@@ -167,6 +167,8 @@ pub struct CodeInfo {
     pub used: u32,
     /// How many may; known on the maker's device.
     pub uses: Option<u32>,
+    /// Whether it works only while a member is there, because archives have no keys for it.
+    pub members_only: bool,
     /// Whether it works.
     pub works: bool,
     /// Whether somebody ended it.

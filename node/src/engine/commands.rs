@@ -9,7 +9,7 @@ use parlor_protocol::{
     signal::SignalKind,
 };
 
-use super::{Engine, io::CallId};
+use super::{Engine, doors::Wish, io::CallId};
 use crate::{
     command::{Command, Reply},
     error::CommandError,
@@ -54,9 +54,9 @@ impl Engine {
             Command::SetName(name) => self.set_name(call, name.as_str()),
             Command::Me => self.reply(Some(call), Ok(Reply::Me(self.profile()))),
             Command::CreateRoom { name, history } => self.create_room(call, name, history),
-            Command::MakeCode { room, lifetime, uses } => {
-                let lifetime = lifetime.map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
-                self.make_code(call, room, lifetime, uses);
+            Command::MakeCode { room, lifetime, uses, members_only } => {
+                let lifetime_ms = lifetime.map(|lifetime| u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+                self.make_code(call, room, Wish { lifetime_ms, uses, members_only });
             }
             Command::Code { room } => self.answer_when_read(EarlyQuestion { call, about: About::Code }, room),
             Command::Join(code) => self.join(call, code),

@@ -6,7 +6,7 @@
 
 use parlor_protocol::{
     Locator, Role, RoomCode, RoomId,
-    access::{CodeKeys, Door, DoorBody, DoorState},
+    access::{CodeKeys, Door, DoorBody, DoorState, Terms},
     entry::Kind,
     epoch::RoomKind,
 };
@@ -19,16 +19,36 @@ use crate::{
 };
 
 /// How long a code works when nobody says otherwise, in milliseconds: a week.
-pub(super) const CODE_LASTS_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+const CODE_LASTS_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// What somebody wants a new code to allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// In milliseconds; for ever when absent.
+    pub(super) lifetime_ms: Option<u64>,
+    /// Any number when absent.
+    pub(super) uses: Option<u32>,
+    pub(super) members_only: bool,
+}
+
+impl Wish {
+    /// What a code allows when nobody says otherwise.
+    pub(super) const USUAL: Self = Self { lifetime_ms: Some(CODE_LASTS_MS), uses: None, members_only: false };
+
+    fn terms(self, now_ms: u64) -> Terms {
+        let uses = self.uses.unwrap_or_default();
+        Terms { expires: Door::expiry(now_ms, self.lifetime_ms), uses, members_only: self.members_only }
+    }
+}
 
 impl Engine {
-    /// Makes a code that works for so long, or until it is ended.
-    pub(super) fn make_code(&mut self, call: CallId, room_id: RoomId, lifetime_ms: Option<u64>, uses: Option<u32>) {
+    /// Makes a code.
+    pub(super) fn make_code(&mut self, call: CallId, room_id: RoomId, wish: Wish) {
         if let Err(error) = self.may_invite(room_id) {
             return self.fail(call, error);
         }
         let code = RoomCode::random(&mut self.rng);
-        self.stretch(Job::NewCode { call: Some(call), room: room_id, code, lifetime_ms, uses, created: false });
+        self.stretch(Job::NewCode { call: Some(call), room: room_id, code, wish, created: false });
     }
 
     fn may_invite(&self, room_id: RoomId) -> Result<(), CommandError> {
@@ -51,19 +71,18 @@ impl Engine {
         let Some(room) = self.rooms.get(&room_id) else { return self.fail(call, CommandError::NoSuchRoom) };
         let works = |record: &&CodeRecord| {
             let found = room.membership.find_door(record.locator, wall, |_, maker| maker == me);
-            found.is_some_and(|(state, works)| works && state.door.uses == 0)
+            found.is_some_and(|(state, works)| works && state.door.terms.uses == 0 && !state.door.terms.members_only)
         };
         match room.record.codes.iter().rev().find(works).map(|record| record.code.clone()) {
             Some(code) => self.reply(Some(call), Ok(Reply::Code(code))),
-            None => self.make_code(call, room_id, Some(CODE_LASTS_MS), None),
+            None => self.make_code(call, room_id, Wish::USUAL),
         }
     }
 
     /// Writes the door of a new code.
     pub(super) fn write_door(&mut self, new: NewDoor) {
-        let NewDoor { call, room: room_id, code, keys, lifetime_ms, uses, created } = new;
-        let (me, expires) = (self.me(), Door::expiry(self.now.wall, lifetime_ms));
-        let door = Door::sign(&keys, room_id, me, expires, uses.unwrap_or_default());
+        let NewDoor { call, room: room_id, code, keys, wish, created } = new;
+        let door = Door::sign(&keys, room_id, self.me(), wish.terms(self.now.wall));
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return self.reply(call, Err(CommandError::NoSuchRoom));
         };
@@ -91,9 +110,10 @@ impl Engine {
                 code: known.map(|record| record.code.clone()),
                 maker: state.maker,
                 maker_name: room.name_of(state.maker),
-                expires: state.door.expires.end_ms(),
+                expires: state.door.terms.expires.end_ms(),
                 used: u32::try_from(rules.came_by(state.id).len()).unwrap_or(u32::MAX),
-                uses: Some(state.door.uses).filter(|uses| *uses > 0),
+                uses: Some(state.door.terms.uses).filter(|uses| *uses > 0),
+                members_only: state.door.terms.members_only,
                 works: room.membership.opens(state.id, wall),
                 revoked: room.membership.is_ended(state.id),
             }
@@ -136,8 +156,7 @@ impl Engine {
 
     /// All codes are ended, durably: only now the fresh one is made, so that its door stands behind that.
     pub(super) fn make_fresh_code(&mut self, room: RoomId, call: CallId, code: RoomCode) {
-        let lifetime_ms = Some(CODE_LASTS_MS);
-        self.stretch(Job::NewCode { call: Some(call), room, code, lifetime_ms, uses: None, created: false });
+        self.stretch(Job::NewCode { call: Some(call), room, code, wish: Wish::USUAL, created: false });
     }
 
     /// Something about doors has changed: codes that let nobody in any more are forgotten, and archives
@@ -162,7 +181,6 @@ pub(super) struct NewDoor {
     pub(super) room: RoomId,
     pub(super) code: RoomCode,
     pub(super) keys: CodeKeys,
-    pub(super) lifetime_ms: Option<u64>,
-    pub(super) uses: Option<u32>,
+    pub(super) wish: Wish,
     pub(super) created: bool,
 }

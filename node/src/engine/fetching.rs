@@ -82,8 +82,7 @@ impl Engine {
         let (is_used, wall) = (self.uses_archive(peer), self.now.wall);
         let let_in_by = self.rooms.get(&room_id).and_then(|room| room.let_in_by);
         // A newcomer believes who let it in, as long as that one is there, and not whoever answers first.
-        let may_be_first =
-            let_in_by.is_none_or(|keeper| keeper == peer || !self.connections.is_connected(keeper));
+        let may_be_first = let_in_by.is_none_or(|keeper| keeper == peer || !self.connections.is_connected(keeper));
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.fetching.remove(&log);
         let state = room.peers.entry(peer).or_default();

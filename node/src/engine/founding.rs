@@ -14,7 +14,7 @@ use rand_core::RngCore as _;
 
 use super::{
     Engine,
-    doors::CODE_LASTS_MS,
+    doors::Wish,
     governing::DAYS_MAX,
     io::{CallId, Output},
     join::Job,
@@ -55,8 +55,7 @@ impl Engine {
         match self.found(genesis, Some(name), Vec::new(), None) {
             Some(room) => {
                 let code = RoomCode::random(&mut self.rng);
-                let lifetime_ms = Some(CODE_LASTS_MS);
-                self.stretch(Job::NewCode { call: Some(call), room, code, lifetime_ms, uses: None, created: true });
+                self.stretch(Job::NewCode { call: Some(call), room, code, wish: Wish::USUAL, created: true });
             }
             None => self.reply(Some(call), Err(CommandError::Stopped)),
         }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     Engine,
-    doors::NewDoor,
+    doors::{NewDoor, Wish},
     founding::Founding,
     io::{CallId, JobId, Output},
     sealing::Piece,
@@ -49,14 +49,7 @@ pub(super) enum Job {
     /// Joining.
     Join(Box<Join>),
     /// Making a code for a room; `created` when the room was made with it.
-    NewCode {
-        call: Option<CallId>,
-        room: RoomId,
-        code: RoomCode,
-        lifetime_ms: Option<u64>,
-        uses: Option<u32>,
-        created: bool,
-    },
+    NewCode { call: Option<CallId>, room: RoomId, code: RoomCode, wish: Wish, created: bool },
 }
 
 /// A join under way.
@@ -106,8 +99,8 @@ impl Engine {
             what: "there is not enough free memory to work with codes (64 MiB are needed); close something".into(),
         };
         match (self.jobs.remove(&id), keys) {
-            (Some(Job::NewCode { call, room, code, lifetime_ms, uses, created }), Some(keys)) => {
-                self.write_door(NewDoor { call, room, code, keys, lifetime_ms, uses, created });
+            (Some(Job::NewCode { call, room, code, wish, created }), Some(keys)) => {
+                self.write_door(NewDoor { call, room, code, keys, wish, created });
             }
             (Some(Job::NewCode { call, .. }), None) => self.reply(call, Err(no_memory())),
             (Some(Job::Join(mut join)), Some(keys)) => {

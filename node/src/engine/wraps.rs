@@ -112,10 +112,11 @@ impl Room {
         earlier
     }
 
-    /// Doors that let somebody in, each with its lock.
+    /// Doors that let somebody in and of which archives are given keys, each with its lock.
     fn living_doors(&self, wall: u64) -> Vec<(DoorId, DhPublic)> {
         self.membership.with_living(wall, |rules, living| {
-            let locks = rules.living(living).into_iter().filter_map(|id| Some((id, rules.door(id)?.door.lock)));
+            let open = rules.living(living).into_iter().filter_map(|id| Some((id, rules.door(id)?.door)));
+            let locks = open.filter(|(_, door)| !door.terms.members_only).map(|(id, door)| (id, door.lock));
             locks.collect()
         })
     }

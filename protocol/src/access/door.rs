@@ -23,19 +23,28 @@ pub struct Door {
     pub door: DoorKey,
     /// What keys are wrapped to.
     pub lock: DhPublic,
-    /// When the code stops working.
+    /// What the code allows.
+    pub terms: Terms,
+    sig: Sig,
+}
+
+/// What a code allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Terms {
+    /// When it stops working.
     pub expires: Hours,
     /// How many devices it lets in; 0 for any number.
     pub uses: u32,
-    sig: Sig,
+    /// Whether it works only while a member is there: archives are given no keys for it, so that whoever runs
+    /// one and learns the code reads nothing by it.
+    pub members_only: bool,
 }
 
 impl Door {
     /// The door of a code that a device makes in a room.
     #[must_use]
-    pub fn sign(code: &CodeKeys, room: RoomId, maker: DeviceId, expires: Hours, uses: u32) -> Self {
-        let unsigned =
-            Self { locator: code.locator(), door: code.door(), lock: code.lock(), expires, uses, sig: Sig([0; 64]) };
+    pub fn sign(code: &CodeKeys, room: RoomId, maker: DeviceId, terms: Terms) -> Self {
+        let unsigned = Self { locator: code.locator(), door: code.door(), lock: code.lock(), terms, sig: Sig([0; 64]) };
         Self { sig: code.sign(Label::Door, &unsigned.message(room, maker)), ..unsigned }
     }
 
@@ -60,8 +69,9 @@ impl Door {
             &self.locator.0,
             self.door.as_bytes(),
             self.lock.as_bytes(),
-            &self.expires.0.to_le_bytes(),
-            &self.uses.to_le_bytes(),
+            &self.terms.expires.0.to_le_bytes(),
+            &self.terms.uses.to_le_bytes(),
+            &[u8::from(self.terms.members_only)],
         ]
         .concat()
     }

@@ -20,7 +20,7 @@ pub mod wire;
 mod wrap;
 
 pub use code::CodeKeys;
-pub use door::{Door, DoorBody};
+pub use door::{Door, DoorBody, Terms};
 pub use enter::{ByCode, How, In, InPlace};
 pub use hours::Hours;
 pub use leave::{Out, OutDevice};

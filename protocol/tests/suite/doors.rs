@@ -4,8 +4,8 @@ use crate::fixtures::{Device, Room, altered, entry_id, hex, rng};
 use parlor_protocol::{
     DoorId, EpochId, Locator, LogId, Name, RoomCode, RoomId,
     access::{
-        AccessBody, CodeKeys, Door, DoorBody, EarlierStep, Hours, How, In, InPlace, Out, OutDevice, OwnKey, Wrap,
-        WrapFacts, WrapPayload,
+        AccessBody, CodeKeys, Door, DoorBody, EarlierStep, Hours, How, In, InPlace, Out, OutDevice, OwnKey, Terms,
+        Wrap, WrapFacts, WrapPayload,
         wire::{Enter, Entered, Found, Look, NotEntered, Offer, PushWraps},
     },
     entry::{Entry, Header, Kind},
@@ -24,7 +24,8 @@ pub static CODES: LazyLock<[CodeKeys; 2]> =
 const BAD: Result<(), KeyError> = Err(KeyError::BadSignature);
 
 fn door_entry(room: &Room, code: &CodeKeys) -> Entry {
-    let door = Door::sign(code, room.id(), room.maker.id(), Hours(500_000), 3);
+    let door =
+        Door::sign(code, room.id(), room.maker.id(), Terms { expires: Hours(500_000), uses: 3, members_only: false });
     let header = room.maker.header(Kind::Door, room.id(), room.secrets.id(), Height::EMPTY);
     Entry::sign(&room.maker.key, header, &DoorBody::Made(door).encode().unwrap()).unwrap().into_inner()
 }
@@ -106,16 +107,17 @@ pub fn example_access() -> Vec<Vec<u8>> {
 fn a_door_counts_in_its_room_for_its_maker_and_for_nothing_else() {
     let (room, other) = (Room::new(1), Room::new(2));
     let maker = room.maker.id();
-    let door = Door::sign(&CODES[0], room.id(), maker, Hours(7), 1);
+    let door = Door::sign(&CODES[0], room.id(), maker, Terms { expires: Hours(7), uses: 1, members_only: false });
     assert_eq!(door.check(room.id(), maker), Ok(()));
     assert!(door.is_of(&CODES[0]) && !door.is_of(&CODES[1]));
     assert_eq!(door.check(other.id(), maker), BAD);
     assert_eq!(door.check(room.id(), other.maker.id()), BAD);
-    let changes: [fn(&mut Door); 4] = [
+    let changes: [fn(&mut Door); 5] = [
         |door| door.locator = Locator([1; 16]),
         |door| door.lock = CODES[1].lock(),
-        |door| door.expires = Hours(8),
-        |door| door.uses = 0,
+        |door| door.terms.expires = Hours(8),
+        |door| door.terms.uses = 0,
+        |door| door.terms.members_only = true,
     ];
     for change in changes {
         assert_eq!(altered(&door, change).check(room.id(), maker), BAD);

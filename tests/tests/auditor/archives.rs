@@ -276,7 +276,7 @@ fn only_an_archive_that_its_person_uses_is_brought_keys_for_newcomers() {
         network.run_for(60_000);
     };
     let new_code = |network: &mut Network| {
-        network.call(0, Command::MakeCode { room, lifetime: None, uses: None }).unwrap();
+        network.call(0, Command::MakeCode { room, lifetime: None, uses: None, members_only: false }).unwrap();
         network.run_for(60_000);
     };
     // The first one is used by itself; of the next one the person is told.
@@ -300,8 +300,12 @@ fn only_an_archive_that_its_person_uses_is_brought_keys_for_newcomers() {
     let before = brought();
     new_code(&mut network);
     assert!(brought().1 > before.1 && hints(&mut network).is_empty());
-    uses(&mut network, false);
+    // Nobody is given keys for a code that works only while a member is there.
     let before = brought();
+    network.call(0, Command::MakeCode { room, lifetime: None, uses: None, members_only: true }).unwrap();
+    network.run_for(60_000);
+    assert_eq!(brought(), before);
+    uses(&mut network, false);
     new_code(&mut network);
     assert_eq!(brought().1, before.1);
 }

@@ -61,7 +61,8 @@ fn epochs_and_prekeys_are_renewed_by_themselves_every_week() {
         });
         records.count()
     };
-    let lasting = super::code(network.call(0, Command::MakeCode { room, lifetime: None, uses: None }));
+    let lasting =
+        super::code(network.call(0, Command::MakeCode { room, lifetime: None, uses: None, members_only: false }));
     network.run_for(1_000);
     let before = epochs(&network);
     // Time passes, as far as anybody can tell.

@@ -176,7 +176,7 @@ fn a_page_of_somebody_with_other_devices_takes_nobody_along() {
 fn the_list_says_how_everybody_came() {
     let mut network = Network::new(4, 332, Faults::NONE);
     let (room, _) = room_of(&mut network, 2);
-    let theirs = code(network.call(1, Command::MakeCode { room, lifetime: None, uses: None }));
+    let theirs = code(network.call(1, Command::MakeCode { room, lifetime: None, uses: None, members_only: false }));
     network.run_for(2_000);
     network.join(2, &theirs).unwrap();
     network.link(2, 3);
@@ -244,7 +244,7 @@ fn who_is_passed_on_after_a_codes_end_is_listed_as_late() {
     let mut network = Network::new(2, 333, Faults::NONE);
     let (room, _) = room_of(&mut network, 2);
     let lifetime = Some(Duration::from_secs(3_600));
-    let short = code(network.call(0, Command::MakeCode { room, lifetime, uses: None }));
+    let short = code(network.call(0, Command::MakeCode { room, lifetime, uses: None, members_only: false }));
     network.run_for(2_000);
     let in_time = Silent::new(&mut network, room, &short, 7);
     in_time.is_told(&mut network, 0, room);
@@ -276,7 +276,7 @@ fn who_is_passed_on_after_a_codes_end_is_listed_as_late() {
 fn who_is_passed_on_beyond_a_codes_uses_is_listed_as_too_many() {
     let mut network = Network::new(3, 334, Faults::NONE);
     let (room, _) = room_of(&mut network, 2);
-    let once = code(network.call(0, Command::MakeCode { room, lifetime: None, uses: Some(1) }));
+    let once = code(network.call(0, Command::MakeCode { room, lifetime: None, uses: Some(1), members_only: false }));
     network.run_for(2_000);
     network.join(2, &once).unwrap();
     assert!(network.run_until(|network| network.member_count(0, room) == 3));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixture::code;
 use parlor_protocol::{
-    access::{Door, DoorBody, Hours},
+    access::{Door, DoorBody, Terms},
     entry::Kind,
     limits::{BODY_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, TAIL_MAX},
     log::{Heights, digest, verify_page, verify_suffix},
@@ -200,7 +200,7 @@ async fn a_door_signed_for_somebody_else_is_refused() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    let door = Door::sign(&code(7), room.id, Writer::new(66).id(), Hours::NONE, 0);
+    let door = Door::sign(&code(7), room.id, Writer::new(66).id(), Terms::default());
     let entry = member.write(Kind::Door, room.id, room.secrets.id(), &DoorBody::Made(door).encode().unwrap());
     assert_eq!(stage.push(&room, &member, vec![entry]).await, refused(Refusal::Malformed));
     assert_eq!(stage.store.rooms_at(code(7).locator()).await.unwrap(), []);

@@ -100,13 +100,14 @@ fn codes_are_listed_made_and_ended() {
     desk.shows("Made by Ada, used 2 times");
     desk.click("How many may join with it");
     desk.click("for one person");
+    desk.click("Only while a member is there (the archive gets no key)");
     desk.click("Make code");
     let made = desk.last(|command| match command {
-        Command::MakeCode { uses, lifetime, .. } => Some((*uses, *lifetime)),
+        Command::MakeCode { uses, lifetime, members_only, .. } => Some((*uses, *lifetime, *members_only)),
         _ => None,
     });
     const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-    assert_eq!(made, Some((Some(1), Some(WEEK))), "a week, unless somebody says otherwise");
+    assert_eq!(made, Some((Some(1), Some(WEEK), true)), "a week, unless somebody says otherwise");
     desk.click("End the code of Ada");
     assert!(desk.last(|command| matches!(command, Command::RevokeCode { .. }).then_some(())).is_some());
     desk.click("End all codes");

@@ -353,6 +353,9 @@ pub(crate) enum CodesDo {
         /// So many people may join with it.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,
+        /// It works only while a member is there: archives are given no keys for it.
+        #[arg(long)]
+        members_only: bool,
     },
     /// Ends one.
     Revoke {

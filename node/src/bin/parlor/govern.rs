@@ -182,9 +182,9 @@ pub(crate) fn lifetime(expires: Option<&str>) -> Result<Option<Duration>, Failur
 pub(crate) async fn codes(cli: &Cli, room: &str, action: CodesDo) -> Result<(), Failure> {
     match action {
         CodesDo::List => list_codes(cli, room).await,
-        CodesDo::New { expires, uses } => {
+        CodesDo::New { expires, uses, members_only } => {
             let lifetime = lifetime(expires.as_deref())?;
-            carry(cli, room, async |_, room| Ok(Command::MakeCode { room, lifetime, uses })).await
+            carry(cli, room, async |_, room| Ok(Command::MakeCode { room, lifetime, uses, members_only })).await
         }
         CodesDo::Revoke { code, code_file } => {
             // Ids of codes are no secret.
@@ -234,7 +234,8 @@ async fn list_codes(cli: &Cli, room: &str) -> Result<(), Failure> {
             };
             let uses = code.uses.map_or_else(String::new, |uses| format!(" of {uses}"));
             let maker = output::name(&code.maker_name);
-            output::print(format_args!("{id}  {shown}  {state}, made by {maker}, used {}{uses}", code.used));
+            let only = if code.members_only { ", only while a member is there" } else { "" };
+            output::print(format_args!("{id}  {shown}  {state}, made by {maker}, used {}{uses}{only}", code.used));
         }
     }
     session.end().await;

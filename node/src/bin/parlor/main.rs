@@ -56,7 +56,9 @@ fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<(), Failure> {
-    if cli.offline && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Archives { .. } | Do::Nearby | Do::Doctor | Do::Run) {
+    if cli.offline
+        && matches!(cli.action, Do::Join { .. } | Do::Peers | Do::Archives { .. } | Do::Nearby | Do::Doctor | Do::Run)
+    {
         return Err(Failure::usage("this needs the network; leave out --offline"));
     }
     match cli.action.clone() {

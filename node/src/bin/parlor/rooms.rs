@@ -96,7 +96,11 @@ pub(crate) async fn code(cli: &Cli, room: &str, new: bool, expires: Option<&str>
     let lifetime = crate::govern::lifetime(expires)?;
     let session = Session::online(cli).await?;
     let room = session.room(room).await?;
-    let command = if new { Command::MakeCode { room, lifetime, uses: None } } else { Command::Code { room } };
+    let command = if new {
+        Command::MakeCode { room, lifetime, uses: None, members_only: false }
+    } else {
+        Command::Code { room }
+    };
     if let Reply::Code(code) = session.call(command).await? {
         if cli.json {
             output::json(&serde_json::json!({ "code": code, "link": code.link() }));

@@ -105,10 +105,10 @@ impl Rules {
         if (living.is_ended)(id) {
             return Err(NotEntered::Ended);
         }
-        if fact.door.expires.is_past(living.now_ms, GRACE_MS) {
+        if fact.door.terms.expires.is_past(living.now_ms, GRACE_MS) {
             return Err(NotEntered::Expired);
         }
-        let uses = usize::try_from(fact.door.uses).unwrap_or(usize::MAX);
+        let uses = usize::try_from(fact.door.terms.uses).unwrap_or(usize::MAX);
         if uses > 0 && self.came_by(id).len() >= uses {
             return Err(NotEntered::UsedUp);
         }

@@ -95,8 +95,8 @@ impl Rules {
         let Some(door) = self.facts.door(id).filter(|_| kept.marks(number).code) else {
             return CameBy::Code { door: id, maker: None, late: false, too_many: false };
         };
-        let late = heard(fact.at.entry).is_some_and(|at| door.door.expires.is_past(at, super::doors::GRACE_MS));
-        let uses = usize::try_from(door.door.uses).unwrap_or(usize::MAX);
+        let late = heard(fact.at.entry).is_some_and(|at| door.door.terms.expires.is_past(at, super::doors::GRACE_MS));
+        let uses = usize::try_from(door.door.terms.uses).unwrap_or(usize::MAX);
         let order = |fact: &InFact| (heard(fact.at.entry).unwrap_or_default(), self.age(fact));
         let came_before = || {
             let mine = order(fact);

@@ -47,6 +47,7 @@ impl Rules {
             let is_of_use = facts.room == self.room
                 && doors.contains(&facts.door)
                 && heads.contains(&facts.epoch)
+                && !self.is_for_members(facts.door)
                 && self.opens_to(facts.door, facts.epoch)
                 && !facts.until.is_past(living.now_ms, 0)
                 && !is_stale
@@ -67,6 +68,11 @@ impl Rules {
         order.sort_unstable();
         let of_person = |(_, door, own)| groups.remove(&(door, own)).unwrap_or_default();
         order.into_iter().map(of_person).flat_map(|of| newest_of_each(wraps, &of, &heads)).collect()
+    }
+
+    /// Whether a door works only while a member is there.
+    fn is_for_members(&self, door: DoorId) -> bool {
+        self.facts.door(door).is_some_and(|fact| fact.door.terms.members_only)
     }
 
     fn opens_to(&self, door: DoorId, epoch: EpochId) -> bool {

@@ -186,7 +186,7 @@ impl Founded {
     pub fn code(&self, author: &mut Author) -> anyhow::Result<(RoomCode, Door)> {
         let code = RoomCode::random(&mut author.rng);
         let (keys, room) = (code_keys(&code), self.secrets.room());
-        let made = access::Door::sign(&keys, room, author.id(), Hours::NONE, 0);
+        let made = access::Door::sign(&keys, room, author.id(), access::Terms::default());
         let entry = author.plain(Kind::Door, room, self.secrets.id(), &DoorBody::Made(made).encode()?)?;
         Ok((code, Door { keys, entry: entry.into_inner() }))
     }

@@ -30,11 +30,12 @@ const USES: [(Option<u32>, &str); 4] =
 pub(super) struct NewCode {
     hours: Option<u64>,
     uses: Option<u32>,
+    members_only: bool,
 }
 
 impl Default for NewCode {
     fn default() -> Self {
-        Self { hours: HOURS[0].0, uses: None }
+        Self { hours: HOURS[0].0, uses: None, members_only: false }
     }
 }
 
@@ -60,11 +61,17 @@ impl RoomPage {
             pick(ui, "How long the code works", &mut self.code.hours, &HOURS);
             pick(ui, "How many may join with it", &mut self.code.uses, &USES);
         });
+        ui.checkbox(&mut self.code.members_only, "Only while a member is there (the archive gets no key)");
         ui.add_space(space::S);
         ui.horizontal(|ui| {
             if plain_button(ui, "Make code").clicked() {
                 let lifetime = self.code.hours.map(|hours| Duration::from_secs(hours * 3_600));
-                let command = Command::MakeCode { room: self.room, lifetime, uses: self.code.uses };
+                let command = Command::MakeCode {
+                    room: self.room,
+                    lifetime,
+                    uses: self.code.uses,
+                    members_only: self.code.members_only,
+                };
                 actions.push(self.govern(command));
             }
             if role == Role::Owner && plain_button(ui, "End all codes").clicked() {

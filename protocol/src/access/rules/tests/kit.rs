@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::{
     access::{
         AccessBody, CodeKeys, Door, DoorBody, Entering, Hours, In, InPlace, Living, Out, OutDevice, OwnKey, Presence,
-        Rules, Stop, wire::Offer,
+        Rules, Stop, Terms, wire::Offer,
     },
     card::UserKey,
     entry::{Entry, Header, Kind, Verified},
@@ -187,7 +187,11 @@ impl Log {
     }
 
     pub(super) fn makes_for(self, number: u8, with: u8, expires: Hours, uses: u32) -> Self {
-        let door = Door::sign(&code(with), ROOM, device(self.device), expires, uses);
+        self.makes_on(number, with, Terms { expires, uses, members_only: false })
+    }
+
+    pub(super) fn makes_on(self, number: u8, with: u8, terms: Terms) -> Self {
+        let door = Door::sign(&code(with), ROOM, device(self.device), terms);
         let body = DoorBody::Made(door).encode().unwrap();
         self.write(Kind::Door, number, &body)
     }

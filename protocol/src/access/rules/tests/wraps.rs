@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::{
-    access::{Hours, KeptWrap, Rules, WrapFacts, wire::Offer},
+    access::{Hours, KeptWrap, Rules, Terms, WrapFacts, wire::Offer},
     ids::{DoorId, EpochId},
 };
 
@@ -129,4 +129,15 @@ fn whoever_keeps_fewer_leaves_no_door_without() {
     let kept = keep(&rules, &wraps);
     assert_eq!(kept.iter().map(|wrap| wrap.signer).collect::<Vec<_>>(), [1, 1, 4, 4].map(device));
     assert_ne!(kept[0].facts.door, kept[1].facts.door);
+}
+
+#[test]
+fn nothing_is_kept_for_a_code_that_works_only_while_a_member_is_there() {
+    let (records, ..) = begin();
+    let for_members = Terms { members_only: true, ..Terms::default() };
+    let founder = Log::of_founder().makes_on(10, 1, for_members);
+    let wraps = [wrap(1, founder.door(), 10, 0)];
+    assert!(keep(&room(&records, &[&founder]), &wraps).is_empty());
+    let founder = Log::of_founder().makes_on(10, 1, Terms::default());
+    assert_eq!(keep(&room(&records, &[&founder]), &[wrap(1, founder.door(), 10, 0)]).len(), 1);
 }
