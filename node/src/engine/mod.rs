@@ -38,6 +38,7 @@ mod prekeys;
 mod presence;
 mod progress;
 mod publishing;
+mod rates;
 mod reserving;
 mod room;
 mod sealing;
