@@ -1,4 +1,4 @@
-//! Names that a changed program made to look like an id.
+//! Names that a changed program made to look like an id, and quiet lines about what is shown.
 
 use parlor_node::{Event, MessageBody, Warning};
 use parlor_protocol::Role;
@@ -49,4 +49,20 @@ fn the_id_of_somebody_without_a_name_is_no_name() {
     desk.click_containing("Kitchen");
     desk.shows(&format!("Bo made {} an owner", user_of(device).short()));
     desk.hides("a name, not an id");
+}
+
+#[test]
+fn a_room_that_only_the_archive_told_of_says_so_until_a_member_is_met() {
+    const LINE: &str = "Only the archive has answered so far: what it shows may be old";
+    let (fake, room, _) = with_room();
+    fake.with_summary(room, |summary| summary.unconfirmed = true);
+    let mut desk = Desk::new(&fake);
+    desk.click_containing("Kitchen");
+    desk.shows(LINE);
+    desk.click("Members");
+    desk.shows(LINE);
+    fake.with_summary(room, |summary| summary.unconfirmed = false);
+    fake.tell_summary(room);
+    desk.run();
+    desk.hides(LINE);
 }
