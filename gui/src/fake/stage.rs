@@ -30,6 +30,7 @@ impl Fake {
             name: name.to_owned(),
             direct: None,
             asked: false,
+            held_up: false,
             unconfirmed: false,
             request: false,
             unread: 0,

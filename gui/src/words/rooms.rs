@@ -3,7 +3,7 @@
 use parlor_node::{CodeInfo, RoomChange, RoomStanding, RoomSummary};
 use parlor_protocol::{HistoryPolicy, Role};
 
-use super::capital;
+use super::{capital, shorten};
 
 /// What a role is called.
 #[must_use]
@@ -50,7 +50,13 @@ pub fn quiet(room: &RoomSummary) -> Option<String> {
                     the room is on.";
         return Some(text.to_owned());
     }
-    None
+    room.held_up.then(|| {
+        let name = shorten(&room.name, 40);
+        format!(
+            "The machine of {name} takes no more requests just now, so your messages are not there yet. They are sent \
+             again by themselves."
+        )
+    })
 }
 
 /// What to say of a code that works.

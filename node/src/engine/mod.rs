@@ -39,6 +39,7 @@ mod presence;
 mod progress;
 mod publishing;
 mod rates;
+mod requests;
 mod reserving;
 mod room;
 mod sealing;

@@ -133,6 +133,8 @@ pub(super) struct Room {
     pub(super) knocked: BTreeSet<DeviceId>,
     /// A machine of the other person has taken the knock.
     pub(super) asked: bool,
+    /// None of them takes it for a while; the person was told.
+    pub(super) held_up: bool,
     /// The other side has begun another room of the same two: it is told of this one even if
     /// nothing stands in it.
     pub(super) knocks_empty: bool,
@@ -206,6 +208,7 @@ impl Room {
             early_shown: Vec::new(),
             knocked: BTreeSet::new(),
             asked: false,
+            held_up: false,
             knocks_empty: false,
             names: BTreeMap::new(),
             nameless: BTreeSet::new(),

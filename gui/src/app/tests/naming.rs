@@ -66,3 +66,18 @@ fn a_room_that_only_the_archive_told_of_says_so_until_a_member_is_met() {
     desk.run();
     desk.hides(LINE);
 }
+
+#[test]
+fn a_message_that_the_other_side_does_not_take_yet_says_so() {
+    const LINE: &str = "The machine of Cy takes no more requests just now";
+    let (fake, _, bo) = with_room();
+    let room = fake.direct(user_of(bo), "Cy", false);
+    fake.with_summary(room, |summary| summary.held_up = true);
+    let mut desk = Desk::new(&fake);
+    desk.click_containing("Cy");
+    desk.shows(LINE);
+    fake.with_summary(room, |summary| (summary.asked, summary.held_up) = (true, false));
+    fake.tell_summary(room);
+    desk.run();
+    desk.hides(LINE);
+}

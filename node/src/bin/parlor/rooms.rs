@@ -228,6 +228,7 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
 const fn mark(room: &RoomSummary) -> Option<&'static str> {
     match room {
         RoomSummary { unconfirmed: true, .. } => Some("only the archive has answered so far: this may be old"),
+        RoomSummary { held_up: true, .. } => Some("not there yet: their machine takes no more requests just now"),
         _ => None,
     }
 }
