@@ -213,6 +213,8 @@ async fn members_that_cannot_reach_each_other_talk_through_the_archive() {
         send(&anna.handle(), room, text).await;
     }
     until_texts(&ben.handle(), room, &["one", "two", "three"]).await;
+    // Nor does he wait for ever for somebody who is connected to him: she says that she is here.
+    until("a member is here", async || (!is_unconfirmed(&ben.handle(), room).await).then_some(())).await;
     anna.shutdown().await;
     ben.shutdown().await;
     archive.shutdown().await;

@@ -74,13 +74,10 @@ impl Engine {
             }
         };
         // Who asks anew has the place of before.
-        let like_it =
-            self.rooms.values().filter(|room| room.record.request).filter(|room| {
-                self.other_in(room).is_some_and(|user| user != other && self.standing_of(user) == standing)
-            });
-        let mut like_it: Vec<_> = like_it.map(|room| (room.record.joined, room.id())).collect();
-        like_it.sort_unstable();
-        Ok((like_it.len() >= most).then(|| like_it.first().map(|(_, room)| *room)).flatten())
+        let requests = self.rooms.values().filter(|room| room.record.request);
+        let like_it = requests
+            .filter(|room| self.other_in(room).is_some_and(|user| user != other && self.standing_of(user) == standing));
+        Ok(gives_way(like_it.map(|room| (room.record.joined, room.id())), most))
     }
 
     fn standing_of(&self, user: UserId) -> Standing {
@@ -91,5 +88,45 @@ impl Engine {
         let mut rooms = self.rooms.values().filter(|room| !room.record.request);
         let was_in = rooms.any(|room| room.membership.all_devices_of(user).next().is_some());
         if was_in { Standing::Met } else { Standing::Stranger }
+    }
+}
+
+/// Of those who wait in a share, with the time since when: the one who goes for one more.
+fn gives_way(waiting: impl Iterator<Item = (u64, RoomId)>, most: usize) -> Option<RoomId> {
+    let waiting: Vec<_> = waiting.collect();
+    if waiting.len() < most { None } else { waiting.into_iter().min().map(|(_, room)| room) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{engine::rates::Asker, net::Source};
+
+    #[test]
+    fn the_oldest_gives_way_once_the_share_is_full() {
+        let room = |number: u8| RoomId::from_bytes([number; 32]);
+        let waiting = [(7, room(1)), (3, room(2)), (3, room(1)), (9, room(3))];
+        assert_eq!(gives_way(waiting.into_iter(), 5), None);
+        assert_eq!(gives_way(waiting.into_iter(), 4), Some(room(1)));
+        assert_eq!(gives_way(std::iter::empty(), 0), None);
+    }
+
+    #[test]
+    fn strangers_are_counted_by_address_and_people_of_one_room_may_share_one() {
+        let asker = |key: u8, address: &str| {
+            let source = Some(Source::of(address.parse().unwrap()));
+            Asker { device: DeviceId::from_bytes([key; 32]), source, is_stranger: true }
+        };
+        let mut requests = Requests::default();
+        let taken = (0..50).filter(|key| requests.by_strangers.take(asker(*key, "192.0.2.1"), 0).is_ok()).count();
+        assert_eq!(taken, 1);
+        let others = (0..50).filter(|n| requests.by_strangers.take(asker(*n, &format!("192.0.3.{n}")), 0).is_ok());
+        assert_eq!(others.count(), 15, "sixteen at once, all together");
+        let hour = 60 * MINUTE;
+        assert_eq!(requests.by_strangers.take(asker(99, "192.0.2.1"), hour), Ok(()));
+        assert_eq!(requests.by_strangers.take(asker(99, "192.0.2.1"), hour), Err(u32::try_from(hour).unwrap()));
+        let school = (0..50).filter(|key| requests.by_met.take(asker(*key, "192.0.2.1"), 0).is_ok());
+        assert_eq!(school.count(), 50);
     }
 }
