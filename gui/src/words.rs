@@ -6,7 +6,7 @@ mod rooms;
 mod tests;
 
 pub use members::{came, is_gone, member, visit};
-pub use rooms::{code_line, role_name, room_change, standing, vanishing};
+pub use rooms::{code_line, quiet, role_name, room_change, standing, vanishing};
 
 use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 use parlor_node::{CommandError, Delivery, Member, Message, MessageBody, Peer, SyncState, Warning, store::LockKind};

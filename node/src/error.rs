@@ -245,6 +245,17 @@ pub enum CommandError {
         /// How many devices said no.
         asked: usize,
     },
+    /// Devices that may be the right one were asked too much to answer.
+    #[error(
+        "the other device could not answer in time: {busy} of the machines here are asked too much just now, and \
+         {asked} do not know this code. Try again in a minute; the code works for ten minutes, so show a new one if in doubt"
+    )]
+    LinkHeldUp {
+        /// How many devices said no.
+        asked: usize,
+        /// How many had no time.
+        busy: usize,
+    },
     /// A link is under way.
     #[error("this device is being linked already; wait for that, or cancel it")]
     LinkBusy,

@@ -136,6 +136,12 @@ pub struct RoomSummary {
     /// In a room of two: a machine of the other person has what was written first, or the person is in
     /// the room.
     pub asked: bool,
+    /// In a room of two: the other person's machine takes no request of this person for a while. It is asked
+    /// again by itself.
+    pub held_up: bool,
+    /// Only an archive let this device in and has answered so far: what it shows may be old. It goes when
+    /// somebody of the room is met.
+    pub unconfirmed: bool,
     /// True while somebody asks this person into it and nothing was answered: show it apart, and
     /// notify nobody.
     pub request: bool,

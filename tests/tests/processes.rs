@@ -87,6 +87,11 @@ fn a_room_lives_through_absence_of_everybody_and_restarts_of_the_archive() {
     house.ask("Carla", &["join", &code]);
     let history = house.ask("Carla", &["history", "kitchen"]);
     assert!(history.contains("Anna: soup is ready") && history.contains("Ben: on my way"), "{history}");
+    // What it shows might be old, and it says so as long as no member was met.
+    let rooms = house.ask("Carla", &["rooms"]);
+    assert!(rooms.contains("only the archive has answered so far"), "{rooms}");
+    let rooms = house.ask("Carla", &["--json", "rooms"]);
+    assert!(rooms.contains(r#""unconfirmed":true"#), "{rooms}");
     {
         // The archive is gone, then back: what was written meanwhile reaches it.
         let (mut anna, mut carla) = (house.up("Anna"), house.up("Carla"));
@@ -102,6 +107,8 @@ fn a_room_lives_through_absence_of_everybody_and_restarts_of_the_archive() {
             }
         }
     }
+    let rooms = house.ask("Carla", &["rooms"]);
+    assert!(rooms.contains("kitchen") && !rooms.contains("only the archive"), "{rooms}");
     house.ask("Ben", &["send", "kitchen", "last words"]);
     let history = house.ask("Ben", &["history", "kitchen"]);
     let expected = ["soup is ready", "on my way", "with it", "without it", "last words"];

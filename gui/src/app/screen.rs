@@ -94,6 +94,7 @@ impl<B: Backend> App<B> {
         actions.extend(head.show(ui, |ui| view::header(ui, &self.model, &self.sight, narrow, column)).inner);
 
         actions.extend(view::warnings(ui, &self.model, room));
+        view::quiet(ui, &self.model, room);
 
         let name = self.model.summary(room).map(|summary| summary.name.clone()).unwrap_or_default();
         let mut draft = std::mem::take(&mut self.model.chat_mut(room).draft);

@@ -30,6 +30,8 @@ impl Fake {
             name: name.to_owned(),
             direct: None,
             asked: false,
+            held_up: false,
+            unconfirmed: false,
             request: false,
             unread: 0,
             last: None,
@@ -140,7 +142,8 @@ impl Fake {
         }
     }
 
-    pub(super) fn with_summary(&self, room: RoomId, change: impl FnOnce(&mut RoomSummary)) {
+    /// Changes the line of a room without telling of it.
+    pub fn with_summary(&self, room: RoomId, change: impl FnOnce(&mut RoomSummary)) {
         if let Some(room) = self.0.borrow_mut().rooms.iter_mut().find(|known| known.summary.room == room) {
             change(&mut room.summary);
         }

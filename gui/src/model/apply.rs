@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{
     chat::Writing,
     command::{Effect, Notice, Purpose},
+    naming,
     state::{Locking, Model, News, history},
 };
 use crate::words;
@@ -19,7 +20,8 @@ const NOTICE_CHARS: usize = 160;
 
 impl Model {
     /// Takes in one event.
-    pub fn apply(&mut self, event: Event) -> Vec<Effect> {
+    pub fn apply(&mut self, mut event: Event) -> Vec<Effect> {
+        naming::event(&mut event);
         match event {
             Event::Replied { id, result } => return self.replied(id, result),
             Event::ProfileChanged(profile) => self.profile = Some(profile),
@@ -200,7 +202,8 @@ impl Model {
         }
     }
 
-    fn succeeded(&mut self, purpose: Purpose, reply: Reply) -> Vec<Effect> {
+    fn succeeded(&mut self, purpose: Purpose, mut reply: Reply) -> Vec<Effect> {
+        naming::reply(&mut reply);
         match (purpose, reply) {
             (_, Reply::Me(profile)) => self.profile = Some(profile),
             (_, Reply::Rooms(rooms)) => self.rooms = Some(rooms),

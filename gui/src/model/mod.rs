@@ -4,6 +4,7 @@ mod apply;
 mod chat;
 mod command;
 mod devices;
+mod naming;
 mod people;
 mod state;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Words about how rooms are governed: roles, rules, codes.
 
-use parlor_node::{CodeInfo, RoomChange, RoomStanding};
+use parlor_node::{CodeInfo, RoomChange, RoomStanding, RoomSummary};
 use parlor_protocol::{HistoryPolicy, Role};
 
-use super::capital;
+use super::{capital, shorten};
 
 /// What a role is called.
 #[must_use]
@@ -40,6 +40,23 @@ pub fn standing(standing: &RoomStanding) -> Option<String> {
         ),
         RoomStanding::Dissolved { by: name } => Some(format!("{} ended this room for everybody.", by(name))),
     }
+}
+
+/// What to know of what a room shows, if there is something.
+#[must_use]
+pub fn quiet(room: &RoomSummary) -> Option<String> {
+    if room.unconfirmed && !room.standing.is_over() {
+        let text = "Only the archive has answered so far: what it shows may be old. This goes away when somebody of \
+                    the room is on.";
+        return Some(text.to_owned());
+    }
+    room.held_up.then(|| {
+        let name = shorten(&room.name, 40);
+        format!(
+            "The machine of {name} takes no more requests just now, so your messages are not there yet. They are sent \
+             again by themselves."
+        )
+    })
 }
 
 /// What to say of a code that works.

@@ -8,11 +8,12 @@ use parlor_protocol::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Engine, engine::SUMMARY_EVERY_MS, io::Output, sync::Asked, timers::Timer, unsaved::Again, writing::Pending,
+    Engine, engine::SUMMARY_EVERY_MS, io::Output, rates::Asker, sync::Asked, timers::Timer, unsaved::Again,
+    writing::Pending,
 };
 use crate::{
     event::{Connection, Event, Peer},
-    net::{NetCommand, NetEvent},
+    net::{NetCommand, NetEvent, Source},
     store::{PEERS_MAX, PeerRecord, Write},
 };
 
@@ -26,6 +27,8 @@ const KNOCKS: Rate = Rate::one_every(5_000, 4);
 #[derive(Debug)]
 struct Connected {
     address: String,
+    /// Where it comes from, as limits count it.
+    source: Option<Source>,
     transport: &'static str,
     archive: bool,
     rtt_us: Option<u64>,
@@ -149,8 +152,8 @@ impl Engine {
             NetEvent::StoppedListening(address) => {
                 self.connections.listening.remove(&address);
             }
-            NetEvent::PeerConnected { peer, address, transport, archive, .. } => {
-                self.on_connected(peer, address, transport, archive);
+            NetEvent::PeerConnected { peer, address, remote, transport, archive, .. } => {
+                self.on_connected(peer, address, remote.map(Source::of), transport, archive);
             }
             NetEvent::PeerDisconnected(peer) => self.on_disconnected(peer),
             NetEvent::RoundTrip { peer, micros } => {
@@ -180,12 +183,20 @@ impl Engine {
         self.tell_connection();
     }
 
-    fn on_connected(&mut self, peer: DeviceId, address: String, transport: &'static str, archive: bool) {
+    fn on_connected(
+        &mut self,
+        peer: DeviceId,
+        address: String,
+        source: Option<Source>,
+        transport: &'static str,
+        archive: bool,
+    ) {
         // A peer may be told twice, the second time as an archive: what is known of it stays.
         let connected = match self.connections.peers.remove(&peer) {
-            Some(known) => Connected { address, transport, archive, rtt_us: None, ..known },
+            Some(known) => Connected { address, source, transport, archive, rtt_us: None, ..known },
             None => Connected {
                 address,
+                source,
                 transport,
                 archive,
                 rtt_us: None,
@@ -231,6 +242,12 @@ impl Engine {
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
             self.tell_nearby();
         }
+    }
+
+    /// A peer, as far as limits are about it.
+    pub(super) fn asker(&self, peer: DeviceId) -> Asker {
+        let source = self.connections.peers.get(&peer).and_then(|peer| peer.source);
+        Asker { device: peer, source, is_stranger: !self.is_known(peer) }
     }
 
     /// A peer listens to one of our topics: it is in the room.

@@ -29,12 +29,12 @@ use crate::{
     store::{Mark, Read, ReadResult, Write},
 };
 
-/// Requests of strangers that wait for an answer at most.
-pub(super) const REQUESTS_MAX: usize = 32;
 /// Rooms of one person that were refused and are remembered.
 const REFUSED_MAX: usize = 16;
-/// How soon somebody who could not take a knock is asked again, in milliseconds.
+/// How soon somebody who could not take a knock is asked again, in milliseconds, and how late at most,
+/// whatever it says.
 const KNOCK_AGAIN_MS: u32 = 20_000;
+const KNOCK_LATEST_MS: u32 = 10 * 60 * 1_000;
 /// Newest messages among which a text must be for a room to count as begun.
 const LOOKED_AT: usize = 200;
 /// A knock waits this long for what is written in one go, in milliseconds.
@@ -163,16 +163,38 @@ impl Engine {
         let run = cut_to_checked(result.runs.into_iter().next().unwrap_or_default());
         let entries = fitting(entries_of(run));
         if entries.is_empty() || !self.connections.is_connected(peer) {
-            return self.knock_failed(room, peer);
+            return self.knock_failed(room, peer, None);
         }
         self.ask(peer, &Request::Knock { entries }, Asked::Knock { room, peer });
     }
 
-    /// Somebody could not be asked in now.
-    pub(super) fn knock_failed(&mut self, room_id: RoomId, peer: DeviceId) {
+    /// Somebody has what was written first.
+    pub(super) fn knock_taken(&mut self, room_id: RoomId) {
         if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.knocked.remove(&peer);
-            self.timers.set(self.now.mono + u64::from(KNOCK_AGAIN_MS), Timer::Knock(room_id));
+            (room.asked, room.held_up, room.summary_changed) = (true, false, true);
+        }
+    }
+
+    /// Somebody could not be asked in now: once more later, by itself. The person is told where it may take
+    /// longer.
+    pub(super) fn knock_failed(&mut self, room_id: RoomId, peer: DeviceId, refusal: Option<&Refusal>) {
+        let wait = match refusal {
+            Some(Refusal::Busy { retry_ms }) => *retry_ms,
+            _ => 0,
+        };
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.knocked.remove(&peer);
+        let again = wait.clamp(KNOCK_AGAIN_MS, KNOCK_LATEST_MS);
+        self.timers.set(self.now.mono + u64::from(again), Timer::Knock(room_id));
+        let is_news = wait > KNOCK_AGAIN_MS && !room.asked && !std::mem::replace(&mut room.held_up, true);
+        if is_news {
+            room.summary_changed = true;
+            self.problem(
+                "the machine of the person you wrote to takes no more requests just now, so your message is not there \
+                 yet",
+                "It waits on this machine and is sent again by itself. Meet in a room, or verify each other, and it \
+                 comes through at once.",
+            );
         }
     }
 
@@ -189,8 +211,9 @@ impl Engine {
             return Answer::Refused(Refusal::Malformed);
         };
         let contact = self.contacts.find(knock.other);
-        let is_unwanted = contact.is_some_and(|known| known.blocked.is_set || known.refused.contains(&knock.room));
-        if is_unwanted || self.rooms.contains_key(&knock.room) {
+        let is_blocked = contact.is_some_and(|known| known.blocked.is_set);
+        let was_refused = contact.is_some_and(|known| known.refused.contains(&knock.room));
+        if was_refused || self.rooms.contains_key(&knock.room) {
             return Answer::Done;
         }
         if self.rooms.values().any(|room| !room.is_loaded) {
@@ -200,6 +223,13 @@ impl Engine {
         if self.is_revoked_anywhere(knock.founder) {
             // Whatever a revoked device begins is not by its person.
             return Answer::Done;
+        }
+        if is_blocked {
+            // As if it were taken, so that nobody learns from the wait that they are blocked.
+            return match self.take_place(from, knock.other) {
+                Ok(_) => Answer::Done,
+                Err(retry_ms) => Answer::Refused(Refusal::Busy { retry_ms }),
+            };
         }
         let held = self.direct_rooms(knock.other);
         let (room, other) = (knock.room, knock.other);
@@ -217,25 +247,23 @@ impl Engine {
                 self.unite_direct(other);
                 self.knock_soon(room);
             }
-            Verdict::Ask => return self.take_request(knock, &held),
+            Verdict::Ask => return self.take_request(from, knock, &held),
         }
         Answer::Done
     }
 
     /// Keeps what somebody asks as a request, one of each person.
-    fn take_request(&mut self, knock: Knock, held: &[RoomId]) -> Answer {
-        let requests = || self.rooms.values().filter(|room| room.record.request).map(Room::id);
-        let former: Vec<_> = requests().filter(|room| held.contains(room)).collect();
-        match former.first() {
-            Some(request) if *request < knock.room => {}
-            None if requests().count() >= REQUESTS_MAX => {
-                return Answer::Refused(Refusal::Busy { retry_ms: KNOCK_AGAIN_MS });
-            }
-            _ => {
-                former.into_iter().for_each(|room| self.drop_room(room));
-                self.take_knock(knock, true);
-            }
+    fn take_request(&mut self, from: DeviceId, knock: Knock, held: &[RoomId]) -> Answer {
+        let is_request = |room: &&RoomId| self.rooms.get(*room).is_some_and(|room| room.record.request);
+        let former: Vec<_> = held.iter().filter(is_request).copied().collect();
+        if former.iter().min().is_some_and(|request| *request < knock.room) {
+            return Answer::Done;
         }
+        match self.take_place(from, knock.other) {
+            Err(retry_ms) => return Answer::Refused(Refusal::Busy { retry_ms }),
+            Ok(oldest) => former.into_iter().chain(oldest).for_each(|room| self.drop_room(room)),
+        }
+        self.take_knock(knock, true);
         Answer::Done
     }
 

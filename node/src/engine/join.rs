@@ -5,7 +5,7 @@
 //! after the other, until one has a key that opens and is the epoch's.
 
 use parlor_protocol::{
-    DeviceId, LogId, RoomCode, RoomId,
+    DeviceId, EpochId, LogId, RoomCode, RoomId,
     access::{
         AccessBody, CodeKeys, In, InPlace, OwnKey, Wrap,
         wire::{Enter, Entered, Found, Lead, Look, NotEntered, Offer},
@@ -23,6 +23,7 @@ use super::{
     doors::{NewDoor, Wish},
     founding::Founding,
     io::{CallId, JobId, Output},
+    room::Room,
     sealing::Piece,
     sync::Asked,
     timers::Timer,
@@ -370,6 +371,19 @@ impl Engine {
         if room.membership.is_in(peer) {
             (room.record.unconfirmed, room.summary_changed) = (false, true);
             self.save_room_now(room_id);
+        }
+    }
+
+    /// A member that only an archive is in between says that it is here. That is as good where it was said
+    /// after this device came in, and in the newest epoch known here: whoever shows an older state of the
+    /// room has nothing like it to pass on.
+    pub(super) fn note_here(&mut self, room_id: RoomId, peer: DeviceId, epoch: EpochId, at: u64) {
+        let is_now = |room: &Room| {
+            let newest = room.membership.current().map(EpochSecrets::id);
+            newest == Some(epoch) && at > room.record.joined
+        };
+        if self.rooms.get(&room_id).is_some_and(|room| room.record.unconfirmed && is_now(room)) {
+            self.note_confirmed(room_id, peer);
         }
     }
 

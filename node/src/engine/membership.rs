@@ -371,6 +371,11 @@ impl Membership {
         self.members.values().map(|member| member.card.user).collect()
     }
 
+    /// Whether a person's name is known, also of one who is gone.
+    pub(super) fn has_name(&self, user: UserId) -> bool {
+        self.members.values().chain(self.former.values()).any(|member| member.card.user == user)
+    }
+
     /// A person's name, also of one who is gone.
     pub(super) fn name_of_user(&self, user: UserId) -> String {
         let known = self.members.values().chain(self.former.values()).find(|member| member.card.user == user);

@@ -39,6 +39,8 @@ mod prekeys;
 mod presence;
 mod progress;
 mod publishing;
+mod rates;
+mod requests;
 mod reserving;
 mod room;
 mod sealing;

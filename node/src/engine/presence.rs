@@ -91,6 +91,7 @@ impl Engine {
         if is_newcomer {
             self.signal_soon(room_id);
         }
+        self.note_here(room_id, signal.author, signal.epoch, body.at);
         Verdict::Accept
     }
 

@@ -131,15 +131,19 @@ pub(super) struct Room {
     pub(super) has_synced: bool,
     /// Messages that were shown before their logs were here, until those prove them.
     pub(super) early_shown: Vec<Early>,
-    /// Names as the logs told them so far, for the lines about joining and renaming.
     /// Devices of the other person of a room of two that were asked in.
     pub(super) knocked: BTreeSet<DeviceId>,
     /// A machine of the other person has taken the knock.
     pub(super) asked: bool,
+    /// None of them takes it for a while; the person was told.
+    pub(super) held_up: bool,
     /// The other side has begun another room of the same two: it is told of this one even if
     /// nothing stands in it.
     pub(super) knocks_empty: bool,
+    /// Names as the logs told them so far, for the lines about joining and renaming.
     names: BTreeMap<DeviceId, String>,
+    /// Lines about people whose names were not known when they were shown.
+    nameless: BTreeSet<(UserId, EntryId)>,
     pub(super) mutes: Mutes,
     /// When the last own text was sent, on the monotonic clock.
     pub(super) last_text: Option<u64>,
@@ -207,8 +211,10 @@ impl Room {
             early_shown: Vec::new(),
             knocked: BTreeSet::new(),
             asked: false,
+            held_up: false,
             knocks_empty: false,
             names: BTreeMap::new(),
+            nameless: BTreeSet::new(),
             mutes: Mutes::default(),
             last_text: None,
             own_ins: BTreeMap::new(),
@@ -363,6 +369,7 @@ impl Room {
         self.before.get_or_insert(shown);
         self.logs.iter_mut().for_each(|(_, log)| (log.sessions, log.said) = (Sessions::default(), None));
         self.names.clear();
+        self.nameless.clear();
         self.vanishing.clear();
         self.guessed.clear();
         self.mutes.clear();

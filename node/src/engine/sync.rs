@@ -289,12 +289,9 @@ impl Engine {
             }
             (Asked::Hello { peer }, Answer::Hello(intro)) => self.meet(peer, intro.map(|intro| *intro)),
             (Asked::Hello { .. }, _) => {}
-            (Asked::Knock { room, .. }, Answer::Done) => {
-                if let Some(room) = self.rooms.get_mut(&room) {
-                    (room.asked, room.summary_changed) = (true, true);
-                }
-            }
-            (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer),
+            (Asked::Knock { room, .. }, Answer::Done) => self.knock_taken(room),
+            (Asked::Knock { room, peer }, Answer::Refused(refusal)) => self.knock_failed(room, peer, Some(&refusal)),
+            (Asked::Knock { room, peer }, _) => self.knock_failed(room, peer, None),
             (Asked::Account { job, peer }, answer) => self.on_account_answer(job, peer, Some(answer)),
             (Asked::AccountCall { call }, answer) => self.on_account_call(call, Some(answer)),
             (asked, Answer::Refused(refusal)) => self.on_refused(&asked, &refusal),
@@ -309,7 +306,7 @@ impl Engine {
             Some(Asked::Enter { job }) => self.entering_failed(job),
             Some(Asked::Show { room, peer }) => self.on_shown(room, peer, None),
             Some(Asked::Wraps { room, peer }) => self.wraps_not_taken(room, peer),
-            Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer),
+            Some(Asked::Knock { room, peer }) => self.knock_failed(room, peer, None),
             Some(Asked::Account { job, peer }) => self.on_account_answer(job, peer, None),
             Some(Asked::AccountCall { call }) => self.on_account_call(call, None),
             Some(asked) => self.on_refused(&asked, &Refusal::Busy { retry_ms: 0 }),

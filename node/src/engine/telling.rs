@@ -37,6 +37,8 @@ impl Engine {
             name: self.name_of_room(room),
             direct: self.other_in(room),
             asked: room.asked || room.membership.members.len() > 1,
+            held_up: room.held_up && !room.asked && room.membership.members.len() <= 1,
+            unconfirmed: room.record.unconfirmed,
             request: room.record.request,
             unread: room.record.unread,
             active_at: last.as_ref().map_or(room.record.joined, |message| message.at),

@@ -13,8 +13,8 @@ use crate::{
     limits::STEP_LAST,
 };
 
-/// Where a device comes in. Every signature of an [`In`] is over this place, so that none counts for
-/// another device, log, epoch or room.
+/// Where a device comes in. The own key's signature in every [`In`] is over all of it, and so is that of a code:
+/// they count for no other device, log, epoch or room. The signature that links leaves out the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InPlace {
     /// The room.
@@ -34,7 +34,7 @@ impl From<&Header> for InPlace {
 }
 
 impl InPlace {
-    /// What the epoch's key lets in: its device, into any log.
+    /// What the epoch's admission key signs: the device, in this epoch, with any log.
     fn admission(&self) -> Vec<u8> {
         [self.room.as_bytes().as_slice(), self.epoch.as_bytes(), self.device.as_bytes()].concat()
     }
@@ -65,7 +65,9 @@ pub enum How {
     Named,
     /// It has a code.
     ByCode(ByCode),
-    /// Another device of the same person gave it the epoch's key: a signature by the epoch's admission key.
+    /// Another device of the same person gave it the epoch's key: a signature by the epoch's admission key over
+    /// room, epoch and device. It covers neither the log nor the person: that it is this log, and whose device
+    /// it is, says the own key's signature that stands in every [`In`].
     Linked(Sig),
 }
 

@@ -168,6 +168,22 @@ fn coming_in_is_signed_for_one_device_log_epoch_and_room() {
 }
 
 #[test]
+fn what_links_is_for_a_device_and_the_own_signature_for_its_log() {
+    let (room, device, account) = (Room::new(1), Device::new(2), Device::new(3));
+    let here = place(&room, &device);
+    let another_log = InPlace { log: LogId(here.log.0 ^ 1), ..here };
+    let own = OwnKey::new(&account.user, room.id());
+    let (linked, admission) = (In::linked(&own, &here, &room.secrets).unwrap(), room.secrets.admission_public());
+    assert_eq!(linked.check_link(&another_log, &admission), Ok(()));
+    assert_eq!(linked.check_own(&another_log), BAD);
+    // Nor is it for a person: with another own key only that one's signature says whose it is.
+    let other = OwnKey::new(&device.user, room.id());
+    let others = altered(&In::named(&other, &here), |body| body.how = linked.how.clone());
+    assert_eq!((others.check_link(&here, &admission), others.check_own(&here)), (Ok(()), Ok(())));
+    assert_eq!(altered(&linked, |body| body.own = other.id()).check_own(&here), BAD);
+}
+
+#[test]
 fn nobody_comes_in_at_the_last_step() {
     let (room, device) = (Room::new(1), Device::new(2));
     let own = OwnKey::new(&device.user, room.id());

@@ -216,11 +216,11 @@ impl Network {
         self.hosts[b].connected.insert(a);
         for (to, from) in [(a, b), (b, a)] {
             let peer = self.hosts[from].device();
-            let address = format!("/ip4/10.0.0.{from}/tcp/47801");
+            let ip = std::net::Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(from).unwrap_or(u32::MAX));
             let event = NetEvent::PeerConnected {
                 peer,
-                address,
-                remote: None,
+                address: format!("/ip4/{ip}/tcp/47801"),
+                remote: Some(ip.into()),
                 transport: "tcp",
                 archive: false,
                 capabilities: Default::default(),

@@ -6,7 +6,7 @@ use parlor_protocol::{
     DeviceId,
     wire::{Answer, Request},
 };
-use std::fmt::Debug;
+use std::{fmt::Debug, net::IpAddr};
 
 use super::{
     host::HostId,
@@ -38,11 +38,16 @@ impl Network {
 
     /// Connects a host with a stranger, who says that it is an archive, or a member.
     pub fn meet(&mut self, host: HostId, stranger: DeviceId, archive: bool) {
-        let address = "/ip4/10.0.9.9/tcp/47801".to_owned();
+        self.meet_at(host, stranger, archive, [10, 0, 9, 9].into());
+    }
+
+    /// The same, with a stranger who comes from an address of its own.
+    pub fn meet_at(&mut self, host: HostId, stranger: DeviceId, archive: bool, ip: IpAddr) {
+        let version = if ip.is_ipv4() { 4 } else { 6 };
         let event = NetEvent::PeerConnected {
             peer: stranger,
-            address,
-            remote: None,
+            address: format!("/ip{version}/{ip}/tcp/47801"),
+            remote: Some(ip),
             transport: "tcp",
             archive,
             capabilities: Default::default(),

@@ -14,6 +14,7 @@ use parlor_protocol::{
 use parlor_tests::sim::{Faults, HostId, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Somebody with keys of their own and no rules.
 struct Stranger {
@@ -96,7 +97,11 @@ fn requests(network: &mut Network) -> usize {
 }
 
 fn victim(network: &mut Network, from: DeviceId) -> Introduction {
-    network.meet(0, from, false);
+    victim_at(network, from, [10, 0, 9, 9].into())
+}
+
+fn victim_at(network: &mut Network, from: DeviceId, ip: IpAddr) -> Introduction {
+    network.meet_at(0, from, false, ip);
     network.run_for(10);
     match network.ask_as(from, 0, &Request::Hello(None)) {
         Some(Answer::Hello(Some(intro))) => *intro,
@@ -104,9 +109,30 @@ fn victim(network: &mut Network, from: DeviceId) -> Introduction {
     }
 }
 
+/// Strangers who knock, each with a key of its own, at the addresses that are given. Answers how many were
+/// taken.
+fn strangers(network: &mut Network, addresses: impl IntoIterator<Item = IpAddr>) -> usize {
+    let mut taken = 0;
+    for (seed, ip) in (1_000 + network.clock()..).zip(addresses) {
+        let mut stranger = Stranger::new(seed);
+        let at = victim_at(network, stranger.key.id(), ip);
+        let user = stranger.user.clone();
+        let entries = stranger.knock(&at, &user);
+        let answer = network.ask_as(stranger.key.id(), 0, &Request::Knock { entries });
+        taken += usize::from(answer == Some(Answer::Done));
+    }
+    taken
+}
+
+/// Machines all over a network.
+fn ip(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0a01_0000 + number).into()
+}
+
 #[test]
 fn a_flood_of_knocks_is_bounded_for_each_machine_and_in_all() {
     let mut network = Network::new(1, 1, Faults::NONE);
+    // Many people at one machine, and many keys at one address or in one network: one in an hour.
     let mut one = Stranger::new(1);
     let at = victim(&mut network, one.key.id());
     let mut answers = Vec::new();
@@ -114,23 +140,119 @@ fn a_flood_of_knocks_is_bounded_for_each_machine_and_in_all() {
         let user = UserKey::random(&mut one.rng);
         let entries = one.knock(&at, &user);
         answers.push(network.ask_as(one.key.id(), 0, &Request::Knock { entries }).unwrap());
+        network.run_for(6_000);
     }
-    let taken = answers.iter().filter(|answer| **answer == Answer::Done).count();
-    assert!((1..=5).contains(&taken), "{taken} of 20 at once");
-    assert!(answers.iter().any(|answer| matches!(answer, Answer::Refused(Refusal::Busy { .. }))));
-    for seed in 2..80 {
-        let mut stranger = Stranger::new(seed);
-        let at = victim(&mut network, stranger.key.id());
-        let user = stranger.user.clone();
-        let entries = stranger.knock(&at, &user);
-        network.ask_as(stranger.key.id(), 0, &Request::Knock { entries });
-    }
-    assert_eq!(requests(&mut network), 32);
-    // A person who answers one has room for the next.
+    assert_eq!(answers.iter().filter(|answer| **answer == Answer::Done).count(), 1);
+    let long =
+        |answer: &&Answer| matches!(answer, Answer::Refused(Refusal::Busy { retry_ms }) if *retry_ms > 3_000_000);
+    assert!(answers.iter().filter(long).count() > 10, "it is told how long to wait: {answers:?}");
+    assert_eq!(strangers(&mut network, [ip(0); 20]), 1);
+    let in_one_network = (0..20).map(|number| std::net::Ipv6Addr::new(0xfd00, 1, 2, 3, 0, 0, 0, number).into());
+    assert_eq!(strangers(&mut network, in_one_network), 1);
+    network.run_for(61 * 60_000);
+    assert_eq!(strangers(&mut network, [ip(0); 20]), 1, "an hour later");
+    // Many machines: so many at once, and never more that wait.
+    let taken = strangers(&mut network, (1..80).map(ip));
+    assert!((10..=17).contains(&taken), "{taken} of 79 at once");
+    assert_eq!(requests(&mut network), 16);
+    // They are kept.
     network.run_for(60_000);
     network.quit(0);
     network.start(0);
-    assert!(network.run_until(|network| requests(network) == 32), "they are kept");
+    assert!(network.run_until(|network| requests(network) == 16), "they are kept");
+}
+
+#[test]
+fn the_newest_stranger_takes_the_place_of_the_oldest() {
+    let mut network = Network::new(1, 11, Faults::NONE);
+    let mut rooms = Vec::new();
+    for seed in 0..20 {
+        let mut stranger = Stranger::new(seed + 50);
+        let at = victim_at(&mut network, stranger.key.id(), ip(seed as u32));
+        let user = stranger.user.clone();
+        let entries = stranger.knock(&at, &user);
+        rooms.push(entries[0].room());
+        let answer = network.ask_as(stranger.key.id(), 0, &Request::Knock { entries });
+        assert_eq!(answer, Some(Answer::Done), "{seed}");
+        network.run_for(5 * 60_000);
+    }
+    let Ok(Reply::Rooms(held)) = network.call(0, Command::Rooms) else { panic!("rooms") };
+    let held: std::collections::BTreeSet<_> = held.into_iter().map(|room| room.room).collect();
+    assert_eq!(held, rooms[4..].iter().copied().collect());
+}
+
+/// Host 1 is somebody whom host 0 knows well: both are in one room. Its first direct message has to come.
+#[test]
+fn strangers_leave_places_for_people_one_knows() {
+    let mut network = Network::new(2, 82, Faults::NONE);
+    let (kitchen, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    assert!(network.run_until(|network| network.member_count(0, kitchen) == 2));
+    strangers(&mut network, (0..64).map(ip));
+    assert_eq!(requests(&mut network), 16);
+    let other = network.members(1, kitchen).into_iter().find(|member| !member.own).unwrap().user.unwrap();
+    let Ok(Reply::Joined(direct)) = network.call(1, Command::OpenDirect { user: other }) else {
+        panic!("a room of two")
+    };
+    network.say(1, direct, "it burns, come home").unwrap();
+    network.run_for(5_000);
+    assert!(network.summary(0, direct).is_some(), "it came at once");
+    assert_eq!(requests(&mut network), 17, "and nobody lost a place");
+    // Strangers push out strangers, and nobody else.
+    for hour in 1..3 {
+        network.run_for(61 * 60_000);
+        strangers(&mut network, (hour * 100..hour * 100 + 64).map(ip));
+    }
+    assert!(network.summary(0, direct).is_some());
+    assert_eq!(requests(&mut network), 17);
+}
+
+/// Two who have never met, on a network full of strangers: the sender reads that it takes longer, and
+/// everything comes by itself.
+#[test]
+fn who_is_not_taken_is_told_and_comes_in_later_by_itself() {
+    let mut network = Network::new(2, 83, Faults::NONE);
+    network.run_for(1_000);
+    let Ok(Reply::Nearby(people)) = network.call(1, Command::Nearby) else { panic!("people") };
+    // At the very address of host 1, somebody else has asked just now.
+    assert_eq!(strangers(&mut network, [[10, 0, 0, 1].into()]), 1);
+    let user = people[0].user;
+    let Ok(Reply::Joined(direct)) = network.call(1, Command::OpenDirect { user }) else { panic!("a room of two") };
+    network.say(1, direct, "hello, I am new here").unwrap();
+    network.run_for(5_000);
+    assert!(network.summary(1, direct).unwrap().held_up);
+    assert!(network.summary(0, direct).is_none());
+    let told = |network: &Network| network.problems(1).iter().filter(|what| what.contains("no more requests")).count();
+    assert_eq!(told(&network), 1);
+    network.run_for(75 * 60_000);
+    assert!(network.summary(0, direct).is_some_and(|summary| summary.request), "it went on trying");
+    let summary = network.summary(1, direct).unwrap();
+    assert!((summary.asked, summary.held_up) == (true, false));
+    assert_eq!(told(&network), 1, "told once");
+}
+
+/// Whoever is blocked cannot find that out by who has to wait.
+#[test]
+fn who_is_blocked_waits_like_everybody() {
+    let mut network = Network::new(1, 12, Faults::NONE);
+    let mut one = Stranger::new(2);
+    let at = victim_at(&mut network, one.key.id(), ip(1));
+    let user = one.user.clone();
+    let mut knock = |network: &mut Network, salt: u8| {
+        one.salt = [salt; 16];
+        let entries = one.knock(&at, &user);
+        let room = entries[0].room();
+        (room, network.ask_as(one.key.id(), 0, &Request::Knock { entries }).unwrap())
+    };
+    let (room, answer) = knock(&mut network, 1);
+    assert_eq!(answer, Answer::Done);
+    network.call(0, Command::AnswerRequest { room, answer: RequestAnswer::Block }).unwrap();
+    network.run_for(30_000);
+    // Another room from the same address within the hour, and one later.
+    assert!(matches!(knock(&mut network, 2).1, Answer::Refused(Refusal::Busy { .. })));
+    assert_eq!(knock(&mut network, 1).1, Answer::Done, "what was taken before is answered as before");
+    network.run_for(61 * 60_000);
+    assert_eq!((knock(&mut network, 3).1, requests(&mut network)), (Answer::Done, 0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Roles, and owners who act at once while apart.
 
 use super::*;
+use parlor_node::Event;
 
 #[test]
 fn roles_are_given_and_taken_and_everybody_agrees() {
@@ -133,6 +134,40 @@ fn owners_acting_at_random_in_a_divided_network_end_in_one_room() {
         let first = network.texts(here[0], room);
         for host in &here {
             assert_eq!(network.texts(*host, room), first, "seed {seed}, host {host}");
+        }
+    }
+}
+
+/// Logs arrive in any order, so that the line about somebody may be there before who that is.
+#[test]
+fn a_line_about_a_person_names_that_person_also_on_a_device_that_was_linked_later() {
+    for seed in 120..128 {
+        let mut network = Network::new(3, seed, Faults::NONE);
+        let (room, _) = room_of(&mut network, 2);
+        let ben = user(&mut network, 1, room);
+        set_role(&mut network, 0, room, ben, Role::Owner).unwrap();
+        network.link(0, 2);
+        let about = |body: &MessageBody| match body {
+            MessageBody::RoleGiven { name, .. } => Some(name.clone()),
+            _ => None,
+        };
+        // What was told last of the line, as the app has it.
+        let told = |network: &Network| {
+            let all = network.hosts[2].events.iter().flat_map(|event| match event {
+                Event::MessagesAdded { messages, .. } => messages.clone(),
+                Event::MessageChanged(message) => vec![message.clone()],
+                _ => Vec::new(),
+            });
+            all.filter_map(|message| about(&message.body)).last()
+        };
+        assert!(network.run_until(|network| told(network).is_some_and(|name| name == "host 1")), "seed {seed}");
+        for restarts in 0..2 {
+            let lines = network.messages(2, room);
+            let lines: Vec<_> = lines.iter().filter_map(|message| about(&message.body)).collect();
+            assert_eq!(lines, ["host 1"], "seed {seed}, {restarts}");
+            network.quit(2);
+            network.start(2);
+            assert!(network.run_until(|network| network.member_count(2, room) == 3));
         }
     }
 }

@@ -9,6 +9,7 @@ mod keys;
 mod links;
 mod locking;
 mod members;
+mod naming;
 mod people;
 mod room;
 mod start;

@@ -24,17 +24,23 @@ pub(crate) async fn send(cli: &Cli, wanted: &str, text: &str) -> Result<(), Fail
     let mut events = session.handle.subscribe();
     session.call(Command::Send { room, text, reply_to: None }).await?;
     let deadline = tokio::time::Instant::now() + session.wait;
-    let asked = loop {
+    let (mut asked, mut held_up) = (false, false);
+    while !asked {
         match tokio::time::timeout_at(deadline, events.next()).await {
-            Ok(Event::RoomChanged(known)) if known.room == room && known.asked => break true,
-            Ok(Event::Stopped) | Err(_) => break false,
+            Ok(Event::RoomChanged(known)) if known.room == room => (asked, held_up) = (known.asked, known.held_up),
+            Ok(Event::Stopped) | Err(_) => break,
             Ok(_) => {}
         }
-    };
+    }
     if cli.json {
-        output::json(&serde_json::json!({ "room": room, "asked": asked }));
+        output::json(&serde_json::json!({ "room": room, "asked": asked, "held_up": held_up }));
     } else if asked {
         output::print("Sent: a machine of that person has it, and asks whether to accept.");
+    } else if held_up {
+        output::print(
+            "Saved. The machine of that person takes no more requests just now; it is asked again by itself while \
+             `parlor run` runs.",
+        );
     } else {
         output::print(
             "Saved. It is delivered when this profile next meets a machine of that person, for example with `parlor run`.",

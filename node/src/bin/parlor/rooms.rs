@@ -1,7 +1,7 @@
 //! Commands about the profile and its rooms.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use parlor_node::{Command, Event, JoinStage, Reply, StartError, SyncState, store::ProfileLock};
+use parlor_node::{Command, Event, JoinStage, Reply, RoomSummary, StartError, SyncState, store::ProfileLock};
 use parlor_protocol::{Name, Role, RoomCode};
 use std::{io::IsTerminal as _, time::Duration};
 
@@ -208,8 +208,12 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
             let unread = if room.unread > 0 { format!("  {} new", room.unread) } else { String::new() };
             let when = output::time(room.active_at);
             let members = if room.members == 1 { "1 member".to_owned() } else { format!("{} members", room.members) };
+            let mark = match mark(room) {
+                Some(mark) => format!("  ({mark})"),
+                None => String::new(),
+            };
             output::print(format_args!(
-                "{}  {when}  {} ({members}){unread}",
+                "{}  {when}  {} ({members}){unread}{mark}",
                 room.room.short(),
                 output::name(&room.name)
             ));
@@ -222,6 +226,15 @@ pub(crate) async fn list(cli: &Cli) -> Result<(), Failure> {
     }
     session.end().await;
     Ok(())
+}
+
+/// What to know of a room before its messages are believed, or waited for.
+const fn mark(room: &RoomSummary) -> Option<&'static str> {
+    match room {
+        RoomSummary { unconfirmed: true, .. } => Some("only the archive has answered so far: this may be old"),
+        RoomSummary { held_up: true, .. } => Some("not there yet: their machine takes no more requests just now"),
+        _ => None,
+    }
 }
 
 /// What to say of a role; nothing of the ordinary one.

@@ -3,13 +3,19 @@
 //!
 //! On the new device all of it becomes durable in one batch and holds only then, so a link that is cut
 //! off anywhere is done or not done. On the old one an offer is kept in memory and nowhere else: it ends
-//! with its first use, after ten minutes, with a restart, or when somebody guesses at it.
+//! with its first use, after ten minutes, or with a restart.
+//!
+//! Guessing does not end it. Nobody gets through 2^80, so an end would only be a way to stop a link. A
+//! new device asks everybody and so says the locator to everybody; who asks with another one asks for
+//! another offer and guesses at nothing, as most do where many people link at once. Only a handshake
+//! that names the locator costs this machine work, and only such are held back when they are many.
 
 use parlor_protocol::{
     DeviceId, LinkCode, Locator, Name, codec,
     keys::Secret,
     limits::LINK_MAX,
     link::{LinkAnswering, LinkGift, Linking, StretchedLink},
+    rate::Rate,
     wire::{Answer, Refusal, Request},
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +29,7 @@ use crate::{
         Engine,
         account::{AccountBundle, DeviceNote, Stamp, Stamped},
         io::{CallId, JobId, Output},
+        rates::{Meter, Share},
         timers::Timer,
         unsaved::Again,
         writing::Pending,
@@ -35,10 +42,11 @@ use crate::{
 
 /// How long a code may be used, in milliseconds: time to walk to the other device and type it.
 const OFFER_LASTS_MS: u64 = 10 * 60 * 1_000;
-/// Wrong tries of one machine after which it is answered no, whatever it says.
-const TRIES_OF_PEER_MAX: u32 = 5;
-/// Wrong tries of all machines together after which the offer ends.
-const TRIES_MAX: u32 = 100;
+/// How often the handshake may be tried with the locator of the offer.
+const HANDSHAKES: Share =
+    Share { device: Rate::per_second(1, 5), address: Rate::per_second(5, 20), strangers: Rate::per_second(50, 100) };
+/// Wrong handshakes after which the person is told, once: no honest device makes one.
+const TOLD_AFTER: u32 = 20;
 /// How long to look when everybody asked so far said no, in milliseconds.
 const UNKNOWN_AFTER_MS: u64 = 6_000;
 /// How long to look for anybody to ask, in milliseconds.
@@ -47,6 +55,8 @@ const NOBODY_AFTER_MS: u64 = 30_000;
 const LOOK_EVERY_MS: u64 = 500;
 /// How often one device is asked again when its answer was lost.
 const REPEATS_MAX: u32 = 3;
+/// When a device that was busy is asked again, at the soonest and at the latest, in milliseconds.
+const BUSY_MS: std::ops::RangeInclusive<u32> = 250..=5_000;
 
 /// A code that a new device may be linked with.
 #[derive(Debug)]
@@ -57,8 +67,9 @@ pub(super) struct Offer {
     stretched: Option<StretchedLink>,
     /// Up to when it may be used, on the monotonic clock.
     until: u64,
-    tries: u32,
-    tries_of: BTreeMap<DeviceId, u32>,
+    /// Handshakes with its locator, and how many of them were wrong.
+    handshakes: Meter,
+    wrong: u32,
     given: Option<Given>,
 }
 
@@ -95,6 +106,9 @@ struct Asked {
     state: Linking,
     message: Vec<u8>,
     repeats: u32,
+    /// It had no time, and when it is asked again, on the monotonic clock; 0 while it is being asked.
+    was_busy: bool,
+    again: u64,
 }
 
 /// What the new device is given.
@@ -130,8 +144,8 @@ impl Engine {
             code,
             stretched: None,
             until: self.now.mono + OFFER_LASTS_MS,
-            tries: 0,
-            tries_of: BTreeMap::new(),
+            handshakes: Meter::new(HANDSHAKES),
+            wrong: 0,
             given: None,
         });
     }
@@ -189,10 +203,13 @@ impl Engine {
             return Some(Answer::Refused(Refusal::Busy { retry_ms: 1_000 }));
         }
         self.check_offer();
-        let Some(gift) = self.give_to(from, locator, message) else {
-            self.count_try(from);
-            return Some(Answer::Link(None));
-        };
+        let (asker, now) = (self.asker(from), self.now.mono);
+        let is_meant = |offer: &&mut Offer| offer.stretched.as_ref().is_some_and(|code| code.locator() == locator);
+        let Some(offer) = self.devices.offer.as_mut().filter(is_meant) else { return Some(Answer::Link(None)) };
+        if let Err(retry_ms) = offer.handshakes.take(asker, now) {
+            return Some(Answer::Refused(Refusal::Busy { retry_ms }));
+        }
+        let Some(gift) = self.give_to(from, message) else { return Some(Answer::Link(None)) };
         // A crash in between must not leave a device that has everything and that this one does not know.
         let Some(write) = self.put_person() else { return Some(Answer::Link(None)) };
         self.write(vec![write], Pending::unasked(Again::Gift(Box::new((inbound, gift)))));
@@ -211,19 +228,18 @@ impl Engine {
         self.answer(inbound, &Answer::Refused(Refusal::Busy { retry_ms: 1_000 }));
     }
 
-    fn give_to(&mut self, from: DeviceId, locator: Locator, message: &[u8]) -> Option<LinkGift> {
+    fn give_to(&mut self, from: DeviceId, message: &[u8]) -> Option<LinkGift> {
         let me = self.me();
         let offer = self.devices.offer.as_ref()?;
         let code = offer.stretched.as_ref()?;
-        let is_out = offer.tries_of.get(&from).is_some_and(|tries| *tries >= TRIES_OF_PEER_MAX);
-        if is_out || code.locator() != locator {
-            return None;
-        }
         if let Some(given) = &offer.given {
             let is_same = given.to == from && given.message == message;
             return is_same.then(|| given.gift.clone());
         }
-        let answering = LinkAnswering::read(code, from, me, message, &mut self.rng).ok()?;
+        let Ok(answering) = LinkAnswering::read(code, from, me, message, &mut self.rng) else {
+            self.count_wrong();
+            return None;
+        };
         let own = self.bundle_with(from);
         let bundle = match own.revoked.contains_key(&from) {
             // It is told that it is out, and nothing else.
@@ -260,15 +276,14 @@ impl Engine {
         bundle
     }
 
-    fn count_try(&mut self, from: DeviceId) {
-        let Some(offer) = self.devices.offer.as_mut().filter(|offer| offer.given.is_none()) else { return };
-        offer.tries += 1;
-        *offer.tries_of.entry(from).or_default() += 1;
-        if offer.tries >= TRIES_MAX {
-            self.end_offer(CommandError::Cancelled);
+    fn count_wrong(&mut self) {
+        let Some(offer) = self.devices.offer.as_mut() else { return };
+        offer.wrong = offer.wrong.saturating_add(1);
+        if offer.wrong == TOLD_AFTER {
             self.problem(
-                "somebody on this network guessed at the code for your new device; it was taken back",
-                "No guess was right. Offer a new code, best on a network that you trust.",
+                "somebody on this network guesses at the code for your new device",
+                "No guess was right, and the code still works. If the new device is held up, link it on a network that \
+                 you trust.",
             );
         }
     }
@@ -327,21 +342,27 @@ impl Engine {
         let Some(code) = link.stretched.as_ref() else { return };
         let job = link.job;
         let mut requests = Vec::new();
+        for (peer, asked) in link.asked.iter_mut().filter(|(_, asked)| (1..=now).contains(&asked.again)) {
+            asked.again = 0;
+            requests.push((*peer, Request::Link { locator: code.locator(), message: asked.message.clone() }));
+        }
         for peer in &peers {
             if link.asked.contains_key(peer) || link.said_no.contains(peer) {
                 continue;
             }
             if let Ok((state, message)) = Linking::start(code, me, *peer, &mut self.rng) {
                 requests.push((*peer, Request::Link { locator: code.locator(), message: message.clone() }));
-                link.asked.insert(*peer, Asked { state, message, repeats: 0 });
+                link.asked.insert(*peer, Asked { state, message, repeats: 0, was_busy: false, again: 0 });
             }
         }
         let waited = now.saturating_sub(link.started);
         let all_said_no = link.asked.is_empty() && !link.said_no.is_empty();
         if (waited >= UNKNOWN_AFTER_MS && all_said_no) || waited >= NOBODY_AFTER_MS {
-            let error = match link.said_no.len() {
-                0 => CommandError::NobodyFound,
-                asked => CommandError::LinkUnknown { asked },
+            let busy = link.asked.values().filter(|asked| asked.was_busy).count();
+            let error = match (busy, link.said_no.len()) {
+                (0, 0) => CommandError::NobodyFound,
+                (0, asked) => CommandError::LinkUnknown { asked },
+                (busy, asked) => CommandError::LinkHeldUp { asked, busy },
             };
             return self.fail_link(error);
         }
@@ -352,6 +373,7 @@ impl Engine {
     }
 
     pub(super) fn on_link_answer(&mut self, job: JobId, from: DeviceId, answer: Option<Answer>) {
+        let now = self.now.mono;
         let link = self.devices.link.as_mut().filter(|link| link.job == job && !link.is_writing);
         let Some(link) = link else { return };
         match answer {
@@ -366,7 +388,13 @@ impl Engine {
                     }
                 }
             }
-            // Lost, or busy: the very same again.
+            // The very same again when it has time.
+            Some(Answer::Refused(Refusal::Busy { retry_ms })) => {
+                let Some(asked) = link.asked.get_mut(&from) else { return };
+                let wait = retry_ms.clamp(*BUSY_MS.start(), *BUSY_MS.end());
+                (asked.was_busy, asked.again) = (true, now + u64::from(wait));
+            }
+            // Lost: the very same again.
             _ => {
                 let Some((code, asked)) = link.stretched.as_ref().zip(link.asked.get_mut(&from)) else { return };
                 if asked.repeats >= REPEATS_MAX {

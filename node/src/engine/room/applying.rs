@@ -73,6 +73,7 @@ impl Room {
                 if !self.learn_profile(author, name.as_str(), card, prekey, hlc, viewer) {
                     return;
                 }
+                self.name_lines(user, effects);
                 effects.profiles.push(SeenProfile { device: author, user, name: name.as_str().to_owned() });
                 effects.members_changed = true;
                 match self.names.insert(author, name.as_str().to_owned()) {
@@ -111,10 +112,11 @@ impl Room {
                     return;
                 }
                 for RosterItem { name, card, prekey } in items {
-                    let device = card.device;
+                    let (device, user) = (card.device, card.user);
                     if self.membership.known(device).is_none() {
                         self.names.insert(device, name.as_str().to_owned());
                         effects.members_changed |= self.learn_profile(device, name.as_str(), card, prekey, hlc, viewer);
+                        self.name_lines(user, effects);
                     }
                 }
             }
@@ -200,10 +202,8 @@ impl Room {
     pub(super) fn line_of(&self, act: Act) -> MessageBody {
         match act {
             Act::Removed { user, device } => {
-                let name = match device {
-                    Some(device) => self.name_of(device),
-                    None => self.membership.name_of_user(user),
-                };
+                let known = device.and_then(|device| self.membership.known(device));
+                let name = known.map_or_else(|| self.membership.name_of_user(user), |member| member.name.clone());
                 MessageBody::Removed { user, name, device: device.is_some() }
             }
             Act::RoleGiven { user, role } => {

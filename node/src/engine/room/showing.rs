@@ -1,7 +1,7 @@
 //! How a room's entries are shown as messages, early ones from a tail too.
 
 use parlor_protocol::{
-    DeviceId, EntryId, LogKey,
+    DeviceId, EntryId, LogKey, UserId,
     content::Body,
     entry::{Entry, Kind, Verified},
     session::OpeningSession,
@@ -10,6 +10,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Effects, Room, Viewer, When};
 use crate::event::{Delivery, Message, MessageBody, Order, Warning};
+
+/// Lines about people without a name that are remembered, to be told anew.
+const NAMELESS_MAX: usize = 1_024;
+
+/// The person that a line is about besides its author, and the name that it says.
+const fn subject(body: &MessageBody) -> Option<(UserId, &String)> {
+    match body {
+        MessageBody::Removed { user, name, .. }
+        | MessageBody::RoleGiven { user, name, .. }
+        | MessageBody::Muted { user, name, .. } => Some((*user, name)),
+        _ => None,
+    }
+}
 
 impl Room {
     /// Shows entries from a tail before their logs are complete.
@@ -45,9 +58,10 @@ impl Room {
             }
             match content.body {
                 Body::Profile { name, card, prekey } => {
-                    let author = entry.header().author;
+                    let (author, user) = (entry.header().author, card.user);
                     if self.membership.known(author).is_none() {
                         self.learn_profile(author, name.as_str(), card, prekey, content.hlc, viewer);
+                        self.name_lines(user, &mut effects);
                         effects.members_changed = true;
                     }
                 }
@@ -77,9 +91,39 @@ impl Room {
         if self.hides(entry.header().epoch, when.hlc) {
             return;
         }
+        let about = subject(&body).filter(|(user, _)| !self.membership.has_name(*user));
+        if let Some((user, _)) = about.filter(|_| self.nameless.len() < NAMELESS_MAX) {
+            self.nameless.insert((user, entry.id()));
+        }
         let message = Message { reply_to, ..self.message(entry, when, body, viewer) };
         effects.added.extend(self.timeline.insert(message, false));
         self.summary_changed = true;
+    }
+
+    /// A person's name is known now: lines that told of them by an id are told anew.
+    pub(super) fn name_lines(&mut self, user: UserId, effects: &mut Effects) {
+        if !self.nameless.is_empty() && self.membership.has_name(user) {
+            let is_named = |(of, entry): &(UserId, EntryId)| (*of == user).then_some(*entry);
+            effects.changed.extend(self.nameless.iter().filter_map(is_named));
+            self.nameless.retain(|(of, _)| *of != user);
+        }
+    }
+
+    /// A line with the name of the person that it is about, where that was not known yet when it came: a log
+    /// may come before that of who is named in it.
+    fn named(&self, body: &MessageBody) -> Option<MessageBody> {
+        let (user, name) = subject(body)?;
+        if *name != user.short() || !self.membership.has_name(user) {
+            return None;
+        }
+        let mut body = body.clone();
+        if let MessageBody::Removed { name, .. }
+        | MessageBody::RoleGiven { name, .. }
+        | MessageBody::Muted { name, .. } = &mut body
+        {
+            *name = self.membership.name_of_user(user);
+        }
+        Some(body)
     }
 
     pub(super) fn message(
@@ -113,6 +157,8 @@ impl Room {
 
     /// A message as it is told: with what is known of its author now, and how far it got.
     pub(in crate::engine) fn dressed(&self, message: &Arc<Message>, me: DeviceId) -> Arc<Message> {
+        let named = self.named(&message.body).map(|body| Arc::new(Message { body, ..Message::clone(message) }));
+        let message = named.as_ref().unwrap_or(message);
         let member = self.membership.known(message.author);
         let Some(member) = member else { return Arc::clone(message) };
         let is_further = || message.body == MessageBody::Joined && self.is_further_device(message.author, member);
