@@ -193,7 +193,13 @@ fn strangers_on_the_network_find_each_other_and_one_asks_the_other_in() {
     let text = parlor_protocol::Text::new("too early").unwrap();
     let early = network.call(1, Command::Send { room, text, reply_to: None });
     assert_eq!(early.unwrap_err(), CommandError::NotAccepted);
+    let known = |network: &mut Network| match network.call(1, Command::People) {
+        Ok(Reply::People(people)) => people.into_iter().filter(|person| !person.own).map(|one| one.name).collect(),
+        other => panic!("{other:?}"),
+    };
+    let before: Vec<String> = known(&mut network);
     network.call(1, Command::AnswerRequest { room, answer: RequestAnswer::Accept }).unwrap();
+    assert_eq!((before, known(&mut network)), (Vec::new(), vec!["host 0".to_owned()]), "whom one answers one knows");
     network.send(1, room, "hi there");
     let both = ["hello".to_owned(), "hi there".to_owned()];
     assert!(network.run_until(|network| network.texts(0, room) == both && network.texts(1, room) == both));

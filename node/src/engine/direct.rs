@@ -306,6 +306,8 @@ impl Engine {
         let Some(other) = request.and_then(|room| self.other_in(room)) else {
             return self.reply(Some(call), Err(CommandError::NoSuchRoom));
         };
+        // Now this person has to do with them.
+        self.learn_members(room_id);
         match answer {
             RequestAnswer::Accept => self.accept_request(Some(call), room_id),
             RequestAnswer::Refuse | RequestAnswer::Block => {

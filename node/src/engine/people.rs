@@ -24,7 +24,12 @@ impl Engine {
     /// Notes who showed a profile in a room, and warns of what is not as it was.
     pub(super) fn note_people(&mut self, room_id: RoomId, seen: Vec<SeenProfile>) {
         let wall = self.now.wall;
+        // Whoever only asks is nobody whom this person has met: keys cost nothing, and contacts have an end.
+        let is_request = self.rooms.get(&room_id).is_some_and(|room| room.record.request);
         for SeenProfile { device, user, name } in seen {
+            if is_request && self.contacts.find(user).is_none() {
+                continue;
+            }
             let learned = self.contacts.learn(user, device, &name, wall);
             let Some(room) = self.rooms.get(&room_id).filter(|room| room.is_loaded && device != self.key.id()) else {
                 continue;
@@ -38,6 +43,18 @@ impl Engine {
             }
             if let Some(warning) = looks_like.filter(|_| learned.is_new_device || learned.is_new_name) {
                 self.event(Event::PersonWarned { room: room_id, user, name, warning });
+            }
+        }
+        self.save_contacts_soon();
+    }
+
+    /// Notes everybody of a room.
+    pub(super) fn learn_members(&mut self, room_id: RoomId) {
+        let wall = self.now.wall;
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        for (device, member) in &room.membership.members {
+            if let Some(user) = room.membership.user_of(*device) {
+                self.contacts.learn(user, *device, &member.name, wall);
             }
         }
         self.save_contacts_soon();

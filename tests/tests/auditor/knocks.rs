@@ -179,6 +179,9 @@ fn the_newest_stranger_takes_the_place_of_the_oldest() {
     let Ok(Reply::Rooms(held)) = network.call(0, Command::Rooms) else { panic!("rooms") };
     let held: std::collections::BTreeSet<_> = held.into_iter().map(|room| room.room).collect();
     assert_eq!(held, rooms[4..].iter().copied().collect());
+    // Who only asks is nobody whom this person knows.
+    let Ok(Reply::People(people)) = network.call(0, Command::People) else { panic!("people") };
+    assert!(people.iter().all(|person| person.own), "{people:?}");
 }
 
 /// Host 1 is somebody whom host 0 knows well: both are in one room. Its first direct message has to come.
