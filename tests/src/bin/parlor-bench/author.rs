@@ -2,7 +2,7 @@
 //! entries without running a node for each author.
 
 use parlor_protocol::{
-    DeviceId, EpochId, HistoryPolicy, Hlc, LogId, LogKey, Name, RoomCode, RoomId, Text,
+    DeviceId, EntryId, EpochId, HistoryPolicy, Hlc, LogId, LogKey, Name, RoomCode, RoomId, Text,
     access::{self, AccessBody, DoorBody, Hours, In, InPlace, OwnKey, Wrap},
     card::{DeviceCard, Prekey, UserKey},
     content::{Body, Content},
@@ -87,6 +87,30 @@ impl Author {
         let entry = Entry::sign(&self.key, self.header(kind, room, epoch), body)?;
         self.height = Height::after(&entry);
         Ok(entry)
+    }
+
+    /// Begins the epoch that follows one, of which the record is named too, with a key for so many devices.
+    pub fn begin_epoch(
+        &mut self,
+        before: &EpochSecrets,
+        record: EntryId,
+        devices: u64,
+        wall: u64,
+    ) -> anyhow::Result<(EpochSecrets, Verified<Entry>)> {
+        let secrets = EpochSecrets::derive(before.room(), &[before.id()], Secret::random(&mut self.rng))?;
+        let recipient = |n: u64| {
+            let device = DeviceKey::random(&mut ChaCha20Rng::seed_from_u64(n)).id();
+            (device, self.prekey.public())
+        };
+        let recipients =
+            std::iter::once((self.id(), self.prekey.public())).chain((1..devices).map(recipient)).collect();
+        let change =
+            EpochChange { parents: vec![before.id()], after: vec![record], recipients, ..EpochChange::default() };
+        let card = DeviceCard::sign(&self.user, &self.key, self.noise.public(), wall);
+        let settings = RoomSettings::default();
+        let record = EpochRecord::seal(&secrets, &change, &settings, &[], &card, &self.noise, &mut self.rng)?;
+        let entry = self.plain(Kind::Epoch, secrets.room(), before.id(), &record.encode()?)?;
+        Ok((secrets, entry))
     }
 
     /// Comes in as one that a record names, and says who it is.
@@ -180,6 +204,11 @@ impl Founded {
         start.extend(owner.enter(&secrets, "anna", wall)?);
         start.push(owner.write(&secrets, Body::RoomName { name: Name::new("kitchen")? }, wall)?);
         Ok(Self { secrets, genesis: genesis.into_inner(), start })
+    }
+
+    /// The record of the first epoch.
+    pub fn record(&self) -> Option<EntryId> {
+        self.start.iter().find(|entry| entry.header().kind == Kind::Epoch).map(|entry| entry.id())
     }
 
     /// Makes a code; its door is written into the author's log.

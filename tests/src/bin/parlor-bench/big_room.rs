@@ -64,7 +64,8 @@ pub async fn fill(dir: &Path, texts: usize) -> anyhow::Result<BigRoom> {
     Ok(BigRoom { code, texts })
 }
 
-async fn append(store: &EmbeddedStore, room: RoomId, entries: Vec<Verified<Entry>>) -> anyhow::Result<()> {
+/// Stores entries, each by itself, as they would come by gossip.
+pub async fn append(store: &EmbeddedStore, room: RoomId, entries: Vec<Verified<Entry>>) -> anyhow::Result<()> {
     let locator = |entry: &Entry| match DoorBody::decode(entry.body()) {
         Ok(DoorBody::Made(door)) if entry.header().kind == Kind::Door => Some(door.locator),
         _ => None,

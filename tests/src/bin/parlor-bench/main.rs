@@ -26,8 +26,10 @@ mod parlor;
 mod part;
 mod person;
 mod raw;
+mod restart;
 mod rows;
 mod sample;
+mod siege;
 mod table;
 mod web;
 

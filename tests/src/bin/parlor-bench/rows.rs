@@ -4,6 +4,7 @@ use crate::{
     app,
     compare::{self, Transport},
     crypto, epochs, growth_entries, growth_members, growth_nodes, hosts, ingest, join, login, logins, memory, mqtt,
+    restart, siege,
     table::Outcome,
     web,
 };
@@ -103,6 +104,16 @@ pub const ROWS: &[Row] = &[
         name: "ingest-mongodb",
         what: "the same with MongoDB, beside the bare driver's insert_many",
         measure: ingest::mongodb,
+    },
+    Row {
+        name: "restart-2000",
+        what: "an archive with 2,000 rooms of 50 epochs, from its start until it serves",
+        measure: restart::restart,
+    },
+    Row {
+        name: "strangers",
+        what: "messages through an archive that 600 strangers besiege, beside the same without them",
+        measure: siege::strangers,
     },
     Row { name: "login", what: "signing in at an archive, without stretching the password", measure: login::login },
     Row {
