@@ -5,6 +5,10 @@
 //! good, and a page that is passed on must end at an entry whose signature was checked here
 //! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures".
 
+mod fork;
+
+pub use fork::{FORK_PROOF_MAX, ForkProof};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,7 +17,7 @@ use crate::{
     entry::{Entry, Header, Verified},
     error::LogError,
     ids::{EntryId, LogKey, RoomId},
-    limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_ENTRIES},
+    limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
 };
 
 /// How far a log is held: the place the next entry takes and the id of the last one.
@@ -95,6 +99,11 @@ pub fn verify_page(
     if entries.is_empty() || entries.len() > PAGE_MAX_ENTRIES {
         return Err(LogError::PageSize { max: PAGE_MAX_ENTRIES, got: entries.len() });
     }
+    // It is passed on as a page, up to the same signature or a later one.
+    let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+    if bytes > PAGE_MAX_BYTES {
+        return Err(LogError::PageBytes { max: PAGE_MAX_BYTES, got: bytes });
+    }
     for entry in &entries {
         height.check_next(room, log, entry)?;
         height = Height::after(entry);
@@ -120,54 +129,4 @@ fn authenticate(entries: Vec<Entry>) -> Result<Vec<Verified<Entry>>, LogError> {
         last.clone().verify()?;
     }
     Ok(entries.into_iter().map(Verified).collect())
-}
-
-/// Two entries of one device for the same place: proof that its log forked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForkProof {
-    a: Entry,
-    b: Entry,
-}
-
-impl ForkProof {
-    /// Checks two entries and keeps them as proof when they contradict each other.
-    ///
-    /// # Errors
-    /// [`LogError::BadSignature`] when one is not the device's, [`LogError::WrongLog`] when they
-    /// do not contradict each other.
-    pub fn new(a: &Entry, b: &Entry) -> Result<Self, LogError> {
-        let seq = a.header().seq;
-        let same_place = a.room() == b.room() && a.log_key() == b.log_key() && seq == b.header().seq;
-        if !same_place || a.id() == b.id() {
-            return Err(LogError::WrongLog { seq });
-        }
-        let (a, b) = if a.id() < b.id() { (a, b) } else { (b, a) };
-        Ok(Self { a: a.clone().verify()?.into_inner(), b: b.clone().verify()?.into_inner() })
-    }
-
-    /// Checks a proof that came from outside.
-    ///
-    /// # Errors
-    /// As [`ForkProof::new`].
-    pub fn check(&self) -> Result<(), LogError> {
-        Self::new(&self.a, &self.b).map(drop)
-    }
-
-    /// The log that forked.
-    #[must_use]
-    pub const fn log_key(&self) -> LogKey {
-        self.a.log_key()
-    }
-
-    /// The room.
-    #[must_use]
-    pub fn room(&self) -> RoomId {
-        self.a.room()
-    }
-
-    /// The first place with two entries that is proven.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.a.header().seq
-    }
 }
