@@ -36,7 +36,7 @@ use crate::{
 
 /// Longest record: a run that was pushed as one, and what describes it.
 const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
-const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 4\n";
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 5\n";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Record {

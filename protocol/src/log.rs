@@ -1,9 +1,11 @@
 //! Logs: chains of entries, pages that are verified at once, heads, and proofs of forks.
 //!
-//! In a page only the last signature is checked: it covers the id of its entry, which covers the
-//! id of the one before, and so on. The signatures inside a page are therefore *not* known to be
-//! good, and a page that is passed on must end at an entry whose signature was checked here
-//! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures".
+//! In a page the last signature is checked: it covers the id of its entry, which covers the
+//! id of the one before, and so on. The signatures of contents inside a page are therefore *not* known
+//! to be good, and a page that is passed on must end at an entry whose signature was checked here
+//! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures". Everything else
+//! that stands in logs is also shown to others by itself, without its log, so its own signature has to
+//! be good.
 
 mod fork;
 
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     derive::Purpose,
-    entry::{Entry, Header, Verified},
+    entry::{Entry, Header, Kind, Verified},
     error::LogError,
     ids::{EntryId, LogKey, RoomId},
     limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
@@ -85,8 +87,8 @@ pub fn digest(heights: &Heights) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Verifies a page of one log that follows `height`: every link, and the signature of the last
-/// entry, which authenticates the rest.
+/// Verifies a page of one log that follows `height`: every link, the signature of the last entry, which
+/// authenticates the rest, and those of entries that are no contents.
 ///
 /// # Errors
 /// [`LogError`]; nothing of a bad page may be used.
@@ -124,9 +126,15 @@ pub fn verify_suffix(room: RoomId, log: LogKey, entries: Vec<Entry>) -> Result<V
     }
 }
 
+/// Whether others are shown an entry by itself: records of epochs, doors, how somebody came in.
+fn stands_alone(entry: &Entry) -> bool {
+    entry.header().kind != Kind::Content
+}
+
 fn authenticate(entries: Vec<Entry>) -> Result<Vec<Verified<Entry>>, LogError> {
-    if let Some(last) = entries.last() {
-        last.clone().verify()?;
+    let last = entries.len().saturating_sub(1);
+    for (_, entry) in entries.iter().enumerate().filter(|(at, entry)| *at == last || stands_alone(entry)) {
+        entry.clone().verify()?;
     }
     Ok(entries.into_iter().map(Verified).collect())
 }

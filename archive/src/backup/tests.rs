@@ -47,7 +47,7 @@ async fn fill(store: &dyn Store) -> Vec<TestRoom> {
             store.append(room.run(room.contents(&mut member, 100))).await.unwrap();
         }
         let ours = store.run(room.id, member.log_key(), twin.height.next, 1, 1).await.unwrap();
-        let proof = ForkProof::new(ours[0].entry.inner(), &room.content(&mut twin, b"another")).unwrap();
+        let proof = ForkProof::new(&[ours[0].entry.inner().clone()], &[room.content(&mut twin, b"another")]).unwrap();
         store.put_fork(proof).await.unwrap();
     }
     rooms

@@ -267,8 +267,7 @@ impl Link {
         let header = Header { kind, room: named, author: log.author, log: log.log, seq, prev, epoch, session };
         let head = usize::try_from(len).ok().and_then(|len| header.encode(len).ok());
         let id = entry_id(&head.ok_or(LogError::WrongLog { seq })?, &body);
-        let founds_another =
-            kind == Kind::Genesis && RoomId::from_bytes(Purpose::Room.hash(id.as_bytes())) != room;
+        let founds_another = kind == Kind::Genesis && RoomId::from_bytes(Purpose::Room.hash(id.as_bytes())) != room;
         if founds_another { Err(LogError::WrongLog { seq }) } else { Ok(id) }
     }
 

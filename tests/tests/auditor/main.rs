@@ -3,6 +3,7 @@
 
 mod archives;
 mod early;
+mod forks;
 mod knocks;
 mod members;
 mod replays;
