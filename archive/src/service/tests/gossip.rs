@@ -150,7 +150,11 @@ async fn a_run_of_another_branch_is_noticed_wherever_its_good_signatures_stand()
             assert_eq!(stage.push(&room, &member, run).await, pushed(&member));
             let mut other: Vec<_> = (0..4).map(|_| room.content(&mut twin, b"another")).collect();
             other[2] = forged(&other[2]);
-            let _ = stage.gossip_run(&room, member.id(), &other[from..]).await;
+            let verdict = match &other[from..] {
+                [one] => stage.gossip(&room, member.id(), one).await,
+                run => stage.gossip_run(&room, member.id(), run).await,
+            };
+            assert_ne!(verdict, Verdict::Reject, "it is signed");
             let wait = async {
                 while stage.store.forks(room.id).await.unwrap().is_empty() {
                     tokio::task::yield_now().await;
