@@ -9,6 +9,7 @@ use parlor_protocol::{
     log::{FORK_PROOF_MAX, ForkProof, Height},
 };
 use proptest::prelude::*;
+use std::slice::from_ref;
 
 /// So many entries after a height that say something of their own; the signature of the nth is good where
 /// `good` says so.
@@ -124,7 +125,7 @@ fn a_fork_may_lie_in_what_was_pruned() {
         Entry::sign(&device.key, header, body).unwrap().into_inner()
     };
     let (a, b) = (inside(b"a"), inside(b"another"));
-    let whole = proven(&[a.clone()], &[b.clone()]);
+    let whole = proven(from_ref(&a), from_ref(&b));
     assert!(a.pruned().is_pruned());
     assert_eq!(proven(&[a.pruned()], &[b.pruned()]), whole);
 }
@@ -137,7 +138,7 @@ fn a_log_that_founds_a_room_forks_too() {
     let other = Entry::sign(&maker.key, header, &opener(b"x")).unwrap().into_inner();
     let genesis = room.genesis.inner().clone();
     assert_eq!(genesis.header().kind, Kind::Genesis);
-    assert_eq!(proven(&[genesis.clone()], &[other]).room(), room.id());
+    assert_eq!(proven(from_ref(&genesis), &[other]).room(), room.id());
     let another = Room::new(9).genesis.into_inner();
     assert_eq!(ForkProof::new(&[genesis], &[another]).err(), Some(LogError::WrongLog { seq: 0 }), "of two rooms");
 }

@@ -84,7 +84,7 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
     let room = founded(&*store, 1).await;
     let (mut owner, mut other) = (room.owner.clone(), room.owner.clone());
     let (door, entry) = room.door(&mut owner, &code(7));
-    let proof = ForkProof::new(&[entry.clone()], &[room.content(&mut other, b"two")]).unwrap();
+    let proof = ForkProof::new(std::slice::from_ref(&entry), &[room.content(&mut other, b"two")]).unwrap();
     store.append(room.run(vec![entry])).await.unwrap();
     let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 4), 1);
     store.change_wraps(room.id, vec![wrap.clone()], Vec::new()).await.unwrap();
