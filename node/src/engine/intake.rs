@@ -127,7 +127,6 @@ impl Engine {
     ) -> Result<(), Refused> {
         let mut effects = Effects::default();
         let mut stored: Vec<StoredEntry> = Vec::with_capacity(entries.len());
-        let mut shows_too_much = false;
         let result = self.with_room(room_id, |room, viewer| {
             if !room.logs.may_take(log) {
                 return Err(Refused::NotYet);
@@ -149,8 +148,8 @@ impl Engine {
             }
             // A run cut short must still end at a good signature: what follows the last one could neither be
             // passed on nor prove a fork. It comes again with what it was cut from.
-            shows_too_much = cut_to_good(&mut stored);
-            if shows_too_much {
+            if cut_to_good(&mut stored) {
+                room.shows_too_much = true;
                 room.logs.entry(log).height = stored.last().map_or(before, |end| Height::after(&end.entry));
             }
             // A log of which nothing was ever good is not remembered: strangers could make thousands.
@@ -170,9 +169,6 @@ impl Engine {
             self.write_run(Run { room: room_id, log, entries: stored });
         }
         self.consequences.push(Consequence::Taken { room: room_id, effects, live });
-        if shows_too_much {
-            self.reread(room_id);
-        }
         result.unwrap_or(Err(Refused::NotYet))
     }
 
