@@ -14,7 +14,7 @@ use parlor_protocol::{
     codec,
     entry::{Entry, Kind},
     epoch::Step,
-    limits::{PAGE_MAX_ENTRIES, WIRE_MAX, WRAPS_MAX},
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES, WIRE_MAX, WRAPS_MAX},
     log::{ForkProof, Height, verify_page},
     rules::Refused,
 };
@@ -36,7 +36,7 @@ use crate::{
 
 /// Longest record: a run that was pushed as one, and what describes it.
 const RECORD_MAX: usize = WIRE_MAX + 64 * 1024;
-const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 4\n";
+const MAGIC: &[u8] = b"PARLOR-ARCHIVE-BACKUP 5\n";
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Record {
@@ -146,10 +146,9 @@ async fn write_all(store: &dyn Store, file: File) -> anyhow::Result<(u64, u64)> 
     Ok((rooms, entries))
 }
 
-/// The next run of a log that ends at a checked signature. Pushes may be a little longer than
-/// pages, so it is looked for beyond a page.
+/// The next run of a log that ends at a checked signature: what was taken has one in every page.
 async fn page(store: &dyn Store, room: RoomId, log: LogKey, from: u64) -> anyhow::Result<Vec<Kept>> {
-    let mut run = store.run(room, log, from, PAGE_MAX_ENTRIES, WIRE_MAX).await?;
+    let mut run = store.run(room, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await?;
     let end = run.iter().rposition(|kept| kept.checked).map_or(0, |at| at + 1);
     run.truncate(end);
     ensure!(!run.is_empty(), "entry {from} of a log in room {} is missing or unsigned; restore a backup", room.short());

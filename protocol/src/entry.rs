@@ -55,7 +55,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn from_byte(byte: u8) -> Result<Self, CodecError> {
+    pub(crate) fn from_byte(byte: u8) -> Result<Self, CodecError> {
         match byte {
             1 => Ok(Self::Genesis),
             2 => Ok(Self::Epoch),
@@ -140,7 +140,7 @@ impl Header {
         Ok(())
     }
 
-    fn encode(&self, body_len: usize) -> Result<[u8; HEADER_LEN], CodecError> {
+    pub(crate) fn encode(&self, body_len: usize) -> Result<[u8; HEADER_LEN], CodecError> {
         self.check()?;
         let max = self.kind.body_max();
         let len = u32::try_from(body_len).ok().filter(|len| *len as usize <= max);
@@ -197,12 +197,12 @@ impl Header {
     }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+pub(crate) struct Reader<'a> {
+    pub(crate) rest: &'a [u8],
 }
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let cut_off = CodecError::CutOff { expected: N, got: self.rest.len() };
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(cut_off)?;
         self.rest = rest;
@@ -333,6 +333,17 @@ impl Entry {
         self.bytes.get(HEADER_LEN..self.bytes.len().saturating_sub(SIG_LEN)).unwrap_or_default()
     }
 
+    /// Length and hash of the body as it was written, also when it is pruned.
+    pub(crate) fn body_facts(&self) -> (u32, [u8; HASH_LEN]) {
+        let (head, rest) = self.bytes.split_at_checked(HEADER_LEN).unwrap_or_default();
+        let len = head.last_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+        let hash = match rest.first_chunk::<HASH_LEN>() {
+            Some(hash) if self.is_pruned => *hash,
+            _ => *blake3::hash(self.body()).as_bytes(),
+        };
+        (len, hash)
+    }
+
     /// The step of the epoch that it opens a session in, if it opens one.
     #[must_use]
     pub fn opened_step(&self) -> Option<Step> {
@@ -372,7 +383,7 @@ impl Entry {
     }
 }
 
-fn entry_id(head: &[u8], body_hash: &[u8]) -> EntryId {
+pub(crate) fn entry_id(head: &[u8], body_hash: &[u8]) -> EntryId {
     let mut hasher = Purpose::Entry.hasher();
     hasher.update(head).update(body_hash);
     EntryId::from_bytes(*hasher.finalize().as_bytes())

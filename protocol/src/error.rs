@@ -247,6 +247,17 @@ pub enum LogError {
         /// The count.
         got: usize,
     },
+    /// A page that is too long.
+    #[error("a page has {got} bytes, {max} are allowed")]
+    PageBytes {
+        /// The limit.
+        max: usize,
+        /// The length.
+        got: usize,
+    },
+    /// Two branches of a log that do not contradict each other.
+    #[error("nothing contradicts anything")]
+    NoFork,
 }
 
 /// Why a text is no safety number.

@@ -1,19 +1,25 @@
 //! Logs: chains of entries, pages that are verified at once, heads, and proofs of forks.
 //!
-//! In a page only the last signature is checked: it covers the id of its entry, which covers the
-//! id of the one before, and so on. The signatures inside a page are therefore *not* known to be
-//! good, and a page that is passed on must end at an entry whose signature was checked here
-//! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures".
+//! In a page the last signature is checked: it covers the id of its entry, which covers the
+//! id of the one before, and so on. The signatures of contents inside a page are therefore *not* known
+//! to be good, and a page that is passed on must end at an entry whose signature was checked here
+//! (`checked` in stores); see `docs/decisions.md`, "Pages end at checked signatures". Everything else
+//! that stands in logs is also shown to others by itself, without its log, so its own signature has to
+//! be good.
+
+mod fork;
+
+pub use fork::{FORK_PROOF_MAX, ForkProof};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{
     derive::Purpose,
-    entry::{Entry, Header, Verified},
+    entry::{Entry, Header, Kind, Verified},
     error::LogError,
     ids::{EntryId, LogKey, RoomId},
-    limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_ENTRIES},
+    limits::{FURTHER_LOGS_MAX, LOGS_MAX, LOGS_OF_DEVICE_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
 };
 
 /// How far a log is held: the place the next entry takes and the id of the last one.
@@ -81,8 +87,8 @@ pub fn digest(heights: &Heights) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Verifies a page of one log that follows `height`: every link, and the signature of the last
-/// entry, which authenticates the rest.
+/// Verifies a page of one log that follows `height`: every link, the signature of the last entry, which
+/// authenticates the rest, and those of entries that are no contents.
 ///
 /// # Errors
 /// [`LogError`]; nothing of a bad page may be used.
@@ -94,6 +100,11 @@ pub fn verify_page(
 ) -> Result<Vec<Verified<Entry>>, LogError> {
     if entries.is_empty() || entries.len() > PAGE_MAX_ENTRIES {
         return Err(LogError::PageSize { max: PAGE_MAX_ENTRIES, got: entries.len() });
+    }
+    // It is passed on as a page, up to the same signature or a later one.
+    let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+    if bytes > PAGE_MAX_BYTES {
+        return Err(LogError::PageBytes { max: PAGE_MAX_BYTES, got: bytes });
     }
     for entry in &entries {
         height.check_next(room, log, entry)?;
@@ -115,59 +126,15 @@ pub fn verify_suffix(room: RoomId, log: LogKey, entries: Vec<Entry>) -> Result<V
     }
 }
 
+/// Whether others are shown an entry by itself: records of epochs, doors, how somebody came in.
+fn stands_alone(entry: &Entry) -> bool {
+    entry.header().kind != Kind::Content
+}
+
 fn authenticate(entries: Vec<Entry>) -> Result<Vec<Verified<Entry>>, LogError> {
-    if let Some(last) = entries.last() {
-        last.clone().verify()?;
+    let last = entries.len().saturating_sub(1);
+    for (_, entry) in entries.iter().enumerate().filter(|(at, entry)| *at == last || stands_alone(entry)) {
+        entry.clone().verify()?;
     }
     Ok(entries.into_iter().map(Verified).collect())
-}
-
-/// Two entries of one device for the same place: proof that its log forked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForkProof {
-    a: Entry,
-    b: Entry,
-}
-
-impl ForkProof {
-    /// Checks two entries and keeps them as proof when they contradict each other.
-    ///
-    /// # Errors
-    /// [`LogError::BadSignature`] when one is not the device's, [`LogError::WrongLog`] when they
-    /// do not contradict each other.
-    pub fn new(a: &Entry, b: &Entry) -> Result<Self, LogError> {
-        let seq = a.header().seq;
-        let same_place = a.room() == b.room() && a.log_key() == b.log_key() && seq == b.header().seq;
-        if !same_place || a.id() == b.id() {
-            return Err(LogError::WrongLog { seq });
-        }
-        let (a, b) = if a.id() < b.id() { (a, b) } else { (b, a) };
-        Ok(Self { a: a.clone().verify()?.into_inner(), b: b.clone().verify()?.into_inner() })
-    }
-
-    /// Checks a proof that came from outside.
-    ///
-    /// # Errors
-    /// As [`ForkProof::new`].
-    pub fn check(&self) -> Result<(), LogError> {
-        Self::new(&self.a, &self.b).map(drop)
-    }
-
-    /// The log that forked.
-    #[must_use]
-    pub const fn log_key(&self) -> LogKey {
-        self.a.log_key()
-    }
-
-    /// The room.
-    #[must_use]
-    pub fn room(&self) -> RoomId {
-        self.a.room()
-    }
-
-    /// The first place with two entries that is proven.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.a.header().seq
-    }
 }

@@ -143,12 +143,12 @@ pub(super) struct Page {
     pub(super) plain: Vec<Kept>,
 }
 
-/// How an entry compares with the one that is held at its place.
+/// How a run compares with what is held at its places.
 #[derive(Debug)]
 pub(super) enum Compared {
     Same,
     /// They contradict each other; the proof is kept.
     Forked,
-    /// They differ, and that proves nothing: one of the signatures is not good.
+    /// They differ, and that proves nothing: the run is not signed.
     Unproven,
 }

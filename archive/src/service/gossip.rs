@@ -75,7 +75,7 @@ impl Service {
         if end < height.next {
             // Held already, or the other half of a fork.
             if let Some(place) = self.gossip.compare(who.source) {
-                self.compare(room_id, log, last, Waiter::Gossip { _place: place });
+                self.compare(room_id, log, vec![last], Waiter::Gossip { _place: place });
             }
             return Verdict::Ignore;
         }

@@ -7,6 +7,7 @@ use parlor_protocol::{
     access::wire::NotAdmitted,
     entry::{Entry, Kind},
     epoch::topic_of,
+    limits::{PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
     log::{ForkProof, Height},
     wire::{Answer, Gossip, Refusal},
 };
@@ -152,7 +153,7 @@ impl Service {
                         let answer = self.refuse(room_id, refusal, wanted);
                         self.answer_later(waiter, answer);
                     }
-                    Prepared::Compare(theirs) => self.compare(room_id, log, *theirs, waiter),
+                    Prepared::Compare(theirs) => self.compare(room_id, log, theirs, waiter),
                 }
             }
             if let Some(room) = self.rooms.get_mut(&room_id) {
@@ -190,9 +191,9 @@ impl Service {
         });
     }
 
-    /// Compares an entry with what is held at its place, or before it when its place is free: a
-    /// contradiction is kept as proof and freezes the log.
-    pub(super) fn compare(&mut self, room: RoomId, log: LogKey, theirs: Entry, waiter: Waiter) {
+    /// Compares a run with what is held at its places, or before it when they are free: a contradiction is
+    /// kept as proof and freezes the log.
+    pub(super) fn compare(&mut self, room: RoomId, log: LogKey, theirs: Vec<Entry>, waiter: Waiter) {
         let store = Arc::clone(&self.store);
         let next = self.rooms.get(&room).map_or(0, |room| room.height(log).next);
         self.tasks.spawn(async move {
@@ -386,15 +387,17 @@ async fn compare_with_held(
     room: RoomId,
     log: LogKey,
     next: u64,
-    theirs: &Entry,
+    theirs: &[Entry],
 ) -> Result<Compared, StoreError> {
-    let seq = theirs.header().seq;
-    let held = store.run(room, log, seq.min(next.saturating_sub(1)), 1, usize::MAX).await?;
-    let Some(ours) = held.first().map(|kept| kept.entry.inner()) else { return Ok(Compared::Unproven) };
-    if ours.id() == theirs.id() {
+    let Some(first) = theirs.first() else { return Ok(Compared::Unproven) };
+    let from = first.header().seq.min(next.saturating_sub(1));
+    // Both go on to a good signature; what is held has one within as much as is taken at once.
+    let held = store.run(room, log, from, PAGE_MAX_ENTRIES, PAGE_MAX_BYTES).await?;
+    let ours: Vec<Entry> = held.into_iter().map(|kept| kept.entry.into_inner()).collect();
+    if ours.first().is_some_and(|ours| ours.id() == first.id()) {
         return Ok(Compared::Same);
     }
-    match ForkProof::new(ours, theirs) {
+    match ForkProof::new(&ours, theirs) {
         Ok(proof) => store.put_fork(proof).await.map(|()| Compared::Forked),
         Err(_) => Ok(Compared::Unproven),
     }

@@ -34,9 +34,9 @@ pub(super) enum Prepared {
     Store(Ready),
     /// All of it is held already.
     Held,
-    /// Whether it is held or contradicts what is held shows when this entry is compared with the
-    /// one in the store.
-    Compare(Box<Entry>),
+    /// Whether it is held or contradicts what is held shows when these entries are compared with those
+    /// in the store.
+    Compare(Vec<Entry>),
     /// It is refused.
     Refused(Refusal),
 }
@@ -49,22 +49,26 @@ impl<W> RoomState<W> {
             return Prepared::Refused(Refusal::DoesNotFit);
         }
         let height = self.height(log);
-        let (held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < height.next);
+        let (mut held, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.header().seq < height.next);
         let Some(first) = new.first().cloned() else {
-            return match held.last() {
+            return match held.pop() {
                 Some(last) if last.id() == height.head => Prepared::Held,
-                Some(last) => Prepared::Compare(Box::new(last.clone())),
+                Some(last) => Prepared::Compare(vec![last]),
                 None => Prepared::Refused(Refusal::Malformed),
             };
         };
-        if let Some(last) = held.last().filter(|last| last.id() != height.head) {
-            return Prepared::Compare(Box::new(last.clone()));
+        if let Some(last) = held.pop().filter(|last| last.id() != height.head) {
+            return Prepared::Compare([last].into_iter().chain(new).collect());
+        }
+        if first.room() == room && first.log_key() == log && first.header().seq == height.next {
+            let links = height.next == 0 || first.header().prev == height.head;
+            if !links {
+                // Its link says what stands at the end here for its author.
+                return Prepared::Compare(new);
+            }
         }
         let verified = match verify_page(room, log, height, new) {
             Ok(verified) => verified,
-            Err(LogError::BrokenLink { seq }) if seq == first.header().seq => {
-                return Prepared::Compare(Box::new(first));
-            }
             Err(LogError::Gap { .. }) => return Prepared::Refused(Refusal::DoesNotFit),
             Err(_) => return Prepared::Refused(Refusal::Malformed),
         };

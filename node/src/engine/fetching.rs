@@ -4,7 +4,7 @@ use parlor_protocol::{
     DeviceId, LogKey, RoomId,
     entry::{Entry, Verified},
     error::LogError,
-    log::{Height, verify_page, verify_suffix},
+    log::{Height, verify_page},
     wire::RoomRequest,
 };
 use rand_core::RngCore as _;
@@ -91,6 +91,12 @@ impl Engine {
             // It is being read anew; after that everything is compared again.
             return;
         }
+        if room.logs.is_frozen(log) {
+            // It was asked for before that.
+            self.fetch_missing(room_id, peer);
+            self.finish_comparison(room_id, peer);
+            return;
+        }
         let live = state.compared;
         let ours = room.logs.height(log);
         let is_asked_for = |entry: &Entry| entry.room() == room_id && entry.log_key() == log;
@@ -102,7 +108,10 @@ impl Engine {
         let mut waits = false;
         let is_good = match comparable {
             _ if !fits => false,
-            Some(theirs) if contradicts(&theirs) => self.compare_with_own(room_id, log, &theirs, held, new),
+            Some(theirs) if contradicts(&theirs) => {
+                let from_there = held.into_iter().skip_while(|entry| entry.header().seq < theirs.header().seq);
+                self.compare_with_own(room_id, log, from_there.chain(new).collect())
+            }
             // The peer has less than it said, or the same: believe what it showed.
             _ if new.is_empty() => {
                 state.heights.insert(log, ours);
@@ -132,11 +141,7 @@ impl Engine {
                     true
                 }
                 Err(LogError::BrokenLink { seq }) if at_head.is_none() && seq == ours.next && ours.next > 0 => {
-                    let is_signed = verify_suffix(room_id, log, new).is_ok();
-                    if is_signed {
-                        self.suspect_fork(room_id, peer, log);
-                    }
-                    is_signed
+                    self.compare_with_own(room_id, log, new)
                 }
                 Err(_) => false,
             },
@@ -149,24 +154,6 @@ impl Engine {
             self.fetch_elsewhere(room_id, peer, log);
         }
         self.finish_comparison(room_id, peer);
-    }
-
-    /// A peer showed an entry at a place that is taken here: when its device signed it, ours is
-    /// read for comparison. False when it did not.
-    fn compare_with_own(
-        &mut self,
-        room_id: RoomId,
-        log: LogKey,
-        theirs: &Entry,
-        mut run: Vec<Entry>,
-        new: Vec<Entry>,
-    ) -> bool {
-        run.extend(new);
-        let is_signed = verify_suffix(room_id, log, run).is_ok();
-        if is_signed {
-            self.read_own_for_fork(room_id, theirs);
-        }
-        is_signed
     }
 
     /// A log that one peer did not bring may be had from another that holds it.
@@ -197,16 +184,6 @@ impl Engine {
         state.bad_answers += 1;
         if state.bad_answers >= BAD_ANSWERS_MAX {
             self.out.push(Output::Net(NetCommand::Ban(peer)));
-        }
-    }
-
-    /// Something does not link: asks for the entry at our own head, to compare the two.
-    pub(super) fn suspect_fork(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey) {
-        let Some(room) = self.rooms.get(&room_id) else { return };
-        let ours = room.logs.height(log);
-        let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log) || ours.next == 0;
-        if !busy && self.connections.is_connected(peer) {
-            self.ask_page(room_id, peer, log, ours.next - 1);
         }
     }
 
@@ -247,11 +224,5 @@ impl Engine {
                 self.ask_page(room_id, peer, log, theirs.next - 1);
             }
         }
-    }
-
-    fn read_own_for_fork(&mut self, room: RoomId, theirs: &Entry) {
-        let log = theirs.log_key();
-        let read = Read::Run { room, log, from: theirs.header().seq, max: 1 };
-        self.read(read, ReadFor::Serve(super::serve::Serving::Fork { room, theirs: Box::new(theirs.clone()) }));
     }
 }

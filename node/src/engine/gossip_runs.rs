@@ -26,9 +26,10 @@ impl Engine {
         let height = room.logs.height(log);
         let (held, new): (Vec<_>, Vec<_>) = run.into_iter().partition(|entry| entry.header().seq < height.next);
         let ends_at_head = |last: &&Entry| last.header().seq + 1 == height.next;
-        if held.last().filter(ends_at_head).is_some_and(|last| last.id() != height.head) {
-            self.suspect_fork(room_id, from, log);
-            return Verdict::Ignore;
+        if let Some(last) = held.last().filter(ends_at_head).filter(|last| last.id() != height.head) {
+            let theirs = [last.clone()].into_iter().chain(new).collect();
+            let is_good = self.compare_with_own(room_id, log, theirs);
+            return if is_good { Verdict::Ignore } else { Verdict::Reject };
         }
         if new.is_empty() {
             return Verdict::Ignore;
@@ -41,7 +42,7 @@ impl Engine {
             return if is_known { Verdict::Accept } else { Verdict::Ignore };
         }
         if new.first().is_some_and(|first| height.check_next(room_id, log, first).is_err()) {
-            self.suspect_fork(room_id, from, log);
+            self.compare_with_own(room_id, log, new.into_iter().map(|entry| entry.into_inner()).collect());
             return Verdict::Ignore;
         }
         if new.iter().any(|entry| !room.may_come_in_by_gossip(entry, self.now.wall)) {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use parlor_protocol::{
     DeviceId, LogKey, RoomId, TopicId,
     entry::{Entry, Kind, Verified},
-    log::{ForkProof, Height},
+    log::Height,
     wire::Gossip,
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -72,10 +72,8 @@ impl Engine {
         if entry.header().seq < height.next {
             // Only the head is at hand for comparison; older forks are found by sync.
             let contradicts = entry.header().seq + 1 == height.next && entry.id() != height.head;
-            if contradicts {
-                self.suspect_fork(room_id, from, log);
-            }
-            return Verdict::Ignore;
+            let is_good = !contradicts || self.compare_with_own(room_id, log, vec![entry]);
+            return if is_good { Verdict::Ignore } else { Verdict::Reject };
         }
         let Ok(entry) = entry.verify() else { return Verdict::Reject };
         if entry.header().kind == Kind::Access && !(room.is_loaded && room.may_come_in_by_gossip(&entry, self.now.wall))
@@ -94,7 +92,7 @@ impl Engine {
             return Verdict::Accept;
         }
         if height.check_next(room_id, log, &entry).is_err() {
-            self.suspect_fork(room_id, from, log);
+            self.compare_with_own(room_id, log, vec![entry.into_inner()]);
             return Verdict::Ignore;
         }
         self.append_gossip(room_id, from, log, vec![entry])
@@ -134,6 +132,7 @@ impl Engine {
             if !room.logs.may_take(log) {
                 return Err(Refused::NotYet);
             }
+            let before = room.logs.height(log);
             let mut result = Ok(());
             let mut queue = entries;
             while !queue.is_empty() && result.is_ok() {
@@ -148,13 +147,15 @@ impl Engine {
                 }
                 queue = room.logs.take_held(log);
             }
+            // A run cut short must still end at a good signature: what follows the last one could neither be
+            // passed on nor prove a fork. It comes again with what it was cut from.
+            if cut_to_good(&mut stored) {
+                room.shows_too_much = true;
+                room.logs.entry(log).height = stored.last().map_or(before, |end| Height::after(&end.entry));
+            }
             // A log of which nothing was ever good is not remembered: strangers could make thousands.
             if result == Err(Refused::Never) && room.logs.height(log).next > 0 {
                 room.logs.entry(log).frozen = Some(Frozen::Invalid);
-            }
-            // A run cut short must still end at a checked signature.
-            if let Some(end) = stored.last_mut().filter(|end| !end.checked) {
-                end.checked = end.entry.inner().clone().verify().is_ok();
             }
             room.summary_changed = true;
             result
@@ -271,23 +272,6 @@ impl Engine {
             room.receipts.insert(author);
             self.timers.set(self.now.mono + RECEIPT_AFTER_MS, Timer::Receipts(room_id));
         }
-    }
-
-    /// Two different entries for one place: keeps the proof and freezes the log.
-    pub(super) fn prove_fork(&mut self, room_id: RoomId, ours: &Entry, theirs: &Entry) {
-        let Ok(proof) = ForkProof::new(ours, theirs) else { return };
-        let log = proof.log_key();
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if room.logs.is_frozen(log) {
-            return;
-        }
-        room.logs.entry(log).frozen = Some(Frozen::Forked);
-        let name = room.name_of(log.author);
-        self.write_fork(proof);
-        self.problem(
-            format!("{name}'s device wrote two different histories"),
-            "It was probably restored from an old copy. What was written in the second one is not shown; what follows is.",
-        );
     }
 
     /// A stretch of a room read at start.
@@ -418,6 +402,18 @@ impl Engine {
             ReadFor::Push { room, archive } => self.push_read(room, archive, result),
         }
     }
+}
+
+/// Cuts entries to the last good signature; whether any were cut off.
+fn cut_to_good(entries: &mut Vec<StoredEntry>) -> bool {
+    let before = entries.len();
+    while let Some(end) = entries.last_mut().filter(|end| !end.checked) {
+        end.checked = end.entry.inner().clone().verify().is_ok();
+        if !end.checked {
+            entries.pop();
+        }
+    }
+    entries.len() < before
 }
 
 /// The entries of a run by themselves.

@@ -20,6 +20,7 @@ mod engine;
 mod entering;
 mod epochs;
 mod fetching;
+mod forks;
 mod founding;
 mod gossip_runs;
 mod governing;

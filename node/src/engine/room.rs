@@ -101,6 +101,9 @@ pub(super) struct Room {
     pub(super) waiting: VecDeque<Waiting>,
     /// Something was passed over because its epoch's key is not known here.
     has_unread: bool,
+    /// Something is shown that was not kept after all: the room is read anew with the next comparison, not
+    /// each time that somebody brings this about.
+    pub(super) shows_too_much: bool,
     /// Epochs in which something was read before their rules were known here.
     guessed: BTreeSet<EpochId>,
     /// A change of epoch that is on its way to the disk, and those that wait for it.
@@ -195,6 +198,7 @@ impl Room {
             changes: Changes::default(),
             keys_known,
             has_unread: false,
+            shows_too_much: false,
             guessed: BTreeSet::new(),
             before: None,
             standing: RoomStanding::Member,
@@ -375,6 +379,7 @@ impl Room {
         self.mutes.clear();
         self.unresolved.clear();
         (self.has_created_line, self.has_unread, self.is_loaded) = (false, false, false);
+        self.shows_too_much = false;
     }
 
     /// Entries known to exist, here or at a peer.

@@ -43,10 +43,10 @@ pub(super) enum Serving {
         peer: DeviceId,
         heads: Vec<(LogKey, Height)>,
     },
-    /// Our entry at a place where a peer showed another one.
+    /// Our entries from a place on where a peer showed others.
     Fork {
         room: RoomId,
-        theirs: Box<Entry>,
+        theirs: Vec<Entry>,
     },
 }
 
@@ -157,11 +157,7 @@ impl Engine {
                 self.answer(inbound, &Answer::Tail(tail));
             }
             Serving::Heads { room, peer, heads } => self.on_heads_read(room, peer, heads, result),
-            Serving::Fork { room, theirs } => {
-                if let Some(ours) = result.runs.into_iter().flatten().next() {
-                    self.prove_fork(room, ours.entry.inner(), &theirs);
-                }
-            }
+            Serving::Fork { room, theirs } => self.prove_fork(room, &theirs, result),
         }
     }
 

@@ -239,6 +239,9 @@ impl Engine {
         }
         peers.extend(self.connections.archives());
         self.drop_unproven(room);
+        if self.rooms.get(&room).is_some_and(|room| room.shows_too_much) {
+            self.reread(room);
+        }
         peers.into_iter().for_each(|peer| self.sync_with(room, peer));
         self.govern_soon(room);
         // With the days another step is the first that newcomers may read, and codes end.

@@ -15,7 +15,7 @@ use super::{
 
 /// The layout of keys and values that this Parlor writes, on disks and in browsers. Whoever changes one
 /// of them, or a record, counts it up: then an old store says so instead of being misread.
-pub(super) const SCHEMA: u32 = 5;
+pub(super) const SCHEMA: u32 = 6;
 /// Longest encoded record: a room with many epochs stays far below.
 const RECORD_MAX: usize = 4 * 1024 * 1024;
 

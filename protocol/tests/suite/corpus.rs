@@ -82,6 +82,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("door", crate::doors::example_doors()),
         ("access", crate::doors::example_access()),
         ("wrap", vec![crate::doors::wrap(&room, &crate::doors::CODES[0]).encode().unwrap()]),
+        ("fork", crate::forks::examples()),
     ]
 }
 

@@ -3,10 +3,10 @@
 use crate::fixtures::{Device, Room, entry_id, flipped, opener, plain_log};
 use parlor_protocol::{
     LogId, LogKey, RoomId,
-    entry::{Entry, Header, SIG_LEN},
+    entry::{Entry, Header, Kind, SIG_LEN},
     error::LogError,
-    limits::PAGE_MAX_ENTRIES,
-    log::{ForkProof, Height, Heights, digest, verify_page, verify_suffix},
+    limits::{BODY_MAX, PAGE_MAX_BYTES, PAGE_MAX_ENTRIES},
+    log::{Height, Heights, digest, verify_page, verify_suffix},
 };
 use proptest::prelude::*;
 
@@ -111,7 +111,7 @@ fn an_altered_entry_anywhere_in_a_page_is_refused() {
 }
 
 #[test]
-fn only_the_last_signature_of_a_page_is_checked() {
+fn of_contents_only_the_last_signature_of_a_page_is_checked() {
     // The reason why stores must remember which entries were checked by themselves.
     let log = Log::new(3);
     for place in 0..3 {
@@ -123,38 +123,50 @@ fn only_the_last_signature_of_a_page_is_checked() {
 }
 
 #[test]
+fn what_others_are_shown_by_itself_has_to_be_signed_by_itself() {
+    let log = Log::new(1);
+    for kind in [Kind::Epoch, Kind::Access, Kind::Door] {
+        let mut at = Height::EMPTY;
+        let mut page: Vec<Entry> = [kind, Kind::Content]
+            .into_iter()
+            .map(|kind| {
+                let header = Header { kind, ..log.room.content_header(&log.device, at) };
+                let entry = Entry::sign(&log.device.key, header, &opener(b"body")).unwrap().into_inner();
+                at = Height::after(&entry);
+                entry
+            })
+            .collect();
+        assert_eq!(log.whole(page.clone()), Ok(2), "{kind:?}");
+        page[0] = flipped(&page[0], page[0].bytes().len() - 1, 1).unwrap();
+        assert_eq!(log.whole(page.clone()), Err(LogError::BadSignature { seq: 0 }), "{kind:?}");
+        assert_eq!(log.end(page), Err(LogError::BadSignature { seq: 0 }), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_page_that_nobody_could_pass_on_is_refused() {
+    let log = Log::new(1);
+    let mut at = Height::EMPTY;
+    let page: Vec<Entry> = (0..18)
+        .map(|_| {
+            let header = log.room.content_header(&log.device, at);
+            let entry = Entry::sign(&log.device.key, header, &opener(&[7; BODY_MAX - 4])).unwrap().into_inner();
+            at = Height::after(&entry);
+            entry
+        })
+        .collect();
+    let bytes = |count: usize| page[..count].iter().map(|entry| entry.bytes().len()).sum::<usize>();
+    assert!(bytes(17) <= PAGE_MAX_BYTES && bytes(18) > PAGE_MAX_BYTES);
+    assert_eq!(log.whole(page[..17].to_vec()), Ok(17));
+    assert_eq!(log.whole(page.clone()), Err(LogError::PageBytes { max: PAGE_MAX_BYTES, got: bytes(18) }));
+}
+
+#[test]
 fn a_log_may_begin_with_a_link_to_an_older_one() {
     let log = Log::new(1);
     let header = Header { prev: entry_id(5), ..*log.entries[0].header() };
     let linked = Entry::sign(&log.device.key, header, &opener(b"x")).unwrap().into_inner();
     assert_eq!(log.whole(vec![linked]), Ok(1));
-}
-
-#[test]
-fn two_entries_at_one_place_prove_a_fork() {
-    let log = Log::new(3);
-    let [_, a, next] = log.entries.as_slice() else { panic!("three entries") };
-    let b = Entry::sign(&log.device.key, *a.header(), &opener(b"something else")).unwrap().into_inner();
-    let proof = ForkProof::new(a, &b).unwrap();
-    assert_eq!((proof.log_key(), proof.room(), proof.seq()), (log.key(), log.room.id(), 1));
-    assert_eq!(proof.check(), Ok(()));
-    assert_eq!(ForkProof::new(&b, a).unwrap(), proof, "in either order");
-    assert_eq!(ForkProof::new(a, a).err(), Some(LogError::WrongLog { seq: 1 }));
-    assert_eq!(ForkProof::new(a, next).err(), Some(LogError::WrongLog { seq: 1 }));
-}
-
-#[test]
-fn nobody_can_be_framed_with_a_fork() {
-    let log = Log::new(2);
-    let a = &log.entries[1];
-    let other_sig = flipped(a, a.bytes().len() - 1, 1).unwrap();
-    assert!(ForkProof::new(a, &other_sig).is_err(), "the same entry with another signature");
-    let forged = flipped(a, a.bytes().len() - SIG_LEN - 1, 1).unwrap();
-    assert_eq!(ForkProof::new(a, &forged).err(), Some(LogError::BadSignature { seq: 1 }));
-    for (room, device) in [(&log.room, Device::new(3)), (&Room::new(7), Device::new(2))] {
-        let elsewhere = plain_log(room, &device, 2);
-        assert_eq!(ForkProof::new(a, &elsewhere[1]).err(), Some(LogError::WrongLog { seq: 1 }));
-    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod entries;
 mod epochs;
 mod examples;
 mod fixtures;
+mod forks;
 mod founding;
 mod guards;
 mod identifiers;

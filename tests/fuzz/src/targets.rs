@@ -16,7 +16,7 @@ use parlor_protocol::{
     guard::Guard,
     limits::{BODY_MAX, WIRE_MAX},
     link::{LinkAnswering, Linking, OwnKey, OwnMessage, StretchedLink, read_typed_link},
-    log::{Height, verify_page, verify_suffix},
+    log::{ForkProof, Height, verify_page, verify_suffix},
     stretch::Stretch,
     wire::{Answer, Gossip, GossipKind, HEADER_LEN, Header, Plan, Request, gossip_id},
 };
@@ -26,7 +26,7 @@ use rand_core::SeedableRng as _;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; the names are those of the corpus folders.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("code", code),
     ("entry", entry),
     ("page", page),
@@ -48,6 +48,7 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("door", door),
     ("access", access),
     ("wrap", wrap),
+    ("fork", fork),
 ];
 
 fn comes_back<T: PartialEq + std::fmt::Debug>(
@@ -103,6 +104,14 @@ pub fn page(bytes: &[u8]) {
         assert_eq!(verified.len(), count, "all or nothing");
     }
     assert!(whole.is_err() || suffix.is_ok(), "a page from the beginning is a suffix too");
+}
+
+/// The proof of a fork.
+pub fn fork(bytes: &[u8]) {
+    if let Ok(proof) = ForkProof::decode(bytes) {
+        assert_eq!(proof.encode(), bytes, "a proof is its bytes");
+        let _ = proof.check();
+    }
 }
 
 /// The body of a genesis entry.

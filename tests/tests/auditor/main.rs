@@ -3,6 +3,7 @@
 
 mod archives;
 mod early;
+mod forks;
 mod keepers;
 mod knocks;
 mod members;

@@ -26,9 +26,9 @@ use crate::{door, newest_key};
 
 /// A program that writes what it likes with the room's keys.
 pub(crate) struct Forger {
-    key: DeviceKey,
+    pub(crate) key: DeviceKey,
     user: UserKey,
-    secrets: EpochSecrets,
+    pub(crate) secrets: EpochSecrets,
     door: Door,
     rng: ChaCha20Rng,
 }
@@ -40,11 +40,11 @@ impl Forger {
         Self { key: DeviceKey::random(&mut rng), user: UserKey::random(&mut rng), secrets, door, rng }
     }
 
-    fn id(&self) -> DeviceId {
+    pub(crate) fn id(&self) -> DeviceId {
         self.key.id()
     }
 
-    fn header(&self, kind: Kind, log: u64, at: Height) -> Header {
+    pub(crate) fn header(&self, kind: Kind, log: u64, at: Height) -> Header {
         let (room, epoch, author) = (self.secrets.room(), self.secrets.id(), self.id());
         Header { kind, room, author, log: LogId(log), seq: at.next, prev: at.head, epoch, session: at.next }
     }
@@ -71,7 +71,7 @@ impl Forger {
     }
 }
 
-fn wire(entry: &Entry) -> Bytes {
+pub(crate) fn wire(entry: &Entry) -> Bytes {
     Gossip::Entry(entry.clone()).encode().unwrap().into()
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn stage(seed: u64) -> (Network, RoomId, RoomCode, Forger) {
     (network, room, code, forger)
 }
 
-fn talk_goes_on(network: &mut Network, room: RoomId, text: &str) {
+pub(crate) fn talk_goes_on(network: &mut Network, room: RoomId, text: &str) {
     network.send(1, room, text);
     assert!(
         network.run_until(|network| { (0..3).all(|host| network.texts(host, room).iter().any(|seen| seen == text)) })
@@ -168,7 +168,7 @@ fn entries_forged_in_the_name_of_others_are_refused() {
 }
 
 /// A run of texts behind a height, all sealed and signed by the forger.
-fn run(forger: &mut Forger, mut at: Height, texts: &[&str]) -> Vec<Entry> {
+pub(crate) fn run(forger: &mut Forger, mut at: Height, texts: &[&str]) -> Vec<Entry> {
     let mut say = |text: &&str| {
         let entry = forger.text(1, at, text);
         at = Height::after(&entry);
@@ -177,11 +177,11 @@ fn run(forger: &mut Forger, mut at: Height, texts: &[&str]) -> Vec<Entry> {
     texts.iter().map(&mut say).collect()
 }
 
-fn as_run(run: &[Entry]) -> Bytes {
+pub(crate) fn as_run(run: &[Entry]) -> Bytes {
     Gossip::Run(run.to_vec()).encode().unwrap().into()
 }
 
-fn verdicts(commands: &[NetCommand]) -> Vec<Verdict> {
+pub(crate) fn verdicts(commands: &[NetCommand]) -> Vec<Verdict> {
     let verdict = |command: &NetCommand| match command {
         NetCommand::Judge { verdict, .. } => Some(*verdict),
         _ => None,

@@ -138,6 +138,35 @@ async fn a_fork_that_comes_by_gossip_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_run_of_another_branch_is_noticed_wherever_its_good_signatures_stand() {
+    for place in places().await {
+        let mut stage = Stage::new(place.open().await).await;
+        for (seed, from) in [(1, 3), (2, 2)] {
+            let room = stage.founded(seed).await;
+            let mut member = stage.member(&room, 5).await;
+            let mut twin = member.clone();
+            let mut run = room.contents(&mut member, 3);
+            run[1] = forged(&run[1]);
+            assert_eq!(stage.push(&room, &member, run).await, pushed(&member));
+            let mut other: Vec<_> = (0..4).map(|_| room.content(&mut twin, b"another")).collect();
+            other[2] = forged(&other[2]);
+            let verdict = match &other[from..] {
+                [one] => stage.gossip(&room, member.id(), one).await,
+                run => stage.gossip_run(&room, member.id(), run).await,
+            };
+            assert_ne!(verdict, Verdict::Reject, "it is signed");
+            let wait = async {
+                while stage.store.forks(room.id).await.unwrap().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(PATIENCE, wait).await.expect("no proof");
+        }
+        stage.shut_down().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_pushed_is_told_to_those_who_are_there_and_what_came_by_gossip_is_not_told_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(embedded(&folder)).await;

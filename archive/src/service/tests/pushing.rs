@@ -112,6 +112,87 @@ async fn a_log_that_forks_is_frozen_and_the_proof_is_kept() {
     }
 }
 
+/// The signatures of some entries do not fit.
+fn sparse(entries: Vec<Entry>, good: impl Fn(usize) -> bool) -> Vec<Entry> {
+    let keep = |(n, entry): (usize, Entry)| if good(n) { entry } else { forged(&entry) };
+    entries.into_iter().enumerate().map(keep).collect()
+}
+
+#[tokio::test]
+async fn branches_whose_good_signatures_never_stand_at_one_place_are_a_fork_too() {
+    for place in places().await {
+        let mut stage = Stage::new(place.open().await).await;
+        let mut frozen = Vec::new();
+        // What comes follows the head of another branch, begins at the head, below it, and ends below it.
+        for (seed, from, to) in [(1, 8, 9), (2, 7, 9), (3, 3, 9), (4, 0, 3)] {
+            let room = stage.founded(seed).await;
+            let mut member = stage.member(&room, 5).await;
+            let mut twin = member.clone();
+            let one = sparse(room.contents(&mut member, 8), |n| n % 2 == 1);
+            let other = (0..9).map(|_| room.content(&mut twin, b"another")).collect();
+            let other = sparse(other, |n| n % 2 == 0 && n > 0);
+            assert_eq!(stage.push(&room, &member, one).await, pushed(&member));
+            let answer = stage.push(&room, &member, other[from..to].to_vec()).await;
+            assert_eq!(answer, refused(Refusal::DoesNotFit), "{from} to {to}");
+            let proofs = stage.store.forks(room.id).await.unwrap();
+            assert_eq!(proofs.len(), 1, "{from} to {to}");
+            proofs[0].check().unwrap();
+            assert_eq!((proofs[0].room(), proofs[0].log_key()), (room.id, member.log_key()));
+            let more = room.contents(&mut member, 1);
+            assert_eq!(stage.push(&room, &member, more.clone()).await, refused(Refusal::DoesNotFit));
+            frozen.push((room, member, more));
+        }
+        stage.shut_down().await;
+        let mut stage = Stage::new(place.open().await).await;
+        for (room, member, more) in frozen {
+            assert_eq!(stage.push(&room, &member, more).await, refused(Refusal::DoesNotFit), "after a restart");
+        }
+        stage.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_and_is_signed_by_nobody_freezes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::new(embedded(&folder)).await;
+    let room = stage.founded(1).await;
+    let mut member = stage.member(&room, 5).await;
+    let mut twin = member.clone();
+    let run = room.contents(&mut member, 4);
+    assert_eq!(stage.push(&room, &member, run).await, pushed(&member));
+    let other: Vec<_> = (0..6).map(|_| room.content(&mut twin, b"another")).collect();
+    let other = sparse(other, |n| n < 2);
+    for range in [2..4, 3..5, 4..6] {
+        let answer = stage.push(&room, &member, other[range.clone()].to_vec()).await;
+        assert_eq!(answer, refused(Refusal::DoesNotFit), "{range:?}");
+    }
+    assert_eq!(stage.store.forks(room.id).await.unwrap(), []);
+    let more = room.contents(&mut member, 1);
+    assert_eq!(stage.push(&room, &member, more).await, pushed(&member));
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_record_whose_signature_was_taken_away_is_not_taken_and_later_is_when_it_is_whole() {
+    for place in places().await {
+        let mut stage = Stage::new(place.open().await).await;
+        let mut room = stage.founded(1).await;
+        let mut owner = room.owner.clone();
+        let (_, change) = room.change(&[]);
+        owner.height = Height::after(&change);
+        let after = room.content(&mut owner, b"sealed");
+        let stripped = vec![forged(&change), after.clone()];
+        assert_eq!(stage.push(&room, &owner, stripped.clone()).await, refused(Refusal::Malformed));
+        assert_eq!(stage.gossip_run(&room, owner.id(), &stripped).await, Verdict::Reject);
+        assert_eq!(stage.push(&room, &owner, vec![change.clone(), after]).await, pushed(&owner));
+        // And it is passed on.
+        let answer = stage.ask_in(&room, &owner, RoomRequest::Epochs { tips: Vec::new() }).await;
+        let Answer::Epochs { entries, .. } = answer else { panic!("{answer:?}") };
+        assert!(entries.contains(&change));
+        stage.shut_down().await;
+    }
+}
+
 #[tokio::test]
 async fn a_removed_device_is_refused_beyond_the_heads_of_its_removal() {
     let folder = tempfile::tempdir().unwrap();

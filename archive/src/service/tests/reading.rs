@@ -91,9 +91,9 @@ async fn pages_prove_themselves_and_lead_through_the_whole_log() {
     let mut stage = Stage::new(embedded(&folder)).await;
     let room = stage.founded(1).await;
     let mut member = stage.member(&room, 5).await;
-    // Small runs, a run that is longer than a page of bytes, one of the most entries.
+    // Small runs, a run of the most bytes, one of the most entries.
     let mut runs: Vec<Vec<Entry>> = (0..100).map(|_| room.contents(&mut member, 3)).collect();
-    runs.push((0..18).map(|_| room.content(&mut member, &vec![1; BODY_MAX])).collect());
+    runs.push((0..17).map(|_| room.content(&mut member, &vec![1; BODY_MAX])).collect());
     runs.push(room.contents(&mut member, PAGE_MAX_ENTRIES));
     for run in &runs {
         let answer = stage.push(&room, &member, run.clone()).await;

@@ -37,7 +37,7 @@ pub(crate) async fn a_room_that_has_ended_keeps_its_records_and_nothing_else(pla
     store.append(room.run(room.contents(&mut owner, 5))).await.unwrap();
     let (mut a, mut b) = (owner.clone(), owner.clone());
     store
-        .put_fork(ForkProof::new(&room.content(&mut a, b"one"), &room.content(&mut b, b"two")).unwrap())
+        .put_fork(ForkProof::new(&[room.content(&mut a, b"one")], &[room.content(&mut b, b"two")]).unwrap())
         .await
         .unwrap();
     make_door(&*store, &other, &mut other.owner.clone()).await;

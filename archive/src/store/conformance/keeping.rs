@@ -14,7 +14,7 @@ pub(crate) async fn fork_proofs_are_kept(place: &dyn Place) {
     let store = place.open().await;
     let room = founded(&*store, 1).await;
     let (mut a, mut b) = (room.owner.clone(), room.owner.clone());
-    let proof = ForkProof::new(&room.content(&mut a, b"one"), &room.content(&mut b, b"two")).unwrap();
+    let proof = ForkProof::new(&[room.content(&mut a, b"one")], &[room.content(&mut b, b"two")]).unwrap();
     store.put_fork(proof.clone()).await.unwrap();
     store.put_fork(proof.clone()).await.unwrap();
     assert_eq!(store.forks(room.id).await.unwrap(), [proof]);
@@ -84,7 +84,7 @@ pub(crate) async fn everything_is_there_after_opening_anew(place: &dyn Place) {
     let room = founded(&*store, 1).await;
     let (mut owner, mut other) = (room.owner.clone(), room.owner.clone());
     let (door, entry) = room.door(&mut owner, &code(7));
-    let proof = ForkProof::new(&entry, &room.content(&mut other, b"two")).unwrap();
+    let proof = ForkProof::new(std::slice::from_ref(&entry), &[room.content(&mut other, b"two")]).unwrap();
     store.append(room.run(vec![entry])).await.unwrap();
     let wrap = room.wrap(&owner, &code(7), room.wrap_facts(door, 4), 1);
     store.change_wraps(room.id, vec![wrap.clone()], Vec::new()).await.unwrap();

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::store::{Kept, StoreError, check_schema};
 
 /// The format of the file.
-pub(super) const SCHEMA: u64 = 4;
+pub(super) const SCHEMA: u64 = 5;
 const SCHEMA_KEY: &str = "schema";
 /// How many entries arrived in all: the next arrival number.
 pub(super) const ARRIVED_KEY: &str = "arrived";

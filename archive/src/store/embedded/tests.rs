@@ -61,7 +61,7 @@ async fn a_store_of_an_older_archive_is_left_alone() {
         txn.commit().unwrap();
         drop(db);
         let error = EmbeddedStore::open(folder.0.path()).unwrap_err();
-        assert_eq!(error, StoreError::OlderSchema { found: older, known: 4 });
+        assert_eq!(error, StoreError::OlderSchema { found: older, known: 5 });
         assert!(error.to_string().contains("--data-dir"));
     }
 }

@@ -12,7 +12,7 @@ use super::Tables;
 use crate::store::{StoreError, check_schema};
 
 /// The format of the database.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 /// The database when the address names none.
 const DEFAULT_DATABASE: &str = "parlor";
 /// How long to look for a server before saying that there is none.

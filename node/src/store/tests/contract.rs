@@ -46,7 +46,11 @@ fn what_is_put_is_loaded_again() {
         let run = author.run(3);
         let mut contact = ContactRecord::new(UserId::from_bytes([7; 32]), 5);
         contact.verified = Mark { is_set: true, at: 6 };
-        let fork = ForkProof::new(&run[1].entry, &author.sign(1, run[0].entry.id(), b"other").entry).unwrap();
+        let fork = ForkProof::new(
+            std::slice::from_ref(run[1].entry.inner()),
+            &[author.sign(1, run[0].entry.id(), b"other").entry.into_inner()],
+        )
+        .unwrap();
         put(
             store,
             vec![
