@@ -105,6 +105,7 @@ impl Engine {
         if moved {
             // What was not taken before may have waited for this.
             state.not_taken.clear();
+            state.misfits = 0;
         }
         if let Some(next) = own_next {
             self.note_received(room_id, archive, next);

@@ -40,6 +40,8 @@ const FIRST_SCREEN: u16 = 60;
 const TAILS_MAX: usize = 3;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
 pub(super) const RETRY_MS: u64 = 2_000;
+/// How often an archive is soon asked again that has something else at a place.
+const MISFITS_MAX: u32 = 3;
 
 /// What a request was about.
 #[derive(Clone, Debug)]
@@ -145,6 +147,8 @@ pub(super) struct PeerRoom {
     pub(super) pushing: Option<LogKey>,
     /// Logs that an archive did not take: what lets their devices in may stand in another one.
     pub(super) not_taken: BTreeSet<LogKey>,
+    /// How often it did not take something because it has something else there, since it last took anything.
+    pub(super) misfits: u32,
     pub(super) registering: bool,
     pub(super) registered: bool,
     pub(super) epochs_asked: bool,
@@ -374,11 +378,26 @@ impl Engine {
             if pushed.is_none_or(|log| log.author == self.me()) {
                 self.on_not_admitted(room_id, peer, asked, *why);
             }
+        } else if let (Refusal::DoesNotFit, Some(log)) = (refusal, pushed) {
+            self.on_misfit(room_id, peer, log);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
             self.hint_archive_refuses(refusal);
         }
+    }
+
+    /// An archive has something else at these places, or less than was thought. The other logs go on; whether it
+    /// holds more of this one meanwhile is soon seen, but not again and again where it never takes it.
+    fn on_misfit(&mut self, room_id: RoomId, archive: DeviceId, log: LogKey) {
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
+        let Some(state) = state else { return };
+        state.not_taken.insert(log);
+        state.misfits += 1;
+        if state.misfits <= MISFITS_MAX {
+            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+        }
+        self.push_missing(room_id, archive);
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {

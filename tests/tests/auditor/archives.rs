@@ -309,3 +309,55 @@ fn only_an_archive_that_its_person_uses_is_brought_keys_for_newcomers() {
     new_code(&mut network);
     assert_eq!(brought().1, before.1);
 }
+
+/// Keeps every room, and has something else in one log.
+#[derive(Debug)]
+struct Picky {
+    not: DeviceId,
+    held: Rc<RefCell<BTreeMap<LogKey, Height>>>,
+    refused: Rc<RefCell<usize>>,
+}
+
+impl Stranger for Picky {
+    fn answer(&mut self, request: Request) -> Option<Answer> {
+        Some(match request {
+            Request::Room { ask: RoomRequest::Heights { .. }, .. } => {
+                Answer::Heights(self.held.borrow().iter().map(|(log, height)| (*log, *height)).collect())
+            }
+            Request::Room { ask: RoomRequest::Push { entries }, .. } => {
+                let last = entries.last()?;
+                if last.header().author == self.not {
+                    *self.refused.borrow_mut() += 1;
+                    return Some(Answer::Refused(Refusal::DoesNotFit));
+                }
+                self.held.borrow_mut().insert(last.log_key(), Height::after(last));
+                Answer::Pushed(vec![(last.log_key(), Height::after(last))])
+            }
+            Request::Room { ask: RoomRequest::Epochs { .. }, .. } => {
+                Answer::Epochs { entries: Vec::new(), tips: Vec::new() }
+            }
+            Request::Room { .. } | Request::PushWraps(_) => Answer::Done,
+            _ => Answer::Refused(Refusal::Malformed),
+        })
+    }
+}
+
+#[test]
+fn a_log_that_an_archive_never_takes_holds_up_no_other_and_is_not_offered_again_and_again() {
+    let mut network = Network::new(2, 61, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    assert!(network.run_until(|network| network.member_count(0, room) == 2));
+    network.say(0, room, "from anna").unwrap();
+    network.say(1, room, "from ben").unwrap();
+    network.run_for(5_000);
+    // Anna's log stands first with everybody, because she made the room.
+    let (held, refused) = (Rc::default(), Rc::default());
+    let picky = Picky { not: network.hosts[0].device(), held: Rc::clone(&held), refused: Rc::clone(&refused) };
+    network.add_stranger(LIAR, Box::new(picky));
+    network.meet(1, LIAR, true);
+    network.run_for(20 * 60_000);
+    let ben = network.hosts[1].device();
+    assert!(held.borrow().keys().any(|log| log.author == ben), "the other log is there");
+    assert!(*refused.borrow() < 100, "offered {} times in twenty minutes", refused.borrow());
+}

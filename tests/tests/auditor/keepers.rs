@@ -68,10 +68,10 @@ fn nothing_is_written_under_a_key_that_a_keeper_made_up_and_joining_again_mends_
     network.cut(&[1], &[0]);
     let (room, code) = network.create(0, "kitchen");
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let (door, key) = (door(&mut network, &code), DeviceKey::random(&mut rng));
+    let (door, key) = (door(&network, &code), DeviceKey::random(&mut rng));
     let epoch = made_up(room, &newest_key(&mut network, room));
     let wrap = door.wrap(&epoch, 0, &key, &mut rng);
-    let genesis = entries(&mut network).into_iter().find(|entry| entry.header().kind == Kind::Genesis).unwrap();
+    let genesis = entries(&network).into_iter().find(|entry| entry.header().kind == Kind::Genesis).unwrap();
     let brought = Rc::new(RefCell::new(Vec::new()));
     let keeper = Keeper { genesis, door, wrap, brought: Rc::clone(&brought) };
     network.add_stranger(KEEPER, Box::new(keeper));
