@@ -56,14 +56,12 @@ pub(super) enum Done {
     /// Rooms of a shared store in which a door that somebody looks for was made.
     Located {
         inbound: InboundId,
-        from: DeviceId,
         look: Look,
         result: Result<Vec<RoomId>, StoreError>,
     },
     /// Rooms that were not open here, in which a door that somebody looks for was made.
     Looked {
         inbound: InboundId,
-        from: DeviceId,
         look: Look,
         result: Result<Vec<Opened>, StoreError>,
     },

@@ -28,10 +28,10 @@ pub(super) struct Lead {
 
 impl RoomState<Waiter> {
     /// Where a code leads, for who has it, when it lets somebody in.
-    fn lead(&self, look: &Look, from: DeviceId, me: DeviceId) -> Option<Lead> {
+    fn lead(&self, look: &Look) -> Option<Lead> {
         let now = now_ms();
         let door = self.with_living(now, |rules, living| {
-            let id = rules.find(look.locator, living, |door, _| look.check(&door.door, from, me).is_ok())?;
+            let id = rules.find(look.locator, living, |door, _| door.door == look.door)?;
             rules.check_door(id, living).is_ok().then_some(id)
         })?;
         let state = self.rules.door(door)?;
@@ -43,7 +43,10 @@ impl RoomState<Waiter> {
 impl Service {
     /// Somebody looks for a door: here, and in rooms of a shared store that are not open here.
     pub(super) fn look(&mut self, inbound: InboundId, from: DeviceId, look: Look) -> Option<Answer> {
-        if let Some(lead) = self.lead(from, &look) {
+        if look.check(from, self.me).is_err() {
+            return Some(Answer::Found(None));
+        }
+        if let Some(lead) = self.lead(&look) {
             self.show(inbound, lead);
             return None;
         }
@@ -53,14 +56,14 @@ impl Service {
         let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
             let result = in_time(store.rooms_at(look.locator)).await;
-            Done::Located { inbound, from, look, result }
+            Done::Located { inbound, look, result }
         });
         None
     }
 
-    fn lead(&self, from: DeviceId, look: &Look) -> Option<Lead> {
+    fn lead(&self, look: &Look) -> Option<Lead> {
         let mut rooms = self.rooms.values().filter(|room| !room.has_ended());
-        rooms.find_map(|room| room.lead(look, from, self.me))
+        rooms.find_map(|room| room.lead(look))
     }
 
     /// Reads the entry that made a door, and answers.
@@ -76,13 +79,7 @@ impl Service {
     }
 
     /// Rooms of a shared store in which there is or was such a door: those that are not open here are read.
-    pub(super) async fn on_located(
-        &mut self,
-        inbound: InboundId,
-        from: DeviceId,
-        look: Look,
-        result: Result<Vec<RoomId>, StoreError>,
-    ) {
+    pub(super) async fn on_located(&mut self, inbound: InboundId, look: Look, result: Result<Vec<RoomId>, StoreError>) {
         let rooms = match result {
             Ok(rooms) => rooms,
             Err(error) => {
@@ -109,24 +106,18 @@ impl Service {
                 }
                 Ok(opened)
             };
-            Done::Looked { inbound, from, look, result: in_time(reading).await }
+            Done::Looked { inbound, look, result: in_time(reading).await }
         });
     }
 
     /// Rooms were opened in which there may be a door that somebody looks for.
-    pub(super) async fn on_looked(
-        &mut self,
-        inbound: InboundId,
-        from: DeviceId,
-        look: Look,
-        result: Result<Vec<Opened>, StoreError>,
-    ) {
+    pub(super) async fn on_looked(&mut self, inbound: InboundId, look: Look, result: Result<Vec<Opened>, StoreError>) {
         let answer = match result {
             Ok(opened) => {
                 for room in opened {
                     self.open_room(room).await;
                 }
-                match self.lead(from, &look) {
+                match self.lead(&look) {
                     Some(lead) => return self.show(inbound, lead),
                     None => Answer::Found(None),
                 }

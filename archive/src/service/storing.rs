@@ -245,8 +245,8 @@ impl Service {
                 };
                 self.answer(inbound, &answer).await;
             }
-            Done::Located { inbound, from, look, result } => self.on_located(inbound, from, look, result).await,
-            Done::Looked { inbound, from, look, result } => self.on_looked(inbound, from, look, result).await,
+            Done::Located { inbound, look, result } => self.on_located(inbound, look, result).await,
+            Done::Looked { inbound, look, result } => self.on_looked(inbound, look, result).await,
             Done::CameIn { comes_in, appended, wraps } => self.on_came_in(*comes_in, appended, wraps).await,
             Done::WrapsChanged { room, waiters, is_chore, result } => {
                 self.on_wraps_changed(room, waiters, result).await;

@@ -122,13 +122,6 @@ impl<W> RoomState<W> {
                 break;
             }
             self.count_plain(entry.inner());
-            if let Some(step) = entry.opened_step().filter(|step| *step <= Step::LAST) {
-                let (epoch, step) = (entry.header().epoch, step.number());
-                self.keys.note_written(epoch, step);
-                if self.keys.is_step_new(epoch, step) {
-                    ready.steps.push((epoch, step));
-                }
-            }
             ready.entries.push(Kept { entry, checked: at == last });
         }
         if self.rules.graph().len() > epochs || changes {
@@ -136,15 +129,30 @@ impl<W> RoomState<W> {
             self.keys.is_outdated = true;
             self.is_who_outdated = true;
         }
-        if let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
+        // What the rules have learned stands in entries whose signature was checked, so it is stored: only contents
+        // behind the last good signature are not.
+        while let Some(end) = ready.entries.last_mut().filter(|end| !end.checked) {
             end.checked = end.entry.inner().clone().verify().is_ok();
             if !end.checked {
-                return Prepared::Refused(Refusal::Malformed);
+                ready.entries.pop();
             }
         }
+        self.note_steps(&mut ready);
         match refused {
             Some(refusal) if ready.entries.is_empty() => Prepared::Refused(refusal),
             _ => Prepared::Store(ready),
+        }
+    }
+
+    fn note_steps(&mut self, ready: &mut Ready) {
+        for Kept { entry, .. } in &ready.entries {
+            if let Some(step) = entry.opened_step().filter(|step| *step <= Step::LAST) {
+                let (epoch, step) = (entry.header().epoch, step.number());
+                self.keys.note_written(epoch, step);
+                if self.keys.is_step_new(epoch, step) {
+                    ready.steps.push((epoch, step));
+                }
+            }
         }
     }
 

@@ -34,6 +34,9 @@ impl Service {
         if let Some(refusal) = room.is_unsaved(from) {
             return Some(Answer::Refused(refusal));
         }
+        if push.wraps.is_empty() {
+            return Some(Answer::Done);
+        }
         let bytes = push.wraps.iter().map(|wrap| wrap.len()).sum();
         if let Err(wait) = self.meter.take(self.peers.asker(from), Cost::Bytes(bytes), Instant::now()) {
             return Some(busy(wait));

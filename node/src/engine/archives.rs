@@ -29,12 +29,12 @@ impl Engine {
     }
 
     pub(super) fn is_chosen(&self, archive: DeviceId) -> bool {
-        self.connections.used_archives.contains(&archive) || self.account_archive() == Some(archive)
+        self.connections.archives_record.used.contains(&archive) || self.account_archive() == Some(archive)
     }
 
     /// All archives that this device uses.
     pub(super) fn chosen_archives(&self) -> Vec<DeviceId> {
-        let used = &self.connections.used_archives;
+        let used = &self.connections.archives_record.used;
         let of_account = self.account_archive().filter(|archive| !used.contains(archive));
         used.iter().copied().chain(of_account).collect()
     }
@@ -43,13 +43,21 @@ impl Engine {
         self.account.record.as_ref().map(|record| record.archive)
     }
 
-    /// An archive keeps a room of this device: when it is the first one, it is used from now on.
-    pub(super) fn adopt_archive(&mut self, archive: DeviceId) {
-        if self.chosen_archives().is_empty() {
-            self.connections.used_archives.push(archive);
+    /// An archive keeps a room of this device: when it is the first one, and nobody said otherwise, it is used
+    /// from now on. One that is used is no stranger.
+    pub(super) fn note_archive(&mut self, archive: DeviceId) {
+        if !self.connections.is_archive(archive) {
+            return;
+        }
+        let is_first = !self.connections.archives_record.is_decided && self.chosen_archives().is_empty();
+        if is_first {
+            self.connections.archives_record.used.push(archive);
             self.save_archives();
             self.after_archives();
-        } else if !self.is_chosen(archive) {
+        }
+        if self.is_chosen(archive) {
+            self.recognise(archive);
+        } else {
             self.tell_other_archive();
         }
     }
@@ -57,7 +65,7 @@ impl Engine {
     /// The person says whether an archive is used.
     pub(super) fn use_archive(&mut self, call: CallId, archive: DeviceId, uses: bool) {
         let of_account = self.account_archive();
-        let used = &mut self.connections.used_archives;
+        let used = &mut self.connections.archives_record.used;
         match uses {
             true if used.contains(&archive) => {}
             true if used.len() >= ARCHIVES_MAX => {
@@ -71,13 +79,15 @@ impl Engine {
             }
             false => used.retain(|known| *known != archive),
         }
+        self.connections.archives_record.is_decided = true;
         self.save_archives();
+        self.look_at_known();
         self.after_archives();
         self.reply(Some(call), Ok(Reply::Done));
     }
 
     pub(super) fn save_archives(&mut self) {
-        let used = self.connections.used_archives.clone();
+        let used = self.connections.archives_record.clone();
         self.write(vec![Write::PutArchives(used)], Pending::unasked(Again::Archives));
     }
 
@@ -99,7 +109,8 @@ impl Engine {
         let others = self.connections.archives().into_iter().filter(|archive| !self.is_chosen(*archive));
         let shorts: Vec<_> = others.map(|archive| archive.short()).collect();
         // Before any archive is used the next one is by itself.
-        let is_told = !shorts.is_empty() && !self.chosen_archives().is_empty();
+        let is_decided = self.connections.archives_record.is_decided || !self.chosen_archives().is_empty();
+        let is_told = !shorts.is_empty() && is_decided;
         let text = is_told.then(|| {
             format!(
                 "A machine that you do not use as an archive calls itself one: {}. It keeps messages sealed, as any \

@@ -33,7 +33,7 @@ impl Engine {
             state.registering = false;
             state.registered = true;
             let is_served = state.answered;
-            self.recognise_archive(archive);
+            self.note_archive(archive);
             if !is_served {
                 // It serves who is in by what it has, which may be nothing yet.
                 self.push_missing(room_id, archive);

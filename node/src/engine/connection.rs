@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{Connection, Event, Peer},
     net::{NetCommand, NetEvent, Source},
-    store::{PEERS_MAX, PeerRecord, Write},
+    store::{ArchivesRecord, PEERS_MAX, PeerRecord, Write},
 };
 
 /// Addresses remembered for each machine.
@@ -46,7 +46,7 @@ pub(super) struct Connections {
     peers: BTreeMap<DeviceId, Connected>,
     pub(super) manual: Vec<String>,
     /// Archives that this device uses; see `archives`.
-    pub(super) used_archives: Vec<DeviceId>,
+    pub(super) archives_record: ArchivesRecord,
     remembered: Vec<PeerRecord>,
     hints: BTreeMap<&'static str, String>,
     /// When people were last told how this device is connected, and who is nearby, on the monotonic clock.
@@ -55,12 +55,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>, used_archives: Vec<DeviceId>) -> Self {
+    pub(super) fn new(manual: Vec<String>, remembered: Vec<PeerRecord>, archives_record: ArchivesRecord) -> Self {
         Self {
             listening: BTreeSet::new(),
             peers: BTreeMap::new(),
             manual,
-            used_archives,
+            archives_record,
             remembered,
             hints: BTreeMap::new(),
             told: 0,

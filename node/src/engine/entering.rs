@@ -11,7 +11,7 @@ use parlor_protocol::{
         wire::{Enter, Entered, Found, Look, NotEntered, Offer},
     },
     entry::{Entry, Kind, Verified},
-    limits::{DOORS_MAX, DOORS_OF_PERSON_MAX},
+    limits::DOORS_MAX,
     log::Height,
     rate::{Rate, TokenBucket},
     wire::{Answer, Refusal},
@@ -57,12 +57,15 @@ pub(super) struct ComesIn {
 
 impl Room {
     /// Keeps the entry of a door at hand.
-    pub(super) fn keep_door_entry(&mut self, entry: &Verified<Entry>) {
-        // Nobody takes up the places of others.
-        let of_maker = self.keeping.entries.values().filter(|known| known.header().author == entry.header().author);
-        let has_place = self.keeping.entries.len() < 2 * DOORS_MAX && of_maker.count() < DOORS_OF_PERSON_MAX;
-        if entry.header().kind == Kind::Door && has_place {
+    pub(super) fn keep_door_entry(&mut self, entry: &Verified<Entry>, wall: u64) {
+        if entry.header().kind == Kind::Door {
             self.keeping.entries.insert(entry.id().into(), entry.inner().clone());
+        }
+        // Nobody takes up the places of others: those stay that let somebody in, so many of each person. While
+        // the room is being read nobody knows which do.
+        if self.is_loaded && self.keeping.entries.len() > 2 * DOORS_MAX {
+            let living = self.membership.with_living(wall, |rules, living| rules.living(living));
+            self.keeping.entries.retain(|door, _| living.contains(door));
         }
     }
 
@@ -104,8 +107,11 @@ impl Engine {
             return Answer::Refused(Refusal::Busy { retry_ms: 1_000 });
         }
         let (me, wall) = (self.me(), self.now.wall);
+        if look.check(from, me).is_err() {
+            return Answer::Found(None);
+        }
         let found = self.rooms.values().filter(|room| room.is_loaded && !room.record.request).find_map(|room| {
-            let is_theirs = |door: &Door, _| look.check(&door.door, from, me).is_ok();
+            let is_theirs = |door: &Door, _| door.door == look.door;
             let (state, works) = room.membership.find_door(look.locator, wall, is_theirs)?;
             let door = works.then(|| room.keeping.entries.get(&state.id)).flatten()?;
             let offers = room.offers(wall);

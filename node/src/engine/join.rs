@@ -42,7 +42,9 @@ const NOBODY_AFTER_MS: u64 = 30_000;
 /// How often a join looks for somebody new to ask, in milliseconds.
 const LOOK_EVERY_MS: u64 = 500;
 /// How often one keeper is tried: others may take the step that it had on offer.
-const TRIES_MAX: u32 = 64;
+const TRIES_MAX: u32 = 32;
+/// How long one keeper may take before the next one is tried, in milliseconds.
+const ENTER_WITHIN_MS: u64 = 8_000;
 
 /// Something that waits for a stretched code.
 #[derive(Debug)]
@@ -65,6 +67,8 @@ pub(super) struct Join {
     keepers: VecDeque<Keeper>,
     /// Who was asked to let this device in, and by which entry.
     entering: Option<(Keeper, Verified<Entry>)>,
+    /// Since when, on the monotonic clock.
+    entering_since: u64,
     tries: BTreeMap<DeviceId, u32>,
     /// When somebody was last asked, on the monotonic clock.
     last_asked: u64,
@@ -144,6 +148,7 @@ impl Engine {
             said_no: BTreeSet::new(),
             keepers: VecDeque::new(),
             entering: None,
+            entering_since: self.now.mono,
             tries: BTreeMap::new(),
             refused: None,
             last_asked: self.now.mono,
@@ -165,6 +170,7 @@ impl Engine {
 
     /// Asks everybody who has not been asked, and gives up when it is time.
     pub(super) fn check_join(&mut self, id: JobId) {
+        self.pass_over_slow_keeper(id);
         let (me, peers) = (self.me(), self.connections.everybody());
         let Some(Job::Join(join)) = self.jobs.get_mut(&id) else { return };
         let Some(keys) = join.keys.clone() else { return };
@@ -247,7 +253,7 @@ impl Engine {
             join.said_no.insert(keeper.peer);
             return self.enter_somewhere(id);
         };
-        let (me, wall) = (self.key.id(), self.now.wall);
+        let (me, wall, now) = (self.key.id(), self.now.wall, self.now.mono);
         if self.rooms.get(&keeper.lead.room).is_some_and(|room| room.membership.served(me, wall).is_ok()) {
             return self.finish_here(id, keeper.lead.room);
         }
@@ -256,6 +262,17 @@ impl Engine {
         self.ask(keeper.peer, &Request::Enter(Box::new(enter)), Asked::Enter { job: id });
         if let Some(Job::Join(join)) = self.jobs.get_mut(&id) {
             join.entering = Some((keeper, entry));
+            join.entering_since = now;
+        }
+    }
+
+    /// A keeper that takes too long makes way for the next one.
+    fn pass_over_slow_keeper(&mut self, id: JobId) {
+        let now = self.now.mono;
+        let Some(Job::Join(join)) = self.jobs.get_mut(&id) else { return };
+        let is_slow = now.saturating_sub(join.entering_since) >= ENTER_WITHIN_MS;
+        if let Some((keeper, _)) = join.entering.take_if(|_| is_slow && !join.keepers.is_empty()) {
+            join.keepers.push_back(keeper);
         }
     }
 
@@ -300,7 +317,8 @@ impl Engine {
             }
             Some(Entered::Again(offers)) => {
                 keeper.offers = offers.into();
-                join.keepers.push_front(keeper);
+                // The others first: this one may never have a step that is free.
+                join.keepers.push_back(keeper);
             }
             Some(Entered::Refused(why)) => {
                 join.refused = Some(why);

@@ -1,18 +1,15 @@
 //! Who is no stranger to this device: whom the network gives places that strangers cannot take, and whose
 //! addresses are remembered.
 //!
-//! Known are members of own rooms, the person's other devices, the archive of the account, a few archives
-//! that keep own rooms, and machines remembered from earlier. Keys cost nothing, so nobody becomes known by
+//! Known are members of own rooms, the person's other devices, the archives that this device uses, and
+//! machines remembered from earlier. Keys cost nothing, so nobody becomes known by
 //! connecting, being announced, or saying something of itself.
 
 use parlor_protocol::DeviceId;
 use std::collections::BTreeSet;
 
 use super::{Engine, io::Output, timers::Timer};
-use crate::{
-    net::{KNOWN_BATCH, NetCommand},
-    store::ARCHIVES_MAX,
-};
+use crate::net::{KNOWN_BATCH, NetCommand};
 
 /// Most devices that are known: all members of the rooms that a person comfortably has.
 const KNOWN_MAX: usize = 16_384;
@@ -26,7 +23,6 @@ const GREET_EVERY_MS: u64 = 40_000;
 pub(super) struct Known {
     /// Whom the network was told.
     told: BTreeSet<DeviceId>,
-    archives: BTreeSet<DeviceId>,
 }
 
 impl Engine {
@@ -39,15 +35,6 @@ impl Engine {
         if device != self.me() && self.known.told.len() < KNOWN_MAX && self.known.told.insert(device) {
             self.out.push(Output::Net(NetCommand::Know(vec![device])));
             self.remember_connected(device);
-        }
-    }
-
-    /// An archive keeps a room of this device.
-    pub(super) fn recognise_archive(&mut self, archive: DeviceId) {
-        if self.known.archives.len() < ARCHIVES_MAX && self.connections.is_archive(archive) {
-            self.known.archives.insert(archive);
-            self.recognise(archive);
-            self.adopt_archive(archive);
         }
     }
 
@@ -73,13 +60,11 @@ impl Engine {
     fn known_now(&self) -> BTreeSet<DeviceId> {
         let rooms = self.rooms.values().filter(|room| !room.record.request);
         let members = rooms.flat_map(|room| room.membership.members.keys().copied());
-        let account = self.account.record.as_ref().map(|record| record.archive);
         let me = self.me();
         // What is dearer comes first, where there are too many.
         self.other_devices()
             .into_iter()
-            .chain(account)
-            .chain(self.known.archives.iter().copied())
+            .chain(self.chosen_archives())
             .chain(self.connections.remembered())
             .chain(members)
             .filter(|device| *device != me)

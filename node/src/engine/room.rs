@@ -278,7 +278,7 @@ impl Room {
                 self.note_heard(entry, viewer.wall);
                 self.membership.look_at(entry.header().author);
             }
-            Kind::Door => self.keep_door_entry(entry),
+            Kind::Door => self.keep_door_entry(entry, viewer.wall),
             Kind::Content => self.read(entry, viewer, effects),
             Kind::Genesis | Kind::Epoch => {}
         }

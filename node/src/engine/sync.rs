@@ -408,7 +408,7 @@ impl Engine {
     }
 
     fn on_heights(&mut self, room_id: RoomId, peer: DeviceId, heights: Vec<(LogKey, Height)>) {
-        self.recognise_archive(peer);
+        self.note_archive(peer);
         let me = self.me();
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let state = room.peers.entry(peer).or_default();

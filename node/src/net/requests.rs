@@ -94,6 +94,9 @@ impl Outbound {
         let ended = self.under_way.remove(&wire)?;
         if let Some(lane) = self.lanes.get_mut(&ended.peer) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
+            if lane.in_flight == 0 && lane.queue.is_empty() {
+                self.lanes.remove(&ended.peer);
+            }
         }
         Some(ended)
     }

@@ -4,8 +4,8 @@ use parlor_protocol::{DeviceId, EntryId, LogKey, RoomId, UserId, entry::Entry, l
 use std::{collections::BTreeMap, convert::Infallible};
 
 use super::{
-    AccountRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, PersonRecord, Read, ReadResult, RoomRecord,
-    StoreError, StoredEntry, Write,
+    AccountRecord, ArchivesRecord, ContactRecord, Identity, Loaded, LocalStore, PeerRecord, PersonRecord, Read,
+    ReadResult, RoomRecord, StoreError, StoredEntry, Write,
     answer::answer,
     plan::{Held, Refused, Slot, plan},
     record::PEERS_MAX,
@@ -22,7 +22,7 @@ pub struct MemoryStore {
     forks: BTreeMap<(RoomId, LogKey, u64), ForkProof>,
     epochs: BTreeMap<(RoomId, EntryId), Entry>,
     manual: Vec<String>,
-    archives: Vec<DeviceId>,
+    archives: ArchivesRecord,
     account: Option<AccountRecord>,
     person: Option<PersonRecord>,
     peers: BTreeMap<DeviceId, (u64, PeerRecord)>,

@@ -33,8 +33,8 @@ pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub(crate) use record::{ARCHIVES_MAX, PEERS_MAX};
 pub use record::{
-    AccountRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark, PeerRecord,
-    PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
+    AccountRecord, ArchivesRecord, CodeRecord, ContactRecord, EpochKeyRecord, Identity, KnownDevice, Loaded, Mark,
+    PeerRecord, PersonRecord, Read, ReadResult, RoomRecord, SecretBytes, StoredEntry, Write,
 };
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::WebStore;

@@ -308,7 +308,7 @@ pub struct Loaded {
     /// Addresses added by hand.
     pub manual: Vec<String>,
     /// Archives that this device uses.
-    pub archives: Vec<DeviceId>,
+    pub archives: ArchivesRecord,
     /// Machines that were reached before.
     pub peers: Vec<PeerRecord>,
     /// People known here.
@@ -320,6 +320,15 @@ pub struct Loaded {
     /// Whether nothing of this is kept: the device is a guest in the rooms that it joins, and goes out of
     /// them when it stops.
     pub is_guest: bool,
+}
+
+/// Archives that a device uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivesRecord {
+    /// They.
+    pub used: Vec<DeviceId>,
+    /// Whether the person said something about them: from then on none is used by itself.
+    pub is_decided: bool,
 }
 
 /// One change. Changes of one batch become durable together, batches in the order given.
@@ -348,7 +357,7 @@ pub enum Write {
     /// The addresses added by hand.
     PutManual(Vec<String>),
     /// The archives that this device uses.
-    PutArchives(Vec<DeviceId>),
+    PutArchives(ArchivesRecord),
     /// A machine that was reached.
     PutPeer(PeerRecord),
     /// The account that this device is signed in to, or none any more.

@@ -21,6 +21,9 @@ use crate::{
 pub struct Look {
     /// Where the door is found.
     pub locator: Locator,
+    /// Which door it is: of those with this locator, which binds nobody, the one that has this key. So one
+    /// signature is checked, however many there are.
+    pub door: DoorKey,
     sig: Sig,
 }
 
@@ -28,15 +31,15 @@ impl Look {
     /// Asks as one device at another one.
     #[must_use]
     pub fn sign(code: &CodeKeys, asker: DeviceId, keeper: DeviceId) -> Self {
-        Self { locator: code.locator(), sig: code.sign(Label::Look, &Self::message(asker, keeper)) }
+        Self { locator: code.locator(), door: code.door(), sig: code.sign(Label::Look, &Self::message(asker, keeper)) }
     }
 
-    /// Checks that the asking peer has the code of a door.
+    /// Checks that the asking peer has the code of the door that it names.
     ///
     /// # Errors
     /// [`KeyError`] when it has not.
-    pub fn check(&self, door: &DoorKey, asker: DeviceId, keeper: DeviceId) -> Result<(), KeyError> {
-        keys::verify(door.as_bytes(), Label::Look, &Self::message(asker, keeper), &self.sig)
+    pub fn check(&self, asker: DeviceId, keeper: DeviceId) -> Result<(), KeyError> {
+        keys::verify(self.door.as_bytes(), Label::Look, &Self::message(asker, keeper), &self.sig)
     }
 
     fn message(asker: DeviceId, keeper: DeviceId) -> Vec<u8> {

@@ -308,6 +308,15 @@ fn only_an_archive_that_its_person_uses_is_brought_keys_for_newcomers() {
     uses(&mut network, false);
     new_code(&mut network);
     assert_eq!(brought().1, before.1);
+    // Whoever uses none goes on so, however often one comes.
+    network.call(0, Command::UseArchive { archive: LIAR, uses: false }).unwrap();
+    let before = brought();
+    for _ in 0..2 {
+        network.meet(0, LIAR, true);
+        network.meet(0, OTHER, true);
+        new_code(&mut network);
+    }
+    assert_eq!(brought(), before);
 }
 
 /// Keeps every room, and has something else in one log.

@@ -69,10 +69,13 @@ async fn who_has_no_code_learns_nothing_by_looking() {
     let nothing = Answer::Found(None).encode().unwrap();
     let mut guessed = Look::sign(&code(8), asker, ARCHIVE);
     guessed.locator = code(7).locator();
+    let mut named = guessed;
+    named.door = code(7).door();
     for look in [
         // Nothing is there, or the code is another one.
         Look::sign(&code(8), asker, ARCHIVE),
         guessed,
+        named,
         // What somebody else asked, or asked elsewhere, and was heard.
         Look::sign(&code(7), other, ARCHIVE),
         Look::sign(&code(7), asker, other),

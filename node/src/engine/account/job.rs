@@ -37,8 +37,10 @@ const NOBODY_AFTER_MS: u64 = 12_000;
 const LOOK_EVERY_MS: u64 = 500;
 /// How long it takes until other archives are found, in milliseconds, if there are any.
 const OTHERS_WITHIN_MS: u64 = 1_000;
-/// How often one step is asked again when its answer was lost.
-const REPEATS_MAX: u32 = 3;
+/// How often one step is asked again while the archive is busy.
+const REPEATS_MAX: u32 = 20;
+/// As how many of these one counts that was lost.
+const LOST_COUNTS: u32 = 7;
 
 /// What a job is to bring about.
 #[derive(Debug)]
@@ -263,9 +265,9 @@ impl Engine {
         let Some(job) = self.account.job.as_mut().filter(|job| job.id == id) else { return };
         let answer = match answer {
             Some(Answer::Account(answer)) => answer,
-            // Lost, or busy: the same again, a little later.
+            // Lost, which took long to be seen, or busy: the same again, a little later.
             _ if job.repeats < REPEATS_MAX => {
-                job.repeats += 1;
+                job.repeats += if answer.is_none() { LOST_COUNTS } else { 1 };
                 self.timers.set(self.now.mono + LOOK_EVERY_MS, Timer::Account);
                 return;
             }

@@ -11,8 +11,8 @@ use rand_core::SeedableRng as _;
 
 use super::{
     super::{
-        AccountRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord, PersonRecord, Read,
-        SecretBytes, StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
+        AccountRecord, ArchivesRecord, ContactRecord, DiskStore, LocalStore, Mark, MemoryStore, PeerRecord,
+        PersonRecord, Read, SecretBytes, StoredEntry, Write, answer::SCAN_MAX_ENTRIES, record::PEERS_MAX,
     },
     Author, identity, put, room_record,
 };
@@ -46,6 +46,7 @@ fn what_is_put_is_loaded_again() {
         let run = author.run(3);
         let mut contact = ContactRecord::new(UserId::from_bytes([7; 32]), 5);
         contact.verified = Mark { is_set: true, at: 6 };
+        let archives = ArchivesRecord { used: vec![DeviceId::from_bytes([5; 32])], is_decided: true };
         let fork = ForkProof::new(
             std::slice::from_ref(run[1].entry.inner()),
             &[author.sign(1, run[0].entry.id(), b"other").entry.into_inner()],
@@ -57,7 +58,7 @@ fn what_is_put_is_loaded_again() {
                 Write::PutIdentity(Box::new(identity("Ada"))),
                 Write::PutRoom(Box::new(room_record(&author, "Kitchen"))),
                 Write::PutManual(vec!["10.0.0.7".into()]),
-                Write::PutArchives(vec![DeviceId::from_bytes([5; 32])]),
+                Write::PutArchives(archives.clone()),
                 Write::PutFork(Box::new(fork.clone())),
                 Write::PutContact(Box::new(contact.clone())),
             ],
@@ -69,7 +70,7 @@ fn what_is_put_is_loaded_again() {
         assert_eq!((room.name.as_str(), room.unread), ("Kitchen", 3));
         assert_eq!(heights.get(&author.log), Some(&Height::after(&run[2].entry)));
         assert_eq!(loaded.manual, ["10.0.0.7"]);
-        assert_eq!(loaded.archives, [DeviceId::from_bytes([5; 32])]);
+        assert_eq!(loaded.archives, archives);
         assert_eq!(loaded.forks, [fork]);
         assert_eq!(loaded.contacts, [contact]);
     });

@@ -126,8 +126,13 @@ impl Rules {
     /// the older ones, so that nobody crowds out codes that work.
     #[must_use]
     pub fn living(&self, living: &Living<'_>) -> Vec<DoorId> {
+        // Nobody's doors cost anything any more, however many there are, after a barrier shut them out.
+        let mut opens = HashMap::<EpochId, bool>::new();
+        let doors =
+            self.facts.doors().filter(|(_, fact)| *opens.entry(fact.at.epoch).or_insert_with(|| self.opens(fact)));
         let works = |id: &DoorId| self.check_door(*id, living).is_ok();
-        let doors = self.facts.doors().filter(|(id, _)| works(id));
+        let doors: Vec<_> = doors.filter(|(id, _)| works(id)).collect();
+        let doors = doors.into_iter();
         let mut doors: Vec<_> = doors.map(|(id, fact)| (self.door_rank(id, fact), id, fact.at.log.author)).collect();
         doors.sort_unstable_by_key(|(rank, ..)| *rank);
         let mut of_person = HashMap::<Option<OwnId>, usize>::new();
