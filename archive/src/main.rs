@@ -18,6 +18,9 @@ fn main() -> ExitCode {
     if let Err(error) = private::no_core_dumps() {
         tracing::warn!(%error, "should the archive crash, the system may keep what is in its memory");
     }
+    if let Err(error) = parlor_node::open_files::allow_many() {
+        tracing::warn!(%error, "only few machines can be connected at once; raise the limit of open files (LimitNOFILE)");
+    }
     if cli.shows_login(&typed) {
         tracing::warn!(
             "other users of this computer can see the login of MongoDB on the command line; better give the address in a \

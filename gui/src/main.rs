@@ -11,6 +11,9 @@ fn main() -> std::process::ExitCode {
     if let Err(error) = parlor_node::private::no_core_files() {
         eprintln!("parlor-gui: should it crash, the system may keep what is in its memory ({error})");
     }
+    if let Err(error) = parlor_node::open_files::allow_many() {
+        eprintln!("parlor-gui: only few machines can be connected at once here ({error})");
+    }
     let arguments = parlor_gui::native::Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("PARLOR_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,winit=error"));

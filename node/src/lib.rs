@@ -20,6 +20,8 @@ pub mod net;
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only the native shell has it")]
 mod node;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod open_files;
 pub mod people;
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(clippy::disallowed_methods, reason = "only native systems have files")]

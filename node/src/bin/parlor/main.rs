@@ -30,6 +30,9 @@ fn main() -> ExitCode {
     if let Err(error) = parlor_node::private::no_core_dumps() {
         output::complain(format_args!("parlor: should it crash, the system may keep what is in its memory ({error})"));
     }
+    if let Err(error) = parlor_node::open_files::allow_many() {
+        output::complain(format_args!("parlor: only few machines can be connected at once here ({error})"));
+    }
     let level = if cli.verbose { "parlor_node=debug,info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
