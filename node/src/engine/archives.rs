@@ -107,17 +107,20 @@ impl Engine {
     /// Says that there is an archive that is not used, or no more.
     pub(super) fn tell_other_archive(&mut self) {
         let others = self.connections.archives().into_iter().filter(|archive| !self.is_chosen(*archive));
-        let shorts: Vec<_> = others.map(|archive| archive.short()).collect();
+        // Anybody can make up more of them than anybody wants to read.
+        let shorts: Vec<_> = others.take(3).map(|archive| archive.short()).collect();
         // Before any archive is used the next one is by itself.
         let is_decided = self.connections.archives_record.is_decided || !self.chosen_archives().is_empty();
         let is_told = !shorts.is_empty() && is_decided;
         let text = is_told.then(|| {
             format!(
                 "A machine that you do not use as an archive calls itself one: {}. It keeps messages sealed, as any \
-                 archive does, but cannot let people in. If you know it, use it.",
+                 archive does, but cannot let people in. If you know it, use it: in Settings, or with `parlor archives --use`.",
                 shorts.join(", ")
             )
         });
-        self.connections.set_hint(HINT, text);
+        if self.connections.set_hint(HINT, text) {
+            self.tell_connection();
+        }
     }
 }

@@ -80,12 +80,13 @@ impl Connections {
         self.peers.iter().filter(|(_, peer)| peer.archive).map(|(id, _)| *id).collect()
     }
 
-    /// Says what stands in the way, or that it does no more.
-    pub(super) fn set_hint(&mut self, about: &'static str, text: Option<String>) {
-        match text {
-            Some(text) => drop(self.hints.insert(about, text)),
-            None => drop(self.hints.remove(about)),
-        }
+    /// Says what stands in the way, or that it does no more. Answers whether that is news.
+    pub(super) fn set_hint(&mut self, about: &'static str, text: Option<String>) -> bool {
+        let before = match text.clone() {
+            Some(text) => self.hints.insert(about, text),
+            None => self.hints.remove(about),
+        };
+        before != text
     }
 
     pub(super) fn everybody(&self) -> Vec<DeviceId> {
