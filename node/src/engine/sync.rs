@@ -29,6 +29,8 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 /// the others in a few rounds (Demers and others, "Epidemic algorithms for replicated database
 /// maintenance", 1987), and the work of a quiet room does not grow with its members.
 const CHECKED_MAX: usize = 8;
+/// Others who listen, besides them: they may have just come in, or be anybody.
+const UNKNOWN_CHECKED_MAX: usize = 2;
 /// Comparisons with members that are under way at once; others wait their turn. When many come at
 /// the same time the first of them bring what all of them have, and with the rest it is the same.
 pub(super) const COMPARED_AT_ONCE: usize = 8;
@@ -143,6 +145,8 @@ pub(super) struct PeerRoom {
     pub(super) archive: bool,
     pub(super) ask_again: bool,
     pub(super) pages: BTreeSet<LogKey>,
+    /// Logs that it did not bring though it said that it holds them further: others come first.
+    pub(super) not_brought: BTreeSet<LogKey>,
     /// The log of which something is on its way to an archive.
     pub(super) pushing: Option<LogKey>,
     /// Logs that an archive did not take: what lets their devices in may stand in another one.
@@ -236,11 +240,13 @@ impl Engine {
 
     /// The regular comparison: with all archives and some members, others each time.
     pub(super) fn check_room(&mut self, room: RoomId) {
-        let mut peers = self.connections.in_room(room);
-        while peers.len() > CHECKED_MAX {
-            let chosen = self.rng.next_u64() % peers.len() as u64;
-            peers.swap_remove(usize::try_from(chosen).unwrap_or_default());
-        }
+        let known = self.rooms.get(&room);
+        let is_known = |peer: &DeviceId| {
+            known.is_none_or(|room| room.is_newcomer() || room.membership.served(*peer, self.now.wall).is_ok())
+        };
+        let (members, others) = self.connections.in_room(room).into_iter().partition(is_known);
+        let mut peers = self.some_of(members, CHECKED_MAX);
+        peers.extend(self.some_of(others, UNKNOWN_CHECKED_MAX));
         peers.extend(self.connections.archives());
         self.drop_unproven(room);
         if self.rooms.get(&room).is_some_and(|room| room.shows_too_much) {
@@ -252,6 +258,15 @@ impl Engine {
         self.after_doors(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
+    }
+
+    /// So many of the peers, others each time.
+    fn some_of(&mut self, mut peers: Vec<DeviceId>, most: usize) -> Vec<DeviceId> {
+        while peers.len() > most {
+            let chosen = self.rng.next_u64() % peers.len() as u64;
+            peers.swap_remove(usize::try_from(chosen).unwrap_or_default());
+        }
+        peers
     }
 
     pub(super) fn ask_room(&mut self, room_id: RoomId, peer: DeviceId, ask: RoomRequest, asked: Asked) {
@@ -345,9 +360,9 @@ impl Engine {
         match asked {
             Asked::Heights { .. } => state.heights_asked = false,
             Asked::Page { log, .. } => {
-                state.pages.remove(log);
                 state.heights.remove(log);
-                room.fetching.remove(log);
+                state.note_not_brought(*log);
+                room.fetched(*log, peer);
             }
             Asked::Push { .. } => pushed = state.pushing.take(),
             Asked::Register { .. } => state.registering = false,
@@ -448,9 +463,7 @@ impl Engine {
         }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
-            let others: Vec<_> =
-                self.rooms.get(&room).map(|room| room.peers.keys().copied().collect()).unwrap_or_default();
-            others.into_iter().for_each(|other| self.fetch_missing(room, other));
+            self.fetch_everywhere(room);
             self.compare_waiting(room);
         }
     }
