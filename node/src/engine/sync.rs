@@ -13,7 +13,7 @@ use parlor_protocol::{
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
 use rand_core::RngCore as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Engine,
@@ -42,7 +42,7 @@ const FIRST_SCREEN: u16 = 60;
 const TAILS_MAX: usize = 3;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
 pub(super) const RETRY_MS: u64 = 2_000;
-/// How often an archive is soon asked again that has something else at a place.
+/// How often a peer is soon compared with again where something came to nothing, until it takes something whole.
 const MISFITS_MAX: u32 = 3;
 
 /// What a request was about.
@@ -129,6 +129,15 @@ impl FirstScreen {
     }
 }
 
+/// What an archive was told of epochs.
+#[derive(Debug)]
+pub(super) struct ToldOf {
+    /// What it knew, what this device knew, and how much it lacked.
+    pub(super) tips: Vec<EntryId>,
+    pub(super) ours: [u8; 32],
+    pub(super) lacked: usize,
+}
+
 /// What is known of a peer in a room.
 #[derive(Debug, Default)]
 pub(super) struct PeerRoom {
@@ -149,15 +158,24 @@ pub(super) struct PeerRoom {
     pub(super) not_brought: BTreeSet<LogKey>,
     /// The log of which something is on its way to an archive.
     pub(super) pushing: Option<LogKey>,
+    /// Until where that goes.
+    pub(super) pushed_to: u64,
+    /// How far it confirmed logs, and how often it said later that it holds less.
+    pub(super) confirmed: BTreeMap<LogKey, u64>,
+    pub(super) fell_back: u32,
     /// Logs that an archive did not take: what lets their devices in may stand in another one.
     pub(super) not_taken: BTreeSet<LogKey>,
-    /// How often it did not take something because it has something else there, since it last took anything.
+    /// How often something came to nothing with it since it last took anything whole.
     pub(super) misfits: u32,
+    /// It was told of the room, or shown by which entry this device came in, since the last regular comparison:
+    /// once is enough for each.
+    pub(super) was_told: bool,
+    pub(super) was_shown: bool,
     pub(super) registering: bool,
     pub(super) registered: bool,
     pub(super) epochs_asked: bool,
     /// What an archive knew, and this device, when it was last told of epochs that it lacks.
-    pub(super) told_of: Option<(Vec<EntryId>, [u8; 32])>,
+    pub(super) told_of: Option<ToldOf>,
     /// It was shown by which entry this device came in, and has not answered yet.
     pub(super) showing: bool,
     /// For what state of doors, epochs and steps an archive was given wraps.
@@ -248,6 +266,9 @@ impl Engine {
         let mut peers = self.some_of(members, CHECKED_MAX);
         peers.extend(self.some_of(others, UNKNOWN_CHECKED_MAX));
         peers.extend(self.connections.archives());
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.peers.values_mut().for_each(|state| (state.was_told, state.was_shown) = (false, false));
+        }
         self.drop_unproven(room);
         if self.rooms.get(&room).is_some_and(|room| room.shows_too_much) {
             self.reread(room);
@@ -381,7 +402,7 @@ impl Engine {
             self.fetch_elsewhere(room_id, peer, *log);
         }
         if *refusal == Refusal::UnknownRoom && archive {
-            self.register(room_id, peer, &[]);
+            self.on_unknown_room(room_id, peer);
         } else if let Refusal::NotAdmitted(why) = refusal {
             if let Some(log) = pushed {
                 if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) {
@@ -396,7 +417,7 @@ impl Engine {
         } else if let (Refusal::DoesNotFit, Some(log)) = (refusal, pushed) {
             self.on_misfit(room_id, peer, log);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
-            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+            self.compare_soon(room_id, peer);
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
             self.hint_archive_refuses(refusal);
         }
@@ -404,15 +425,43 @@ impl Engine {
 
     /// An archive has something else at these places, or less than was thought. The other logs go on; whether it
     /// holds more of this one meanwhile is soon seen, but not again and again where it never takes it.
-    fn on_misfit(&mut self, room_id: RoomId, archive: DeviceId, log: LogKey) {
+    pub(super) fn on_misfit(&mut self, room_id: RoomId, archive: DeviceId, log: LogKey) {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
         let Some(state) = state else { return };
         state.not_taken.insert(log);
+        self.look_again_at(room_id, archive);
+        self.push_missing(room_id, archive);
+    }
+
+    /// An archive does not know the room. It is told of it, but not again and again where it forgets it at once.
+    fn on_unknown_room(&mut self, room_id: RoomId, archive: DeviceId) {
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
+        let Some(state) = state else { return };
+        if std::mem::replace(&mut state.was_told, true) {
+            self.look_again_at(room_id, archive);
+        } else {
+            self.register(room_id, archive, &[]);
+        }
+    }
+
+    /// Something came to nothing with a peer, and may go well soon. Whose word counts is asked every time, others a
+    /// few times; then the regular comparison will do.
+    pub(super) fn compare_soon(&mut self, room_id: RoomId, peer: DeviceId) {
+        if self.trusts(room_id, peer) {
+            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+        } else {
+            self.look_again_at(room_id, peer);
+        }
+    }
+
+    /// The same, a few times, whoever it is.
+    pub(super) fn look_again_at(&mut self, room_id: RoomId, peer: DeviceId) {
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer));
+        let Some(state) = state else { return };
         state.misfits += 1;
         if state.misfits <= MISFITS_MAX {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         }
-        self.push_missing(room_id, archive);
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {
@@ -430,6 +479,7 @@ impl Engine {
         (state.heights_asked, state.answered, state.waits) = (false, true, false);
         state.heights = heights.into_iter().collect();
         state.not_taken.clear();
+        state.note_fallen_back();
         let again = std::mem::take(&mut state.ask_again);
         let own = room.own_log(me);
         let theirs = room.peers.get(&peer).and_then(|state| state.heights.get(&own)).copied();
@@ -465,6 +515,20 @@ impl Engine {
         for room in rooms {
             self.fetch_everywhere(room);
             self.compare_waiting(room);
+        }
+    }
+}
+
+impl PeerRoom {
+    /// An archive that holds less than it confirmed is given that again, but not for ever.
+    fn note_fallen_back(&mut self) {
+        let heights = &self.heights;
+        let is_less = |log: &LogKey, next: u64| heights.get(log).map_or(0, |height| height.next) < next;
+        if self.confirmed.iter().any(|(log, next)| is_less(log, *next)) {
+            self.fell_back += 1;
+            if self.fell_back <= MISFITS_MAX {
+                self.confirmed.retain(|log, next| !is_less(log, *next));
+            }
         }
     }
 }
