@@ -382,10 +382,11 @@ impl Room {
         self.shows_too_much = false;
     }
 
-    /// Entries known to exist, here or at a peer.
+    /// Entries known to exist, here or at a peer that counts; whoever just came in knows nobody yet.
     pub(super) fn known_total(&self) -> u64 {
         let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.counted().next)).collect();
-        for (key, height) in self.peers.values().flat_map(|peer| &peer.heights) {
+        let everybody = self.is_newcomer().then(|| self.peers.values()).into_iter().flatten();
+        for (key, height) in everybody.chain(self.counted_peers()).flat_map(|peer| &peer.heights) {
             let ends = self.logs.get(*key).and_then(|log| log.end).map_or(u64::MAX, |end| end.next);
             if !self.logs.is_frozen(*key) {
                 let next = best.entry(*key).or_default();

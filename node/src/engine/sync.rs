@@ -151,7 +151,11 @@ pub(super) struct PeerRoom {
     pub(super) answered: bool,
     /// Something that it holds had to wait for what stands elsewhere.
     pub(super) waits: bool,
+    /// It is an archive that this device uses.
+    pub(super) used: bool,
     pub(super) archive: bool,
+    /// It once did not answer what it was asked: nothing waits for it any more.
+    pub(super) has_failed: bool,
     pub(super) ask_again: bool,
     pub(super) pages: BTreeSet<LogKey>,
     /// Logs that it did not bring though it said that it holds them further: others come first.
@@ -194,7 +198,7 @@ impl Engine {
         if !self.connections.is_connected(peer) {
             return;
         }
-        let (me, archive) = (self.me(), self.connections.is_archive(peer));
+        let (me, archive, used) = (self.me(), self.connections.is_archive(peer), self.uses_archive(peer));
         let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
         let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
         // Anybody may listen to a topic and never answer: those have places of their own.
@@ -202,7 +206,7 @@ impl Engine {
         let is_full = !archive && room.is_comparing_enough(is_member);
         let own = room.own_log(me);
         let state = room.peers.entry(peer).or_default();
-        state.archive = archive;
+        (state.archive, state.used) = (archive, used);
         if state.heights_asked {
             state.ask_again = true;
             return;
@@ -376,6 +380,7 @@ impl Engine {
         if matches!(asked, Asked::Heights { .. } | Asked::Page { .. } | Asked::Epochs { .. }) {
             // What it has is not known, or not here.
             state.answered = false;
+            state.has_failed = true;
         }
         let mut pushed = None;
         match asked {
@@ -473,9 +478,10 @@ impl Engine {
 
     fn on_heights(&mut self, room_id: RoomId, peer: DeviceId, heights: Vec<(LogKey, Height)>) {
         self.recognise_archive(peer);
-        let me = self.me();
+        let (me, used) = (self.me(), self.uses_archive(peer));
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let state = room.peers.entry(peer).or_default();
+        state.used = used;
         (state.heights_asked, state.answered, state.waits) = (false, true, false);
         state.heights = heights.into_iter().collect();
         state.not_taken.clear();
