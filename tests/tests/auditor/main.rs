@@ -6,6 +6,7 @@ mod early;
 mod forks;
 mod keepers;
 mod knocks;
+mod listeners;
 mod members;
 mod replays;
 mod vaults;
