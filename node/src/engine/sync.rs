@@ -44,6 +44,8 @@ const TAILS_MAX: usize = 3;
 pub(super) const RETRY_MS: u64 = 2_000;
 /// How often a peer is soon compared with again where something came to nothing, until it takes something whole.
 const MISFITS_MAX: u32 = 3;
+/// The same with whose word counts where it may only be too busy: a minute.
+const BUSY_MAX: u32 = 30;
 
 /// What a request was about.
 #[derive(Clone, Debug)]
@@ -434,7 +436,7 @@ impl Engine {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
         let Some(state) = state else { return };
         state.not_taken.insert(log);
-        self.look_again_at(room_id, archive);
+        self.check_again(room_id, archive, MISFITS_MAX);
         self.push_missing(room_id, archive);
     }
 
@@ -443,28 +445,24 @@ impl Engine {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
         let Some(state) = state else { return };
         if std::mem::replace(&mut state.was_told, true) {
-            self.look_again_at(room_id, archive);
+            self.check_again(room_id, archive, MISFITS_MAX);
         } else {
             self.register(room_id, archive, &[]);
         }
     }
 
-    /// Something came to nothing with a peer, and may go well soon. Whose word counts is asked every time, others a
-    /// few times; then the regular comparison will do.
+    /// Something came to nothing with a peer, and may go well soon. Whose word counts is asked often, others a few
+    /// times; then the regular comparison will do.
     pub(super) fn compare_soon(&mut self, room_id: RoomId, peer: DeviceId) {
-        if self.trusts(room_id, peer) {
-            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
-        } else {
-            self.look_again_at(room_id, peer);
-        }
+        let most = if self.trusts(room_id, peer) { BUSY_MAX } else { MISFITS_MAX };
+        self.check_again(room_id, peer, most);
     }
 
-    /// The same, a few times, whoever it is.
-    pub(super) fn look_again_at(&mut self, room_id: RoomId, peer: DeviceId) {
+    fn check_again(&mut self, room_id: RoomId, peer: DeviceId, most: u32) {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer));
         let Some(state) = state else { return };
         state.misfits += 1;
-        if state.misfits <= MISFITS_MAX {
+        if state.misfits <= most {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         }
     }

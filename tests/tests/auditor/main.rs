@@ -7,6 +7,7 @@ mod forks;
 mod keepers;
 mod knocks;
 mod listeners;
+mod loops;
 mod members;
 mod replays;
 mod vaults;
