@@ -8,7 +8,13 @@ use parlor_protocol::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Engine, engine::SUMMARY_EVERY_MS, io::Output, rates::{Asker, Meter, Share}, sync::Asked, timers::Timer, unsaved::Again,
+    Engine,
+    engine::SUMMARY_EVERY_MS,
+    io::Output,
+    rates::{Asker, Meter, Share},
+    sync::Asked,
+    timers::Timer,
+    unsaved::Again,
     writing::Pending,
 };
 use crate::{

@@ -15,7 +15,15 @@ use parlor_protocol::{
     wire::{Answer, Refusal, Request, RoomRequest},
 };
 
-use super::{Engine, io::Output, membership::Refused, sync::{Asked, ToldOf}, timers::Timer, unsaved::Again, writing::Pending};
+use super::{
+    Engine,
+    io::Output,
+    membership::Refused,
+    sync::{Asked, ToldOf},
+    timers::Timer,
+    unsaved::Again,
+    writing::Pending,
+};
 use crate::{
     event::{Event, RoomStanding},
     net::NetCommand,
@@ -79,9 +87,10 @@ impl Engine {
             let (lacked, ours) = (graph.missing(tips).len(), graph.digest());
             let Some(known) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
             // While it learns it lacks less each time.
-            let is_news = known.told_of.as_ref().is_none_or(|told| {
-                told.ours != ours || told.tips != tips && (lacked < told.lacked || !known.was_told)
-            });
+            let is_news = known
+                .told_of
+                .as_ref()
+                .is_none_or(|told| told.ours != ours || told.tips != tips && (lacked < told.lacked || !known.was_told));
             if is_news {
                 known.told_of = Some(ToldOf { tips: tips.to_vec(), ours, lacked });
                 known.was_told = true;

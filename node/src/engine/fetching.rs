@@ -101,7 +101,8 @@ impl Engine {
 
     /// Whether a log waits for somebody who comes before a peer, or may not be asked for at all.
     fn is_busy(&self, room: &Room, peer: DeviceId, log: LogKey) -> bool {
-        let comes_first = |other: &DeviceId| *other == peer || self.turn(room, *other, log) <= self.turn(room, peer, log);
+        let comes_first =
+            |other: &DeviceId| *other == peer || self.turn(room, *other, log) <= self.turn(room, peer, log);
         room.logs.is_frozen(log) || room.fetching.get(&log).is_some_and(comes_first)
     }
 
@@ -112,9 +113,10 @@ impl Engine {
             let places = PAGES_IN_FLIGHT.saturating_sub(under_way);
             return (places, places);
         }
-        let of_unknown = room.peers.iter().filter(|(other, state)| {
-            !state.pages.is_empty() && self.standing(room, **other) == Standing::Unknown
-        });
+        let of_unknown = room
+            .peers
+            .iter()
+            .filter(|(other, state)| !state.pages.is_empty() && self.standing(room, **other) == Standing::Unknown);
         let of_all: usize = of_unknown.map(|(_, state)| state.pages.len()).sum();
         let own = PAGES_OF_UNKNOWN.saturating_sub(under_way);
         (own.min(PAGES_OF_ALL_UNKNOWN.saturating_sub(of_all)), own)
