@@ -1,5 +1,6 @@
 //! Peers that answer so that they would be asked again at once, for ever.
 
+use parlor_node::Command;
 use parlor_protocol::{
     DeviceId, EntryId, LogKey,
     access::wire::{Entered, NotAdmitted},
@@ -25,6 +26,8 @@ enum Trick {
     OtherEpochs,
     /// It confirms one entry of each page, and in the end forgets all.
     Nibbles,
+    /// It says nothing to what it is brought.
+    Swallows,
     /// It confirms everything, and forgets it.
     LosesAll,
 }
@@ -49,6 +52,9 @@ impl Trickster {
         let mut told = self.told.borrow_mut();
         told.pages += 1;
         told.entries += entries.len();
+        if self.trick == Trick::Swallows {
+            return None;
+        }
         let taken = if self.trick == Trick::Nibbles { entries.first()? } else { entries.last()? };
         self.held.insert(taken.log_key(), Height::after(taken));
         Some(Answer::Pushed(vec![(taken.log_key(), Height::after(taken))]))
@@ -56,6 +62,10 @@ impl Trickster {
 }
 
 impl Stranger for Trickster {
+    fn silence_ms(&self) -> u64 {
+        10_000
+    }
+
     fn answer(&mut self, request: Request) -> Option<Answer> {
         self.told.borrow_mut().asked += 1;
         let number = self.told.borrow().asked as u64;
@@ -152,4 +162,28 @@ fn an_archive_that_forgets_what_it_confirmed_is_not_given_the_room_for_ever() {
     let told = asked_by_member(Trick::LosesAll, true);
     let entries = told.borrow().entries;
     assert!((600..6_000).contains(&entries), "{entries} entries, of 600");
+}
+
+#[test]
+fn archives_that_are_not_used_are_given_a_room_four_at_a_time() {
+    let mut network = Network::new(1, 340, Faults::NONE);
+    network.call(0, Command::UseArchive { archive: OTHER, uses: true }).unwrap();
+    let (room, _) = network.create(0, "kitchen");
+    network.say(0, room, "hello").unwrap();
+    let told = Rc::default();
+    for number in 0..20 {
+        let device = DeviceId::from_bytes([number; 32]);
+        let trickster = Trickster { trick: Trick::Swallows, told: Rc::clone(&told), held: BTreeMap::new() };
+        network.add_stranger(device, Box::new(trickster));
+        network.meet(0, device, true);
+    }
+    network.run_for(5_000);
+    assert_eq!(told.borrow().pages, 4);
+    // One that is used has its place all the same.
+    let used = Rc::default();
+    let trickster = Trickster { trick: Trick::LosesAll, told: Rc::clone(&used), held: BTreeMap::new() };
+    network.add_stranger(OTHER, Box::new(trickster));
+    network.meet(0, OTHER, true);
+    network.run_for(1_000);
+    assert!(used.borrow().entries > 0);
 }
