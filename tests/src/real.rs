@@ -133,6 +133,19 @@ pub async fn until_archived(handle: &NodeHandle, room: RoomId) {
     .await;
 }
 
+/// Uses the archive that is connected, as the person says: only the first one is used by itself.
+///
+/// # Panics
+/// When none comes within [`PATIENCE`].
+pub async fn use_archive(handle: &NodeHandle) {
+    let archive = until("an archive is connected", async || match handle.call(Command::Connection).await {
+        Ok(Reply::Connection(connection)) => connection.peers.into_iter().find(|peer| peer.archive),
+        _ => None,
+    })
+    .await;
+    handle.call(Command::UseArchive { archive: archive.device, uses: true }).await.expect("it is used");
+}
+
 /// The members of a room.
 pub async fn members(handle: &NodeHandle, room: RoomId) -> Vec<Member> {
     handle.members(room).await.unwrap_or_default()

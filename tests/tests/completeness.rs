@@ -208,6 +208,7 @@ fn what_is_written_while_a_member_is_asked_has_reached_it_only_when_it_is_there(
 fn an_archive_that_answers_nothing_is_waited_for_only_until_it_has_failed() {
     let mut network = Network::new(2, 390, EVEN);
     let room = room_of(&mut network);
+    network.call(BEN, Command::UseArchive { archive: archive(), uses: true }).unwrap();
     network.quit(BEN);
     network.quit(ANNA);
     let stranger = Agreeing { is_silent_about_heights: true, ..Agreeing::default() };

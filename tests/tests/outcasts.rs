@@ -24,7 +24,9 @@ use parlor_protocol::{
 use parlor_tests::{
     attacker::Attacker,
     door,
-    real::{address, archive, create, join, members, messages, node, send, until, until_archived, until_texts},
+    real::{
+        address, archive, create, join, members, messages, node, send, until, until_archived, until_texts, use_archive,
+    },
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -399,6 +401,7 @@ async fn who_registers_the_room_anew_at_another_archive_is_out_there_as_soon_as_
     archive.shutdown().await;
     // Ben comes to it, with the removal.
     let ben = node(dir.path(), "ben", std::slice::from_ref(&at)).await;
+    use_archive(&ben.handle()).await;
     send(&ben.handle(), kitchen, "here now").await;
     until_archived(&ben.handle(), kitchen).await;
     let laptop = room.loot;

@@ -94,9 +94,11 @@ impl Engine {
     /// Which archives are used has changed: those that are may lack what lets people in.
     fn after_archives(&mut self) {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        let used = self.used_archives();
         for room in rooms {
             self.push_wraps_everywhere(room);
             if let Some(room) = self.rooms.get_mut(&room) {
+                room.peers.iter_mut().for_each(|(peer, state)| state.used = used.contains(peer));
                 room.summary_changed = true;
             }
         }

@@ -6,10 +6,12 @@ use super::{
     Engine,
     engine::ReadFor,
     intake::entries_of,
-    sync::{Asked, RETRY_MS},
-    timers::Timer,
+    sync::{Asked, PeerRoom},
 };
 use crate::store::{Read, ReadResult};
+
+/// Archives that are not used and are given entries of a room at the same time.
+const UNUSED_AT_ONCE: usize = 4;
 
 impl Engine {
     /// Makes the room known to an archive.
@@ -46,6 +48,10 @@ impl Engine {
     /// Sends the archive the next run that it lacks, own entries first.
     pub(super) fn push_missing(&mut self, room_id: RoomId, archive: DeviceId) {
         let me = self.me();
+        if !self.uses_archive(archive) && self.gives_to_unused(room_id) >= UNUSED_AT_ONCE {
+            // With the next comparison there may be a place.
+            return;
+        }
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let own = room.own_log(me);
         let Some(state) = room.peers.get_mut(&archive) else { return };
@@ -53,7 +59,8 @@ impl Engine {
             return;
         }
         let theirs = |log: &LogKey| state.heights.get(log).map_or(0, |height| height.next);
-        let may_take = |log: &LogKey| !state.not_taken.contains(log);
+        let was_given = |log: &LogKey| state.confirmed.get(log).is_some_and(|next| *next > theirs(log));
+        let may_take = |log: &LogKey| !state.not_taken.contains(log) && !was_given(log);
         let lacking = room.logs.iter().filter(|(key, log)| log.frozen.is_none() && log.durable() > theirs(key));
         let lacking = lacking.filter(|(key, _)| may_take(key));
         // The creator's log comes first: it has the genesis and the epochs that others need.
@@ -67,6 +74,13 @@ impl Engine {
         }
     }
 
+    /// How many archives that are not used something is on its way to.
+    fn gives_to_unused(&self, room_id: RoomId) -> usize {
+        let Some(room) = self.rooms.get(&room_id) else { return 0 };
+        let is_one = |(id, state): &(&DeviceId, &PeerRoom)| state.pushing.is_some() && !self.uses_archive(**id);
+        room.peers.iter().filter(is_one).count()
+    }
+
     pub(super) fn push_read(&mut self, room_id: RoomId, archive: DeviceId, result: ReadResult) {
         let mut run = super::serve::cut_to_checked(result.runs.into_iter().next().unwrap_or_default());
         if let Some(room) = self.rooms.get(&room_id) {
@@ -78,6 +92,10 @@ impl Engine {
             }
             return;
         }
+        let end = run.last().map_or(0, |last| last.entry.header().seq + 1);
+        if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive)) {
+            state.pushed_to = end;
+        }
         let ask = RoomRequest::Push { entries: entries_of(run) };
         self.ask_room(room_id, archive, ask, Asked::Push { room: room_id, peer: archive });
     }
@@ -87,35 +105,35 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let own = room.own_log(me);
         let state = room.peers.entry(archive).or_default();
-        state.pushing = None;
-        let mut moved = false;
-        let mut own_next = None;
-        for (log, height) in heights {
-            // Whatever else an archive claims is no reason to go on at once.
-            let held = room.logs.height(log).next;
-            if height.next > held {
-                continue;
-            }
-            let before = state.heights.insert(log, height).map_or(0, |before| before.next);
-            moved |= height.next > before;
-            if log == own {
-                own_next = Some(height.next);
-            }
+        let Some(sent) = state.pushing.take() else { return };
+        // Whatever else an archive claims is no reason to go on at once.
+        let held = room.logs.height(sent).next;
+        let said = heights.into_iter().find(|(log, height)| *log == sent && height.next <= held);
+        let next = said.map_or(0, |(_, height)| height.next);
+        let before = state.heights.get(&sent).map_or(0, |before| before.next);
+        if let Some((log, height)) = said.filter(|_| next > before) {
+            state.heights.insert(log, height);
+            state.confirmed.insert(log, next);
         }
-        if moved {
+        let is_whole = next > before && next >= state.pushed_to;
+        if is_whole {
             // What was not taken before may have waited for this.
             state.not_taken.clear();
             state.misfits = 0;
+            state.was_shown = false;
         }
-        if let Some(next) = own_next {
+        if sent == own && said.is_some() {
             self.note_received(room_id, archive, next);
         }
-        if moved {
+        if is_whole {
             self.push_missing(room_id, archive);
-            self.go_on_with(room_id, archive);
         } else {
-            // The archive took nothing: its heights were not what we thought.
-            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+            // It took a part, or nothing: what the rest waits for may be in another log. It gets no whole page
+            // again for each entry that it takes.
+            self.on_misfit(room_id, archive, sent);
+        }
+        if next > before {
+            self.go_on_with(room_id, archive);
         }
     }
 

@@ -8,7 +8,13 @@ use parlor_protocol::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Engine, engine::SUMMARY_EVERY_MS, io::Output, rates::Asker, sync::Asked, timers::Timer, unsaved::Again,
+    Engine,
+    engine::SUMMARY_EVERY_MS,
+    io::Output,
+    rates::{Asker, Meter, Share},
+    sync::Asked,
+    timers::Timer,
+    unsaved::Again,
     writing::Pending,
 };
 use crate::{
@@ -19,10 +25,15 @@ use crate::{
 
 /// Addresses remembered for each machine.
 const ADDRESSES_MAX: usize = 4;
-/// Code look-ups of a peer.
+/// Code look-ups of a peer, and what those whom nobody here knows may do by address and together: a class of
+/// newcomers comes at once, and keys cost nothing.
 const LOOK_UPS: Rate = Rate::per_second(1, 10);
-/// Knocks of a peer.
+const LOOK_UPS_OF_UNKNOWN: Share =
+    Share { device: LOOK_UPS, address: Rate::per_second(20, 200), strangers: Rate::per_second(100, 1_000) };
+/// Knocks of a peer, and the same. Each of a stranger takes signatures and a key agreement to look at.
 const KNOCKS: Rate = Rate::one_every(5_000, 4);
+const KNOCKS_OF_UNKNOWN: Share =
+    Share { device: KNOCKS, address: Rate::per_second(1, 32), strangers: Rate::per_second(4, 128) };
 
 #[derive(Debug)]
 struct Connected {
@@ -49,6 +60,9 @@ pub(super) struct Connections {
     pub(super) archives_record: ArchivesRecord,
     remembered: Vec<PeerRecord>,
     hints: BTreeMap<&'static str, String>,
+    /// What those asked for whom nobody here knows.
+    look_ups: Meter,
+    knocks: Meter,
     /// When people were last told how this device is connected, and who is nearby, on the monotonic clock.
     told: u64,
     nearby_told: u64,
@@ -63,6 +77,8 @@ impl Connections {
             archives_record,
             remembered,
             hints: BTreeMap::new(),
+            look_ups: Meter::new(LOOK_UPS_OF_UNKNOWN),
+            knocks: Meter::new(KNOCKS_OF_UNKNOWN),
             told: 0,
             nearby_told: 0,
         }
@@ -114,14 +130,9 @@ impl Connections {
         }
     }
 
-    /// Whether a peer may look up one more code.
+    /// Whether a peer may ask one more question.
     pub(super) fn may_look_up(&mut self, peer: DeviceId, now: u64) -> bool {
         self.peers.get_mut(&peer).is_some_and(|peer| peer.look_ups.take(now))
-    }
-
-    /// Whether a peer may knock once more.
-    pub(super) fn may_knock(&mut self, peer: DeviceId, now: u64) -> bool {
-        self.peers.get_mut(&peer).is_some_and(|peer| peer.knocks.take(now))
     }
 
     /// Who the people at connected machines are.
@@ -243,6 +254,24 @@ impl Engine {
         if gone.is_some_and(|gone| gone.introduction.is_some()) {
             self.tell_nearby();
         }
+    }
+
+    /// Whether a peer may look up one more code, or come in by one.
+    pub(super) fn may_look_up(&mut self, peer: DeviceId) -> bool {
+        let (asker, now) = (self.asker(peer), self.now.mono);
+        if asker.is_stranger {
+            return self.connections.look_ups.take(asker, now).is_ok();
+        }
+        self.connections.may_look_up(peer, now)
+    }
+
+    /// Whether a peer may knock once more.
+    pub(super) fn may_knock(&mut self, peer: DeviceId) -> bool {
+        let (asker, now) = (self.asker(peer), self.now.mono);
+        if asker.is_stranger {
+            return self.connections.knocks.take(asker, now).is_ok();
+        }
+        self.connections.peers.get_mut(&peer).is_some_and(|peer| peer.knocks.take(now))
     }
 
     /// A peer, as far as limits are about it.

@@ -202,7 +202,7 @@ impl Engine {
 
     /// Somebody knocks. Whatever the person does with it, the answer is the same.
     pub(super) fn on_knock(&mut self, from: DeviceId, entries: Vec<Entry>) -> Answer {
-        if !self.connections.may_knock(from, self.now.mono) {
+        if !self.may_knock(from) {
             return Answer::Refused(Refusal::Busy { retry_ms: KNOCK_AGAIN_MS });
         }
         let prekeys: Vec<&DhSecret> = self.identity.prekeys.iter().map(|(secret, _)| secret).collect();

@@ -103,7 +103,7 @@ impl Room {
 impl Engine {
     /// Somebody looks for the door of a code. Only who has the code learns anything.
     pub(super) fn on_look(&mut self, from: DeviceId, look: &Look) -> Answer {
-        if !self.connections.may_look_up(from, self.now.mono) {
+        if !self.may_look_up(from) {
             return Answer::Refused(Refusal::Busy { retry_ms: 1_000 });
         }
         let (me, wall) = (self.me(), self.now.wall);
@@ -123,7 +123,7 @@ impl Engine {
     /// Somebody shows the entry by which it comes in, or came in before. None when the answer waits for
     /// the disk.
     pub(super) fn on_enter(&mut self, inbound: InboundId, from: DeviceId, enter: Enter) -> Option<Answer> {
-        if !self.connections.may_look_up(from, self.now.mono) {
+        if !self.may_look_up(from) {
             return Some(busy());
         }
         let (wall, now) = (self.now.wall, self.now.mono);

@@ -15,15 +15,21 @@ use parlor_protocol::{
     wire::{Answer, Refusal, Request, RoomRequest},
 };
 
-use super::{Engine, io::Output, membership::Refused, sync::Asked, timers::Timer, unsaved::Again, writing::Pending};
+use super::{
+    Engine,
+    io::Output,
+    membership::Refused,
+    sync::{Asked, ToldOf},
+    timers::Timer,
+    unsaved::Again,
+    writing::Pending,
+};
 use crate::{
     event::{Event, RoomStanding},
     net::NetCommand,
     store::{EpochKeyRecord, Read, Write},
 };
 
-/// How long to wait before a peer that does not know our epoch is asked again, in milliseconds.
-const RETRY_MS: u64 = 2_000;
 /// Own entries of coming in that a peer is shown at most: after many restores a device has many logs, and
 /// one that counts is enough.
 const SHOWN_MAX: usize = 4;
@@ -78,10 +84,16 @@ impl Engine {
             }
         } else if archive && !graph.missing(tips).is_empty() {
             // Once for the same state of both: it may not take them, or lie.
-            let state = Some((tips.to_vec(), graph.digest()));
+            let (lacked, ours) = (graph.missing(tips).len(), graph.digest());
             let Some(known) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
-            if known.told_of != state {
-                known.told_of = state;
+            // While it learns it lacks less each time.
+            let is_news = known
+                .told_of
+                .as_ref()
+                .is_none_or(|told| told.ours != ours || told.tips != tips && (lacked < told.lacked || !known.was_told));
+            if is_news {
+                known.told_of = Some(ToldOf { tips: tips.to_vec(), ours, lacked });
+                known.was_told = true;
                 self.register(room_id, peer, tips);
             }
         }
@@ -108,7 +120,8 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let entries: Vec<Entry> = room.own_ins.values().cloned().collect();
         let state = room.peers.entry(peer).or_default();
-        if std::mem::replace(&mut state.showing, true) {
+        if state.was_shown || std::mem::replace(&mut state.showing, true) {
+            // Who was shown and still does not serve this device may do so with the next regular comparison.
             return;
         }
         if archive {
@@ -125,6 +138,7 @@ impl Engine {
     pub(super) fn on_shown(&mut self, room_id: RoomId, peer: DeviceId, answer: Option<&Entered>) {
         let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
         state.showing = false;
+        state.was_shown = true;
         match answer {
             Some(Entered::In(_)) => self.sync_with(room_id, peer),
             // It learns what the entry hangs on, or is busy.
@@ -133,7 +147,7 @@ impl Engine {
                     // It asks for nothing, so it is brought what the entry hangs on.
                     self.push_missing(room_id, peer);
                 }
-                self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+                self.compare_soon(room_id, peer);
             }
             Some(_) => {}
         }

@@ -14,6 +14,7 @@ use super::{
     engine::ReadFor,
     io::Output,
     membership::Refused,
+    room::Room,
     sync::{Asked, PeerRoom},
 };
 use crate::{
@@ -23,13 +24,104 @@ use crate::{
 
 /// Pages under way from one peer in one room.
 const PAGES_IN_FLIGHT: usize = 8;
+/// The same from one that nobody here knows, and from all of those together. What such a peer wrote itself has
+/// a place all the same: it may have just come in.
+const PAGES_OF_UNKNOWN: usize = 2;
+const PAGES_OF_ALL_UNKNOWN: usize = 16;
+/// Logs of one peer of which it is remembered that it did not bring them. Beyond that it brings none.
+const NOT_BROUGHT_MAX: usize = 256;
 /// After this many bad answers in a row a peer is banned.
 const BAD_ANSWERS_MAX: u32 = 5;
 /// Logs in which the head of a peer that holds less is compared, with each comparison: all of them
 /// in a small room.
 const HEADS_CHECKED: usize = 16;
 
+/// What a peer is when a log may be had from several: the first ones come before the others, who keep none of
+/// them from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// A member, an archive that is used, or who let this device in.
+    Trusted,
+    /// Another archive.
+    Archive,
+    /// It listens to the room, as anybody may who knows the topic.
+    Unknown,
+}
+
+impl PeerRoom {
+    fn failed_to_bring(&self, log: LogKey) -> bool {
+        self.not_brought.len() >= NOT_BROUGHT_MAX || self.not_brought.contains(&log)
+    }
+
+    /// A log did not come from it as it said.
+    pub(super) fn note_not_brought(&mut self, log: LogKey) {
+        if self.not_brought.len() < NOT_BROUGHT_MAX {
+            self.not_brought.insert(log);
+        }
+    }
+}
+
+impl Room {
+    /// Whether this device just came in, and knows nobody yet.
+    pub(super) fn is_newcomer(&self) -> bool {
+        self.is_fresh && !self.has_synced
+    }
+
+    /// Whoever was to bring a log is done with it.
+    pub(super) fn fetched(&mut self, log: LogKey, from: DeviceId) {
+        if self.fetching.get(&log) == Some(&from) {
+            self.fetching.remove(&log);
+        }
+        if let Some(state) = self.peers.get_mut(&from) {
+            state.pages.remove(&log);
+        }
+    }
+}
+
 impl Engine {
+    fn standing(&self, room: &Room, peer: DeviceId) -> Standing {
+        let is_served = || room.membership.served(peer, self.now.wall).is_ok();
+        match () {
+            () if room.let_in_by == Some(peer) || self.uses_archive(peer) || is_served() => Standing::Trusted,
+            () if self.connections.is_archive(peer) => Standing::Archive,
+            () => Standing::Unknown,
+        }
+    }
+
+    /// Whether a peer's word counts in a room as that of somebody who has to do with it.
+    pub(super) fn trusts(&self, room_id: RoomId, peer: DeviceId) -> bool {
+        self.rooms.get(&room_id).is_some_and(|room| self.standing(room, peer) == Standing::Trusted)
+    }
+
+    /// In which turn a log is asked for at a peer: the smallest first.
+    fn turn(&self, room: &Room, peer: DeviceId, log: LogKey) -> (Standing, bool) {
+        let has_failed = room.peers.get(&peer).is_some_and(|state| state.failed_to_bring(log));
+        (self.standing(room, peer), has_failed)
+    }
+
+    /// Whether a log waits for somebody who comes before a peer, or may not be asked for at all.
+    fn is_busy(&self, room: &Room, peer: DeviceId, log: LogKey) -> bool {
+        let comes_first =
+            |other: &DeviceId| *other == peer || self.turn(room, *other, log) <= self.turn(room, peer, log);
+        room.logs.is_frozen(log) || room.fetching.get(&log).is_some_and(comes_first)
+    }
+
+    /// How many more pages a peer may be asked for: of what others wrote, and in all.
+    fn places(&self, room: &Room, peer: DeviceId) -> (usize, usize) {
+        let under_way = room.peers.get(&peer).map_or(0, |state| state.pages.len());
+        if room.is_newcomer() || self.standing(room, peer) != Standing::Unknown {
+            let places = PAGES_IN_FLIGHT.saturating_sub(under_way);
+            return (places, places);
+        }
+        let of_unknown = room
+            .peers
+            .iter()
+            .filter(|(other, state)| !state.pages.is_empty() && self.standing(room, **other) == Standing::Unknown);
+        let of_all: usize = of_unknown.map(|(_, state)| state.pages.len()).sum();
+        let own = PAGES_OF_UNKNOWN.saturating_sub(under_way);
+        (own.min(PAGES_OF_ALL_UNKNOWN.saturating_sub(of_all)), own)
+    }
+
     /// Asks for the next page of every log that the peer holds further than this device.
     pub(super) fn fetch_missing(&mut self, room_id: RoomId, peer: DeviceId) {
         let archive = self.connections.is_archive(peer);
@@ -47,21 +139,29 @@ impl Engine {
                 theirs.next > ours.next || (theirs.next == ours.next && theirs.head != ours.head)
             });
         }
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let Some(state) = room.peers.get(&peer) else { return };
+        let (of_others, in_all) = self.places(room, peer);
         let mut wanted = Vec::new();
-        for (log, theirs) in &state.heights {
-            if state.pages.len() + wanted.len() >= PAGES_IN_FLIGHT {
+        let own = state.heights.iter().filter(|(log, _)| log.author == peer);
+        let others = state.heights.iter().filter(|(log, _)| log.author != peer);
+        for (log, theirs) in own.chain(others) {
+            if wanted.len() >= in_all || log.author != peer && wanted.len() >= of_others {
                 break;
             }
             let ours = room.logs.counted(*log);
             if room.logs.ends_before(*log, ours.next) {
                 continue;
             }
-            let differs = theirs.next == ours.next && theirs.head != ours.head && ours.next > 0;
-            let busy = room.fetching.contains_key(log) || room.logs.is_frozen(*log);
-            if !busy && theirs.next > ours.next && room.logs.may_take(*log) {
-                wanted.push((*log, ours.next));
-            } else if !busy && differs {
-                wanted.push((*log, ours.next - 1));
+            let from = if theirs.next > ours.next && room.logs.may_take(*log) {
+                ours.next
+            } else if theirs.next == ours.next && theirs.head != ours.head && ours.next > 0 {
+                ours.next - 1
+            } else {
+                continue;
+            };
+            if !self.is_busy(room, peer, *log) {
+                wanted.push((*log, from));
             }
         }
         for (log, from) in wanted {
@@ -84,9 +184,8 @@ impl Engine {
         // A newcomer believes who let it in, as long as that one is there, and not whoever answers first.
         let may_be_first = let_in_by.is_none_or(|keeper| keeper == peer || !self.connections.is_connected(keeper));
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        room.fetching.remove(&log);
+        room.fetched(log, peer);
         let state = room.peers.entry(peer).or_default();
-        state.pages.remove(&log);
         if !room.is_loaded {
             // It is being read anew; after that everything is compared again.
             return;
@@ -114,6 +213,9 @@ impl Engine {
             }
             // The peer has less than it said, or the same: believe what it showed.
             _ if new.is_empty() => {
+                if state.heights.get(&log).is_some_and(|said| said.next > ours.next) {
+                    state.note_not_brought(log);
+                }
                 state.heights.insert(log, ours);
                 true
             }
@@ -121,8 +223,9 @@ impl Engine {
             at_head => match verify_page(room_id, log, ours, new.clone()) {
                 Ok(entries) => {
                     state.bad_answers = 0;
+                    state.not_brought.remove(&log);
                     // Whom only an outsider says to be in came by a code that works, or not at all.
-                    let is_newcomer = may_be_first && room.is_fresh && !room.has_synced;
+                    let is_newcomer = may_be_first && room.is_newcomer();
                     let is_in = room.membership.served(peer, wall).is_ok();
                     let is_trusted = is_used || is_newcomer || is_in;
                     let may_come = |entry: &Verified<Entry>| room.may_come_in_by_gossip(entry, wall);
@@ -158,12 +261,25 @@ impl Engine {
 
     /// A log that one peer did not bring may be had from another that holds it.
     pub(super) fn fetch_elsewhere(&mut self, room_id: RoomId, not_from: DeviceId, log: LogKey) {
-        let Some(room) = self.rooms.get(&room_id).filter(|room| !room.fetching.contains_key(&log)) else { return };
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let holder = room.fetching.get(&log);
+        if holder.is_some_and(|holder| self.turn(room, *holder, log) == (Standing::Trusted, false)) {
+            return;
+        }
         let next = room.logs.height(log).next;
         let has_more = |peer: &PeerRoom| peer.heights.get(&log).is_some_and(|theirs| theirs.next > next);
-        let others: Vec<_> =
-            room.peers.iter().filter(|(id, peer)| **id != not_from && has_more(peer)).map(|(id, _)| *id).collect();
-        others.into_iter().for_each(|other| self.fetch_missing(room_id, other));
+        let others = room.peers.iter().filter(|(id, peer)| **id != not_from && has_more(peer));
+        let mut others: Vec<_> = others.map(|(id, _)| (self.turn(room, *id, log), *id)).collect();
+        others.sort_unstable();
+        others.into_iter().for_each(|(_, other)| self.fetch_missing(room_id, other));
+    }
+
+    /// Asks everybody for what is missing, first those whose word counts.
+    pub(super) fn fetch_everywhere(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(&room_id) else { return };
+        let mut peers: Vec<_> = room.peers.keys().map(|peer| (self.standing(room, *peer), *peer)).collect();
+        peers.sort_unstable();
+        peers.into_iter().for_each(|(_, peer)| self.fetch_missing(room_id, peer));
     }
 
     /// Part of a page could not be taken: what it waits for stands in another log.
@@ -181,6 +297,7 @@ impl Engine {
     fn on_bad_answer(&mut self, room_id: RoomId, peer: DeviceId, log: LogKey) {
         let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) else { return };
         state.heights.remove(&log);
+        state.note_not_brought(log);
         state.bad_answers += 1;
         if state.bad_answers >= BAD_ANSWERS_MAX {
             self.out.push(Output::Net(NetCommand::Ban(peer)));
@@ -219,8 +336,8 @@ impl Engine {
         for ((log, theirs), run) in heads.into_iter().zip(result.runs) {
             let differs = run.first().is_some_and(|ours| ours.entry.id() != theirs.head);
             let Some(room) = self.rooms.get(&room_id).filter(|_| differs) else { continue };
-            let busy = room.fetching.contains_key(&log) || room.logs.is_frozen(log);
-            if !busy && self.connections.is_connected(peer) {
+            let has_place = self.places(room, peer).0 > 0;
+            if has_place && !self.is_busy(room, peer, log) && self.connections.is_connected(peer) {
                 self.ask_page(room_id, peer, log, theirs.next - 1);
             }
         }

@@ -23,7 +23,6 @@ use parlor_protocol::{
     log::Height,
     wire::Gossip,
 };
-use std::{collections::BTreeSet, sync::Arc};
 
 /// How long after its arrival an author is told, in milliseconds: one receipt for a burst.
 const RECEIPT_AFTER_MS: u64 = 200;
@@ -184,12 +183,6 @@ impl Engine {
         }
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let mut events = Vec::new();
-        // What was written after this device came in was not lying around before it did.
-        let is_after = |m: &&Arc<Message>| !m.own && m.order.hlc.millis() > room.record.joined;
-        let spoke: BTreeSet<DeviceId> = match room.record.unconfirmed {
-            true => effects.added.iter().filter(is_after).map(|message| message.author).collect(),
-            false => BTreeSet::new(),
-        };
         if !effects.added.is_empty() && room.is_loaded {
             // What was written while this device was away is news to its person too; what was there when it
             // joined is not.
@@ -213,7 +206,7 @@ impl Engine {
             events.push(Event::MessagesGone { room: room_id, ids: effects.gone });
         }
         events.into_iter().for_each(|event| self.event(event));
-        spoke.into_iter().for_each(|author| self.note_confirmed(room_id, author));
+        effects.here.into_iter().for_each(|author| self.note_confirmed(room_id, author));
         self.vanish_later(room_id);
         if effects.shows_again {
             self.reread(room_id);

@@ -23,7 +23,6 @@ use super::{
     doors::{NewDoor, Wish},
     founding::Founding,
     io::{CallId, JobId, Output},
-    room::Room,
     sealing::Piece,
     sync::Asked,
     timers::Timer,
@@ -392,15 +391,11 @@ impl Engine {
         }
     }
 
-    /// A member that only an archive is in between says that it is here. That is as good where it was said
-    /// after this device came in, and in the newest epoch known here: whoever shows an older state of the
-    /// room has nothing like it to pass on.
+    /// A member that only an archive is in between says that it is here. That is as good where it shows the room
+    /// as it is now.
     pub(super) fn note_here(&mut self, room_id: RoomId, peer: DeviceId, epoch: EpochId, at: u64) {
-        let is_now = |room: &Room| {
-            let newest = room.membership.current().map(EpochSecrets::id);
-            newest == Some(epoch) && at > room.record.joined
-        };
-        if self.rooms.get(&room_id).is_some_and(|room| room.record.unconfirmed && is_now(room)) {
+        let wall = self.now.wall;
+        if self.rooms.get(&room_id).is_some_and(|room| room.record.unconfirmed && room.is_said_now(epoch, at, wall)) {
             self.note_confirmed(room_id, peer);
         }
     }

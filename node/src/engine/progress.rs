@@ -62,16 +62,19 @@ impl PeerRoom {
 }
 
 impl Room {
-    /// Members and archives. Anybody may listen to a topic, and be slow to answer.
-    fn counted_peers(&self) -> impl Iterator<Item = &PeerRoom> {
-        let counts =
-            |(device, state): &(&DeviceId, &PeerRoom)| state.archive || self.membership.members.contains_key(*device);
+    /// Members, archives that are used, and who let this device in. Anybody may listen to a topic or call itself
+    /// an archive, and be slow to answer.
+    pub(super) fn counted_peers(&self) -> impl Iterator<Item = &PeerRoom> {
+        let counts = |(device, state): &(&DeviceId, &PeerRoom)| {
+            state.used || self.let_in_by == Some(**device) || self.membership.is_in(**device)
+        };
         self.peers.iter().filter(counts).map(|(_, state)| state)
     }
 
-    /// Whether something is still asked of members or archives that may be news.
+    /// Whether something is still asked of those who count that may be news.
     pub(super) fn is_catching_up(&self) -> bool {
-        self.counted_peers().any(|state| !state.compared && state.is_catching_up())
+        let is_awaited = |state: &PeerRoom| !state.compared && !state.has_failed && state.is_catching_up();
+        self.counted_peers().any(is_awaited)
     }
 
     /// Notes when the room has been compared to the end with all who are there; of a crowd the first
@@ -89,7 +92,7 @@ impl Room {
     /// How complete the room is.
     pub(super) fn sync_state(&self) -> SyncState {
         let (have, total) = (self.logs.total(), self.known_total());
-        let catches_up = self.counted_peers().any(PeerRoom::is_catching_up);
+        let catches_up = self.counted_peers().any(|state| !state.has_failed && state.is_catching_up());
         let waits = catches_up && self.counted_peers().any(|state| state.waits);
         match () {
             () if !self.is_loaded || have < total || waits => SyncState::Syncing { have, total },

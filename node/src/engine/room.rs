@@ -43,6 +43,9 @@ use crate::{
 /// Entries of coming in of which it is noted when they were heard of.
 const HEARD_MAX: usize = 4 * parlor_protocol::limits::DEVICES_MAX;
 
+/// How far the clock of another machine may be ahead, in milliseconds, where what it says proves something.
+const CLOCKS_DIFFER_MS: u64 = 5 * 60 * 1_000;
+
 /// What taking in entries brought about.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
@@ -59,6 +62,8 @@ pub(super) struct Effects {
     pub(super) shows_again: bool,
     /// Somebody came in or went out, or a code was made or ended.
     pub(super) access: bool,
+    /// Who said something that shows that this device sees the room as it is now.
+    pub(super) here: BTreeSet<DeviceId>,
     /// Profiles that entries showed.
     pub(super) profiles: Vec<SeenProfile>,
 }
@@ -337,6 +342,10 @@ impl Room {
                 if let Some(step) = opened {
                     self.steps.note_begun(header.epoch, step, content.shown_at(viewer.wall));
                 }
+                let author = entry.header().author;
+                if author != viewer.me && self.is_said_now(header.epoch, content.hlc.millis(), viewer.wall) {
+                    effects.here.insert(author);
+                }
                 self.apply(entry, content, viewer, effects);
             }
             None => {
@@ -344,6 +353,13 @@ impl Room {
                 self.show(entry, when, MessageBody::NeedsUpdate, None, viewer, effects);
             }
         }
+    }
+
+    /// Whether something was said after this device came in, by the clocks of both, and in the newest epoch known
+    /// here: whoever shows an older state of the room has nothing like it to pass on.
+    pub(super) fn is_said_now(&self, epoch: EpochId, at: u64, wall: u64) -> bool {
+        let newest = self.membership.current().map(EpochSecrets::id);
+        newest == Some(epoch) && at > self.record.joined && at <= wall.saturating_add(CLOCKS_DIFFER_MS)
     }
 
     /// Finds out anew where logs end. True when something that is shown lies beyond its end now, or
@@ -382,10 +398,11 @@ impl Room {
         self.shows_too_much = false;
     }
 
-    /// Entries known to exist, here or at a peer.
+    /// Entries known to exist, here or at a peer that counts; whoever just came in knows nobody yet.
     pub(super) fn known_total(&self) -> u64 {
         let mut best: BTreeMap<LogKey, u64> = self.logs.iter().map(|(key, log)| (*key, log.counted().next)).collect();
-        for (key, height) in self.peers.values().flat_map(|peer| &peer.heights) {
+        let everybody = self.is_newcomer().then(|| self.peers.values()).into_iter().flatten();
+        for (key, height) in everybody.chain(self.counted_peers()).flat_map(|peer| &peer.heights) {
             let ends = self.logs.get(*key).and_then(|log| log.end).map_or(u64::MAX, |end| end.next);
             if !self.logs.is_frozen(*key) {
                 let next = best.entry(*key).or_default();

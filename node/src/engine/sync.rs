@@ -13,7 +13,7 @@ use parlor_protocol::{
     wire::{Answer, Refusal, Request, RoomRequest, Tail},
 };
 use rand_core::RngCore as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Engine,
@@ -29,6 +29,8 @@ pub(super) const CHECK_EVERY_MS: u64 = 30_000;
 /// the others in a few rounds (Demers and others, "Epidemic algorithms for replicated database
 /// maintenance", 1987), and the work of a quiet room does not grow with its members.
 const CHECKED_MAX: usize = 8;
+/// Others who listen, besides them: they may have just come in, or be anybody.
+const UNKNOWN_CHECKED_MAX: usize = 2;
 /// Comparisons with members that are under way at once; others wait their turn. When many come at
 /// the same time the first of them bring what all of them have, and with the rest it is the same.
 pub(super) const COMPARED_AT_ONCE: usize = 8;
@@ -40,8 +42,10 @@ const FIRST_SCREEN: u16 = 60;
 const TAILS_MAX: usize = 3;
 /// How long to wait before asking an archive again that could not serve, in milliseconds.
 pub(super) const RETRY_MS: u64 = 2_000;
-/// How often an archive is soon asked again that has something else at a place.
+/// How often a peer is soon compared with again where something came to nothing, until it takes something whole.
 const MISFITS_MAX: u32 = 3;
+/// The same with whose word counts where it may only be too busy: a minute.
+const BUSY_MAX: u32 = 30;
 
 /// What a request was about.
 #[derive(Clone, Debug)]
@@ -127,6 +131,15 @@ impl FirstScreen {
     }
 }
 
+/// What an archive was told of epochs.
+#[derive(Debug)]
+pub(super) struct ToldOf {
+    /// What it knew, what this device knew, and how much it lacked.
+    pub(super) tips: Vec<EntryId>,
+    pub(super) ours: [u8; 32],
+    pub(super) lacked: usize,
+}
+
 /// What is known of a peer in a room.
 #[derive(Debug, Default)]
 pub(super) struct PeerRoom {
@@ -140,20 +153,35 @@ pub(super) struct PeerRoom {
     pub(super) answered: bool,
     /// Something that it holds had to wait for what stands elsewhere.
     pub(super) waits: bool,
+    /// It is an archive that this device uses.
+    pub(super) used: bool,
     pub(super) archive: bool,
+    /// It once did not answer what it was asked: nothing waits for it any more.
+    pub(super) has_failed: bool,
     pub(super) ask_again: bool,
     pub(super) pages: BTreeSet<LogKey>,
+    /// Logs that it did not bring though it said that it holds them further: others come first.
+    pub(super) not_brought: BTreeSet<LogKey>,
     /// The log of which something is on its way to an archive.
     pub(super) pushing: Option<LogKey>,
+    /// Until where that goes.
+    pub(super) pushed_to: u64,
+    /// How far it confirmed logs, and how often it said later that it holds less.
+    pub(super) confirmed: BTreeMap<LogKey, u64>,
+    pub(super) fell_back: u32,
     /// Logs that an archive did not take: what lets their devices in may stand in another one.
     pub(super) not_taken: BTreeSet<LogKey>,
-    /// How often it did not take something because it has something else there, since it last took anything.
+    /// How often something came to nothing with it since it last took anything whole.
     pub(super) misfits: u32,
+    /// It was told of the room, or shown by which entry this device came in, since the last regular comparison:
+    /// once is enough for each.
+    pub(super) was_told: bool,
+    pub(super) was_shown: bool,
     pub(super) registering: bool,
     pub(super) registered: bool,
     pub(super) epochs_asked: bool,
     /// What an archive knew, and this device, when it was last told of epochs that it lacks.
-    pub(super) told_of: Option<(Vec<EntryId>, [u8; 32])>,
+    pub(super) told_of: Option<ToldOf>,
     /// It was shown by which entry this device came in, and has not answered yet.
     pub(super) showing: bool,
     /// For what state of doors, epochs and steps an archive was given wraps.
@@ -172,7 +200,7 @@ impl Engine {
         if !self.connections.is_connected(peer) {
             return;
         }
-        let (me, archive) = (self.me(), self.connections.is_archive(peer));
+        let (me, archive, used) = (self.me(), self.connections.is_archive(peer), self.uses_archive(peer));
         let ready = |room: &&mut Room| room.is_loaded && !room.record.request;
         let Some(room) = self.rooms.get_mut(&room_id).filter(ready) else { return };
         // Anybody may listen to a topic and never answer: those have places of their own.
@@ -180,7 +208,7 @@ impl Engine {
         let is_full = !archive && room.is_comparing_enough(is_member);
         let own = room.own_log(me);
         let state = room.peers.entry(peer).or_default();
-        state.archive = archive;
+        (state.archive, state.used) = (archive, used);
         if state.heights_asked {
             state.ask_again = true;
             return;
@@ -236,12 +264,23 @@ impl Engine {
 
     /// The regular comparison: with all archives and some members, others each time.
     pub(super) fn check_room(&mut self, room: RoomId) {
-        let mut peers = self.connections.in_room(room);
-        while peers.len() > CHECKED_MAX {
-            let chosen = self.rng.next_u64() % peers.len() as u64;
-            peers.swap_remove(usize::try_from(chosen).unwrap_or_default());
-        }
+        let known = self.rooms.get(&room);
+        let is_known = |peer: &DeviceId| {
+            known.is_none_or(|room| room.is_newcomer() || room.membership.served(*peer, self.now.wall).is_ok())
+        };
+        let (members, others) = self.connections.in_room(room).into_iter().partition(is_known);
+        let mut peers = self.some_of(members, CHECKED_MAX);
+        peers.extend(self.some_of(others, UNKNOWN_CHECKED_MAX));
         peers.extend(self.connections.archives());
+        if let Some(room) = self.rooms.get_mut(&room) {
+            for state in room.peers.values_mut() {
+                (state.was_told, state.was_shown) = (false, false);
+                if !state.answered {
+                    // No heights of it come that would say what it takes now.
+                    state.not_taken.clear();
+                }
+            }
+        }
         self.drop_unproven(room);
         if self.rooms.get(&room).is_some_and(|room| room.shows_too_much) {
             self.reread(room);
@@ -252,6 +291,15 @@ impl Engine {
         self.after_doors(room);
         let next = self.now.mono + self.jitter(CHECK_EVERY_MS);
         self.timers.set(next, Timer::Check(room));
+    }
+
+    /// So many of the peers, others each time.
+    fn some_of(&mut self, mut peers: Vec<DeviceId>, most: usize) -> Vec<DeviceId> {
+        while peers.len() > most {
+            let chosen = self.rng.next_u64() % peers.len() as u64;
+            peers.swap_remove(usize::try_from(chosen).unwrap_or_default());
+        }
+        peers
     }
 
     pub(super) fn ask_room(&mut self, room_id: RoomId, peer: DeviceId, ask: RoomRequest, asked: Asked) {
@@ -340,14 +388,15 @@ impl Engine {
         if matches!(asked, Asked::Heights { .. } | Asked::Page { .. } | Asked::Epochs { .. }) {
             // What it has is not known, or not here.
             state.answered = false;
+            state.has_failed = true;
         }
         let mut pushed = None;
         match asked {
             Asked::Heights { .. } => state.heights_asked = false,
             Asked::Page { log, .. } => {
-                state.pages.remove(log);
                 state.heights.remove(log);
-                room.fetching.remove(log);
+                state.note_not_brought(*log);
+                room.fetched(*log, peer);
             }
             Asked::Push { .. } => pushed = state.pushing.take(),
             Asked::Register { .. } => state.registering = false,
@@ -366,7 +415,7 @@ impl Engine {
             self.fetch_elsewhere(room_id, peer, *log);
         }
         if *refusal == Refusal::UnknownRoom && archive {
-            self.register(room_id, peer, &[]);
+            self.on_unknown_room(room_id, peer);
         } else if let Refusal::NotAdmitted(why) = refusal {
             if let Some(log) = pushed {
                 if let Some(state) = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer)) {
@@ -381,7 +430,7 @@ impl Engine {
         } else if let (Refusal::DoesNotFit, Some(log)) = (refusal, pushed) {
             self.on_misfit(room_id, peer, log);
         } else if archive && matches!(refusal, Refusal::StoreUnavailable | Refusal::Busy { .. } | Refusal::DoesNotFit) {
-            self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
+            self.compare_soon(room_id, peer);
         } else if archive && matches!(refusal, Refusal::QuotaReached | Refusal::RegistrationClosed) {
             self.hint_archive_refuses(refusal);
         }
@@ -389,15 +438,39 @@ impl Engine {
 
     /// An archive has something else at these places, or less than was thought. The other logs go on; whether it
     /// holds more of this one meanwhile is soon seen, but not again and again where it never takes it.
-    fn on_misfit(&mut self, room_id: RoomId, archive: DeviceId, log: LogKey) {
+    pub(super) fn on_misfit(&mut self, room_id: RoomId, archive: DeviceId, log: LogKey) {
         let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
         let Some(state) = state else { return };
         state.not_taken.insert(log);
+        self.check_again(room_id, archive, MISFITS_MAX);
+        self.push_missing(room_id, archive);
+    }
+
+    /// An archive does not know the room. It is told of it, but not again and again where it forgets it at once.
+    fn on_unknown_room(&mut self, room_id: RoomId, archive: DeviceId) {
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&archive));
+        let Some(state) = state else { return };
+        if std::mem::replace(&mut state.was_told, true) {
+            self.check_again(room_id, archive, MISFITS_MAX);
+        } else {
+            self.register(room_id, archive, &[]);
+        }
+    }
+
+    /// Something came to nothing with a peer, and may go well soon. Whose word counts is asked often, others a few
+    /// times; then the regular comparison will do.
+    pub(super) fn compare_soon(&mut self, room_id: RoomId, peer: DeviceId) {
+        let most = if self.trusts(room_id, peer) { BUSY_MAX } else { MISFITS_MAX };
+        self.check_again(room_id, peer, most);
+    }
+
+    fn check_again(&mut self, room_id: RoomId, peer: DeviceId, most: u32) {
+        let state = self.rooms.get_mut(&room_id).and_then(|room| room.peers.get_mut(&peer));
+        let Some(state) = state else { return };
         state.misfits += 1;
-        if state.misfits <= MISFITS_MAX {
+        if state.misfits <= most {
             self.timers.set(self.now.mono + RETRY_MS, Timer::Check(room_id));
         }
-        self.push_missing(room_id, archive);
     }
 
     fn on_same(&mut self, room_id: RoomId, peer: DeviceId) {
@@ -409,12 +482,14 @@ impl Engine {
 
     fn on_heights(&mut self, room_id: RoomId, peer: DeviceId, heights: Vec<(LogKey, Height)>) {
         self.note_archive(peer);
-        let me = self.me();
+        let (me, used) = (self.me(), self.uses_archive(peer));
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         let state = room.peers.entry(peer).or_default();
+        state.used = used;
         (state.heights_asked, state.answered, state.waits) = (false, true, false);
         state.heights = heights.into_iter().collect();
         state.not_taken.clear();
+        state.note_fallen_back();
         let again = std::mem::take(&mut state.ask_again);
         let own = room.own_log(me);
         let theirs = room.peers.get(&peer).and_then(|state| state.heights.get(&own)).copied();
@@ -448,10 +523,22 @@ impl Engine {
         }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
-            let others: Vec<_> =
-                self.rooms.get(&room).map(|room| room.peers.keys().copied().collect()).unwrap_or_default();
-            others.into_iter().for_each(|other| self.fetch_missing(room, other));
+            self.fetch_everywhere(room);
             self.compare_waiting(room);
+        }
+    }
+}
+
+impl PeerRoom {
+    /// An archive that holds less than it confirmed is given that again, but not for ever.
+    fn note_fallen_back(&mut self) {
+        let heights = &self.heights;
+        let is_less = |log: &LogKey, next: u64| heights.get(log).map_or(0, |height| height.next) < next;
+        if self.confirmed.iter().any(|(log, next)| is_less(log, *next)) {
+            self.fell_back += 1;
+            if self.fell_back <= MISFITS_MAX {
+                self.confirmed.retain(|log, next| !is_less(log, *next));
+            }
         }
     }
 }

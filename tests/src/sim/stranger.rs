@@ -24,6 +24,11 @@ pub trait Stranger: Debug {
         self.answer(request)
     }
 
+    /// How long a host waits for an answer that does not come, in milliseconds.
+    fn silence_ms(&self) -> u64 {
+        0
+    }
+
     /// What is sent as the answer: its bytes, unless the stranger writes something else.
     fn write(&mut self, answer: &Answer) -> Vec<u8> {
         answer.encode().expect("an answer that can be written")
@@ -73,7 +78,9 @@ impl Network {
             Some(bytes) => NetEvent::Answered { id, from: stranger, bytes: bytes.into() },
             None => NetEvent::RequestFailed { id, reason: "no answer".into() },
         };
-        let delay = self.delay();
+        let is_answered = matches!(event, NetEvent::Answered { .. });
+        let silence = self.strangers.get(&stranger).filter(|_| !is_answered).map_or(0, |other| other.silence_ms());
+        let delay = self.delay() + silence;
         self.schedule(delay, host, Happening::Net(event));
     }
 

@@ -22,7 +22,11 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use crate::{door, entries, newest_key};
+use crate::{
+    door, entries,
+    members::{Forger, wire},
+    newest_key,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lie {
@@ -369,4 +373,40 @@ fn a_log_that_an_archive_never_takes_holds_up_no_other_and_is_not_offered_again_
     let ben = network.hosts[1].device();
     assert!(held.borrow().keys().any(|log| log.author == ben), "the other log is there");
     assert!(*refused.borrow() < 100, "offered {} times in twenty minutes", refused.borrow());
+}
+
+#[test]
+fn a_message_of_the_future_does_not_show_that_an_archive_shows_a_room_as_it_is() {
+    const START: u64 = 1_800_000_000_000;
+    let mut network = Network::new(3, 62, Faults::NONE);
+    network.cut(&[2], &[0, 1]);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    for number in 0..10 {
+        network.say(number % 2, room, &number.to_string()).unwrap();
+        network.run_for(500);
+    }
+    let mut forger = Forger::new(&mut network, room, &code);
+    let liar = Liar::new(&mut network, room, &code, Lie::CutTail);
+    network.stop(0);
+    network.stop(1);
+    network.add_stranger(LIAR, Box::new(Shared(liar)));
+    network.meet(2, LIAR, true);
+    network.run_for(1_000);
+    network.join(2, &code).unwrap();
+    network.run_for(10_000);
+    let is_open = |network: &mut Network| network.summary(2, room).unwrap().unconfirmed;
+    assert!(is_open(&mut network), "only an archive let it in");
+    let (topic, from, comes_in) = (forger.secrets.topic(), forger.id(), forger.comes_in(1));
+    let future = forger.text_at(1, Height::after(&comes_in), "dated to last", START + 3_600_000);
+    let now = forger.text_at(1, Height::after(&future), "by the clock", START + network.clock());
+    for entry in [&comes_in, &future] {
+        network.whisper(2, from, topic, wire(entry));
+        network.run_for(1_000);
+    }
+    assert_eq!(network.texts(2, room).last().unwrap(), "dated to last");
+    assert!(is_open(&mut network), "written whenever, with a date of its writer's choice");
+    network.whisper(2, from, topic, wire(&now));
+    network.run_for(1_000);
+    assert!(!is_open(&mut network));
 }

@@ -4,6 +4,7 @@ use parlor_node::store::LocalStore as _;
 use parlor_node::{Command, Reply, RequestAnswer};
 use parlor_protocol::{
     DeviceId, EpochId, HistoryPolicy, LogId, RoomId, UserId,
+    access::wire::Enter,
     card::{DeviceCard, UserKey},
     entry::{Entry, Header, Kind},
     epoch::{EpochChange, EpochRecord, EpochSecrets, Genesis, RoomKind, RoomSettings},
@@ -15,6 +16,8 @@ use parlor_tests::sim::{Faults, HostId, Network};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use std::net::{IpAddr, Ipv4Addr};
+
+use crate::entries;
 
 /// Somebody with keys of their own and no rules.
 struct Stranger {
@@ -444,4 +447,46 @@ fn a_revoked_device_asks_nobody_in() {
     assert_eq!(answer, Some(Answer::Done), "it learns nothing");
     network.run_for(60_000);
     assert_eq!((directs(&mut network, 0), requests(&mut network)), (Vec::new(), 0));
+}
+
+/// How many of so many keys at one address get another answer than that they are to wait.
+fn looked_at(network: &mut Network, keys: u32, at: IpAddr, ask: &Request) -> usize {
+    let is_looked_at = |number: &u32| {
+        let mut bytes = [0xEE; 32];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        let device = DeviceId::from_bytes(bytes);
+        network.meet_at(0, device, false, at);
+        network.run_for(1);
+        !matches!(network.ask_as(device, 0, ask), Some(Answer::Refused(Refusal::Busy { .. })) | None)
+    };
+    (0..keys).filter(is_looked_at).count()
+}
+
+#[test]
+fn what_many_keys_at_one_address_knock_with_is_not_even_looked_at() {
+    let mut network = Network::new(1, 84, Faults::NONE);
+    let mut stranger = Stranger::new(10);
+    let at = victim_at(&mut network, stranger.key.id(), ip(1));
+    let user = stranger.user.clone();
+    // Of these only the look itself would cost something.
+    let looked = looked_at(&mut network, 500, ip(2), &Request::Knock { entries: Vec::new() });
+    assert!((20..60).contains(&looked), "{looked} of 500");
+    let entries = stranger.knock(&at, &user);
+    let answer = network.ask_as(stranger.key.id(), 0, &Request::Knock { entries });
+    assert_eq!((answer, requests(&mut network)), (Some(Answer::Done), 1), "from another address");
+}
+
+#[test]
+fn what_many_keys_at_one_address_try_to_come_in_with_is_not_even_looked_at() {
+    let mut network = Network::new(3, 85, Faults::NONE);
+    let (room, code) = network.create(0, "kitchen");
+    network.join(1, &code).unwrap();
+    network.run_for(5_000);
+    let entry = entries(&network).into_iter().find(|entry| entry.header().kind == Kind::Access).unwrap();
+    let enter = Enter { room, entry, for_keys: true };
+    let looked = looked_at(&mut network, 2_000, ip(2), &Request::Enter(Box::new(enter)));
+    assert!((100..400).contains(&looked), "{looked} of 2,000");
+    // Whoever has the code comes in all the same.
+    network.join(2, &code).unwrap();
+    assert!(network.run_until(|network| network.member_count(0, room) == 3));
 }

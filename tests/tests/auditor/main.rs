@@ -6,6 +6,8 @@ mod early;
 mod forks;
 mod keepers;
 mod knocks;
+mod listeners;
+mod loops;
 mod members;
 mod replays;
 mod vaults;

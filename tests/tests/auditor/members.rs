@@ -34,7 +34,7 @@ pub(crate) struct Forger {
 }
 
 impl Forger {
-    fn new(network: &mut Network, room: RoomId, code: &RoomCode) -> Self {
+    pub(crate) fn new(network: &mut Network, room: RoomId, code: &RoomCode) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(66);
         let (secrets, door) = (newest_key(network, room), door(network, code));
         Self { key: DeviceKey::random(&mut rng), user: UserKey::random(&mut rng), secrets, door, rng }
@@ -60,7 +60,7 @@ impl Forger {
     }
 
     /// The same, with the time that it says.
-    fn text_at(&mut self, log: u64, at: Height, text: &str, wall: u64) -> Entry {
+    pub(crate) fn text_at(&mut self, log: u64, at: Height, text: &str, wall: u64) -> Entry {
         let header = self.header(Kind::Content, log, at);
         let body = Body::Text { text: Text::new(text).unwrap(), reply_to: None, mentions: Vec::new() };
         let content = Content { hlc: Hlc::at(wall), at: wall, body };
