@@ -273,13 +273,7 @@ impl Engine {
         peers.extend(self.some_of(others, UNKNOWN_CHECKED_MAX));
         peers.extend(self.connections.archives());
         if let Some(room) = self.rooms.get_mut(&room) {
-            for state in room.peers.values_mut() {
-                (state.was_told, state.was_shown) = (false, false);
-                if !state.answered {
-                    // No heights of it come that would say what it takes now.
-                    state.not_taken.clear();
-                }
-            }
+            room.peers.values_mut().for_each(|state| (state.was_told, state.was_shown) = (false, false));
         }
         self.drop_unproven(room);
         if self.rooms.get(&room).is_some_and(|room| room.shows_too_much) {
