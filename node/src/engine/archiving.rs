@@ -2,12 +2,7 @@
 
 use parlor_protocol::{DeviceId, EntryId, LogKey, RoomId, limits::PAGE_MAX_ENTRIES, log::Height, wire::RoomRequest};
 
-use super::{
-    Engine,
-    engine::ReadFor,
-    intake::entries_of,
-    sync::{Asked, PeerRoom},
-};
+use super::{Engine, engine::ReadFor, intake::entries_of, peer_room::PeerRoom, sync::Asked};
 use crate::store::{Read, ReadResult};
 
 /// Archives that are not used and are given entries of a room at the same time.

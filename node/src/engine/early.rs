@@ -8,7 +8,7 @@ use parlor_protocol::{
     wire::Tail,
 };
 
-use super::{Engine, sync::FirstScreen};
+use super::{Engine, peer_room::FirstScreen};
 use crate::event::Event;
 
 /// How long what a peer showed may wait for its log while nothing of it comes, in milliseconds.
@@ -92,7 +92,8 @@ impl Engine {
                 continue;
             }
             let peer = room.peers.get(&early.by).filter(|_| self.connections.is_connected(early.by));
-            let comes = |peer: &super::sync::PeerRoom| !peer.compared && (!peer.pages.is_empty() || now < early.until);
+            let comes =
+                |peer: &super::peer_room::PeerRoom| !peer.compared && (!peer.pages.is_empty() || now < early.until);
             if peer.is_some_and(comes) || room.fetching.contains_key(&early.log) {
                 room.early_shown.push(early);
             } else {

@@ -16,12 +16,7 @@ use parlor_protocol::{
 };
 
 use super::{
-    Engine,
-    io::Output,
-    membership::Refused,
-    sync::{Asked, ToldOf},
-    timers::Timer,
-    unsaved::Again,
+    Engine, io::Output, membership::Refused, peer_room::ToldOf, sync::Asked, timers::Timer, unsaved::Again,
     writing::Pending,
 };
 use crate::{

@@ -9,14 +9,7 @@ use parlor_protocol::{
 };
 use rand_core::RngCore as _;
 
-use super::{
-    Engine,
-    engine::ReadFor,
-    io::Output,
-    membership::Refused,
-    room::Room,
-    sync::{Asked, PeerRoom},
-};
+use super::{Engine, engine::ReadFor, io::Output, membership::Refused, peer_room::PeerRoom, room::Room, sync::Asked};
 use crate::{
     net::NetCommand,
     store::{Read, ReadResult},

@@ -35,6 +35,7 @@ mod locking;
 mod logs;
 mod membership;
 mod moderating;
+mod peer_room;
 mod people;
 mod prekeys;
 mod presence;

@@ -6,12 +6,7 @@
 
 use parlor_protocol::{DeviceId, RoomId};
 
-use super::{
-    Engine,
-    engine::SUMMARY_EVERY_MS,
-    room::Room,
-    sync::{COMPARED_AT_ONCE, PeerRoom},
-};
+use super::{Engine, engine::SUMMARY_EVERY_MS, peer_room::PeerRoom, room::Room, sync::COMPARED_AT_ONCE};
 use crate::event::{JoinStage, SyncState};
 
 impl Engine {

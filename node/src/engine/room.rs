@@ -27,11 +27,11 @@ use super::{
     logs::{Fetching, Logs},
     membership::{Membership, Refused},
     moderating::Mutes,
+    peer_room::PeerRoom,
     people::SeenProfile,
     reserving::Reserved,
     sending::Waiting,
     steps::{Reading, Sessions, Steps},
-    sync::PeerRoom,
     timeline::Timeline,
     vanishing::Vanishing,
 };

@@ -12,7 +12,7 @@ use parlor_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, engine::ReadFor, intake::entries_of, io::Output, logs::Logs, sync::PeerRoom};
+use super::{Engine, engine::ReadFor, intake::entries_of, io::Output, logs::Logs, peer_room::PeerRoom};
 use crate::{
     net::{InboundId, NetCommand},
     store::{Read, ReadResult, StoredEntry},
